@@ -1,0 +1,1 @@
+//! The rules of login and membership, and the ports they need.

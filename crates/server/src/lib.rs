@@ -1,0 +1,1 @@
+//! The menshen program: configuration and wiring.

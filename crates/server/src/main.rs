@@ -1,0 +1,2 @@
+//! The menshen program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! An offline WeChat: its server API to the byte, and a control face for tests.
