@@ -1,1 +1,7 @@
-//! The ports of the domain over real technology: WeChat, SQL databases, signed tokens.
+//! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
+
+pub mod service_keys;
+pub mod store;
+pub mod system;
+pub mod token;
+pub mod wechat;

@@ -1,1 +1,20 @@
 //! The rules of login and membership, and the ports they need.
+//!
+//! Nothing here knows HTTP, SQL, JSON, the clock, randomness or the environment: what the rules need
+//! of the world they ask for through [`ports`]. Use cases are the files named after a verb.
+
+pub mod app;
+pub mod avatar;
+pub mod current_member;
+pub mod exchange_code;
+pub mod identify;
+pub mod identity;
+pub mod login;
+pub mod member;
+pub mod nickname;
+pub mod phone;
+pub mod ports;
+pub mod secret;
+pub mod session;
+pub mod timestamp;
+pub mod update_profile;

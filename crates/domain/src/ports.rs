@@ -1,0 +1,9 @@
+//! What the rules need of the world. Adapters implement these traits; each trait's documentation says
+//! what an implementation MUST do, and the contract suites of `testkit` hold every one to it.
+
+pub mod clock;
+pub mod provider;
+pub mod random;
+pub mod services;
+pub mod store;
+pub mod tokens;

@@ -1,0 +1,17 @@
+//! Trusted back ends that call this service.
+
+/// A back end that has shown its key; the name is the one it is configured under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The configured name.
+    pub name: String,
+}
+
+/// Knows back ends by their keys.
+///
+/// An implementation MUST compare in a time that does not depend on how much of a key is right.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait ServiceAuthenticator: Send + Sync {
+    /// The service this key belongs to, if any.
+    fn authenticate(&self, key: &str) -> Option<Service>;
+}

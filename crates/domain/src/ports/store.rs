@@ -1,0 +1,138 @@
+//! The store of members, identities and sessions.
+//!
+//! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
+//! and commits. Dropping a unit of work undoes it.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::identity::{Owner, Subject};
+use crate::member::{Member, MemberId};
+use crate::session::{Session, SessionId};
+use crate::timestamp::Timestamp;
+
+/// Where everything lasting is kept.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Begins a unit of work.
+    ///
+    /// An implementation MUST NOT leave anything locked or half open when the caller is cancelled
+    /// while this or any later call waits.
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+}
+
+/// Changes that happen together or not at all.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait UnitOfWork: Send + Sync {
+    /// The members.
+    fn members(&self) -> &dyn MemberRepository;
+
+    /// Under which subjects they are known.
+    fn identities(&self) -> &dyn IdentityRepository;
+
+    /// Their sessions.
+    fn sessions(&self) -> &dyn SessionRepository;
+
+    /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The members within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait MemberRepository: Send + Sync {
+    /// The member of this id.
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
+
+    /// Adds a member. MUST be [`AddError::Taken`], leaving the unit of work usable, when the phone
+    /// number is another member's; that includes one who is being added at this moment elsewhere.
+    async fn add(&self, member: &Member) -> Result<(), AddError>;
+
+    /// Writes a member back and counts its version up.
+    ///
+    /// MUST be [`UpdateError::Stale`] when the stored version is no longer `member.version`, and
+    /// [`UpdateError::Taken`] when the phone number is another member's; after either the unit of
+    /// work is only good for dropping.
+    async fn update(&self, member: &Member) -> Result<(), UpdateError>;
+}
+
+/// The subjects of members within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait IdentityRepository: Send + Sync {
+    /// The member known under this subject, with all their subjects. Values MUST be compared byte by
+    /// byte: case and trailing blanks count.
+    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError>;
+
+    /// Makes a member known under one more subject. MUST be [`AddError::Taken`], leaving the unit of
+    /// work usable, when the subject is a member's already; that includes one that is being added at
+    /// this moment elsewhere.
+    async fn add(
+        &self,
+        member: MemberId,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), AddError>;
+}
+
+/// The sessions within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionRepository: Send + Sync {
+    /// The session of this id.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// Adds a session of an existing member.
+    async fn add(&self, session: &Session) -> Result<(), StoreError>;
+}
+
+/// Reads members outside of any unit of work, for requests that only look.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait MemberDirectory: Send + Sync {
+    /// The member of this id, as last committed.
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
+
+    /// Whether the store answers.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// The store failed; nothing is known about why that a rule could use.
+#[derive(Debug, thiserror::Error)]
+#[error("the store failed")]
+pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
+
+impl StoreError {
+    /// Wraps what happened, for the log.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// Something was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// Its unique value is somebody's already.
+    #[error("the unique value is taken")]
+    Taken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Something was not written back.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// Someone else wrote first.
+    #[error("someone else changed it first")]
+    Stale,
+    /// Its unique value is somebody else's.
+    #[error("the unique value is taken")]
+    Taken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

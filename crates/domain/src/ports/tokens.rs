@@ -1,0 +1,83 @@
+//! The tokens a login hands out, and their check.
+
+use std::error::Error;
+
+use uuid::Uuid;
+
+use crate::app::AppName;
+use crate::member::MemberId;
+use crate::nickname::Nickname;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::session::{Session, SessionId};
+use crate::timestamp::Timestamp;
+
+/// What an access token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// Who calls (`sub`).
+    pub member: MemberId,
+    /// In which session (`sid`).
+    pub session: SessionId,
+    /// In which app (`app`).
+    pub app: AppName,
+    /// What they are called (`name`).
+    pub name: Nickname,
+    /// Since when (`iat`, `nbf`).
+    pub issued_at: Timestamp,
+    /// Until when (`exp`).
+    pub expires_at: Timestamp,
+    /// Which token this is (`jti`).
+    pub id: Uuid,
+}
+
+/// Who a verified access token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The member.
+    pub member: MemberId,
+    /// The session.
+    pub session: SessionId,
+    /// The app.
+    pub app: AppName,
+}
+
+/// Makes tokens.
+///
+/// An implementation
+/// - MUST sign access tokens so that only holders of the private key can make one;
+/// - MUST make refresh tokens of at least 256 unguessable bits, the same one for the same session and
+///   generation, so that none needs to be stored.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait TokenIssuer: Send + Sync {
+    /// Signs an access token.
+    fn access_token(&self, claims: &AccessClaims) -> Result<AccessToken, SigningError>;
+
+    /// The refresh token of the session's present generation.
+    fn refresh_token(&self, session: &Session) -> RefreshToken;
+}
+
+/// A token could not be signed: the key does not work.
+#[derive(Debug, thiserror::Error)]
+#[error("the token was not signed")]
+pub struct SigningError(#[source] pub Box<dyn Error + Send + Sync>);
+
+/// Checks access tokens.
+///
+/// An implementation MUST accept only tokens of its own issuer, for its own audience, of the one type
+/// and algorithm it issues, within their time, and MUST take keys from nowhere but its own store.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait TokenVerifier: Send + Sync {
+    /// Who the token speaks for.
+    fn verify(&self, token: &str) -> Result<Caller, TokenRejected>;
+}
+
+/// Why a token does not let anyone in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRejected {
+    /// Not a token of ours.
+    #[error("the token is not valid")]
+    Invalid,
+    /// Ours, but too old.
+    #[error("the token has expired")]
+    Expired,
+}

@@ -1,0 +1,134 @@
+//! Values that must not be seen: codes, session keys, tokens. Their `Debug` prints no value, they are
+//! wiped when dropped, and the only way to the text is a call named [`LoginCode::expose`] or its like.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// The longest code any provider is known to hand out, with room to spare, in bytes.
+const CODE_MAX: usize = 512;
+
+/// A one-time login code of a provider, as the client sent it (`wx.login` for WeChat).
+#[derive(Debug)]
+pub struct LoginCode(SecretString);
+
+/// A one-time code that stands for a phone number (WeChat's phone button). Never a login code.
+#[derive(Debug)]
+pub struct PhoneCode(SecretString);
+
+/// The text cannot be a code of any provider.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a code is 1 to {CODE_MAX} visible ASCII characters")]
+pub struct MalformedCode;
+
+impl LoginCode {
+    /// Takes what a client sent.
+    pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
+        code(raw).map(Self)
+    }
+
+    /// The code itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl PhoneCode {
+    /// Takes what a client sent.
+    pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
+        code(raw).map(Self)
+    }
+
+    /// The code itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+fn code(raw: &str) -> Result<SecretString, MalformedCode> {
+    let possible = (1..=CODE_MAX).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
+    if possible { Ok(raw.into()) } else { Err(MalformedCode) }
+}
+
+/// The key with which a provider signs and encrypts what it tells the client about the user.
+///
+/// Whoever holds it can forge that data: it leaves the service only towards a trusted back end.
+#[derive(Debug)]
+pub struct SessionKey(SecretString);
+
+impl SessionKey {
+    /// Wraps the key's text exactly as the provider wrote it (Base64 for WeChat).
+    #[must_use]
+    pub fn new(text: SecretString) -> Self {
+        Self(text)
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// A signed token that says who calls; checked at every request.
+#[derive(Debug)]
+pub struct AccessToken(SecretString);
+
+impl AccessToken {
+    /// Wraps a signed token.
+    #[must_use]
+    pub fn new(text: SecretString) -> Self {
+        Self(text)
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// An opaque value with which a device prolongs its session.
+#[derive(Debug)]
+pub struct RefreshToken(SecretString);
+
+impl RefreshToken {
+    /// Wraps an opaque token.
+    #[must_use]
+    pub fn new(text: SecretString) -> Self {
+        Self(text)
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_visible_ascii_of_bounded_length() {
+        assert!(LoginCode::parse("0a3Kx-_/+.=").is_ok());
+        for bad in ["", " ", "a b", "a\n", "码", "a\0", &"x".repeat(CODE_MAX + 1)] {
+            assert_eq!(LoginCode::parse(bad).err(), Some(MalformedCode), "{bad:?}");
+            assert_eq!(PhoneCode::parse(bad).err(), Some(MalformedCode), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug_output() {
+        let shown = format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            LoginCode::parse("canary-code").unwrap(),
+            PhoneCode::parse("canary-phone").unwrap(),
+            SessionKey::new("canary-key".into()),
+            AccessToken::new("canary-access".into()),
+            RefreshToken::new("canary-refresh".into()),
+        );
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
