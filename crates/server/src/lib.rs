@@ -1,1 +1,3 @@
 //! The menshen program: configuration and wiring.
+
+pub mod config;

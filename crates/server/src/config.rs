@@ -1,0 +1,245 @@
+//! The configuration: where it comes from, what it may say, and everything that is wrong with it.
+
+mod layers;
+mod reader;
+pub mod reference;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::app::AppName;
+use domain::nickname::NicknamePrefixes;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use layers::Sources;
+use reader::Reader;
+
+/// The secret of the sandbox's app, known to everyone who has seen this repository.
+const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The shortest secret of an app that production accepts; WeChat's have 32 characters.
+const SECRET_MIN: usize = 16;
+
+/// Everything the server is told. `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Config {
+    /// Whether this is production: no keys made up, no schema changed on start.
+    pub production: bool,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Origins of web pages that may call the API.
+    pub cors_origins: Vec<String>,
+    /// What is logged, in the language of `tracing-subscriber`'s filter.
+    pub log_filter: String,
+    /// Whether logs are JSON rather than text.
+    pub log_json: bool,
+    /// Where members are kept; holds a password.
+    pub database_url: SecretString,
+    /// Most connections to it.
+    pub max_connections: u32,
+    /// Where WeChat is.
+    pub wechat_base_url: String,
+    /// Through which proxy.
+    pub wechat_proxy: Option<String>,
+    /// The apps served, the first one first.
+    pub apps: Vec<AppConfig>,
+    /// Who issues tokens.
+    pub issuer: String,
+    /// For whom.
+    pub audience: String,
+    /// How long access tokens are good for.
+    pub access_ttl: Duration,
+    /// How long sessions last.
+    pub refresh_ttl: Duration,
+    /// The signing key in PEM.
+    pub signing_key: Option<SecretString>,
+    /// The key of refresh tokens in hexadecimal.
+    pub refresh_key: Option<SecretString>,
+    /// Where keys are made in development.
+    pub key_folder: PathBuf,
+    /// What default nicknames begin with.
+    pub nickname_prefixes: NicknamePrefixes,
+    /// Back ends and their keys.
+    pub services: Vec<(String, SecretString)>,
+}
+
+/// One mini program.
+#[derive(Debug)]
+pub struct AppConfig {
+    /// Its name here.
+    pub name: AppName,
+    /// WeChat's id of it.
+    pub app_id: String,
+    /// WeChat's secret for it.
+    pub secret: SecretString,
+    /// Which union ids it shares.
+    pub open_platform: Option<String>,
+    /// Whether its members must have a phone number.
+    pub phone_required: bool,
+    /// Whether it takes new members.
+    pub auto_register: bool,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The key, variable or file.
+    pub key: String,
+    /// What is wrong with it, and what is allowed.
+    pub problem: String,
+}
+
+impl Fault {
+    fn new(key: impl ToString, problem: impl ToString) -> Self {
+        Self { key: key.to_string(), problem: problem.to_string() }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Fault>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {}: {}", fault.key, fault.problem))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads all sources.
+    ///
+    /// # Errors
+    /// All faults at once, each with its key and what is allowed; never with the value of a secret.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let production = match sources.profile.as_str() {
+            "development" => false,
+            "production" => true,
+            _ => {
+                let fault = Fault::new("MENSHEN_PROFILE", "must be development or production");
+                return Err(ConfigError(vec![fault]));
+            }
+        };
+        let layers = sources.merge().map_err(ConfigError)?;
+        let reader = Reader::new(&layers.tree);
+        let config = read(&reader, &layers.apps, production);
+        reader.finish().map_err(ConfigError)?;
+        // Without faults every value was there.
+        config.ok_or_else(|| ConfigError(vec![Fault::new("configuration", "is incomplete")]))
+    }
+}
+
+fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<Config> {
+    let listen = reader.text("http.listen").parse().map_err(|_: std::net::AddrParseError| {
+        reader.fault("http.listen", "must be an address and a port, as in 127.0.0.1:2020");
+    });
+    let apps: Vec<Option<AppConfig>> =
+        app_names.iter().map(|name| app(reader, name, production)).collect();
+    if apps.is_empty() {
+        reader.fault("apps", "names no app; add a table [apps.main] with app_id and secret");
+    }
+    let ttl = |key, allowed| Duration::from_secs(reader.whole(key, allowed).into());
+    let prefixes = NicknamePrefixes::new(reader.list("nicknames.prefixes"));
+    let prefixes = reader.checked("nicknames.prefixes", prefixes);
+    let log_filter = reader.text("log.filter");
+    if log_filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
+        reader.fault("log.filter", "must be a level, or levels per module: info,adapters=debug");
+    }
+    let services = reader.names("services");
+    Some(Config {
+        production,
+        cors_origins: cors_origins(reader),
+        log_filter,
+        log_json: log_json(reader),
+        database_url: database_url(reader),
+        max_connections: reader.whole("database.max_connections", 1..=1000),
+        wechat_base_url: reader.required("wechat.base_url"),
+        wechat_proxy: Some(reader.text("wechat.proxy")).filter(|proxy| !proxy.is_empty()),
+        issuer: reader.required("tokens.issuer"),
+        audience: reader.required("tokens.audience"),
+        access_ttl: ttl("tokens.access_ttl", 60..=86_400),
+        refresh_ttl: ttl("tokens.refresh_ttl", 3_600..=31_536_000),
+        signing_key: key(reader, "tokens.signing_key", production),
+        refresh_key: key(reader, "tokens.refresh_key", production),
+        key_folder: reader.required("tokens.key_folder").into(),
+        services: services.into_iter().filter_map(|name| service(reader, name)).collect(),
+        listen: listen.ok()?,
+        apps: apps.into_iter().collect::<Option<_>>()?,
+        nickname_prefixes: prefixes?,
+    })
+}
+
+fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
+    let key = |field: &str| format!("apps.{name}.{field}");
+    let provider = reader.text(&key("provider"));
+    if !provider.is_empty() && provider != "wechat" {
+        reader.fault(&key("provider"), "must be wechat");
+    }
+    let secret = reader.required_secret(&key("secret"), "find it in WeChat's console");
+    match secret.as_ref().map(ExposeSecret::expose_secret) {
+        Some(SANDBOX_SECRET) if production => {
+            reader.fault(&key("secret"), "is the sandbox's; production needs your own");
+        }
+        Some(secret) if production && secret.len() < SECRET_MIN => {
+            reader.fault(&key("secret"), format!("must have at least {SECRET_MIN} characters"));
+        }
+        Some(_) | None => {}
+    }
+    Some(AppConfig {
+        app_id: reader.required(&key("app_id")),
+        open_platform: Some(reader.text(&key("open_platform"))).filter(|group| !group.is_empty()),
+        phone_required: reader.flag(&key("phone_required"), false),
+        auto_register: reader.flag(&key("auto_register"), true),
+        name: reader.checked(&format!("apps.{name}"), AppName::parse(name))?,
+        secret: secret?,
+    })
+}
+
+fn service(reader: &Reader<'_>, name: String) -> Option<(String, SecretString)> {
+    let key = reader.required_secret(&format!("services.{name}.key"), "make up a long one")?;
+    Some((name, key))
+}
+
+/// A key that development makes for itself and production must be given.
+fn key(reader: &Reader<'_>, key: &str, production: bool) -> Option<SecretString> {
+    if production {
+        reader.required_secret(key, &format!("production needs it, best as {key}_file"))
+    } else {
+        reader.secret(key)
+    }
+}
+
+fn cors_origins(reader: &Reader<'_>) -> Vec<String> {
+    let origins = reader.list("http.cors_origins");
+    for origin in &origins {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' '])) {
+            reader.fault("http.cors_origins", "must be origins in full, as in https://a.example");
+        }
+    }
+    origins
+}
+
+fn log_json(reader: &Reader<'_>) -> bool {
+    match reader.text("log.format").as_str() {
+        "json" => true,
+        "text" => false,
+        _ => {
+            reader.fault("log.format", "must be json or text");
+            false
+        }
+    }
+}
+
+fn database_url(reader: &Reader<'_>) -> SecretString {
+    let url = reader.secret("database.url").unwrap_or_default();
+    let known = ["sqlite://", "postgres://", "mysql://"];
+    if !known.iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
+        reader.fault("database.url", "must begin with sqlite://, postgres:// or mysql://");
+    }
+    url
+}

@@ -1,0 +1,179 @@
+//! The configuration says everything that is wrong at once, and never a secret.
+
+use std::path::PathBuf;
+
+use server::config::{Config, ConfigError, Sources};
+
+/// The repository's own `config/` under the given profile and environment.
+fn sources(profile: &str, environment: &[(&str, &str)]) -> Sources {
+    Sources {
+        profile: profile.into(),
+        root: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")),
+        file: None,
+        environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+    }
+}
+
+fn faults(profile: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let ConfigError(faults) = Config::load(&sources(profile, environment)).unwrap_err();
+    faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.problem)).collect()
+}
+
+#[test]
+fn development_needs_nothing() {
+    let config = Config::load(&sources("development", &[])).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:2020");
+    assert_eq!(config.apps[0].app_id, "wx5e8d6c0a4b2f1e37");
+    assert!(!config.production);
+}
+
+#[test]
+fn the_environment_wins_and_keeps_leading_zeros() {
+    let environment = [
+        ("MENSHEN_HTTP__LISTEN", "127.0.0.1:1"),
+        ("MENSHEN_APPS__MAIN__SECRET", "00123456"),
+        ("MENSHEN_TOKENS__ACCESS_TTL", "60"),
+        ("MENSHEN_NICKNAMES__PREFIXES", "甲, 乙"),
+        ("PATH", "/bin"),
+    ];
+    let config = Config::load(&sources("development", &environment)).unwrap();
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&config.apps[0].secret), "00123456");
+    assert_eq!(config.access_ttl.as_secs(), 60);
+}
+
+#[test]
+fn production_refuses_to_start_without_secrets() {
+    assert_eq!(
+        faults("production", &[("MENSHEN_APPS__MAIN__APP_ID", "wx1")]),
+        [
+            "apps.main.secret: is missing; find it in WeChat's console",
+            "tokens.signing_key: is missing; production needs it, best as tokens.signing_key_file",
+            "tokens.refresh_key: is missing; production needs it, best as tokens.refresh_key_file",
+        ]
+    );
+}
+
+#[test]
+fn production_refuses_the_sandboxs_secret_and_short_ones() {
+    for secret in ["0123456789abcdef0123456789abcdef", "short"] {
+        let environment = [
+            ("MENSHEN_APPS__MAIN__APP_ID", "wx1"),
+            ("MENSHEN_APPS__MAIN__SECRET", secret),
+            ("MENSHEN_TOKENS__SIGNING_KEY", "x"),
+            ("MENSHEN_TOKENS__REFRESH_KEY", "x"),
+        ];
+        let faults = faults("production", &environment);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("apps.main.secret: ") && !faults[0].contains(secret));
+    }
+}
+
+#[test]
+fn all_faults_come_at_once_with_what_is_allowed() {
+    let environment = [
+        ("MENSHEN_HTTP__LISTEN", "nowhere"),
+        ("MENSHEN_HTTP__PORT", "1"),
+        ("MENSHEN_LOG__FORMAT", "xml"),
+        ("MENSHEN_LOG__FILTER", "shout=loud"),
+        ("MENSHEN_DATABASE__URL", "oracle://x"),
+        ("MENSHEN_DATABASE__MAX_CONNECTIONS", "0"),
+        ("MENSHEN_APPS__MAIN__PHONE_REQUIRED", "maybe"),
+        ("MENSHEN_APPS__MAIN__PROVIDER", "icq"),
+        ("MENSHEN_APPS__MAIN__SECRET_FILE", "/nowhere"),
+        ("MENSHEN_NICKNAMES__PREFIXES", ""),
+        ("MENSHEN_HTTP__CORS_ORIGINS", "*"),
+    ];
+    assert_eq!(
+        faults("development", &environment),
+        [
+            "http.listen: must be an address and a port, as in 127.0.0.1:2020",
+            "apps.main.provider: must be wechat",
+            "apps.main.secret_file: the file /nowhere cannot be read: \
+             No such file or directory (os error 2)",
+            "apps.main.phone_required: must be true or false",
+            "nicknames.prefixes: at least one nickname prefix is needed",
+            "log.filter: must be a level, or levels per module: info,adapters=debug",
+            "http.cors_origins: must be origins in full, as in https://a.example",
+            "log.format: must be json or text",
+            "database.url: must begin with sqlite://, postgres:// or mysql://",
+            "database.max_connections: must be a whole number from 1 to 1000",
+            "http.port: is not a key of the configuration",
+        ]
+    );
+}
+
+#[test]
+fn a_misnamed_variable_is_a_fault() {
+    assert_eq!(
+        faults("development", &[("MENSHEN_LISTEN", "x")]),
+        ["MENSHEN_LISTEN: names no key; the form is MENSHEN_SECTION__KEY"]
+    );
+}
+
+#[test]
+fn a_profile_must_be_one_that_exists() {
+    assert_eq!(faults("prod", &[]), ["MENSHEN_PROFILE: must be development or production"]);
+}
+
+#[test]
+fn a_file_that_is_missing_or_broken_is_a_fault_without_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("menshen.toml");
+    let load = || {
+        Config::load(&Sources { file: Some(path.clone()), ..sources("development", &[]) })
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(load().contains("cannot be read"));
+    std::fs::write(&path, "[apps.main]\nsecret = canary\n").unwrap();
+    let error = load();
+    assert!(error.contains("line 2 is not valid TOML") && !error.contains("canary"), "{error}");
+}
+
+#[test]
+fn a_secret_of_the_wrong_type_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("menshen.toml");
+    std::fs::write(&path, "[apps.main]\nsecret = 271828\n").unwrap();
+    let error = Config::load(&Sources { file: Some(path), ..sources("development", &[]) })
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("apps.main.secret: must be text in quotes"), "{error}");
+    assert!(!error.contains("271828"));
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "from-the-file\n").unwrap();
+    let environment = [("MENSHEN_APPS__MAIN__SECRET_FILE", path.to_str().unwrap())];
+    let config = Config::load(&sources("development", &environment)).unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&config.apps[0].secret), "from-the-file");
+}
+
+#[test]
+fn the_first_app_is_the_first_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("menshen.toml");
+    let app = |name| format!("[apps.{name}]\napp_id = \"wx-{name}\"\nsecret = \"x\"\n");
+    std::fs::write(&path, app("zebra") + &app("ant")).unwrap();
+    let config =
+        Config::load(&Sources { file: Some(path), ..sources("development", &[]) }).unwrap();
+    let names: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+    assert_eq!(names, ["main", "zebra", "ant"]);
+}
+
+#[test]
+fn debug_output_shows_no_secret() {
+    let environment = [
+        ("MENSHEN_APPS__MAIN__SECRET", "canary-secret"),
+        ("MENSHEN_DATABASE__URL", "postgres://u:canary-password@h/d"),
+        ("MENSHEN_SERVICES__BACKEND__KEY", "canary-service"),
+        ("MENSHEN_TOKENS__SIGNING_KEY", "canary-signing"),
+        ("MENSHEN_TOKENS__REFRESH_KEY", "canary-refresh"),
+    ];
+    let config = Config::load(&sources("development", &environment)).unwrap();
+    assert!(!format!("{config:?}").contains("canary"), "{config:?}");
+}
