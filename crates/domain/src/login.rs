@@ -325,3 +325,250 @@ fn refused_update(error: UpdateError) -> Refusal {
         UpdateError::Store(error) => Refusal::Final(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mockall::Sequence;
+
+    use super::*;
+    use crate::app::AppName;
+    use crate::identity::{Subject, SubjectKind};
+    use crate::ports::clock::MockClock;
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof, ProviderFailure};
+    use crate::ports::random::MockRandom;
+    use crate::ports::store::{
+        MockIdentityRepository, MockMemberRepository, MockSessionRepository, MockStore,
+        MockUnitOfWork,
+    };
+    use crate::ports::tokens::MockTokenIssuer;
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
+
+    /// One unit of work, as the store will show it.
+    #[derive(Default)]
+    struct Work {
+        members: MockMemberRepository,
+        identities: MockIdentityRepository,
+        commits: usize,
+    }
+
+    impl Work {
+        /// A store that knows nobody.
+        fn empty() -> Self {
+            let mut work = Self::default();
+            work.identities.expect_find_owner().returning(|_| Ok(None));
+            work
+        }
+
+        /// A store that knows alice as `member`.
+        fn knowing(member: Member) -> Self {
+            let mut work = Self::default();
+            let owner = Owner { member: member.id, subjects: vec![alice()] };
+            work.identities.expect_find_owner().returning(move |_| Ok(Some(owner.clone())));
+            work.members.expect_find().returning(move |_| Ok(Some(member.clone())));
+            work
+        }
+
+        fn committed_once(mut self) -> Self {
+            self.commits = 1;
+            self
+        }
+
+        fn begin(self) -> Box<dyn UnitOfWork> {
+            let mut sessions = MockSessionRepository::new();
+            sessions.expect_add().returning(|_| Ok(()));
+            let mut work = MockUnitOfWork::new();
+            work.expect_members().return_const(Box::new(self.members) as Box<_>);
+            work.expect_identities().return_const(Box::new(self.identities) as Box<_>);
+            work.expect_sessions().return_const(Box::new(sessions) as Box<_>);
+            work.expect_commit().times(self.commits).returning(|| Ok(()));
+            Box::new(work)
+        }
+    }
+
+    fn alice() -> Subject {
+        Subject { namespace: "test".into(), kind: SubjectKind::OpenId, value: "oAlice".into() }
+    }
+
+    fn verified(standing: Standing) -> Verified {
+        Verified { login: alice(), aliases: vec![], standing, session_key: None }
+    }
+
+    fn member() -> Member {
+        let id = MemberId(Uuid::from_u128(1));
+        Member::register(id, Nickname::parse("Ann").unwrap(), None, NOW)
+    }
+
+    fn refused(failure: ProviderFailure) -> ProviderError {
+        ProviderError::new(failure, "as ordered")
+    }
+
+    fn knows_alice() -> MockIdentityProvider {
+        let mut identity = MockIdentityProvider::new();
+        identity.expect_verify().returning(|_| Ok(verified(Standing::Person)));
+        identity
+    }
+
+    /// A login over the given works, one per begin; any further begin fails the test.
+    fn login(app: App, works: Vec<Work>) -> Login {
+        let mut store = MockStore::new();
+        let mut order = Sequence::new();
+        for work in works {
+            let mut begun = Some(work.begin());
+            let begin = move || Ok(begun.take().unwrap());
+            store.expect_begin().times(1).in_sequence(&mut order).returning(begin);
+        }
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(NOW);
+        let mut random = MockRandom::new();
+        random.expect_fill().returning(|bytes| bytes.fill(7));
+        let mut tokens = MockTokenIssuer::new();
+        tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
+        tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
+        Login {
+            apps: Arc::new(Apps::new(vec![app])),
+            store: Arc::new(store),
+            tokens: Arc::new(tokens),
+            clock: Arc::new(clock),
+            random: Arc::new(random),
+            policy: LoginPolicy {
+                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
+                access_ttl: Duration::from_secs(7200),
+                refresh_ttl: Duration::from_secs(86_400),
+            },
+        }
+    }
+
+    fn app(identity: MockIdentityProvider, phone: MockPhoneProof) -> App {
+        App {
+            name: AppName::parse("main").unwrap(),
+            app_id: "wx01".into(),
+            auto_register: true,
+            phone_required: false,
+            identity: Arc::new(identity),
+            phone: Arc::new(phone),
+        }
+    }
+
+    fn request(phone_code: Option<&str>) -> LoginRequest {
+        LoginRequest {
+            app: None,
+            code: LoginCode::parse("code").unwrap(),
+            phone_code: phone_code.map(|code| PhoneCode::parse(code).unwrap()),
+            nickname: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_login_code_spends_no_phone_code_and_begins_nothing() {
+        let mut identity = MockIdentityProvider::new();
+        identity.expect_verify().returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
+        let login = login(app(identity, MockPhoneProof::new()), vec![]);
+        let error = login.run(request(Some("phone"))).await.unwrap_err();
+        assert!(matches!(error, LoginError::Verify(VerifyError::Provider(_))), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refused_phone_code_begins_nothing() {
+        let mut phone = MockPhoneProof::new();
+        phone.expect_phone().returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
+        let login = login(app(knows_alice(), phone), vec![]);
+        let error = login.run(request(Some("phone"))).await.unwrap_err();
+        assert!(matches!(error, LoginError::Phone(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn the_phone_code_is_redeemed_for_the_user_of_the_login_code_and_after_it() {
+        let mut order = Sequence::new();
+        let mut identity = MockIdentityProvider::new();
+        let verify = identity.expect_verify().times(1).in_sequence(&mut order);
+        verify.returning(|_| Ok(verified(Standing::Person)));
+        let mut phone = MockPhoneProof::new();
+        let redeem = phone.expect_phone().times(1).in_sequence(&mut order);
+        redeem
+            .withf(|owner, _| *owner == alice())
+            .returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
+        let mut work = Work::empty().committed_once();
+        work.members.expect_add().times(1).returning(|_| Ok(()));
+        work.identities.expect_add().times(1).returning(|_, _, _| Ok(()));
+        let login = login(app(identity, phone), vec![work]);
+        let logged_in = login.run(request(Some("phone"))).await.unwrap();
+        assert_eq!(logged_in.nickname.as_str(), "好柿开花8915");
+        assert!(logged_in.is_new);
+    }
+
+    #[tokio::test]
+    async fn a_visitor_becomes_no_member() {
+        let mut identity = MockIdentityProvider::new();
+        identity.expect_verify().returning(|_| Ok(verified(Standing::Visitor)));
+        let login = login(app(identity, MockPhoneProof::new()), vec![]);
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Visitor)));
+    }
+
+    #[tokio::test]
+    async fn a_banned_member_cannot_log_in() {
+        let mut banned = member();
+        banned.ban(NOW);
+        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![Work::knowing(banned)]);
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned(_))));
+    }
+
+    #[tokio::test]
+    async fn a_known_member_is_only_read_and_committed_once() {
+        let work = Work::knowing(member()).committed_once();
+        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
+        let logged_in = login.run(request(None)).await.unwrap();
+        assert_eq!((logged_in.member, logged_in.is_new), (member().id, false));
+    }
+
+    #[tokio::test]
+    async fn a_closed_app_registers_nobody() {
+        let app = App { auto_register: false, ..app(knows_alice(), MockPhoneProof::new()) };
+        let error = login(app, vec![Work::empty()]).run(request(None)).await.unwrap_err();
+        assert!(matches!(error, LoginError::RegistrationClosed), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn an_app_that_requires_a_phone_takes_nobody_without_one() {
+        for work in [Work::empty(), Work::knowing(member())] {
+            let app = App { phone_required: true, ..app(knows_alice(), MockPhoneProof::new()) };
+            let error = login(app, vec![work]).run(request(None)).await.unwrap_err();
+            assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_loses_the_race_of_a_first_login_is_the_same_member_a_moment_later() {
+        let mut lost = Work::empty();
+        lost.members.expect_add().times(1).returning(|_| Ok(()));
+        lost.identities.expect_add().times(1).returning(|_, _, _| Err(AddError::Taken));
+        let found = Work::knowing(member()).committed_once();
+        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![lost, found]);
+        let logged_in = login.run(request(None)).await.unwrap();
+        assert_eq!((logged_in.member, logged_in.is_new), (member().id, false));
+    }
+
+    #[tokio::test]
+    async fn a_phone_of_another_member_is_refused_only_after_another_look() {
+        let works = [(); ATTEMPTS as usize].map(|()| {
+            let mut work = Work::empty();
+            work.members.expect_add().times(1).returning(|_| Err(AddError::Taken));
+            work
+        });
+        let mut phone = MockPhoneProof::new();
+        phone.expect_phone().returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
+        let login = login(app(knows_alice(), phone), works.into());
+        let error = login.run(request(Some("phone"))).await.unwrap_err();
+        assert!(matches!(error, LoginError::PhoneTaken), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_failing_store_hands_out_no_token() {
+        let mut work = Work::empty();
+        let failed = || AddError::Store(StoreError::new("disk full"));
+        work.members.expect_add().returning(move |_| Err(failed()));
+        let mut login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
+        login.tokens = Arc::new(MockTokenIssuer::new());
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Store(_))));
+    }
+}
