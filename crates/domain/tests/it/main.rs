@@ -1,0 +1,6 @@
+//! The use cases over fakes: what a login leaves behind.
+#![cfg(test)]
+
+mod door;
+mod login;
+mod profile;
