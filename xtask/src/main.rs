@@ -1,2 +1,55 @@
-//! The tasks of this repository.
-fn main() {}
+//! The tasks of this repository, run as `cargo xtask TASK`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks there")]
+
+mod apt;
+mod cargo;
+mod codegen;
+mod dev;
+mod migrate;
+mod service;
+#[cfg(test)]
+mod shape;
+mod test;
+mod trust;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The tasks of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Starts the offline WeChat and the server, plays one login, and stays up until Ctrl-C.
+    Dev(dev::Options),
+    /// Runs every test, finding or installing what the tests need.
+    Test(test::Options),
+    /// Brings a database's schema up or down, or starts a new migration.
+    #[command(subcommand)]
+    Migrate(migrate::Action),
+    /// Writes everything that is generated: entities, OpenAPI, error table, configuration reference.
+    Codegen(codegen::Options),
+    /// Runs the long checks in full and prints their figures.
+    Trust,
+}
+
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    let sh = cargo::workspace_shell()?;
+    match task {
+        Task::Dev(options) => dev::run(&sh, &options),
+        Task::Test(options) => test::run(&sh, &options),
+        Task::Migrate(action) => migrate::run(&sh, &action),
+        Task::Codegen(options) => codegen::run(&sh, &options),
+        Task::Trust => trust::run(&sh),
+    }
+}

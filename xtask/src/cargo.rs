@@ -1,0 +1,67 @@
+//! Builds and tests the workspace with one set of features, so that no task undoes another's work.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+/// A shell in the workspace's root, where relative paths of the configuration start.
+pub(crate) fn workspace_shell() -> Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    Ok(sh)
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> &'static Path {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifests.parent().unwrap_or(manifests)
+}
+
+/// Builds programs and examples, named as in `--bin menshen` or `--example documents`.
+///
+/// Always with `--workspace` and the example `entities`: they make cargo choose the features (and
+/// the debug information of what proc macros share with programs) that
+/// `cargo test --workspace --all-targets` chooses. Otherwise the two would rebuild hundreds of
+/// crates of others in turn.
+pub(crate) fn build(sh: &Shell, targets: &[&str]) -> Result<()> {
+    cmd!(sh, "cargo build --workspace --example entities {targets...}").quiet().run()?;
+    Ok(())
+}
+
+/// Where a built program is: beside this one. Examples are in `examples/`.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let this = env::current_exe().context("this program's own path is unknown")?;
+    let path = this.with_file_name("").join(name);
+    ensure!(path.is_file(), "{} is missing: it is built beside {}", path.display(), this.display());
+    Ok(path)
+}
+
+/// A folder of this task's own under `target/`.
+pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
+    let this = env::current_exe().context("this program's own path is unknown")?;
+    let target = this.parent().and_then(Path::parent).context("this program is outside target/")?;
+    Ok(target.join("xtask").join(name))
+}
+
+/// Runs the workspace's Rust tests whose names contain one of `names` (all when empty), with
+/// cargo-nextest where it is present. `profile` is one of `.config/nextest.toml`.
+pub(crate) fn test(sh: &Shell, profile: &str, names: &[String]) -> Result<()> {
+    let nextest = cmd!(sh, "cargo nextest --version").quiet().ignore_stderr().read().is_ok();
+    let command = if nextest {
+        cmd!(sh, "cargo nextest run --workspace --all-targets --profile {profile} -- {names...}")
+    } else {
+        cmd!(sh, "cargo test --workspace --all-targets --no-fail-fast -- {names...}")
+    };
+    command.run()?;
+    Ok(())
+}
+
+/// Runs the examples in doc comments, which neither nextest nor `--all-targets` does.
+pub(crate) fn doctest(sh: &Shell) -> Result<()> {
+    cmd!(sh, "cargo test --workspace --doc --quiet").run()?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: everything that must pass, in one command.
+
+mod documented;
+mod wechatpy;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use xshell::Shell;
+
+use crate::cargo;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Runs only what needs nothing beside the Rust toolchain.
+    #[arg(long)]
+    embedded: bool,
+    /// Runs only the Rust tests whose names contain one of these.
+    #[arg(last = true)]
+    filter: Vec<String>,
+}
+
+/// A part of the tests: its name, and how it is run.
+type Step = (&'static str, fn(&Shell) -> Result<()>);
+
+/// What needs more than the Rust toolchain.
+const WITH_SERVICES: [Step; 2] = [
+    ("a stranger's SDK against the offline WeChat", wechatpy::run),
+    ("the commands of the documentation", documented::run),
+];
+
+pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    let mut outcomes =
+        vec![timed("the Rust tests", || cargo::test(sh, "default", &options.filter))];
+    if options.filter.is_empty() {
+        outcomes.push(timed("the examples in doc comments", || cargo::doctest(sh)));
+        let services = if options.embedded { &[] } else { WITH_SERVICES.as_slice() };
+        outcomes.extend(services.iter().map(|(name, step)| timed(name, || step(sh))));
+    }
+    for outcome in &outcomes {
+        println!("{}", outcome.line());
+    }
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    match failed.as_slice() {
+        [] => Ok(()),
+        [only] => bail!("{} failed", only.name),
+        several => bail!("{} parts failed", several.len()),
+    }
+}
+
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    time: Duration,
+}
+
+impl Outcome {
+    fn line(&self) -> String {
+        let word = if self.passed { "passed" } else { "FAILED" };
+        format!("{word}  {:>6.1} s  {}", self.time.as_secs_f64(), self.name)
+    }
+}
+
+/// Runs one part; its failure is told at once and does not keep the others from running.
+fn timed(name: &'static str, step: impl FnOnce() -> Result<()>) -> Outcome {
+    println!("── {name}");
+    let start = Instant::now();
+    let result = step();
+    if let Err(error) = &result {
+        println!("{name}: {error:#}");
+    }
+    println!();
+    Outcome { name, passed: result.is_ok(), time: start.elapsed() }
+}

@@ -1,0 +1,17 @@
+//! `cargo xtask trust`: the long checks in full, with their figures.
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::cargo;
+
+/// Runs the tests named `trust_…`, which read their number of rounds from `MENSHEN_TRUST`.
+///
+/// One at a time, so that their figures are not each other's noise; nextest takes that, and the
+/// printing of what they measured, from its profile.
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    let _full = sh.push_env("MENSHEN_TRUST", "full");
+    let _alone = sh.push_env("RUST_TEST_THREADS", "1");
+    let _printed = sh.push_env("RUST_TEST_NOCAPTURE", "1");
+    cargo::test(sh, "trust", &["trust_".to_owned()])
+}
