@@ -1,0 +1,92 @@
+//! The keys that sign and verify, and the one form of token they do it for.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Header};
+use serde::{Deserialize, Serialize};
+
+use super::keys::SigningKey;
+
+/// The longest token that is looked at, in bytes. Ours stay far below.
+const TOKEN_MAX: usize = 4096;
+
+/// The type of a JWT access token (RFC 9068); keeps other tokens under the same key from being
+/// taken for one.
+const TYPE: &str = "at+jwt";
+
+/// One key that signs, and every key whose tokens are accepted: its own and those before it.
+#[derive(Debug)]
+pub struct KeyRing {
+    signing: SigningKey,
+    verifying: HashMap<String, DecodingKey>,
+}
+
+/// The header of a token, exactly: `crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` and all
+/// else that we do not write ourselves makes it unreadable, as do a name that comes twice and
+/// letters written as escapes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrictHeader<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: &'a str,
+}
+
+impl KeyRing {
+    /// Signs with `signing` and accepts what it signed.
+    #[must_use]
+    pub fn new(signing: SigningKey) -> Self {
+        let verifying = HashMap::from([(signing.kid.clone(), signing.public.clone())]);
+        Self { signing, verifying }
+    }
+
+    /// Accepts, besides, what `former` signed; its private half is wiped.
+    #[must_use]
+    pub fn also_accepting(mut self, former: SigningKey) -> Self {
+        self.verifying.insert(former.kid, former.public);
+        self
+    }
+
+    /// A token that says `claims`.
+    pub(super) fn sign(&self, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(self.signing.kid.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
+        jsonwebtoken::encode(&header, claims, &self.signing.private)
+    }
+
+    /// The payload of a token that one of the keys signed; it is not read before that is known.
+    pub(super) fn open(&self, token: &str) -> Option<Vec<u8>> {
+        if token.len() > TOKEN_MAX {
+            return None;
+        }
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        let key = self.key_for(header)?;
+        let checked =
+            jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::ES256);
+        if checked.is_ok_and(|genuine| genuine) {
+            URL_SAFE_NO_PAD.decode(payload).ok()
+        } else {
+            None
+        }
+    }
+
+    /// The key a header names: found in memory or not at all, whatever the name looks like.
+    fn key_for(&self, header: &str) -> Option<&DecodingKey> {
+        let json = URL_SAFE_NO_PAD.decode(header).ok()?;
+        let StrictHeader { alg, typ, kid } = parse_object(&json)?;
+        // Media types ignore case. RFC 9068 lets others write `application/at+jwt`; we do not.
+        let ours = alg == "ES256" && typ.eq_ignore_ascii_case(TYPE);
+        self.verifying.get(kid).filter(|_| ours)
+    }
+}
+
+/// Reads a JSON object, and only an object: serde takes an array for a struct as well.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    if json.first() == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
+}

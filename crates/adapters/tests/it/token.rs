@@ -1,0 +1,256 @@
+//! Tokens: what is issued and what is accepted, under the key that RFC 7515 publishes.
+
+mod forgery;
+mod keys;
+mod refresh;
+mod time;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use adapters::token::key_ring::KeyRing;
+use adapters::token::keys::{RefreshKey, SigningKey};
+use adapters::token::{Es256Tokens, TokenSettings};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::app::AppName;
+use domain::member::MemberId;
+use domain::nickname::Nickname;
+use domain::ports::clock::Clock;
+use domain::ports::tokens::{AccessClaims, Caller, TokenIssuer, TokenRejected, TokenVerifier};
+use domain::session::SessionId;
+use domain::timestamp::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// RFC 7515, appendix A.3.1.
+const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+const D: &str = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
+/// The SHA-256 of `{"crv":"P-256","kty":"EC","x":"…","y":"…"}` in base64url, by Python.
+const KID: &str = "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U";
+
+const ISSUER: &str = "https://login.example.com";
+const AUDIENCE: &str = "example-services";
+const MEMBER: &str = "018f2c5e-0000-7000-8000-00000000000a";
+const SESSION: &str = "018f2c5e-0000-7000-8000-00000000000b";
+const JTI: &str = "018f2c5e-0000-7000-8000-00000000000c";
+const REFRESH_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// 2026-11-20T10:00:00Z, in seconds.
+const NOW: i64 = 1_795_168_800;
+
+/// A clock that tests set, in seconds.
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        at(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_millis(seconds * 1000)
+}
+
+/// Tokens under the published key, and their clock, which stands at [`NOW`].
+fn tokens() -> (Es256Tokens, Arc<SetClock>) {
+    let clock = Arc::new(SetClock(AtomicI64::new(NOW)));
+    (tokens_under(KeyRing::new(published_key().signing_key()), clock.clone()), clock)
+}
+
+fn tokens_under(keys: KeyRing, clock: Arc<SetClock>) -> Es256Tokens {
+    let settings = TokenSettings { issuer: ISSUER.into(), audience: AUDIENCE.into() };
+    Es256Tokens::new(settings, keys, RefreshKey::from_base64(REFRESH_KEY).unwrap(), clock)
+}
+
+fn access_claims() -> AccessClaims {
+    AccessClaims {
+        member: MemberId(MEMBER.parse().unwrap()),
+        session: SessionId(SESSION.parse().unwrap()),
+        app: AppName::parse("main").unwrap(),
+        name: Nickname::parse("好柿开花8915").unwrap(),
+        issued_at: at(NOW - 60),
+        expires_at: at(NOW + 3540),
+        id: JTI.parse().unwrap(),
+    }
+}
+
+fn caller() -> Caller {
+    let AccessClaims { member, session, app, .. } = access_claims();
+    Caller { member, session, app }
+}
+
+/// A key pair that signs whatever it is given.
+struct Forger(EcdsaKeyPair);
+
+fn published_key() -> Forger {
+    let bytes = |text| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let public = [vec![4], bytes(X), bytes(Y)].concat();
+    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    Forger(EcdsaKeyPair::from_private_key_and_public_key(algorithm, &bytes(D), &public).unwrap())
+}
+
+fn another_key() -> Forger {
+    Forger(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+}
+
+impl Forger {
+    fn signing_key(&self) -> SigningKey {
+        let pkcs8 = self.0.to_pkcs8v1().unwrap();
+        SigningKey::from_pem(&pem("PRIVATE KEY", pkcs8.as_ref())).unwrap()
+    }
+
+    /// The uncompressed point.
+    fn public(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn signature(&self, message: &str) -> Vec<u8> {
+        self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec()
+    }
+
+    /// Signs two parts that are encoded already.
+    fn seal(&self, header: &str, payload: &str) -> String {
+        let message = format!("{header}.{payload}");
+        let signature = self.signature(&message);
+        format!("{message}.{}", b64(signature))
+    }
+
+    /// A token of this JSON, whatever it is.
+    fn mint(&self, header: impl Into<Json>, claims: impl Into<Json>) -> String {
+        self.seal(&b64(header.into().0), &b64(claims.into().0))
+    }
+}
+
+/// A text that ought to be JSON.
+struct Json(String);
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Self(value.to_string())
+    }
+}
+
+impl From<String> for Json {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
+fn header() -> Value {
+    json!({ "alg": "ES256", "typ": "at+jwt", "kid": KID })
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": MEMBER, "sid": SESSION, "app": "main",
+        "name": "好柿开花8915", "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 3540, "jti": JTI,
+    })
+}
+
+fn with(mut object: Value, member: &str, value: impl Into<Value>) -> Value {
+    object[member] = value.into();
+    object
+}
+
+fn without(mut object: Value, member: &str) -> Value {
+    object.as_object_mut().unwrap().remove(member).unwrap();
+    object
+}
+
+/// Puts raw JSON, such as `1e400` or a second `"exp"`, at the front of an object.
+fn prefixed(object: &Value, members: &str) -> String {
+    object.to_string().replacen('{', &format!("{{{members},"), 1)
+}
+
+#[test]
+fn an_issued_token_says_what_the_contract_promises() {
+    let token = tokens().0.access_token(&access_claims()).unwrap();
+    let parts: Vec<Value> = token
+        .expose()
+        .split('.')
+        .take(2)
+        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+        .collect();
+    assert_eq!(parts, [header(), claims()]);
+}
+
+#[test]
+fn an_issued_token_is_accepted_and_names_the_caller() {
+    let (tokens, _) = tokens();
+    let token = tokens.access_token(&access_claims()).unwrap();
+    assert_eq!(tokens.verify(token.expose()), Ok(caller()));
+}
+
+#[test]
+fn the_token_with_the_longest_name_is_accepted() {
+    let (tokens, _) = tokens();
+    for letter in ["🍅", "\"", "\\"] {
+        let name = Nickname::parse(&letter.repeat(64)).unwrap();
+        let app = AppName::parse(&"a".repeat(32)).unwrap();
+        let token = tokens.access_token(&AccessClaims { name, app, ..access_claims() }).unwrap();
+        assert!(tokens.verify(token.expose()).is_ok(), "{letter}");
+    }
+}
+
+#[test]
+fn a_token_may_look_different_where_it_means_the_same() {
+    let (tokens, _) = tokens();
+    let forger = published_key();
+    let long = |length: usize| {
+        let pad = |n| forger.mint(header(), with(claims(), "pad", "x".repeat(n)));
+        (0..length).map(pad).find(|token| token.len() == length).unwrap()
+    };
+    for token in [
+        forger.mint(header(), claims()),
+        forger.mint(with(header(), "typ", "AT+jwt"), claims()),
+        forger.mint(format!("{:#}", header()), format!("{:#}", claims())),
+        forger.mint(header(), with(claims(), "scope", json!(["of", "a", "later", "version"]))),
+        long(4096),
+    ] {
+        assert_eq!(tokens.verify(&token), Ok(caller()), "{token}");
+    }
+}
+
+#[test]
+fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
+    let (_, clock) = tokens();
+    let former = another_key();
+    let before = tokens_under(KeyRing::new(former.signing_key()), clock.clone());
+    let old = before.access_token(&access_claims()).unwrap();
+
+    let keys = KeyRing::new(published_key().signing_key()).also_accepting(former.signing_key());
+    let during = tokens_under(keys, clock);
+    let new = during.access_token(&access_claims()).unwrap();
+    assert_eq!(during.verify(old.expose()), Ok(caller()));
+    assert_eq!(during.verify(new.expose()), Ok(caller()));
+
+    let (after, _) = tokens();
+    assert_eq!(after.verify(new.expose()), Ok(caller()), "the new key signed since");
+    assert_eq!(after.verify(old.expose()), Err(TokenRejected::Invalid));
+}
+
+#[test]
+fn two_tokens_of_one_session_differ_in_their_id() {
+    let (tokens, _) = tokens();
+    let other = AccessClaims { id: Uuid::nil(), ..access_claims() };
+    let (one, two) = (tokens.access_token(&access_claims()), tokens.access_token(&other));
+    assert_ne!(one.unwrap().expose(), two.unwrap().expose());
+}

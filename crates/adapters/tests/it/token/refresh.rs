@@ -1,0 +1,67 @@
+//! Refresh tokens: the same for the same session and generation, and of nobody else's making.
+
+use std::collections::HashSet;
+
+use adapters::token::keys::RefreshKey;
+use adapters::token::{Es256Tokens, TokenSettings};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
+use domain::session::{Session, SessionId};
+use uuid::Uuid;
+
+use super::{NOW, SESSION, access_claims, at, published_key, tokens};
+
+fn session(id: Uuid, generation: u32) -> Session {
+    let claims = access_claims();
+    Session {
+        id: SessionId(id),
+        member: claims.member,
+        app: claims.app,
+        generation,
+        created_at: at(NOW),
+        expires_at: at(NOW + 60),
+    }
+}
+
+#[test]
+fn a_refresh_token_is_session_generation_and_authenticator() {
+    let token = tokens().0.refresh_token(&session(SESSION.parse().unwrap(), 7));
+    // Calculated with Python's hmac from the bytes 0 to 31 as key.
+    assert_eq!(
+        token.expose(),
+        "AY8sXgAAcACAAAAAAAAACwAAAAcbSjEUN6wfTrynEjbhdgOdt4fTHOtimg6dHuQKkgTJGg"
+    );
+    assert_eq!(URL_SAFE_NO_PAD.decode(token.expose()).unwrap().len(), 16 + 4 + 32);
+}
+
+#[test]
+fn a_refresh_token_depends_on_key_session_and_generation_only() {
+    let (tokens, _) = tokens();
+    let key = RefreshKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
+    let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
+    let keys = adapters::token::key_ring::KeyRing::new(published_key().signing_key());
+    let other_key = Es256Tokens::new(settings, keys, key, super::tokens().1);
+
+    let (id, other) = (SESSION.parse().unwrap(), Uuid::nil());
+    let sessions = [session(id, 0), session(id, 1), session(id, u32::MAX), session(other, 0)];
+    let made: HashSet<String> = sessions
+        .iter()
+        .flat_map(|session| [tokens.refresh_token(session), other_key.refresh_token(session)])
+        .map(|token| token.expose().to_owned())
+        .collect();
+    assert_eq!(made.len(), 2 * sessions.len());
+
+    let later = Session { expires_at: at(NOW + 99), ..session(id, 0) };
+    assert_eq!(
+        tokens.refresh_token(&later).expose(),
+        tokens.refresh_token(&session(id, 0)).expose()
+    );
+}
+
+#[test]
+fn a_refresh_token_is_no_access_token() {
+    let (tokens, _) = tokens();
+    let token = tokens.refresh_token(&session(SESSION.parse().unwrap(), 0));
+    assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Invalid));
+}
