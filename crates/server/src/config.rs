@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::config::Origin;
 use domain::app::AppName;
 use domain::nickname::NicknamePrefixes;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,7 +31,7 @@ pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Origins of web pages that may call the API.
-    pub cors_origins: Vec<String>,
+    pub cors_origins: Vec<Origin>,
     /// What is logged, in the language of `tracing-subscriber`'s filter.
     pub log_filter: String,
     /// Whether logs are JSON rather than text.
@@ -41,8 +42,8 @@ pub struct Config {
     pub max_connections: u32,
     /// Where WeChat is.
     pub wechat_base_url: String,
-    /// Through which proxy.
-    pub wechat_proxy: Option<String>,
+    /// Through which proxy; may hold a password.
+    pub wechat_proxy: Option<SecretString>,
     /// The apps served, the first one first.
     pub apps: Vec<AppConfig>,
     /// Who issues tokens.
@@ -55,7 +56,7 @@ pub struct Config {
     pub refresh_ttl: Duration,
     /// The signing key in PEM.
     pub signing_key: Option<SecretString>,
-    /// The key of refresh tokens in hexadecimal.
+    /// The key of refresh tokens in Base64.
     pub refresh_key: Option<SecretString>,
     /// Where keys are made in development.
     pub key_folder: PathBuf,
@@ -158,7 +159,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         database_url: database_url(reader),
         max_connections: reader.whole("database.max_connections", 1..=1000),
         wechat_base_url: reader.required("wechat.base_url"),
-        wechat_proxy: Some(reader.text("wechat.proxy")).filter(|proxy| !proxy.is_empty()),
+        wechat_proxy: reader.secret("wechat.proxy"),
         issuer: reader.required("tokens.issuer"),
         audience: reader.required("tokens.audience"),
         access_ttl: ttl("tokens.access_ttl", 60..=86_400),
@@ -213,15 +214,10 @@ fn key(reader: &Reader<'_>, key: &str, production: bool) -> Option<SecretString>
     }
 }
 
-fn cors_origins(reader: &Reader<'_>) -> Vec<String> {
-    let origins = reader.list("http.cors_origins");
-    for origin in &origins {
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' '])) {
-            reader.fault("http.cors_origins", "must be origins in full, as in https://a.example");
-        }
-    }
-    origins
+fn cors_origins(reader: &Reader<'_>) -> Vec<Origin> {
+    let origins = reader.list("http.cors_origins").into_iter();
+    let parse = |origin: String| reader.checked("http.cors_origins", Origin::parse(&origin));
+    origins.filter_map(parse).collect()
 }
 
 fn log_json(reader: &Reader<'_>) -> bool {

@@ -1,2 +1,76 @@
-//! The menshen program.
-fn main() {}
+//! The program `menshen`.
+#![expect(clippy::print_stdout, reason = "some of its commands answer there")]
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+use server::config::{Config, Sources};
+use server::{logging, serve};
+
+/// Menshen, the login and member service for WeChat mini programs.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// A configuration file, over config/<profile>.toml and under the environment.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until told to stop.
+    Serve,
+    /// Brings the database's schema to what this program needs, or tells how far it is.
+    Migrate {
+        #[command(subcommand)]
+        action: Migrate,
+    },
+    /// Prints the value of one key of the configuration in force, secret or not.
+    Config {
+        /// The key, as in http.listen.
+        key: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Migrate {
+    /// Applies what is pending.
+    Up,
+    /// Lists every migration: applied or pending.
+    Status,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let sources = Sources::of_process(cli.config);
+    if let Command::Config { key } = &cli.command {
+        println!("{}", sources.value(key)?);
+        return Ok(());
+    }
+    let config = Config::load(&sources)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        match cli.command {
+            Command::Serve => {
+                logging::init(&config);
+                serve::serve(&config).await
+            }
+            Command::Migrate { action } => migrate(&action, &config).await,
+            Command::Config { .. } => Ok(()),
+        }
+    })
+}
+
+async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {
+    let url = config.database_url.expose_secret();
+    if let Migrate::Up = action {
+        migration::up(url).await?;
+    }
+    for migration in migration::status(url).await? {
+        let state = if migration.applied { "applied" } else { "pending" };
+        println!("{state}  {}", migration.name);
+    }
+    Ok(())
+}

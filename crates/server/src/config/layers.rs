@@ -6,7 +6,8 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Fault;
+use super::reader::Reader;
+use super::{ConfigError, Fault};
 
 /// The built-in layer: every key that has a default.
 pub(super) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -40,6 +41,16 @@ impl Sources {
         let profile = environment.iter().find(|(name, _)| name == "MENSHEN_PROFILE");
         let profile = profile.map_or("development", |(_, value)| value.as_str()).to_owned();
         Self { profile, root: PathBuf::from("."), file, environment }
+    }
+
+    /// The value in force under `key`, as text; lists are parted by commas.
+    ///
+    /// # Errors
+    /// When there is no value under that key, or a source cannot be read.
+    pub fn value(&self, key: &str) -> Result<String, ConfigError> {
+        let layers = self.merge().map_err(ConfigError)?;
+        let reader = Reader::new(&layers.tree);
+        reader.shown(key).ok_or_else(|| ConfigError(vec![Fault::new(key, "has no value")]))
     }
 
     pub(super) fn merge(&self) -> Result<Layers, Vec<Fault>> {

@@ -128,6 +128,18 @@ impl<'a> Reader<'a> {
         secret
     }
 
+    /// Any value but a table, as text.
+    pub(super) fn shown(&self, key: &str) -> Option<String> {
+        match self.value(key)? {
+            Value::String(_, text) => Some(text.clone()),
+            Value::Char(_, letter) => Some(letter.to_string()),
+            Value::Bool(_, flag) => Some(flag.to_string()),
+            Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
+            Value::Array(..) => Some(self.list(key).join(",")),
+            Value::Empty(..) | Value::Dict(..) => None,
+        }
+    }
+
     /// The names of the tables below `section`.
     pub(super) fn names(&self, section: &str) -> Vec<String> {
         match self.tree.get(section) {

@@ -94,7 +94,8 @@ fn all_faults_come_at_once_with_what_is_allowed() {
             "apps.main.phone_required: must be true or false",
             "nicknames.prefixes: at least one nickname prefix is needed",
             "log.filter: must be a level, or levels per module: info,adapters=debug",
-            "http.cors_origins: must be origins in full, as in https://a.example",
+            "http.cors_origins: an origin is http:// or https://, a host in lower case and perhaps a \
+             port, nothing more",
             "log.format: must be json or text",
             "database.url: must begin with sqlite://, postgres:// or mysql://",
             "database.max_connections: must be a whole number from 1 to 1000",

@@ -1,3 +1,10 @@
 //! The whole program, as its users meet it.
+#![cfg(test)]
 
 mod config;
+mod faults;
+mod first_login;
+mod leaks;
+mod life;
+mod login;
+mod program;

@@ -1,0 +1,16 @@
+//! Where log events go: to standard output, one line each.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+
+/// Installs the subscriber the configuration asks for; events before this call are lost.
+pub fn init(config: &Config) {
+    let filter = EnvFilter::new(&config.log_filter);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    if config.log_json {
+        builder.json().flatten_event(true).init();
+    } else {
+        builder.init();
+    }
+}

@@ -1,0 +1,48 @@
+//! `menshen serve`: from configuration to an orderly end.
+
+use anyhow::{Context, bail};
+use api::config::ApiConfig;
+use api::server::Server;
+use api::service::service;
+use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::wiring;
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When something it needs is missing, with what to do about it.
+pub async fn serve(config: &Config) -> anyhow::Result<()> {
+    prepare_schema(config).await?;
+    let parts = wiring::parts(config).await?;
+    let api = ApiConfig { cors_origins: config.cors_origins.clone(), ..ApiConfig::default() };
+    let address = config.listen;
+    let server = Server::listen(address)
+        .await
+        .with_context(|| format!("http.listen: cannot listen on {address}"))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping");
+    };
+    tracing::info!("listening on http://{}", server.address());
+    server.serve(service(parts, &api), stop).await.context("the server failed")
+}
+
+/// Development migrates on start. Production does not: which of many instances would, and when?
+async fn prepare_schema(config: &Config) -> anyhow::Result<()> {
+    let url = config.database_url.expose_secret();
+    if !config.production {
+        return migration::up(url).await.context("the database cannot be migrated");
+    }
+    let status = migration::status(url).await.context("the database's schema cannot be read")?;
+    if status.iter().any(|migration| !migration.applied) {
+        bail!("the database's schema is behind this program: run `menshen migrate up` first");
+    }
+    Ok(())
+}

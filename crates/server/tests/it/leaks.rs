@@ -1,0 +1,210 @@
+//! Nothing secret leaves the program, however much it is told to say.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET};
+use wechat_sandbox::fault::Fault;
+
+use crate::program::{Answer, Program, SERVICE_KEY};
+
+/// What must not be seen, and the answers of the program in which to look for it.
+#[derive(Default)]
+struct Search {
+    secrets: Vec<(&'static str, String)>,
+    answers: Vec<String>,
+}
+
+impl Search {
+    fn hide(&mut self, what: &'static str, secret: impl Into<String>) -> String {
+        let secret = secret.into();
+        assert!(secret.len() >= 11, "{what} is too short to search for: {secret}");
+        self.secrets.push((what, secret.clone()));
+        secret
+    }
+
+    /// Notes an answer; of values it is meant to carry, the places are blanked first.
+    fn look_at(&mut self, mut answer: Answer, meant: &[&str]) -> Value {
+        let body = answer.body.clone();
+        for field in meant {
+            let hidden = format!("<{field}>");
+            answer.body["data"][field] = hidden.into();
+        }
+        self.answers.push(format!("{:?} {}", answer.headers, answer.body));
+        body
+    }
+
+    /// Every secret that `text` holds, in whatever form.
+    fn found_in(&self, text: &str) -> Vec<String> {
+        let found = self.secrets.iter().flat_map(|(what, secret)| {
+            let hits = forms(secret).into_iter().filter(|(_, form)| text.contains(form));
+            hits.map(move |(form, _)| format!("{what} ({form})"))
+        });
+        found.collect()
+    }
+}
+
+/// The forms in which a secret might appear: as it is, percent-encoded, in hexadecimal, and in Base64 of
+/// either alphabet at each of the three offsets, less the characters that its neighbours decide.
+fn forms(secret: &str) -> Vec<(String, String)> {
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let percent: String = secret
+        .bytes()
+        .map(|b| match b {
+            b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
+    let mut forms = vec![
+        ("plain".into(), secret.to_owned()),
+        ("percent".into(), percent),
+        ("hex".into(), hex.clone()),
+        ("HEX".into(), hex.to_uppercase()),
+    ];
+    for offset in 0..3 {
+        let padded = [&[0; 2][..offset], secret.as_bytes()].concat();
+        let whole = padded.len() - padded.len() % 3;
+        let head = (offset * 8).div_ceil(6);
+        for (name, engine) in [("base64", &STANDARD_NO_PAD), ("base64url", &URL_SAFE_NO_PAD)] {
+            let text = engine.encode(&padded[..whole]);
+            forms.push((format!("{name} at {offset}"), text[head..].to_owned()));
+        }
+    }
+    forms
+}
+
+#[tokio::test]
+async fn no_secret_leaves_at_the_finest_log_level() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start_with(&sandbox, &[("MENSHEN_LOG__FILTER", "trace")]).await;
+    let mut search = Search::default();
+    search.hide("app secret", MAIN_SECRET);
+    search.hide("service key", SERVICE_KEY);
+    search.hide("phone number", "13800138000");
+    for name in ["signing-key.pem", "refresh-key"] {
+        let key = std::fs::read_to_string(program.folder().join(name)).unwrap();
+        let longest = key.lines().max_by_key(|line| line.len()).unwrap().to_owned();
+        search.hide("a key of the server", longest);
+    }
+
+    let tokens = log_in(&sandbox, &program, &mut search).await;
+    ask_with(&tokens, &program, &mut search).await;
+    exchange(&sandbox, &program, &mut search).await;
+    meet_faults(&sandbox, &program, &mut search).await;
+    send_nonsense(&program, &mut search).await;
+
+    for call in sandbox.log(None) {
+        let answer = call.answer.unwrap_or_default();
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
+        for (what, field) in [("session key", "session_key"), ("access token", "access_token")] {
+            if let Some(secret) = answer[field].as_str() {
+                search.hide(what, secret);
+            }
+        }
+    }
+    assert!(search.secrets.len() > 20, "{}", search.secrets.len());
+    let output = program.output();
+    assert!(output.contains("TRACE"), "the finest level was on");
+    assert_eq!(search.found_in(&output), [""; 0], "in the logs");
+    assert_eq!(search.found_in(&search.answers.join("\n")), [""; 0], "in the answers");
+}
+
+#[test]
+fn the_search_finds_a_planted_leak_in_every_form() {
+    let mut search = Search::default();
+    let secret = search.hide("canary", "s3cret/with+signs=and more");
+    for (form, text) in forms(&secret) {
+        let planted = format!("before {text} after");
+        assert!(!search.found_in(&planted).is_empty(), "{form}: {planted}");
+    }
+    for before in ["", "x", "xy"] {
+        let encoded = STANDARD_NO_PAD.encode(format!("{before}{secret} and so on"));
+        assert!(!search.found_in(&encoded).is_empty(), "{before:?}: {encoded}");
+    }
+    assert_eq!(search.found_in("nothing to see"), [""; 0]);
+}
+
+async fn log_in(sandbox: &Sandbox, program: &Program, search: &mut Search) -> Value {
+    let code = search.hide("login code", sandbox.login_code("alice", MAIN_APP).unwrap());
+    let phone = search.hide("phone code", sandbox.phone_code("alice", MAIN_APP).unwrap());
+    let body = json!({ "code": code, "phoneCode": phone });
+    let login = Answer::of(program.post("/login", &body)).await;
+    assert_eq!(login.status, 200, "{}", login.text);
+    let login = search.look_at(login, &["token", "refreshToken"])["data"].clone();
+    for field in ["token", "refreshToken"] {
+        search.hide("token", login[field].as_str().unwrap());
+    }
+    let again = Answer::of(program.post("/login", &body)).await;
+    assert_eq!(again.failure(), (401, "login_code_used"));
+    search.look_at(again, &[]);
+    login
+}
+
+async fn ask_with(tokens: &Value, program: &Program, search: &mut Search) {
+    let token = tokens["token"].as_str().unwrap();
+    search.look_at(Answer::of(program.get("/me").bearer_auth(token)).await, &[]);
+    let change = json!({ "nickName": "Ann", "phone": "13800138000" });
+    search.look_at(Answer::of(program.patch("/me", &change).bearer_auth(token)).await, &[]);
+    let forged = format!("{token}x");
+    search.look_at(Answer::of(program.get("/me").bearer_auth(&forged)).await, &[]);
+    let query = format!("/me?token={token}");
+    search.look_at(Answer::of(program.get(&query)).await, &[]);
+}
+
+async fn exchange(sandbox: &Sandbox, program: &Program, search: &mut Search) {
+    let mut code = || {
+        let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+        json!({ "code": search.hide("login code", code) })
+    };
+    let (open, service, stranger) = (code(), code(), code());
+    search.look_at(Answer::of(program.post("/openid", &open)).await, &[]);
+    let asked = program.post("/code2session", &service).bearer_auth(SERVICE_KEY);
+    search.look_at(Answer::of(asked).await, &["sessionKey"]);
+    let asked = program.post("/code2session", &stranger).bearer_auth(SERVICE_KEY.replace('1', "2"));
+    search.look_at(Answer::of(asked).await, &[]);
+}
+
+async fn meet_faults(sandbox: &Sandbox, program: &Program, search: &mut Search) {
+    let paths =
+        ["/sns/jscode2session", "/cgi-bin/stable_token", "/wxa/business/getuserphonenumber"];
+    for path in paths {
+        let fault = Fault { path: path.into(), ..Fault::default() };
+        for fault in [
+            Fault { errcode: Some(40125), ..fault.clone() },
+            Fault { errcode: Some(40001), times: 2, ..fault.clone() },
+            Fault { errcode: Some(-1), times: 2, ..fault.clone() },
+            Fault { status: Some(502), ..fault.clone() },
+            Fault { drop: true, ..fault.clone() },
+            Fault { drop: true, after: true, ..fault.clone() },
+            Fault { body: Some(format!("echo {MAIN_SECRET} 13800138000")), ..fault.clone() },
+            Fault { body: Some("{\"openid\":".into()), ..fault },
+        ] {
+            sandbox.clear_faults();
+            sandbox.fault(fault).unwrap();
+            let code = search.hide("login code", sandbox.login_code("alice", MAIN_APP).unwrap());
+            let phone = search.hide("phone code", sandbox.phone_code("alice", MAIN_APP).unwrap());
+            let body = json!({ "code": code, "phoneCode": phone });
+            let answer = Answer::of(program.post("/login", &body)).await;
+            search.look_at(answer, &["token", "refreshToken"]);
+        }
+    }
+    sandbox.clear_faults();
+}
+
+async fn send_nonsense(program: &Program, search: &mut Search) {
+    let code = search.hide("login code", "canary-Code-that-nobody-made");
+    for body in [
+        json!({ "code": code, "extra": code }),
+        json!({ "code": [code] }),
+        json!({ "code": format!("{code}\"&secret=") }),
+        json!({ "code": code, "nickName": "\u{0}" }),
+        json!({ "code": code, "app": "nobody" }),
+        json!({ "code": code }),
+    ] {
+        search.look_at(Answer::of(program.post("/login", &body)).await, &[]);
+        search.look_at(Answer::of(program.post("/code2session", &body)).await, &[]);
+    }
+    let path = format!("/external/code_2_wx_openid?code={code}&x=1");
+    search.look_at(Answer::of(program.get(&path)).await, &[]);
+}

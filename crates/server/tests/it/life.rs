@@ -1,0 +1,96 @@
+//! How the program starts, stops and migrates.
+
+use std::process::Output;
+
+use serde_json::json;
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, MAIN_APP};
+use wechat_sandbox::fault::Fault;
+
+use crate::program::{Answer, Program, environment, menshen};
+
+#[tokio::test]
+async fn it_stops_when_asked_and_finishes_what_it_began() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let slow = Fault { delay_ms: Some(500), ..Fault::default() };
+    sandbox.fault(Fault { path: "/sns/jscode2session".into(), ..slow }).unwrap();
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    let login = tokio::spawn(Answer::of(program.post("/login", &json!({ "code": code }))));
+    while sandbox.log(Some("/sns/jscode2session")).is_empty() && !login.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    let (status, _) = program.terminate().await;
+    assert!(status.success(), "{status}");
+    assert_eq!(login.await.unwrap().status, 200, "the login under way was answered");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let sandbox = Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap();
+    let mut program = Program::start(&sandbox).await;
+    let mut member = None;
+    for _ in 0..5 {
+        let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+        let expected = member.get_or_insert(login["memberId"].clone());
+        assert_eq!(login["memberId"], *expected);
+        program = Program::start_in(program.kill().await, &sandbox, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn production_serves_only_a_migrated_database() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut environment = environment(folder.path(), &sandbox);
+    let production = [
+        ("MENSHEN_PROFILE", "production"),
+        ("MENSHEN_APPS__MAIN__APP_ID", MAIN_APP),
+        ("MENSHEN_APPS__MAIN__SECRET", "a-secret-that-is-long-enough"),
+        ("MENSHEN_TOKENS__SIGNING_KEY", SIGNING_KEY),
+        ("MENSHEN_TOKENS__REFRESH_KEY", "eHPzEzmkUPDEdOn8wGGaSr1HWdfNGKNhRGOeGRJkKIk="),
+    ];
+    environment.extend(production.map(|(k, v)| (k.into(), v.into())));
+    let run = |arguments: &[&str]| menshen(arguments, &environment).output().unwrap();
+
+    let refused = run(&["serve"]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("menshen migrate up"), "{}", said(&refused));
+    assert!(said(&run(&["migrate", "status"])).contains("pending"));
+    assert!(run(&["migrate", "up"]).status.success());
+    assert!(said(&run(&["migrate", "status"])).contains("applied"));
+    assert!(!said(&run(&["migrate", "status"])).contains("pending"));
+}
+
+#[tokio::test]
+async fn it_says_everything_that_is_wrong_with_its_configuration_and_exits() {
+    let environment = [("MENSHEN_HTTP__LISTEN", "x"), ("MENSHEN_NO__KEY", "y")];
+    let environment = environment.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let output = menshen(&["serve"], &environment).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for key in ["http.listen", "no.key"] {
+        assert!(said(&output).contains(key), "{}", said(&output));
+    }
+}
+
+#[tokio::test]
+async fn it_tells_a_value_of_its_configuration() {
+    let output = menshen(&["config", "database.url"], &[]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "sqlite://data/menshen.db\n");
+    assert!(!menshen(&["config", "no.key"], &[]).output().unwrap().status.success());
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Made for this test with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
+const SIGNING_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgG1Sz/ZkZLSTfOdTm\n\
+6n/hji6tgnYtC1KEPrXQCO+ZWZGhRANCAAR1wqvnh7KttByiurexOVoQRn9FVE2R\n\
+/4mXMrY3PNJJhzaa6SZSBmhSEH8U8fPM92tMutZPQe3fwii1Dp6NMJaE\n\
+-----END PRIVATE KEY-----";

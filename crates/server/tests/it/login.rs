@@ -1,0 +1,140 @@
+//! The road of a login, walked through the real program.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
+
+use crate::program::{Answer, Program, SERVICE_KEY};
+
+#[tokio::test]
+async fn a_login_with_phone_makes_a_member_whom_the_token_shows() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let (code, phone) = (
+        sandbox.login_code("alice", MAIN_APP).unwrap(),
+        sandbox.phone_code("alice", MAIN_APP).unwrap(),
+    );
+    let login = program.log_in(&code, Some(&phone)).await;
+    assert_eq!((&login["isNew"], &login["expiresIn"]), (&json!(true), &json!(7200)));
+    let nickname = login["nickName"].as_str().unwrap();
+    assert!(nickname.ends_with("8000"), "{nickname}");
+
+    for authorization in [format!("Bearer {}", token(&login)), token(&login).to_owned()] {
+        let me = program.get("/me").header("authorization", authorization);
+        let me = Answer::of(me).await;
+        assert_eq!(me.status, StatusCode::OK, "{}", me.text);
+        assert_eq!(me.body["data"]["memberId"], login["memberId"]);
+        assert_eq!(me.body["data"]["phone"], "138******00");
+    }
+}
+
+#[tokio::test]
+async fn a_code_logs_in_once() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    program.log_in(&code, None).await;
+    let again = Answer::of(program.post("/login", &json!({ "code": code }))).await;
+    assert_eq!(again.failure(), (401, "login_code_used"));
+}
+
+#[tokio::test]
+async fn a_member_stays_the_same_through_logins_phones_and_restarts() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let folder = program.kill().await;
+
+    let program = Program::start_in(folder, &sandbox, &[]).await;
+    let (code, phone) = (
+        sandbox.login_code("alice", MAIN_APP).unwrap(),
+        sandbox.phone_code("alice", MAIN_APP).unwrap(),
+    );
+    let second = program.log_in(&code, Some(&phone)).await;
+    assert_eq!(second["memberId"], first["memberId"]);
+    assert_eq!(second["isNew"], false);
+    let me = program.get("/me").bearer_auth(token(&first));
+    let me = Answer::of(me).await;
+    assert_eq!(me.body["data"]["phone"], "138******00", "the old token holds: {}", me.text);
+}
+
+#[tokio::test]
+async fn a_person_in_two_apps_of_one_open_platform_is_one_member() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let more = [
+        ("MENSHEN_APPS__SECOND__APP_ID", SECOND_APP),
+        ("MENSHEN_APPS__SECOND__SECRET", SECOND_SECRET),
+        ("MENSHEN_APPS__SECOND__OPEN_PLATFORM", "main"),
+    ];
+    let program = Program::start_with(&sandbox, &more).await;
+    let here = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let code = sandbox.login_code("alice", SECOND_APP).unwrap();
+    let there = program.post("/login", &json!({ "code": code, "app": "second" }));
+    let there = Answer::of(there).await;
+    assert_eq!(there.body["data"]["memberId"], here["memberId"], "{}", there.text);
+}
+
+#[tokio::test]
+async fn a_profile_changes_and_the_change_stays() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let login = program.log_in(&sandbox.login_code("bob", MAIN_APP).unwrap(), None).await;
+    let change = json!({ "nickName": "鲍勃👋", "avatar": "https://a.example/b.png", "gender": 1 });
+    let changed = program.patch("/me", &change).bearer_auth(token(&login));
+    let changed = Answer::of(changed).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let me = Answer::of(program.get("/me").bearer_auth(token(&login))).await;
+    for field in ["nickName", "avatar", "gender"] {
+        assert_eq!(me.body["data"][field], change[field]);
+    }
+}
+
+#[tokio::test]
+async fn the_openid_is_told_without_making_a_member() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let answer =
+        program.post("/openid", &json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() }));
+    let openid = Answer::of(answer).await.body["data"]["openid"].clone();
+    assert!(openid.as_str().is_some_and(|openid| openid.len() == 28), "{openid}");
+
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    let bare = program.get(&format!("/external/code_2_wx_openid?code={code}"));
+    let bare = Answer::of(bare).await;
+    assert_eq!(bare.body, json!({ "code": code, "openId": openid }));
+
+    let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    assert_eq!(login["isNew"], true, "asking for the openid had made nobody");
+}
+
+#[tokio::test]
+async fn a_session_key_goes_to_a_service_only() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let ask = || {
+        program.post(
+            "/code2session",
+            &json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() }),
+        )
+    };
+    assert_eq!(Answer::of(ask()).await.failure(), (401, "unauthenticated"));
+    assert_eq!(Answer::of(ask().bearer_auth("wrong")).await.failure(), (401, "unauthenticated"));
+    let answer = Answer::of(ask().bearer_auth(SERVICE_KEY)).await;
+    let key = answer.body["data"]["sessionKey"].as_str();
+    assert_eq!(key.map(str::len), Some(24), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn the_server_describes_itself_and_its_health() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    for path in ["/health/live", "/health/ready", "/openapi.json", "/docs"] {
+        let answer = program.get(path).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    }
+}
+
+fn token(login: &serde_json::Value) -> &str {
+    login["token"].as_str().unwrap()
+}

@@ -1,0 +1,200 @@
+//! Starts the real program against the sandbox and a database of its own, and reads all it says.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wechat_sandbox::Sandbox;
+
+/// How long anything may take to start or stop, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The key of the one back end that development knows.
+pub(crate) const SERVICE_KEY: &str = "development-key-of-the-back-end-0001";
+
+/// A running `menshen serve`; killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    output: Arc<Mutex<String>>,
+    folder: TempDir,
+    base_url: String,
+    http: Client,
+}
+
+/// A folder for the database and the keys, and the environment that points there.
+pub(crate) fn environment(folder: &Path, sandbox: &Sandbox) -> Vec<(String, String)> {
+    let database = format!("sqlite://{}", folder.join("menshen.db").display());
+    [
+        ("MENSHEN_HTTP__LISTEN", "127.0.0.1:0"),
+        ("MENSHEN_DATABASE__URL", database.as_str()),
+        ("MENSHEN_TOKENS__KEY_FOLDER", &folder.display().to_string()),
+        ("MENSHEN_WECHAT__BASE_URL", sandbox.base_url()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// The program with exactly this environment, run from the repository's root.
+pub(crate) fn menshen(arguments: &[&str], environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_menshen"));
+    command.args(arguments).env_clear().envs(environment.iter().cloned());
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    command
+}
+
+impl Program {
+    /// Starts with a fresh database.
+    pub(crate) async fn start(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, &[]).await
+    }
+
+    /// Starts with a fresh database and some more environment.
+    pub(crate) async fn start_with(sandbox: &Sandbox, more: &[(&str, &str)]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), sandbox, more).await
+    }
+
+    /// Starts with what an earlier run left in `folder`.
+    pub(crate) async fn start_in(
+        folder: TempDir,
+        sandbox: &Sandbox,
+        more: &[(&str, &str)],
+    ) -> Self {
+        let mut environment = environment(folder.path(), sandbox);
+        environment.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        let mut child = menshen(&["serve"], &environment)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take().unwrap(), &output);
+        collect(child.stderr.take().unwrap(), &output);
+        let mut program = Self { child, output, folder, base_url: String::new(), http: client() };
+        program.base_url = program.await_address().await;
+        program
+    }
+
+    async fn await_address(&mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = self.output();
+            if let Some((_, rest)) = output.split_once("listening on ") {
+                let address = |c: char| c.is_ascii_alphanumeric() || ":/.".contains(c);
+                return rest.chars().take_while(|c| address(*c)).collect();
+            }
+            let exited = self.child.try_wait().unwrap();
+            assert!(exited.is_none(), "the server ended: {exited:?}\n{output}");
+            assert!(Instant::now() < deadline, "the server does not start:\n{output}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Everything written to standard output and error so far.
+    pub(crate) fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.base_url))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base_url)).json(body)
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.http.patch(format!("{}{path}", self.base_url)).json(body)
+    }
+
+    /// Logs in with the given codes and expects it to work; answers `data`.
+    pub(crate) async fn log_in(&self, code: &str, phone_code: Option<&str>) -> Value {
+        let body = json!({ "code": code, "phoneCode": phone_code });
+        let answer = Answer::of(self.post("/login", &body)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["data"].clone()
+    }
+
+    /// Asks it to stop, as a service manager would, and waits.
+    pub(crate) async fn terminate(mut self) -> (ExitStatus, TempDir) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        let status = self.wait().await;
+        (status, std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
+    }
+
+    /// Ends it without a warning, as a crash would.
+    pub(crate) async fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.wait().await;
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    async fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not stop:\n{}", self.output());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer, taken apart.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Sends the request; a body that is not JSON reads as null.
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        Self::from(request.send().await.unwrap()).await
+    }
+
+    async fn from(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, headers, text, body }
+    }
+
+    /// Status and error id, as tables compare them.
+    pub(crate) fn failure(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["error"].as_str().unwrap_or_default())
+    }
+}
+
+fn client() -> Client {
+    Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+}
+
+fn collect(pipe: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+    let output = Arc::clone(output);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let mut output = output.lock().unwrap();
+            output.push_str(&String::from_utf8_lossy(&line));
+            output.push('\n');
+        }
+    });
+}
