@@ -1,0 +1,53 @@
+//! The program `wechat-sandbox`: an offline WeChat until it is told to stop.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::Config;
+
+const DEFAULT_PORT: u16 = 2021;
+
+/// An offline WeChat: the server API of mini programs, and a control face for tests.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Where to listen, 127.0.0.1:2021 unless the configuration says otherwise; port 0 is any free port
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// A TOML file with apps, users and limits
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let mut config = match &options.config {
+        Some(file) => {
+            let name = file.display();
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+            Config::from_toml(&text).with_context(|| format!("{name} is not right"))?
+        }
+        None => Config::default(),
+    };
+    let default = (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into();
+    config.listen = Some(options.listen.or(config.listen).unwrap_or(default));
+
+    // Before the start, so that no signal falls between.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let sandbox = Sandbox::start(config).await?;
+    writeln!(std::io::stdout(), "wechat-sandbox is ready at {}", sandbox.base_url())?;
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    sandbox.stop().await;
+    Ok(())
+}
