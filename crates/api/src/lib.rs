@@ -1,1 +1,26 @@
 //! The HTTP side: routes, envelope, error table, OpenAPI.
+//!
+//! [`service::service`] makes the whole of it over the use cases. A handler parses a request into
+//! values of the domain, runs one use case and converts the outcome; no rule is decided here.
+
+mod answer;
+mod authentication;
+mod body;
+pub mod config;
+mod detached;
+mod edge;
+pub mod error;
+mod exchange;
+mod fields;
+mod form;
+mod framing;
+mod language;
+pub mod openapi;
+mod page;
+mod panic;
+mod query;
+mod rfc3339;
+pub mod routes;
+pub mod server;
+pub mod service;
+mod wiring;

@@ -1,0 +1,47 @@
+//! Work that a caller may wait for but cannot break off.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::error::ApiError;
+use crate::error::id::ErrorId;
+use crate::panic::caught;
+
+/// When a client who was not answered in time should come again.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Runs `work` to its end, whether or not the caller hangs up or `deadline` passes, which is answered
+/// as an unavailable provider.
+pub(crate) async fn detached<T, E>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send,
+{
+    let (tell, told) = oneshot::channel();
+    let task = async move {
+        let outcome = match caught(work).await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(panic) => Err(ApiError::new(ErrorId::Internal).caused_by(panic)),
+        };
+        if let Err(unheard) = tell.send(outcome) {
+            tracing::warn!("the work ended after its caller had gone");
+            if let Err(error) = unheard {
+                error.log();
+            }
+        }
+    };
+    tokio::spawn(task.in_current_span());
+    match timeout(deadline, told).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(lost)) => Err(ApiError::new(ErrorId::Internal).caused_by(lost)),
+        Err(elapsed) => Err(ApiError::new(ErrorId::ProviderUnavailable)
+            .retry_after(RETRY_AFTER)
+            .caused_by(elapsed)),
+    }
+}

@@ -1,0 +1,200 @@
+//! What goes wrong, as clients see it: every error of every use case ends in this one table.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use domain::app::VerifyError;
+use domain::current_member::CurrentMemberError;
+use domain::login::LoginError;
+use domain::ports::provider::{ProviderError, ProviderFailure};
+use domain::ports::tokens::TokenRejected;
+use domain::update_profile::UpdateProfileError;
+use salvo::http::StatusCode;
+use salvo::{Depot, Request, Response, Writer, async_trait};
+use tracing::Level;
+
+use crate::error::id::{ErrorId, Step};
+
+pub(crate) mod documented;
+pub mod id;
+
+/// What is wrong with each field of a request, by its name in JSON; `body` is the body as a whole.
+///
+/// The reasons are for developers: English, and never what the client sent.
+pub(crate) type Faults = BTreeMap<String, String>;
+
+/// A failure on its way to the client.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) id: ErrorId,
+    pub(crate) status: StatusCode,
+    pub(crate) faults: Faults,
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether what is left of the connection must not be read as another request.
+    pub(crate) closes: bool,
+    /// How loudly the cause is logged.
+    pub(crate) severity: Level,
+    pub(crate) cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    pub(crate) fn new(id: ErrorId) -> Self {
+        let severity = match id.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => Level::ERROR,
+            StatusCode::SERVICE_UNAVAILABLE => Level::WARN,
+            _ => Level::DEBUG,
+        };
+        Self {
+            id,
+            status: id.status(),
+            faults: Faults::new(),
+            retry_after: None,
+            closes: false,
+            severity,
+            cause: None,
+        }
+    }
+
+    /// A malformed request.
+    pub(crate) fn invalid(faults: Faults) -> Self {
+        Self { faults, ..Self::new(ErrorId::InvalidRequest) }
+    }
+
+    /// A request of which one field is malformed.
+    pub(crate) fn invalid_field(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
+        Self::invalid(Faults::from([(name.to_owned(), reason.to_string())]))
+    }
+
+    /// A failure that nothing but its status is known of: what the router answers by itself.
+    pub(crate) fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(ErrorId::NotFound),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(ErrorId::PayloadTooLarge),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(ErrorId::UnsupportedMediaType),
+            other if other.is_client_error() => {
+                Self { status, ..Self::new(ErrorId::InvalidRequest) }
+            }
+            other => Self::new(ErrorId::Internal).caused_by(format!("the router answered {other}")),
+        }
+    }
+
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
+    /// Has the connection closed behind the answer.
+    pub(crate) fn closing(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    /// Keeps what happened, for the log.
+    pub(crate) fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    /// Logs why, with everything behind it. What is the client's own doing is a mere detail.
+    pub(crate) fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let (error, cause) = (self.id.id(), chain(cause.as_ref()));
+        match self.severity {
+            Level::ERROR => tracing::error!(error, cause, "the request failed"),
+            Level::WARN => tracing::warn!(error, cause, "the request failed"),
+            _ => tracing::debug!(error, cause, "the request was refused"),
+        }
+    }
+}
+
+/// The failure waits for the edge of the service, where it is logged and rendered.
+#[async_trait]
+impl Writer for ApiError {
+    async fn write(self, _req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        res.status_code(self.status);
+        depot.insert_typed(self);
+    }
+}
+
+impl From<LoginError> for ApiError {
+    fn from(error: LoginError) -> Self {
+        let answer = match &error {
+            LoginError::Verify(error) => verify_failed(error),
+            LoginError::Phone(error) => provider_failed(error, Step::Phone),
+            LoginError::Visitor | LoginError::RegistrationClosed => Self::new(ErrorId::Forbidden),
+            LoginError::PhoneRequired => Self::invalid_field("phoneCode", &error),
+            LoginError::Banned(_) => Self::new(ErrorId::MemberBanned),
+            LoginError::PhoneTaken => Self::new(ErrorId::Conflict),
+            // Somebody is mistaken about who this is: the operator should know.
+            LoginError::UnionIdChanged(_) => {
+                Self { severity: Level::WARN, ..Self::new(ErrorId::Conflict) }
+            }
+            LoginError::Store(_) | LoginError::Contended | LoginError::Signing(_) => {
+                Self::new(ErrorId::Internal)
+            }
+        };
+        answer.caused_by(error)
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        verify_failed(&error).caused_by(error)
+    }
+}
+
+impl From<CurrentMemberError> for ApiError {
+    fn from(error: CurrentMemberError) -> Self {
+        let id = match &error {
+            CurrentMemberError::Gone => ErrorId::Unauthenticated,
+            CurrentMemberError::Banned(_) => ErrorId::MemberBanned,
+            CurrentMemberError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<UpdateProfileError> for ApiError {
+    fn from(error: UpdateProfileError) -> Self {
+        let id = match &error {
+            UpdateProfileError::Gone => ErrorId::Unauthenticated,
+            UpdateProfileError::Banned(_) => ErrorId::MemberBanned,
+            UpdateProfileError::Contended | UpdateProfileError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<TokenRejected> for ApiError {
+    fn from(error: TokenRejected) -> Self {
+        let id = match error {
+            TokenRejected::Invalid => ErrorId::Unauthenticated,
+            TokenRejected::Expired => ErrorId::TokenExpired,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+fn verify_failed(error: &VerifyError) -> ApiError {
+    match error {
+        VerifyError::UnknownApp => ApiError::invalid_field("app", error),
+        VerifyError::Provider(error) => provider_failed(error, Step::Login),
+    }
+}
+
+fn provider_failed(error: &ProviderError, step: Step) -> ApiError {
+    let answer = ApiError::new(ErrorId::of_provider(error.failure, step));
+    match error.failure {
+        ProviderFailure::Throttled { retry_after }
+        | ProviderFailure::Unavailable { retry_after } => answer.retry_after(retry_after),
+        ProviderFailure::CodeInvalid
+        | ProviderFailure::CodeUsed
+        | ProviderFailure::UserBlocked
+        | ProviderFailure::Refused
+        | ProviderFailure::Misconfigured => answer,
+    }
+}
+
+/// An error and everything behind it, outermost first.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    sources.fold(error.to_string(), |chain, source| format!("{chain}: {source}"))
+}

@@ -1,0 +1,197 @@
+//! Which failures a route can answer with, told by its types to the OpenAPI document.
+
+use std::marker::PhantomData;
+
+use domain::app::VerifyError;
+use domain::current_member::CurrentMemberError;
+use domain::login::LoginError;
+use domain::update_profile::UpdateProfileError;
+use salvo::http::StatusCode;
+use salvo::oapi::{
+    BasicType, Components, Content, EndpointOutRegister, Example, Header, Object, Operation, RefOr,
+    Response,
+};
+use salvo::{Depot, Request, Response as HttpResponse, Writer, async_trait};
+
+use crate::answer;
+use crate::error::ApiError;
+use crate::error::id::ErrorId;
+
+/// A failure of a use case that fails with `E`.
+pub(crate) struct Refused<E> {
+    error: ApiError,
+    by: PhantomData<fn() -> E>,
+}
+
+/// Which ids the errors of a use case become.
+pub(crate) trait Refuses: Into<ApiError> {
+    /// Each of them.
+    const IDS: &'static [ErrorId];
+}
+
+impl<E: Refuses> From<E> for Refused<E> {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), by: PhantomData }
+    }
+}
+
+impl<E> From<ApiError> for Refused<E> {
+    fn from(error: ApiError) -> Self {
+        Self { error, by: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<E> Writer for Refused<E> {
+    async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut HttpResponse) {
+        self.error.write(req, depot, res).await;
+    }
+}
+
+impl<E: Refuses> EndpointOutRegister for Refused<E> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        document(components, operation, E::IDS);
+    }
+}
+
+impl Refuses for LoginError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::InvalidRequest,
+        ErrorId::LoginCodeInvalid,
+        ErrorId::LoginCodeUsed,
+        ErrorId::PhoneCodeInvalid,
+        ErrorId::UserBlocked,
+        ErrorId::MemberBanned,
+        ErrorId::Forbidden,
+        ErrorId::Conflict,
+        ErrorId::RateLimited,
+        ErrorId::ProviderUnavailable,
+        ErrorId::ProviderMisconfigured,
+        ErrorId::Internal,
+    ];
+}
+
+impl Refuses for VerifyError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::InvalidRequest,
+        ErrorId::LoginCodeInvalid,
+        ErrorId::LoginCodeUsed,
+        ErrorId::UserBlocked,
+        ErrorId::Forbidden,
+        ErrorId::RateLimited,
+        ErrorId::ProviderUnavailable,
+        ErrorId::ProviderMisconfigured,
+    ];
+}
+
+impl Refuses for CurrentMemberError {
+    const IDS: &'static [ErrorId] =
+        &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
+}
+
+impl Refuses for UpdateProfileError {
+    const IDS: &'static [ErrorId] =
+        &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
+}
+
+/// Adds failures to an operation: one response a status, one example an id.
+pub(crate) fn document(components: &mut Components, operation: &mut Operation, ids: &[ErrorId]) {
+    let schema = answer::failure_schema(components);
+    for id in ids {
+        let response = operation.responses.entry(id.status().as_str().to_owned());
+        let RefOr::Type(response) = response.or_insert_with(|| RefOr::Type(Response::default()))
+        else {
+            continue;
+        };
+        let content = response.contents.entry("application/json".to_owned());
+        let content = content.or_insert_with(|| Content::new(schema.clone()));
+        if content.examples.contains_key(id.id()) {
+            continue;
+        }
+        let example = Example::new().value(answer::failure_example(*id));
+        content.examples.insert(id.id().to_owned(), example.into());
+        let line_break = if response.description.is_empty() { "" } else { "\n" };
+        response.description.extend([line_break, "- `", id.id(), "`: ", id.meaning()]);
+        if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = id.status() {
+            response.headers.insert("retry-after".to_owned(), retry_after());
+        }
+    }
+}
+
+fn retry_after() -> Header {
+    Header::new(Object::with_type(BasicType::Integer).minimum(1))
+        .description("Seconds to wait before trying again.")
+        .required(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use domain::identity::UnionIdChanged;
+    use domain::member::Banned;
+    use domain::ports::provider::{ProviderError, ProviderFailure};
+    use domain::ports::store::StoreError;
+    use domain::ports::tokens::SigningError;
+
+    use super::*;
+
+    fn provider_errors() -> impl Iterator<Item = ProviderError> {
+        let retry_after = Duration::from_secs(1);
+        let failures = [
+            ProviderFailure::CodeInvalid,
+            ProviderFailure::CodeUsed,
+            ProviderFailure::UserBlocked,
+            ProviderFailure::Refused,
+            ProviderFailure::Throttled { retry_after },
+            ProviderFailure::Unavailable { retry_after },
+            ProviderFailure::Misconfigured,
+        ];
+        failures.into_iter().map(|failure| ProviderError::new(failure, "a cause"))
+    }
+
+    fn verify_errors() -> impl Iterator<Item = VerifyError> {
+        provider_errors().map(VerifyError::from).chain([VerifyError::UnknownApp])
+    }
+
+    fn store() -> StoreError {
+        StoreError::new("a cause")
+    }
+
+    /// The document tells of every id that the errors become, and of no other.
+    fn assert_told<E: Refuses>(errors: impl IntoIterator<Item = E>) {
+        let become_ids: BTreeSet<ErrorId> =
+            errors.into_iter().map(|error| error.into().id).collect();
+        assert_eq!(become_ids, E::IDS.iter().copied().collect());
+    }
+
+    #[test]
+    fn the_document_tells_of_every_id_that_an_error_becomes() {
+        let others = [
+            LoginError::Visitor,
+            LoginError::PhoneRequired,
+            LoginError::RegistrationClosed,
+            LoginError::Banned(Banned),
+            LoginError::PhoneTaken,
+            LoginError::UnionIdChanged(UnionIdChanged),
+            LoginError::Store(store()),
+            LoginError::Contended,
+            LoginError::Signing(SigningError("a cause".into())),
+        ];
+        let phone = provider_errors().map(LoginError::Phone);
+        assert_told(verify_errors().map(LoginError::from).chain(phone).chain(others));
+        assert_told(verify_errors());
+        assert_told([
+            CurrentMemberError::Gone,
+            CurrentMemberError::Banned(Banned),
+            CurrentMemberError::Store(store()),
+        ]);
+        assert_told([
+            UpdateProfileError::Gone,
+            UpdateProfileError::Banned(Banned),
+            UpdateProfileError::Contended,
+            UpdateProfileError::Store(store()),
+        ]);
+    }
+}

@@ -1,0 +1,55 @@
+//! What is known of one request and its answer from the first moment on.
+
+use std::sync::Arc;
+
+use domain::ports::clock::Clock;
+use domain::ports::random::Random;
+use salvo::Depot;
+use salvo::http::HeaderMap;
+
+use crate::body::BodyLimits;
+use crate::language::Language;
+use crate::rfc3339;
+
+/// One request and its answer.
+pub(crate) struct Exchange {
+    /// Names the request in the answer and in the log.
+    pub(crate) request_id: String,
+    /// In which language the client is answered.
+    pub(crate) language: Language,
+    /// How much of a body is waited for, and how long.
+    pub(crate) limits: BodyLimits,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Exchange {
+    /// The exchange that this depot is the depot of.
+    pub(crate) fn of(depot: &Depot) -> Option<&Self> {
+        depot.get_typed::<Self>().ok()
+    }
+
+    /// The time now, as an answer carries it.
+    pub(crate) fn operation_time(&self) -> String {
+        rfc3339::seconds(self.clock.now())
+    }
+}
+
+/// The id that a client or a proxy gave its request, when it is short and plain, or else a new one: a
+/// UUID of version 7.
+pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, random: &dyn Random) -> String {
+    let mut given = headers.get_all("x-request-id").iter();
+    match (given.next().and_then(|id| id.to_str().ok()), given.next()) {
+        (Some(id), None) if is_plain(id) => id.to_owned(),
+        _ => {
+            let mut bytes = [0; 10];
+            random.fill(&mut bytes);
+            let millis = u64::try_from(clock.now().unix_millis()).unwrap_or(0);
+            let id = uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid();
+            id.hyphenated().to_string()
+        }
+    }
+}
+
+fn is_plain(id: &str) -> bool {
+    (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}

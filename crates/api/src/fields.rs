@@ -1,0 +1,223 @@
+//! The fields that requests are made of.
+
+use domain::avatar::{AVATAR_MAX, Avatar};
+use domain::member::Gender;
+use domain::nickname::{NICKNAME_MAX, Nickname, NicknameError};
+use domain::secret::{LoginCode, PhoneCode};
+use salvo::oapi::{BasicType, Object};
+use serde_json::Value;
+
+use crate::form::Field;
+
+/// The longest name or id of an app that is looked up at all, in bytes.
+const APP_MAX: usize = 64;
+
+/// One line of text: neither control characters nor Unicode's line and paragraph separators.
+const ONE_LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
+
+/// Who wants to log in.
+pub(crate) const CODE: Field<LoginCode> = Field {
+    name: "code",
+    read: |value| parse(value, LoginCode::parse),
+    schema: || code("The one-time code of `wx.login`.", "0a3KxV100Yx3fS1t2w000mZlTq1KxV1a"),
+};
+
+/// Which phone number they have.
+pub(crate) const PHONE_CODE: Field<PhoneCode> = Field {
+    name: "phoneCode",
+    read: |value| parse(value, PhoneCode::parse),
+    schema: || {
+        let example = "e31968a7f94cc5ee25fafc2aef2773f0bb8c3937b22520eb8ee345274d00c144";
+        code(
+            "The one-time code of the phone button (`e.detail.code`), never that of `wx.login`.",
+            example,
+        )
+    },
+};
+
+/// Which app is meant.
+pub(crate) const APP: Field<String> = Field {
+    name: "app",
+    read: |value| {
+        let app = text(value)?;
+        let fits = (1..=APP_MAX).contains(&app.len());
+        fits.then(|| app.to_owned()).ok_or_else(|| format!("is not 1 to {APP_MAX} bytes long"))
+    },
+    schema: || {
+        string("The app that is meant, by its configured name or its app id; the first one when absent.", "main")
+            .min_length(1)
+            .max_length(APP_MAX)
+    },
+};
+
+/// What a newcomer wants to be called; `None` when they left what WeChat put there.
+pub(crate) const CHOSEN_NICKNAME: Field<Option<Nickname>> = Field {
+    name: "nickName",
+    read: |value| match Nickname::parse(text(value)?) {
+        Ok(nickname) => Ok(Some(nickname)),
+        Err(NicknameError::Unchosen) => Ok(None),
+        Err(fault @ (NicknameError::TooLong | NicknameError::ControlCharacter)) => {
+            Err(fault.to_string())
+        }
+    },
+    schema: || {
+        string("What the user wants to be called, should this be their first login. Blank or `微信用户` counts as absent.", "小明")
+            .max_length(NICKNAME_MAX)
+            .pattern(ONE_LINE)
+    },
+};
+
+/// What a member wants to be called from now on.
+pub(crate) const NICKNAME: Field<Nickname> = Field {
+    name: "nickName",
+    read: |value| parse(value, Nickname::parse),
+    schema: || {
+        string("The new name: not blank, not `微信用户`.", "小明")
+            .min_length(1)
+            .max_length(NICKNAME_MAX)
+            .pattern(ONE_LINE)
+    },
+};
+
+/// A member's new picture; `None` for none.
+pub(crate) const AVATAR: Field<Option<Avatar>> = Field {
+    name: "avatar",
+    read: |value| match text(value)? {
+        "" => Ok(None),
+        address => Avatar::parse(address).map(Some).map_err(|fault| fault.to_string()),
+    },
+    schema: || {
+        let allowed = r"!#-&(-;=?-\[\]_a-z~";
+        let host = r"!$-&(-.0-;=A-\[\]_a-z~";
+        string(
+            "The `https` address of the new picture; an empty text removes the picture.",
+            "https://img.example.com/a.png",
+        )
+        .max_length(AVATAR_MAX)
+        .pattern(format!("^(https://[{host}]+([/?#][{allowed}]*)?)?$"))
+    },
+};
+
+/// A member's new gender.
+pub(crate) const GENDER: Field<Gender> = Field {
+    name: "gender",
+    read: |value| {
+        let code = value.as_u64().and_then(|code| u8::try_from(code).ok());
+        code.and_then(Gender::from_code).ok_or_else(|| "is not 0, 1 or 2".to_owned())
+    },
+    schema: || {
+        Object::with_type(BasicType::Integer)
+            .description("0 not told, 1 male, 2 female.")
+            .minimum(0)
+            .maximum(2)
+            .example(1)
+    },
+};
+
+/// A text without NUL, which not every database can keep.
+fn text(value: &Value) -> Result<&str, String> {
+    match value.as_str() {
+        None => Err("is not a text".to_owned()),
+        Some(text) if text.contains('\0') => Err("holds a NUL character".to_owned()),
+        Some(text) => Ok(text),
+    }
+}
+
+fn parse<T, E: ToString>(value: &Value, parse: fn(&str) -> Result<T, E>) -> Result<T, String> {
+    parse(text(value)?).map_err(|fault| fault.to_string())
+}
+
+fn code(about: &str, example: &str) -> Object {
+    string(about, example).min_length(1).max_length(512).pattern("^[!-~]+$")
+}
+
+fn string(about: &str, example: &str) -> Object {
+    Object::with_type(BasicType::String).description(about).example(example)
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    /// Whether the document and the service agree that this value is one, and is none.
+    fn agree<T>(field: &Field<T>, values: &[&str]) {
+        let schema = (field.schema)();
+        let pattern = schema.pattern.as_deref().map(|pattern| Regex::new(pattern).unwrap());
+        for value in values {
+            let length = value.chars().count();
+            let told = pattern.as_ref().is_none_or(|pattern| pattern.is_match(value))
+                && schema.min_length.is_none_or(|least| length >= least)
+                && schema.max_length.is_none_or(|most| length <= most);
+            let taken = (field.read)(&Value::String((*value).to_owned())).is_ok();
+            assert_eq!(taken, told, "{} {value:?}", field.name);
+        }
+    }
+
+    #[test]
+    fn the_document_tells_what_codes_are_taken() {
+        let (longest, longer) = ("x".repeat(512), "x".repeat(513));
+        let codes =
+            ["", " ", "a b", "a\n", "\0", "码", "0a3Kx-_/+.=", "!~", "\u{7f}", &longest, &longer];
+        agree(&CODE, &codes);
+        agree(&PHONE_CODE, &codes);
+    }
+
+    #[test]
+    fn the_document_tells_what_names_are_taken() {
+        let (longest, longer) = ("名".repeat(64), "名".repeat(65));
+        let names = [
+            "小明",
+            "👨‍👩‍👧",
+            "a\0",
+            "a\n",
+            "\u{7f}",
+            "\u{9f}",
+            "a\u{2028}b",
+            "a\u{2029}",
+            "\u{202e}",
+            &longest,
+            &longer,
+        ];
+        agree(&NICKNAME, &names);
+        agree(&CHOSEN_NICKNAME, &names);
+        agree(&CHOSEN_NICKNAME, &["", " ", "微信用户"]);
+        agree(&APP, &["", "main", &"x".repeat(64), &"x".repeat(65)]);
+    }
+
+    #[test]
+    fn the_document_tells_what_avatars_are_taken() {
+        let visible = ('!'..='~').collect::<String>();
+        let mut avatars: Vec<String> = [
+            "",
+            "https://",
+            "https:///x",
+            "https://a",
+            "https://a/?#",
+            "http://a",
+            "https://u@a",
+            "https://a/@",
+            "HTTPS://a",
+            "https://a/\u{e9}",
+            "x https://a",
+            "https://a\n",
+        ]
+        .map(String::from)
+        .into();
+        avatars.extend(
+            visible.chars().flat_map(|c| [format!("https://a{c}b"), format!("https://a/{c}")]),
+        );
+        avatars.extend([504, 505].map(|length| format!("https://{}", "x".repeat(length))));
+        agree(&AVATAR, &avatars.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_document_tells_what_genders_are_taken() {
+        let schema = serde_json::to_value((GENDER.schema)()).unwrap();
+        for code in 0..=3_u64 {
+            let told = code <= schema["maximum"].as_u64().unwrap();
+            assert_eq!((GENDER.read)(&Value::from(code)).is_ok(), told, "{code}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What requests carry, field by field: one declaration that is both read and documented.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use salvo::oapi::schema::AdditionalProperties;
+use salvo::oapi::{BasicType, Object, Schema, SchemaType};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::error::Faults;
+
+/// One field of a request: its name, how its value is read, and what the document says of it.
+pub(crate) struct Field<T> {
+    pub(crate) name: &'static str,
+    /// The value, or why it is none; the reason never repeats what the client sent.
+    pub(crate) read: fn(&Value) -> Result<T, String>,
+    pub(crate) schema: fn() -> Object,
+}
+
+/// Something that is asked for fields: a request, or the document.
+pub(crate) trait Form {
+    /// A field that must be there; `None` when it is not, or is faulty.
+    fn required<T>(&mut self, field: &Field<T>) -> Option<T>;
+
+    /// A field that may be absent or null; `None` also when it is faulty.
+    fn optional<T>(&mut self, field: &Field<T>) -> Option<T>;
+}
+
+/// What a request means.
+pub(crate) trait FromForm: Sized + Send {
+    /// Its name in the document.
+    const NAME: &'static str;
+
+    /// What it is good for, in one sentence for the document.
+    const ABOUT: &'static str;
+
+    /// Asks for every field there is, and only then gives up if a required one is missing: so all
+    /// faults are told at once, and the document knows every field.
+    fn from_form(form: &mut impl Form) -> Option<Self>;
+}
+
+/// What is done with fields nobody asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strangers {
+    Refused,
+    Ignored,
+}
+
+/// The fields of one request, each with the values given for it.
+#[derive(Default)]
+pub(crate) struct Filled {
+    values: BTreeMap<String, Vec<Value>>,
+    faults: Faults,
+}
+
+impl Filled {
+    /// Adds a value as it came.
+    pub(crate) fn insert(&mut self, name: String, value: Value) {
+        self.values.entry(name).or_default().push(value);
+    }
+
+    /// Reads the whole, or tells everything that is wrong with it.
+    pub(crate) fn read<T: FromForm>(mut self, strangers: Strangers) -> Result<T, Faults> {
+        let read = T::from_form(&mut self);
+        if strangers == Strangers::Refused {
+            self.refuse_strangers();
+        }
+        match read {
+            Some(value) if self.faults.is_empty() => Ok(value),
+            Some(_) | None => Err(self.faults),
+        }
+    }
+
+    /// Names a few of them, where the name is one that a developer may have misspelt.
+    fn refuse_strangers(&mut self) {
+        let plain = |name: &&String| {
+            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+        };
+        let strangers = self.values.keys().filter(plain).take(8);
+        self.faults.extend(strangers.map(|name| (name.clone(), "is not known here".to_owned())));
+        if !self.values.is_empty() {
+            let fault = "holds fields that are not known here".to_owned();
+            self.faults.insert("body".to_owned(), fault);
+        }
+    }
+
+    fn fault(&mut self, name: &str, reason: impl Into<String>) {
+        self.faults.insert(name.to_owned(), reason.into());
+    }
+}
+
+impl Form for Filled {
+    fn required<T>(&mut self, field: &Field<T>) -> Option<T> {
+        let value = self.optional(field);
+        if value.is_none() && !self.faults.contains_key(field.name) {
+            self.fault(field.name, "is required");
+        }
+        value
+    }
+
+    fn optional<T>(&mut self, field: &Field<T>) -> Option<T> {
+        match self.values.remove(field.name).as_deref() {
+            None | Some([] | [Value::Null]) => None,
+            Some([value]) => {
+                (field.read)(value).map_err(|reason| self.fault(field.name, reason)).ok()
+            }
+            Some([_, _, ..]) => {
+                self.fault(field.name, "is given more than once");
+                None
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Filled;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Filled, A::Error> {
+                let mut filled = Filled::default();
+                while let Some((name, value)) = members.next_entry()? {
+                    filled.insert(name, value);
+                }
+                Ok(filled)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A form nobody has filled in: what is asked of it is what the document must tell.
+#[derive(Default)]
+pub(crate) struct Blank {
+    pub(crate) fields: Vec<BlankField>,
+}
+
+/// One field that is asked for.
+pub(crate) struct BlankField {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
+    pub(crate) schema: Object,
+}
+
+impl Blank {
+    /// The form of a request.
+    pub(crate) fn of<T: FromForm>() -> Self {
+        let mut blank = Self::default();
+        T::from_form(&mut blank);
+        blank
+    }
+
+    /// The schema of the JSON object that fills the form in.
+    pub(crate) fn into_schema(self) -> Object {
+        let closed = AdditionalProperties::<Schema>::FreeForm(false);
+        let object = Object::new().additional_properties(closed);
+        self.fields.into_iter().fold(object, |object, BlankField { name, required, schema }| {
+            if required {
+                object.property(name, schema).required(name)
+            } else {
+                object.property(name, nullable(schema))
+            }
+        })
+    }
+}
+
+impl Form for Blank {
+    fn required<T>(&mut self, field: &Field<T>) -> Option<T> {
+        self.fields.push(BlankField { name: field.name, required: true, schema: (field.schema)() });
+        None
+    }
+
+    fn optional<T>(&mut self, field: &Field<T>) -> Option<T> {
+        self.fields.push(BlankField {
+            name: field.name,
+            required: false,
+            schema: (field.schema)(),
+        });
+        None
+    }
+}
+
+fn nullable(schema: Object) -> Object {
+    match schema.schema_type.clone() {
+        SchemaType::Basic(basic) => {
+            schema.schema_type(SchemaType::Array(vec![basic, BasicType::Null]))
+        }
+        SchemaType::Array(_) | SchemaType::AnyValue => schema,
+    }
+}

@@ -1,0 +1,46 @@
+//! The OpenAPI document, from the types of the handlers.
+
+use salvo::oapi::{BasicType, Header, Info, License, Object, OpenApi, RefOr, Response, Tag};
+
+use crate::edge::X_REQUEST_ID;
+use crate::error::documented as failures;
+use crate::error::id::ErrorId;
+use crate::routes::routes;
+use crate::wiring::Wiring;
+
+const ABOUT: &str = "\
+Logs the users of mini programs in, and keeps them as members.
+
+Answers of the member API come in one envelope with the true HTTP status; a failure names itself in `error`. \
+Bodies are JSON in UTF-8, objects without unknown or repeated fields. Every answer has an `x-request-id`, the caller's own \
+when it is 8 to 64 letters, digits and hyphens. An unknown address is `not_found` with 404; a wrong method is `invalid_request` with 405 and `Allow`.";
+
+/// The document, as `GET /openapi.json` serves it. Needs nothing but the code, and is the same every
+/// time.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let info = Info::new("Menshen", env!("CARGO_PKG_VERSION"))
+        .description(ABOUT)
+        .license(License::new(env!("CARGO_PKG_LICENSE")));
+    let tags = [
+        Tag::new("login").description("The way in, open to all."),
+        Tag::new("member").description("For members who are logged in."),
+        Tag::new("back ends").description("For trusted back ends with a service key."),
+        Tag::new("health").description("For load balancers and operators."),
+    ];
+    let mut document = OpenApi::with_info(info).tags(tags).merge_router(&routes(Wiring(None)));
+    let OpenApi { paths, components, .. } = &mut document;
+    for operation in paths.values_mut().flat_map(|path| path.operations.values_mut()) {
+        // What the way to any route can end in.
+        failures::document(components, operation, &[ErrorId::InvalidRequest, ErrorId::Internal]);
+        operation.responses.values_mut().for_each(add_request_id);
+    }
+    document
+}
+
+fn add_request_id(response: &mut RefOr<Response>) {
+    let RefOr::Type(response) = response else { return };
+    let id = Object::with_type(BasicType::String).min_length(8).max_length(64);
+    let header = Header::new(id).description("Names the request in the log.").required(true);
+    response.headers.insert(X_REQUEST_ID.to_string(), header);
+}

@@ -1,0 +1,165 @@
+//! The way in: codes become members and tokens, or ids.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::app::VerifyError;
+use domain::identify::{Identified, Identify};
+use domain::login::{LoggedIn, Login, LoginError, LoginRequest};
+use domain::secret::LoginCode;
+use salvo::craft::craft;
+use salvo::oapi::ToSchema;
+use salvo::writing::{Json, Writer};
+use serde::Serialize;
+
+use crate::answer::Data;
+use crate::body::Body;
+use crate::detached::detached;
+use crate::error::documented::Refused;
+use crate::fields::{APP, CHOSEN_NICKNAME, CODE, PHONE_CODE};
+use crate::form::{Form, FromForm};
+use crate::query::Query;
+
+/// Routes that anyone may call.
+#[derive(Clone)]
+pub struct EntranceApi {
+    pub(crate) login: Arc<Login>,
+    pub(crate) identify: Arc<Identify>,
+    pub(crate) deadline: Duration,
+}
+
+#[craft]
+impl EntranceApi {
+    /// Log in
+    ///
+    /// Redeems the login code, and the phone code where there is one; a first login makes the member.
+    /// The login code is spent whatever the outcome: to try again, fetch a new one.
+    #[craft(endpoint(operation_id = "login", tags("login")))]
+    pub(crate) async fn login(
+        &self,
+        body: Body<LoginRequest>,
+    ) -> Result<Data<LoginData>, Refused<LoginError>> {
+        let login = self.login.clone();
+        let work = async move { login.run(body.0).await };
+        Ok(Data(detached(self.deadline, work).await?.into()))
+    }
+
+    /// Tell the open id
+    ///
+    /// Redeems the login code for the ids the provider knows the user by. No member is made.
+    #[craft(endpoint(operation_id = "openid", tags("login")))]
+    pub(crate) async fn openid(
+        &self,
+        body: Body<CodeRequest>,
+    ) -> Result<Data<OpenidData>, Refused<VerifyError>> {
+        let CodeRequest { code, app } = body.0;
+        Ok(Data(self.identify.run(app.as_deref(), &code).await?.into()))
+    }
+
+    /// Tell the open id, the older way
+    ///
+    /// As `POST /openid`, for callers made for the ecosystem's older back ends: a bare object without
+    /// envelope, with the code that was sent. Failures come in the envelope.
+    #[craft(endpoint(operation_id = "externalOpenid", tags("login")))]
+    pub(crate) async fn external_openid(
+        &self,
+        query: Query<CodeRequest>,
+    ) -> Result<Json<ExternalOpenid>, Refused<VerifyError>> {
+        let CodeRequest { code, app } = query.0;
+        let identified = self.identify.run(app.as_deref(), &code).await?;
+        Ok(Json(ExternalOpenid { code: code.expose().to_owned(), open_id: identified.open_id }))
+    }
+}
+
+impl FromForm for LoginRequest {
+    const NAME: &'static str = "LoginRequest";
+    const ABOUT: &'static str = "What a mini program sends to log in.";
+
+    fn from_form(form: &mut impl Form) -> Option<Self> {
+        let (code, phone_code) = (form.required(&CODE), form.optional(&PHONE_CODE));
+        let (nickname, app) = (form.optional(&CHOSEN_NICKNAME).flatten(), form.optional(&APP));
+        Some(Self { app, code: code?, phone_code, nickname })
+    }
+}
+
+/// A login code, and whose it is.
+pub(crate) struct CodeRequest {
+    pub(crate) code: LoginCode,
+    pub(crate) app: Option<String>,
+}
+
+impl FromForm for CodeRequest {
+    const NAME: &'static str = "CodeRequest";
+    const ABOUT: &'static str = "A login code to redeem.";
+
+    fn from_form(form: &mut impl Form) -> Option<Self> {
+        let (code, app) = (form.required(&CODE), form.optional(&APP));
+        Some(Self { code: code?, app })
+    }
+}
+
+/// A member who is logged in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[salvo(schema(name = "LoginData"))]
+pub(crate) struct LoginData {
+    /// The access token: what `Authorization` carries from now on.
+    token: String,
+    /// What prolongs the login once the access token has expired.
+    refresh_token: String,
+    /// How long the access token is good for, in seconds.
+    #[salvo(schema(minimum = 1, example = 7200))]
+    expires_in: u64,
+    /// What the member is called.
+    #[salvo(schema(example = "好柿开花8915"))]
+    nick_name: String,
+    /// The member's lasting id.
+    #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
+    member_id: String,
+    /// Whether this login made the member.
+    is_new: bool,
+}
+
+impl From<LoggedIn> for LoginData {
+    fn from(logged_in: LoggedIn) -> Self {
+        Self {
+            token: logged_in.access_token.expose().to_owned(),
+            refresh_token: logged_in.refresh_token.expose().to_owned(),
+            expires_in: logged_in.expires_in.as_secs(),
+            nick_name: logged_in.nickname.as_str().to_owned(),
+            member_id: logged_in.member.0.to_string(),
+            is_new: logged_in.is_new,
+        }
+    }
+}
+
+/// The ids of a user.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = "OpenidData"))]
+pub(crate) struct OpenidData {
+    /// The user within the app.
+    #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
+    openid: String,
+    /// The user across the apps of one owner; absent where the provider does not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[salvo(schema(value_type = String, required = false, example = "oUnion34567890abcdefghijklmn"))]
+    unionid: Option<String>,
+}
+
+impl From<Identified> for OpenidData {
+    fn from(identified: Identified) -> Self {
+        Self { openid: identified.open_id, unionid: identified.union_id }
+    }
+}
+
+/// The open id of a user, as older callers expect it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[salvo(schema(name = "ExternalOpenid"))]
+pub(crate) struct ExternalOpenid {
+    /// The login code that was sent.
+    code: String,
+    /// The user within the app.
+    #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
+    open_id: String,
+}

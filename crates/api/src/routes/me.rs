@@ -1,0 +1,105 @@
+//! Members and their own data.
+
+use std::sync::Arc;
+
+use domain::avatar::Avatar;
+use domain::current_member::{CurrentMember, CurrentMemberError};
+use domain::member::{Member, ProfileChange};
+use domain::phone::PhoneNumber;
+use domain::ports::tokens::Caller;
+use domain::update_profile::{UpdateProfile, UpdateProfileError};
+use salvo::craft::craft;
+use salvo::oapi::ToSchema;
+use salvo::writing::Writer;
+use serde::Serialize;
+
+use crate::answer::Data;
+use crate::authentication::Authenticated;
+use crate::body::Body;
+use crate::error::documented::Refused;
+use crate::fields::{AVATAR, GENDER, NICKNAME};
+use crate::form::{Form, FromForm};
+use crate::rfc3339;
+
+/// Routes for members who are logged in.
+#[derive(Clone)]
+pub struct MeApi {
+    pub(crate) current_member: Arc<CurrentMember>,
+    pub(crate) update_profile: Arc<UpdateProfile>,
+}
+
+#[craft]
+impl MeApi {
+    /// Tell who I am
+    #[craft(endpoint(operation_id = "getMe", tags("member")))]
+    pub(crate) async fn get_me(
+        &self,
+        caller: Authenticated<Caller>,
+    ) -> Result<Data<MemberData>, Refused<CurrentMemberError>> {
+        Ok(Data(self.current_member.run(&caller.0).await?.into()))
+    }
+
+    /// Change my profile
+    ///
+    /// What is absent or null stays as it is. Answers with the member as they are then.
+    #[craft(endpoint(operation_id = "updateMe", tags("member")))]
+    pub(crate) async fn update_me(
+        &self,
+        caller: Authenticated<Caller>,
+        body: Body<ProfileChange>,
+    ) -> Result<Data<MemberData>, Refused<UpdateProfileError>> {
+        Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
+    }
+}
+
+impl FromForm for ProfileChange {
+    const NAME: &'static str = "ProfileChange";
+    const ABOUT: &'static str = "What a member changes of their profile.";
+
+    fn from_form(form: &mut impl Form) -> Option<Self> {
+        let (nickname, avatar) = (form.optional(&NICKNAME), form.optional(&AVATAR));
+        Some(Self { nickname, avatar, gender: form.optional(&GENDER) })
+    }
+}
+
+/// A member.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[salvo(schema(name = "MemberData"))]
+pub(crate) struct MemberData {
+    /// The member's lasting id.
+    #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
+    member_id: String,
+    /// What they are called.
+    #[salvo(schema(example = "好柿开花8915"))]
+    nick_name: String,
+    /// The address of their picture, where they have one.
+    #[salvo(schema(required = true, example = "https://img.example.com/a.png"))]
+    avatar: Option<String>,
+    /// 0 not told, 1 male, 2 female.
+    #[salvo(schema(minimum = 0, maximum = 2))]
+    gender: u8,
+    /// Their phone number without its middle, where they have one.
+    #[salvo(schema(required = true, example = "138******15"))]
+    phone: Option<String>,
+    /// When they first logged in, UTC.
+    #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
+    created_at: String,
+    /// When their data last changed, UTC.
+    #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
+    updated_at: String,
+}
+
+impl From<Member> for MemberData {
+    fn from(member: Member) -> Self {
+        Self {
+            member_id: member.id.0.to_string(),
+            nick_name: member.nickname.as_str().to_owned(),
+            avatar: member.avatar.as_ref().map(Avatar::as_str).map(str::to_owned),
+            gender: member.gender.code(),
+            phone: member.phone.as_ref().map(PhoneNumber::masked),
+            created_at: rfc3339::millis(member.created_at),
+            updated_at: rfc3339::millis(member.updated_at),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The whole HTTP side as one service.
+
+use salvo::cors::{
+    AllowHeaders, AllowMethods, AllowOrigin, CallNext, Cors, CorsHandler, ExposeHeaders,
+};
+use salvo::http::Method;
+use salvo::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use salvo::{Router, Service};
+
+use crate::body::BodyLimits;
+use crate::config::{ApiConfig, Origin};
+use crate::edge::{Edge, X_REQUEST_ID};
+use crate::framing::Framing;
+use crate::openapi::openapi;
+use crate::page::page;
+use crate::routes::{Api, Parts, routes};
+use crate::wiring::Wiring;
+
+/// The service: what a server serves, and what tests call in process.
+///
+/// A request passes the edge, CORS and the check of its framing before its route; a failure anywhere
+/// becomes an envelope at the edge.
+#[must_use]
+pub fn service(parts: Parts, config: &ApiConfig) -> Service {
+    let edge = Edge {
+        clock: parts.clock.clone(),
+        random: parts.random.clone(),
+        limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
+    };
+    let api = Api::new(parts, config);
+    let router = Router::new()
+        .push(routes(Wiring(Some(&api))))
+        .push(Router::with_path("openapi.json").get(openapi()))
+        .push(page());
+    let service = Service::new(router).hoop(edge);
+    let service = match config.cors_origins.as_slice() {
+        [] => service,
+        origins => service.hoop(cors(origins)),
+    };
+    service.hoop(Framing)
+}
+
+/// The headers come before the route runs, so that a failure has them too.
+fn cors(origins: &[Origin]) -> CorsHandler {
+    let cors = Cors::new()
+        .allow_origin(AllowOrigin::list(origins.iter().map(Origin::header_value)))
+        .allow_methods(AllowMethods::list([Method::GET, Method::POST, Method::PATCH]))
+        .allow_headers(AllowHeaders::list([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            ACCEPT_LANGUAGE,
+            X_REQUEST_ID,
+        ]))
+        .expose_headers(ExposeHeaders::list([X_REQUEST_ID, RETRY_AFTER]))
+        .max_age(600);
+    CorsHandler::new(cors, CallNext::After)
+}

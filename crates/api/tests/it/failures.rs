@@ -1,0 +1,264 @@
+//! Every way a use case fails, and what clients are told of it, in both languages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::error::id::ErrorId;
+use domain::app::AppName;
+use domain::identity::{Owner, Subject};
+use domain::member::{Member, MemberId};
+use domain::nickname::Nickname;
+use domain::ports::provider::ProviderFailure;
+use domain::ports::store::{
+    AddError, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
+    SessionRepository, Store, StoreError, UnitOfWork, UpdateError,
+};
+use domain::ports::tokens::{Caller, MockTokenIssuer, MockTokenVerifier, SigningError};
+use domain::session::{Session, SessionId};
+use domain::timestamp::Timestamp;
+use salvo::async_trait;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, get, patch, post};
+
+/// Makes the call in both languages and checks status, id and message; returns the Chinese answer.
+async fn fails(house: &House, call: impl Fn() -> Call, id: ErrorId) -> Answer {
+    let english = call().header("accept-language", "en").send(house).await;
+    let chinese = call().send(house).await;
+    for (answer, message) in [(&english, id.message_en()), (&chinese, id.message_zh())] {
+        assert_eq!(answer.failure(), (id.status().as_u16(), id.id().to_owned()), "{}", answer.body);
+        assert_eq!(answer.json()["msg"], message);
+        assert!(!answer.body.contains("canary"), "the cause leaves the service: {}", answer.body);
+    }
+    chinese
+}
+
+/// What the provider does, what that is about a login code, and what about a phone code.
+const PROVIDER: [(ProviderFailure, ErrorId, ErrorId); 7] = {
+    use ErrorId as Id;
+    use ProviderFailure as Of;
+    let retry_after = Duration::from_millis(1500);
+    [
+        (Of::CodeInvalid, Id::LoginCodeInvalid, Id::PhoneCodeInvalid),
+        (Of::CodeUsed, Id::LoginCodeUsed, Id::PhoneCodeInvalid),
+        (Of::UserBlocked, Id::UserBlocked, Id::UserBlocked),
+        (Of::Refused, Id::Forbidden, Id::Forbidden),
+        (Of::Throttled { retry_after }, Id::RateLimited, Id::RateLimited),
+        (Of::Unavailable { retry_after }, Id::ProviderUnavailable, Id::ProviderUnavailable),
+        (Of::Misconfigured, Id::ProviderMisconfigured, Id::ProviderMisconfigured),
+    ]
+};
+
+#[tokio::test]
+async fn the_providers_refusals_of_a_login_code() {
+    for (failure, id, _) in PROVIDER {
+        let house = House::new();
+        let calls: [&dyn Fn() -> Call; 4] = [
+            &|| post("/login").json(&json!({ "code": "any" })),
+            &|| post("/openid").json(&json!({ "code": "any" })),
+            &|| get("/external/code_2_wx_openid?code=any"),
+            &|| post("/code2session").bearer(SERVICE_KEY).json(&json!({ "code": "any" })),
+        ];
+        for call in calls {
+            house.provider.fail_next(failure);
+            house.provider.fail_next(failure);
+            let answer = fails(&house, call, id).await;
+            assert_wait(&answer, failure);
+        }
+        assert!(house.store.members().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_providers_refusals_of_a_phone_code() {
+    for (failure, _, id) in PROVIDER {
+        let house = House::new();
+        house.phones.fail_next(failure);
+        house.phones.fail_next(failure);
+        let login =
+            || post("/login").json(&json!({ "code": house.login_code("o1"), "phoneCode": "any" }));
+        let answer = fails(&house, login, id).await;
+        assert_wait(&answer, failure);
+        assert!(house.store.members().is_empty(), "nothing half-made");
+    }
+}
+
+/// Whoever is asked to come later is told when, in whole seconds, rounded up.
+fn assert_wait(answer: &Answer, failure: ProviderFailure) {
+    match failure {
+        ProviderFailure::Throttled { .. } | ProviderFailure::Unavailable { .. } => {
+            assert_eq!(answer.header("retry-after"), "2");
+        }
+        ProviderFailure::CodeInvalid
+        | ProviderFailure::CodeUsed
+        | ProviderFailure::UserBlocked
+        | ProviderFailure::Refused
+        | ProviderFailure::Misconfigured => assert!(!answer.headers.contains_key("retry-after")),
+    }
+}
+
+#[tokio::test]
+async fn a_banned_member_is_let_do_nothing() {
+    let house = House::new();
+    let token = house.token_of("o1").await;
+    let work = house.store.begin().await.unwrap();
+    let mut member = house.store.members().remove(0);
+    member.ban(Timestamp::from_unix_millis(0));
+    work.members().update(&member).await.unwrap();
+    work.commit().await.unwrap();
+    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
+    fails(&house, login, ErrorId::MemberBanned).await;
+    fails(&house, || get("/me").bearer(&token), ErrorId::MemberBanned).await;
+    let change = || patch("/me").bearer(&token).json(&json!({ "gender": 1 }));
+    fails(&house, change, ErrorId::MemberBanned).await;
+}
+
+#[tokio::test]
+async fn a_good_token_of_a_member_who_is_no_more_is_none() {
+    let house = House::planned(|plan| plan.verifier = Arc::new(anyone()));
+    for call in [&|| get("/me").bearer("any") as Call, &|| {
+        patch("/me").bearer("any").json(&json!({ "gender": 1 }))
+    }] as [&dyn Fn() -> Call; 2]
+    {
+        let answer = fails(&house, call, ErrorId::Unauthenticated).await;
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_store_is_an_internal_failure() {
+    let house = House::planned(|plan| {
+        let (mut store, mut directory) = (MockStore::new(), MockMemberDirectory::new());
+        store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
+        directory.expect_find().returning(|_| Err(StoreError::new("store-canary")));
+        plan.store = Arc::new(store);
+        plan.directory = Arc::new(directory);
+        plan.verifier = Arc::new(anyone());
+    });
+    everything_is_internal(&house).await;
+    fails(&house, || get("/me").bearer("any"), ErrorId::Internal).await;
+}
+
+#[tokio::test]
+async fn a_race_that_is_lost_time_and_again_is_an_internal_failure() {
+    let house = House::planned(|plan| {
+        plan.store = Arc::new(Racing);
+        plan.verifier = Arc::new(anyone());
+    });
+    everything_is_internal(&house).await;
+}
+
+async fn everything_is_internal(house: &House) {
+    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
+    fails(house, login, ErrorId::Internal).await;
+    let change = || patch("/me").bearer("any").json(&json!({ "gender": 1 }));
+    fails(house, change, ErrorId::Internal).await;
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_sign_is_an_internal_failure() {
+    let house = House::planned(|plan| {
+        let mut issuer = MockTokenIssuer::new();
+        issuer.expect_access_token().returning(|_| Err(SigningError("key-canary".into())));
+        plan.issuer = Arc::new(issuer);
+    });
+    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
+    fails(&house, login, ErrorId::Internal).await;
+}
+
+#[tokio::test]
+async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
+    let house = House::planned(|plan: &mut Plan| {
+        let (mut issuer, mut directory) = (MockTokenIssuer::new(), MockMemberDirectory::new());
+        issuer.expect_access_token().returning(|_| panic!("panic-canary"));
+        directory.expect_find().returning(|_| panic!("panic-canary"));
+        plan.issuer = Arc::new(issuer);
+        plan.directory = Arc::new(directory);
+        plan.verifier = Arc::new(anyone());
+    });
+    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
+    fails(&house, login, ErrorId::Internal).await;
+    fails(&house, || get("/me").bearer("any"), ErrorId::Internal).await;
+    assert_eq!(get("/health/live").send(&house).await.status, 200);
+}
+
+/// Takes every token for somebody's.
+fn anyone() -> MockTokenVerifier {
+    let mut verifier = MockTokenVerifier::new();
+    verifier.expect_verify().returning(|_| {
+        Ok(Caller {
+            member: MemberId(Uuid::nil()),
+            session: SessionId(Uuid::nil()),
+            app: AppName::parse("main").unwrap(),
+        })
+    });
+    verifier
+}
+
+/// A store in which somebody else always writes first.
+struct Racing;
+
+#[async_trait]
+impl Store for Racing {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Self))
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for Racing {
+    fn members(&self) -> &dyn MemberRepository {
+        self
+    }
+
+    fn identities(&self) -> &dyn IdentityRepository {
+        self
+    }
+
+    fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MemberRepository for Racing {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let nickname = Nickname::parse("Ann").unwrap();
+        Ok(Some(Member::register(id, nickname, None, Timestamp::from_unix_millis(0))))
+    }
+
+    async fn add(&self, _member: &Member) -> Result<(), AddError> {
+        Ok(())
+    }
+
+    async fn update(&self, _member: &Member) -> Result<(), UpdateError> {
+        Err(UpdateError::Stale)
+    }
+}
+
+#[async_trait]
+impl IdentityRepository for Racing {
+    async fn find_owner(&self, _subject: &Subject) -> Result<Option<Owner>, StoreError> {
+        Ok(None)
+    }
+
+    async fn add(&self, _: MemberId, _: &Subject, _: Timestamp) -> Result<(), AddError> {
+        Err(AddError::Taken)
+    }
+}
+
+#[async_trait]
+impl SessionRepository for Racing {
+    async fn find(&self, _id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(None)
+    }
+
+    async fn add(&self, _session: &Session) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! What load balancers and operators ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::member::{Member, MemberId};
+use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
+use salvo::async_trait;
+use tokio::time::timeout;
+
+use crate::house::{House, get};
+
+#[tokio::test]
+async fn a_service_over_a_store_that_answers_is_live_and_ready() {
+    let house = House::new();
+    let answer = get("/health/live").send(&house).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"live"}"#));
+    let answer = get("/health/ready").send(&house).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ready"}"#));
+}
+
+#[tokio::test]
+async fn a_service_over_a_broken_store_is_live_but_not_ready() {
+    let mut directory = MockMemberDirectory::new();
+    directory.expect_ready().returning(|| Err(StoreError::new("disk-canary")));
+    let house = House::planned(|plan| plan.directory = Arc::new(directory));
+    assert_eq!(get("/health/live").send(&house).await.status, 200);
+    let answer = get("/health/ready").send(&house).await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"status":"unavailable"}"#));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_not_waited_for() {
+    struct Silent;
+    #[async_trait]
+    impl MemberDirectory for Silent {
+        async fn find(&self, _id: MemberId) -> Result<Option<Member>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            std::future::pending().await
+        }
+    }
+    let house = House::planned(|plan| plan.directory = Arc::new(Silent));
+    let answer = timeout(Duration::from_secs(10), get("/health/ready").send(&house)).await;
+    assert_eq!(answer.unwrap().status, 503);
+}

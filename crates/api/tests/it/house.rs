@@ -1,0 +1,279 @@
+//! A whole service over fakes, and the calls that tests make to it.
+
+use std::sync::{Arc, LazyLock, Once};
+use std::time::Duration;
+
+use api::config::ApiConfig;
+use api::openapi::openapi;
+use api::routes::Parts;
+use api::service::service;
+use domain::app::{App, AppName, Apps};
+use domain::current_member::CurrentMember;
+use domain::exchange_code::ExchangeCode;
+use domain::identify::Identify;
+use domain::login::{Login, LoginPolicy};
+use domain::nickname::NicknamePrefixes;
+use domain::phone::PhoneNumber;
+use domain::ports::provider::{IdentityProvider, PhoneProof};
+use domain::ports::services::ServiceAuthenticator;
+use domain::ports::store::{MemberDirectory, Store};
+use domain::ports::tokens::{TokenIssuer, TokenVerifier};
+use domain::update_profile::UpdateProfile;
+use salvo::Service;
+use salvo::http::HeaderMap;
+use salvo::http::Method;
+use salvo::http::header::{HeaderName, HeaderValue};
+use salvo::test::{RequestBuilder, ResponseExt};
+use serde_json::Value;
+use testkit::clock::FixedClock;
+use testkit::memory::MemoryStore;
+use testkit::provider::{MemoryProvider, MemoryUser};
+use testkit::random::FixedRandom;
+use testkit::services::MemoryServices;
+use testkit::tokens::MemoryTokens;
+use tracing::subscriber::set_global_default;
+
+/// The key of the back end `orders`.
+pub(crate) const SERVICE_KEY: &str = "orders-service-key-canary";
+
+/// What a house is built of; a test replaces what it is about.
+pub(crate) struct Plan {
+    pub(crate) identity: Arc<dyn IdentityProvider>,
+    pub(crate) phone: Arc<dyn PhoneProof>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) directory: Arc<dyn MemberDirectory>,
+    pub(crate) issuer: Arc<dyn TokenIssuer>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) services: Arc<dyn ServiceAuthenticator>,
+    pub(crate) auto_register: bool,
+    pub(crate) phone_required: bool,
+    pub(crate) config: ApiConfig,
+}
+
+/// A service and the fakes under it.
+pub(crate) struct House {
+    pub(crate) service: Service,
+    pub(crate) store: MemoryStore,
+    /// Knows users by login codes.
+    pub(crate) provider: Arc<MemoryProvider>,
+    /// Knows phone numbers by phone codes.
+    pub(crate) phones: Arc<MemoryProvider>,
+    pub(crate) clock: Arc<FixedClock>,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::planned(|_| {})
+    }
+
+    pub(crate) fn planned(change: impl FnOnce(&mut Plan)) -> Self {
+        listen();
+        let (provider, phones) =
+            (Arc::<MemoryProvider>::default(), Arc::<MemoryProvider>::default());
+        let (store, clock) = (MemoryStore::default(), Arc::new(FixedClock::default()));
+        let tokens = Arc::new(MemoryTokens::new(clock.clone()));
+        let mut plan = Plan {
+            identity: provider.clone(),
+            phone: phones.clone(),
+            store: Arc::new(store.clone()),
+            directory: Arc::new(store.clone()),
+            issuer: tokens.clone(),
+            verifier: tokens,
+            services: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
+            auto_register: true,
+            phone_required: false,
+            config: ApiConfig::default(),
+        };
+        change(&mut plan);
+        let config = plan.config.clone();
+        let service = service(plan.into_parts(&clock), &config);
+        Self { service, store, provider, phones, clock }
+    }
+
+    pub(crate) fn login_code(&self, open_id: &str) -> String {
+        self.provider.login_code(&MemoryUser::person(open_id)).expose().to_owned()
+    }
+
+    pub(crate) fn phone_code(&self, open_id: &str, national: &str) -> String {
+        let phone = PhoneNumber::new(86, national).unwrap();
+        self.phones.phone_code(&MemoryUser::person(open_id), &phone).expose().to_owned()
+    }
+
+    /// Logs this user in and returns the token.
+    pub(crate) async fn token_of(&self, open_id: &str) -> String {
+        let body = serde_json::json!({ "code": self.login_code(open_id) });
+        let answer = post("/login").json(&body).send(self).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["data"]["token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Has somebody listen to every event on every thread. A place in the code that is first reached on a
+/// thread where nobody listens would be silent from then on for the tests that read the log.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| set_global_default(tracing_subscriber::registry()).unwrap());
+}
+
+impl Plan {
+    fn into_parts(self, clock: &Arc<FixedClock>) -> Parts {
+        let app = App {
+            name: AppName::parse("main").unwrap(),
+            app_id: "wx5e8d6c0a4b2f1e37".into(),
+            auto_register: self.auto_register,
+            phone_required: self.phone_required,
+            identity: self.identity,
+            phone: self.phone,
+        };
+        let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
+        let policy = LoginPolicy {
+            nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
+            access_ttl: Duration::from_hours(2),
+            refresh_ttl: Duration::from_hours(720),
+        };
+        Parts {
+            login: Arc::new(Login {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                tokens: self.issuer,
+                clock: clock.clone(),
+                random: random.clone(),
+                policy,
+            }),
+            identify: Arc::new(Identify { apps: apps.clone() }),
+            exchange_code: Arc::new(ExchangeCode { apps }),
+            current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
+            update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
+            directory: self.directory,
+            tokens: self.verifier,
+            services: self.services,
+            clock: clock.clone(),
+            random,
+        }
+    }
+}
+
+/// A request that is being made up.
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    builder: RequestBuilder,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+pub(crate) fn get(path: &str) -> Call {
+    Call::new(Method::GET, path)
+}
+
+pub(crate) fn post(path: &str) -> Call {
+    Call::new(Method::POST, path)
+}
+
+pub(crate) fn patch(path: &str) -> Call {
+    Call::new(Method::PATCH, path)
+}
+
+impl Call {
+    /// A request with one Host and an id that makes answers comparable.
+    pub(crate) fn new(method: Method, path: &str) -> Self {
+        let builder = RequestBuilder::new(format!("http://localhost{path}"), method.clone());
+        let call = Self { method, path: path.to_owned(), builder };
+        call.header("host", "localhost").header("x-request-id", "test-request")
+    }
+
+    /// Sets a header.
+    pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
+        self.raw_header(name, value.as_bytes(), true)
+    }
+
+    /// Adds a header to those of the same name.
+    pub(crate) fn another_header(self, name: &'static str, value: &str) -> Self {
+        self.raw_header(name, value.as_bytes(), false)
+    }
+
+    pub(crate) fn raw_header(self, name: &'static str, value: &[u8], replace: bool) -> Self {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        let builder = self.builder.add_header(HeaderName::from_static(name), value, replace);
+        Self { builder, ..self }
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.raw_json(body.to_string())
+    }
+
+    pub(crate) fn raw_json(self, body: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { builder: self.builder.body(body.into()), ..self }
+    }
+
+    /// Sends it, and holds the answer to what is true of every answer.
+    pub(crate) async fn send(self, house: &House) -> Answer {
+        let mut response = self.builder.send(&house.service).await;
+        let answer = Answer {
+            status: response.status_code.unwrap().as_u16(),
+            headers: response.headers().clone(),
+            body: response.take_string().await.unwrap(),
+        };
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let id = answer.header("x-request-id");
+        assert!((8..=64).contains(&id.len()), "{id}");
+        if answer.status >= 400 && !answer.body.contains(r#"{"status":"unavailable"}"#) {
+            let failure = answer.json();
+            assert_eq!(failure["code"], answer.status);
+            assert_eq!(failure["data"], Value::Null);
+            assert_eq!(failure["requestId"], id);
+        }
+        assert_documented(&self.method, &self.path, answer.status);
+        answer
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next().unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(values.next(), None, "{name}");
+        value.to_str().unwrap()
+    }
+
+    /// Status and error id of a failure.
+    pub(crate) fn failure(&self) -> (u16, String) {
+        (self.status, self.json()["error"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What a malformed request is told of this field.
+    pub(crate) fn fault(&self, field: &str) -> String {
+        assert_eq!(self.failure(), (400, "invalid_request".into()), "{}", self.body);
+        self.json()["fields"][field].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Every status that a documented route answers with stands in the document.
+fn assert_documented(method: &Method, path: &str, status: u16) {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(openapi()).unwrap());
+    let path = path.split('?').next().unwrap();
+    let operation = &DOCUMENT["paths"][path][method.as_str().to_lowercase()];
+    if operation.is_object() {
+        let documented = &operation["responses"][status.to_string()];
+        assert!(documented.is_object(), "{method} {path} answered {status}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The HTTP side from outside: real use cases over fakes, called in process or through a socket.
+
+// Tells clippy that helpers beside the tests are tests as well.
+#![cfg(test)]
+
+mod code2session;
+mod document;
+mod edge;
+mod failures;
+mod health;
+mod hostile;
+mod house;
+mod log;
+mod login;
+mod me;
+mod openid;
+mod requests;
+mod sockets;

@@ -1,0 +1,52 @@
+//! `POST /openid` and its older form.
+
+use insta::assert_snapshot;
+use serde_json::json;
+use testkit::provider::MemoryUser;
+
+use crate::house::{House, get, post};
+
+#[tokio::test]
+async fn a_code_is_exchanged_for_ids_and_nothing_more() {
+    let house = House::new();
+    let answer =
+        post("/openid").json(&json!({ "code": house.login_code("o1") })).send(&house).await;
+    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"openid":"o1"},"operationTime":"2026-11-20T10:00:00Z"}"#);
+    let user = MemoryUser::person("o2").with_union_id("u2");
+    let body = json!({ "code": house.provider.login_code(&user).expose(), "app": "main" });
+    let answer = post("/openid").json(&body).send(&house).await;
+    assert_eq!(answer.json()["data"], json!({ "openid": "o2", "unionid": "u2" }));
+    assert!(house.store.members().is_empty());
+}
+
+#[tokio::test]
+async fn the_older_form_answers_bare_with_the_code_that_was_sent() {
+    let house = House::new();
+    let code = house.login_code("o1");
+    let path = format!("/external/code_2_wx_openid?code={code}");
+    let answer = get(&path).send(&house).await;
+    assert_eq!(answer.body, format!(r#"{{"code":"{code}","openId":"o1"}}"#));
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+}
+
+#[tokio::test]
+async fn failures_of_the_older_form_come_in_the_envelope() {
+    let house = House::new();
+    let code = house.login_code("o1");
+    let path = |query: &str| format!("/external/code_2_wx_openid{query}");
+    assert_eq!(get(&path("")).send(&house).await.fault("code"), "is required");
+    for query in ["?code=", "?code=a%20b", "?code=%00", "?code=%E7%A0%81", "?code=%ff", "?code=a+b"]
+    {
+        let fault = get(&path(query)).send(&house).await.fault("code");
+        assert!(!fault.is_empty() && fault != "is required", "{query}: {fault}");
+    }
+    let twice = format!("?code={code}&code={code}");
+    assert_eq!(get(&path(&twice)).send(&house).await.fault("code"), "is given more than once");
+    let other_app = format!("?code={code}&app=other");
+    let fault = get(&path(&other_app)).send(&house).await.fault("app");
+    assert_eq!(fault, "no app of that name or id is configured");
+    let answer = get(&path(&format!("?code={code}&app=main&_=1795168800"))).send(&house).await;
+    assert_eq!(answer.status, 200, "a parameter nobody knows is ignored: {}", answer.body);
+    let answer = get(&path(&format!("?code={code}"))).send(&house).await;
+    assert_eq!(answer.failure(), (401, "login_code_used".into()));
+}

@@ -1,0 +1,150 @@
+//! What only raw bytes on a socket can show.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use salvo::Server;
+use salvo::conn::{Acceptor, Listener, TcpListener};
+
+use crate::house::House;
+
+/// Long enough for a loaded machine, short enough to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Serves the house on a free port of the loopback.
+async fn serve(house: House) -> SocketAddr {
+    let acceptor = TcpListener::new("127.0.0.1:0").bind().await;
+    let address = acceptor.holdings()[0].local_addr.clone().into_std().unwrap();
+    tokio::spawn(Server::new(acceptor).serve(house.service));
+    address
+}
+
+/// Sends these bytes and returns everything until the server closes; `None` when it does not.
+async fn exchange(address: SocketAddr, request: impl Into<Vec<u8>>) -> Option<String> {
+    let request = request.into();
+    let read = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            // A server may reset a connection of which it has not read everything.
+            _ => Some(String::from_utf8(answer).unwrap()),
+        }
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+fn answers(text: &str) -> usize {
+    text.matches("HTTP/1.1 ").count()
+}
+
+#[tokio::test]
+async fn a_request_with_one_host_is_served() {
+    let address = serve(House::new()).await;
+    let text =
+        exchange(address, "GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    let text = exchange(address, "GET /health/live HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(text.starts_with("HTTP/1.0 200 OK\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_host_or_with_two_the_connection_ends_with_a_refusal() {
+    let address = serve(House::new()).await;
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nX: y\r\nhost: b\r\n"] {
+        let request = format!(
+            "GET /health/live HTTP/1.1\r\n{hosts}\r\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+        );
+        let text = exchange(address, request).await.expect("closed");
+        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+        assert!(text.contains(r#""error":"invalid_request""#), "{text}");
+        assert_eq!(answers(&text), 1, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_cannot_smuggle_a_second_request() {
+    let address = serve(House::new()).await;
+    let smuggled = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+    for heads in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+    ] {
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{heads}\r\n0\r\n\r\n{smuggled}"
+        );
+        let text = exchange(address, request).await.expect("closed");
+        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+        assert_eq!(answers(&text), 1, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_heads_are_answered_once_and_closed() {
+    let address = serve(House::new()).await;
+    let long = "x".repeat(1_000_000);
+    for head in [
+        "Content-Length: 1\r\nContent-Length: 2",
+        "Content-Length: 1, 2",
+        "Content-Length: +1",
+        "Content-Length: -1",
+        "Content-Length: 99999999999999999999",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked, identity",
+        "X : y",
+        "X: a\0b",
+        "X: a\r\n folded",
+        &format!("X: {long}"),
+        &"X: y\r\n".repeat(2000),
+    ] {
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: a\r\n{}\r\n\r\nxGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            head.trim_end()
+        );
+        let text = exchange(address, request).await.expect("closed");
+        assert!(answers(&text) <= 1, "{}", &text[..200.min(text.len())]);
+        assert!(!text.starts_with("HTTP/1.1 2"), "{text}");
+    }
+    let text =
+        exchange(address, "GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let house = House::planned(|plan| plan.config.body_timeout = Duration::from_millis(100));
+    let address = serve(house).await;
+    let started = Instant::now();
+    for framing in ["Content-Length: 20\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{framing}"
+        );
+        let text = exchange(address, request).await.expect("closed");
+        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
+        assert!(text.contains(r#""fields":{"body":"did not arrive within 0.1 s"}"#), "{text}");
+    }
+    assert!(started.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_cut_off() {
+    let address = serve(House::new()).await;
+    let head = "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    let announced = format!("{head}Content-Length: 100000000\r\n\r\n{{");
+    let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    let streamed = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(3));
+    for request in [announced, streamed] {
+        let text = exchange(address, request).await.expect("closed");
+        assert!(text.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+        assert!(text.contains(r#""error":"payload_too_large""#), "{text}");
+    }
+}
