@@ -1,0 +1,209 @@
+//! WeChat mini programs: who a login code belongs to, and which phone number a phone code stands for.
+//!
+//! A code works once, and WeChat may have taken it even when its answer never came. So a call is
+//! repeated only when the code surely was not taken (no connection, a refused access token), or once
+//! when WeChat says itself that it was too busy.
+
+pub mod endpoint;
+pub mod errcode;
+pub mod http;
+
+mod access_token;
+mod call_error;
+mod reply;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::phone::PhoneNumber;
+use domain::ports::clock::Clock;
+use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
+use domain::secret::{LoginCode, PhoneCode, SessionKey};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use self::access_token::TokenBroker;
+use self::call_error::{CallError, Cause};
+use self::endpoint::Endpoint;
+use self::errcode::Class;
+use self::http::WechatHttp;
+
+/// A login is answered within two seconds, and a bit of that is for us.
+const LOGIN_MAX: Duration = Duration::from_millis(1900);
+
+/// A phone number is answered within one and a half.
+const PHONE_MAX: Duration = Duration::from_millis(1400);
+
+/// A second try that would have less time than this is not made.
+const TRY_MIN: Duration = Duration::from_millis(300);
+
+/// How far from our clock the user may have pressed the phone button, by WeChat's: the five minutes
+/// that a phone code lives, and as much for the clocks.
+const WATERMARK_MAX: Duration = Duration::from_mins(10);
+
+/// The longest code taken, in bytes. WeChat's login codes have 32, its phone codes 64.
+const CODE_MAX: usize = 128;
+
+/// One mini program, as registered with WeChat.
+#[derive(Debug)]
+pub struct WechatApp {
+    /// Its app id, e.g. `wx5e8d6c0a4b2f1e37`.
+    pub app_id: String,
+    /// Its app secret.
+    pub secret: SecretString,
+    /// The name of the group of apps whose union ids are comparable, being bound to one Open Platform
+    /// account; none when there is no such group.
+    pub open_platform: Option<String>,
+}
+
+/// The users of one mini program.
+///
+/// They log in by openid, in the namespace `wechat:app:{app_id}`. Their union id is an alias in
+/// `wechat:open:{open_platform}`, or in the app's own namespace where the app belongs to no group.
+pub struct WechatMiniProgram {
+    app: Arc<WechatApp>,
+    http: WechatHttp,
+    clock: Arc<dyn Clock>,
+    tokens: TokenBroker,
+}
+
+impl WechatMiniProgram {
+    /// Joins an app with the way to WeChat; nothing is called yet.
+    #[must_use]
+    pub fn new(app: WechatApp, http: WechatHttp, clock: Arc<dyn Clock>) -> Self {
+        let app = Arc::new(app);
+        let tokens = TokenBroker::new(Arc::clone(&app), http.clone(), Arc::clone(&clock));
+        Self { app, http, clock, tokens }
+    }
+
+    async fn redeem_login(&self, code: &str) -> Result<Verified, CallError> {
+        let query = [
+            ("appid", self.app.app_id.as_str()),
+            ("secret", self.app.secret.expose_secret()),
+            ("js_code", code),
+            ("grant_type", "authorization_code"),
+        ];
+        let reply = self.http.get(Endpoint::CodeToSession, &query).await?;
+        let session = reply.session().map_err(|cause| cause.at(Endpoint::CodeToSession))?;
+        let alias = session.union_id.map(|value| Subject {
+            namespace: self.union_namespace(),
+            kind: SubjectKind::UnionId,
+            value,
+        });
+        Ok(Verified {
+            login: Subject {
+                namespace: self.namespace(),
+                kind: SubjectKind::OpenId,
+                value: session.openid,
+            },
+            aliases: alias.into_iter().collect(),
+            standing: Standing::Person,
+            session_key: Some(SessionKey::new(session.key)),
+        })
+    }
+
+    /// WeChat checks for itself that the code is the openid's.
+    async fn redeem_phone(&self, openid: &str, code: &str) -> Result<PhoneNumber, CallError> {
+        let at = Endpoint::PhoneNumber;
+        let token = self.tokens.get().await.map_err(|error| Cause::NoToken(error).at(at))?;
+        let query = [("access_token", token.expose_secret())];
+        let body = json!({ "code": code, "openid": openid });
+        let answer = self.http.post(at, &query, &body).await;
+        if answer.as_ref().is_err_and(|error| error.class() == Some(Class::StaleToken)) {
+            self.tokens.reject(&token);
+        }
+        let phone = answer?.phone().map_err(|cause| cause.at(at))?;
+        let age = self.clock.now().unix_seconds().abs_diff(phone.stamped_at);
+        if phone.app_id != self.app.app_id {
+            Err(Cause::Untrusted("the phone number was given to another app").at(at))
+        } else if age > WATERMARK_MAX.as_secs() {
+            Err(Cause::Untrusted("the phone number was given at another time").at(at))
+        } else {
+            Ok(phone.number)
+        }
+    }
+
+    fn namespace(&self) -> String {
+        format!("wechat:app:{}", self.app.app_id)
+    }
+
+    fn union_namespace(&self) -> String {
+        let group = self.app.open_platform.as_ref();
+        group.map_or_else(|| self.namespace(), |group| format!("wechat:open:{group}"))
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for WechatMiniProgram {
+    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+        let at = Endpoint::CodeToSession;
+        let redeemed = async {
+            let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
+            twice_at_most(at, LOGIN_MAX, || self.redeem_login(code)).await
+        };
+        redeemed.await.map_err(|error| error.report(self.clock.now()))
+    }
+}
+
+#[async_trait]
+impl PhoneProof for WechatMiniProgram {
+    async fn phone(&self, owner: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+        let at = Endpoint::PhoneNumber;
+        let redeemed = async {
+            let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
+            if owner.kind != SubjectKind::OpenId || owner.namespace != self.namespace() {
+                return Err(Cause::ForeignOwner.at(at));
+            }
+            twice_at_most(at, PHONE_MAX, || self.redeem_phone(&owner.value, code)).await
+        };
+        redeemed.await.map_err(|error| error.report(self.clock.now()))
+    }
+}
+
+/// Refuses, without a call, what WeChat cannot have given out: its codes are letters and digits, and
+/// URL-safe signs at most.
+fn possible(code: &str) -> Result<&str, Cause> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let possible = (1..=CODE_MAX).contains(&code.len()) && code.bytes().all(allowed);
+    if possible { Ok(code) } else { Err(Cause::ImpossibleCode) }
+}
+
+/// Asks, and asks again at most once: when the access token was refused, and so the code not looked at,
+/// or when WeChat was too busy. All of it within `limit`; an answer that comes later is not waited for.
+async fn twice_at_most<T, F: Future<Output = Result<T, CallError>>>(
+    at: Endpoint,
+    limit: Duration,
+    ask: impl Fn() -> F,
+) -> Result<T, CallError> {
+    let deadline = Instant::now() + limit;
+    let asked = async {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if error.class() == Some(Class::StaleToken) {
+            ask().await
+        } else if error.class() == Some(Class::Busy) && breath(deadline).await {
+            ask().await.map_err(CallError::after_busy)
+        } else {
+            Err(error)
+        }
+    };
+    timeout_at(deadline, asked).await.unwrap_or_else(|_late| Err(Cause::Slow(limit).at(at)))
+}
+
+/// Pauses for 50 to 150 ms, so that not all who were turned away come back at once. False, and at once,
+/// when too little time would be left.
+async fn breath(deadline: Instant) -> bool {
+    let chance = RandomState::new().hash_one(()) % 100;
+    let pause = Duration::from_millis(50 + chance);
+    let worth_it = Instant::now() + pause + TRY_MIN <= deadline;
+    if worth_it {
+        sleep(pause).await;
+    }
+    worth_it
+}

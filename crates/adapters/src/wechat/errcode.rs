@@ -1,0 +1,255 @@
+//! What WeChat's errcodes mean and what can be done about each: the one table.
+//!
+//! The codes are those of WeChat's global list and of the pages of the calls made here.
+
+use std::time::Duration;
+
+use domain::ports::provider::ProviderFailure;
+use domain::timestamp::Timestamp;
+
+use self::Class::{
+    Busy, CodeInvalid, CodeUsed, Misconfigured, QuotaExceeded, Refused, StaleToken, Throttled,
+    UserBlocked,
+};
+use super::endpoint::Endpoint;
+
+/// How long a client waits before it comes back to a WeChat that is down, busy or unintelligible.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// What WeChat can answer instead of what it was asked for, by code.
+pub const TABLE: &[Row] = &[
+    row(-1, Busy, "WeChat is busy"),
+    row(
+        40001,
+        StaleToken,
+        "the access token is not the latest; at the token call: wrong app secret",
+    ),
+    row(40002, Misconfigured, "the grant type is wrong"),
+    row(40003, Misconfigured, "the openid is not one of this app's"),
+    row(40013, Misconfigured, "the app id is wrong, or is not the one that the code was made for"),
+    row(40014, StaleToken, "the access token is malformed"),
+    row(40029, CodeInvalid, "the code is wrong, expired, of another app or of the developer tools"),
+    row(40030, CodeInvalid, "the refresh token is invalid"),
+    row(40097, Misconfigured, "the arguments are wrong"),
+    row(40125, Misconfigured, "the app secret is wrong: it was reset, or is another app's"),
+    row(40163, CodeUsed, "the code was used before"),
+    row(
+        40164,
+        Misconfigured,
+        "this server's address is not on the app's IP whitelist: add it there",
+    ),
+    row(40226, UserBlocked, "WeChat holds the user for a high risk"),
+    row(40243, Misconfigured, "the app secret is frozen: unfreeze it in WeChat's console"),
+    row(41001, Misconfigured, "the access token is missing"),
+    row(41002, Misconfigured, "the app id is missing"),
+    row(41004, Misconfigured, "the app secret is missing"),
+    row(41008, Misconfigured, "the code is missing"),
+    row(41009, Misconfigured, "the openid is missing"),
+    row(42001, StaleToken, "the access token has expired"),
+    row(42002, CodeInvalid, "the refresh token has expired"),
+    row(42003, CodeInvalid, "the code has expired"),
+    row(42007, CodeInvalid, "the user changed the WeChat password: their grants are void"),
+    row(43002, Misconfigured, "the call must be a POST"),
+    row(43104, Misconfigured, "the openid does not belong to the app"),
+    row(44002, Misconfigured, "the body is empty"),
+    row(44991, Throttled, "too many calls in this minute"),
+    row(45009, QuotaExceeded, "the day's quota is used up: clear it in WeChat's console, or wait"),
+    row(45011, Throttled, "too many calls in this minute"),
+    row(47001, Misconfigured, "the body is not JSON"),
+    row(48001, Misconfigured, "the app is not entitled to this call: apply for it in the console"),
+    row(48006, Misconfigured, "the month's quota resets are used up"),
+    row(50001, UserBlocked, "the user has not granted this"),
+    row(50002, UserBlocked, "the user's account is limited, frozen or cancelled"),
+    row(50004, Misconfigured, "the account may not fetch access tokens"),
+    row(50007, Misconfigured, "the account is frozen"),
+    row(61003, Misconfigured, "the app has not authorised the third-party platform"),
+    row(61010, CodeInvalid, "the user has not opened the app within two hours"),
+    row(87007, CodeInvalid, "the session key has expired"),
+    row(87008, CodeInvalid, "the method of the session's signature is wrong"),
+    row(87009, CodeInvalid, "the session's signature is wrong"),
+    row(87014, Refused, "the content is risky"),
+    row(89002, Misconfigured, "the app is not bound to an Open Platform account"),
+    row(89300, Refused, "the payment order is invalid"),
+    row(89503, Misconfigured, "an administrator must confirm this server's address"),
+    row(89506, Misconfigured, "an administrator refused this server's address, for 24 hours"),
+    row(89507, Misconfigured, "an administrator refused this server's address, for an hour"),
+];
+
+/// One errcode.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    code: i64,
+    class: Class,
+    meaning: &'static str,
+}
+
+/// What kind of refusal an errcode is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Try once more; whether the code is spent is unknown.
+    Busy,
+    /// Fetch another access token and try once more: the code is not spent.
+    StaleToken,
+    /// The client must fetch a new code.
+    CodeInvalid,
+    /// The code was redeemed before.
+    CodeUsed,
+    /// WeChat keeps this user out.
+    UserBlocked,
+    /// WeChat will not do this for this user or this content.
+    Refused,
+    /// Nothing more in this minute.
+    Throttled,
+    /// Nothing more today, unless the operator clears the quota.
+    QuotaExceeded,
+    /// Only the operator (or this program's author) can mend it.
+    Misconfigured,
+    /// Not in the table.
+    Unknown,
+}
+
+const fn row(code: i64, class: Class, meaning: &'static str) -> Row {
+    Row { code, class, meaning }
+}
+
+impl Row {
+    /// The row of a code; none when the table does not know it.
+    #[must_use]
+    pub fn find(code: i64) -> Option<&'static Self> {
+        TABLE.iter().find(|row| row.code == code)
+    }
+
+    /// The errcode.
+    #[must_use]
+    pub const fn code(&self) -> i64 {
+        self.code
+    }
+
+    /// What it means, in a few words.
+    #[must_use]
+    pub const fn meaning(&self) -> &'static str {
+        self.meaning
+    }
+
+    /// What kind of refusal it is when `endpoint` answers it.
+    ///
+    /// No access token is sent to log in or to fetch one, and no user takes part in fetching one:
+    /// there, only the operator can mend what a new token, a new code or another user would. The openid
+    /// that goes with a phone code is WeChat's own: where it does not fit, the code is someone else's.
+    #[must_use]
+    pub const fn class(&self, endpoint: Endpoint) -> Class {
+        match (endpoint, self.class) {
+            (Endpoint::PhoneNumber, _) if matches!(self.code, 40003 | 43104) => CodeInvalid,
+            (Endpoint::CodeToSession, StaleToken)
+            | (
+                Endpoint::StableToken,
+                StaleToken | CodeInvalid | CodeUsed | UserBlocked | Refused,
+            ) => Misconfigured,
+            (Endpoint::CodeToSession | Endpoint::PhoneNumber | Endpoint::StableToken, class) => {
+                class
+            }
+        }
+    }
+}
+
+impl Class {
+    /// The class of any errcode that `endpoint` answers.
+    #[must_use]
+    pub fn of(code: i64, endpoint: Endpoint) -> Self {
+        Row::find(code).map_or(Self::Unknown, |row| row.class(endpoint))
+    }
+
+    /// What the caller can do about it, once trying again is out of the question.
+    #[must_use]
+    pub fn failure(self, now: Timestamp) -> ProviderFailure {
+        match self {
+            Busy | Self::Unknown => ProviderFailure::Unavailable { retry_after: RETRY_AFTER },
+            CodeInvalid => ProviderFailure::CodeInvalid,
+            CodeUsed => ProviderFailure::CodeUsed,
+            UserBlocked => ProviderFailure::UserBlocked,
+            Refused => ProviderFailure::Refused,
+            Throttled => ProviderFailure::Throttled { retry_after: until_next_minute(now) },
+            // A second token was refused as well, or a quota can only be cleared by hand.
+            StaleToken | QuotaExceeded | Misconfigured => ProviderFailure::Misconfigured,
+        }
+    }
+}
+
+/// WeChat counts calls by the minute. From 1 to 60 seconds.
+fn until_next_minute(now: Timestamp) -> Duration {
+    let into_minute = now.unix_seconds().rem_euclid(60).unsigned_abs();
+    Duration::from_secs(60 - into_minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(1_795_000_000_000);
+
+    #[test]
+    fn every_code_stands_in_the_table_once_and_in_order() {
+        assert!(TABLE.is_sorted_by(|a, b| a.code < b.code));
+        assert!(TABLE.iter().all(|row| row.code != 0 && !row.meaning.is_empty()));
+    }
+
+    /// The mapping of codes to failures once more, by failure instead of by code, for the calls that
+    /// redeem something.
+    #[test]
+    fn every_code_leads_to_its_failure() {
+        let failure = |code, endpoint| match code {
+            40003 | 43104 if endpoint == Endpoint::PhoneNumber => ProviderFailure::CodeInvalid,
+            -1 => ProviderFailure::Unavailable { retry_after: RETRY_AFTER },
+            40029 | 40030 | 42002 | 42003 | 42007 | 61010 | 87007..=87009 => {
+                ProviderFailure::CodeInvalid
+            }
+            40163 => ProviderFailure::CodeUsed,
+            40226 | 50001 | 50002 => ProviderFailure::UserBlocked,
+            87014 | 89300 => ProviderFailure::Refused,
+            44991 | 45011 => ProviderFailure::Throttled { retry_after: Duration::from_secs(20) },
+            _ => ProviderFailure::Misconfigured,
+        };
+        for row in TABLE {
+            for endpoint in [Endpoint::CodeToSession, Endpoint::PhoneNumber] {
+                let found = Class::of(row.code, endpoint).failure(NOW);
+                assert_eq!(found, failure(row.code, endpoint), "{} {endpoint:?}", row.code);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_phone_call_can_mend_a_stale_token_with_another() {
+        for code in [40001, 40014, 42001] {
+            let class = |endpoint| Class::of(code, endpoint);
+            assert_eq!(class(Endpoint::PhoneNumber), StaleToken);
+            assert_eq!(class(Endpoint::CodeToSession), Misconfigured);
+            assert_eq!(class(Endpoint::StableToken), Misconfigured);
+        }
+    }
+
+    #[test]
+    fn a_failed_token_is_never_blamed_on_a_code_or_a_user() {
+        for row in TABLE {
+            let class = row.class(Endpoint::StableToken);
+            let possible = [Busy, Throttled, QuotaExceeded, Misconfigured];
+            assert!(possible.contains(&class), "{} {class:?}", row.code);
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_is_an_outage() {
+        assert_eq!(
+            Class::of(12_345, Endpoint::CodeToSession).failure(NOW),
+            ProviderFailure::Unavailable { retry_after: RETRY_AFTER }
+        );
+    }
+
+    #[test]
+    fn throttling_ends_with_the_minute() {
+        let wait =
+            |seconds: i64| until_next_minute(Timestamp::from_unix_millis(seconds * 1000 + 999));
+        assert_eq!(wait(120), Duration::from_mins(1));
+        assert_eq!(wait(179), Duration::from_secs(1));
+        assert_eq!(wait(-1), Duration::from_secs(1));
+    }
+}
