@@ -1,1 +1,99 @@
-//! The database schema, as migrations.
+//! The database schema, as migrations, and the ways to run them on a database named by its URL.
+
+mod connection;
+mod m20261120_090000_members;
+
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
+
+/// All migrations, the oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_090000_members::Migration),
+            // `cargo xtask migrate new` adds further ones above this line.
+        ]
+    }
+}
+
+/// Why a database was not migrated.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The URL is not one of a database this service runs on.
+    #[error("the database URL begins with none of sqlite://, postgres:// and mysql://")]
+    UnknownDatabase,
+    /// SQLite in memory is gone as soon as the migration ends.
+    #[error("SQLite must be a file: sqlite://PATH")]
+    InMemory,
+    /// The folder of the SQLite file could not be made.
+    #[error("the folder {folder} could not be made")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database could not be reached or opened.
+    #[error("the database could not be opened")]
+    Connect(#[source] sea_orm_migration::sea_orm::SqlxError),
+    /// A statement failed.
+    #[error("the database refused a migration")]
+    Refused(#[source] DbErr),
+}
+
+/// A migration, and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its name, which begins with the time it was written.
+    pub name: String,
+    /// Whether it was applied.
+    pub applied: bool,
+}
+
+/// Applies every migration the database does not have. Makes an SQLite file, and its folder, if there
+/// is none.
+pub async fn up(url: &str) -> Result<(), MigrationError> {
+    let database = connection::open(url).await?;
+    let result = Migrator::up(&database, None).await;
+    close(database, result).await
+}
+
+/// Takes back the migration that was applied last.
+pub async fn down(url: &str) -> Result<(), MigrationError> {
+    let database = connection::open(url).await?;
+    let result = Migrator::down(&database, Some(1)).await;
+    close(database, result).await
+}
+
+/// Drops **everything** in the database, then applies every migration.
+pub async fn fresh(url: &str) -> Result<(), MigrationError> {
+    let database = connection::open(url).await?;
+    let result = Migrator::fresh(&database).await;
+    close(database, result).await
+}
+
+/// Every migration, the oldest first, and whether the database has it. Changes no table, so that a
+/// database user without the right to do so may ask.
+pub async fn status(url: &str) -> Result<Vec<Status>, MigrationError> {
+    let database = connection::open(url).await?;
+    let result = Migrator::get_migration_with_status_read_only(&database).await;
+    let migrations = close(database, result).await?;
+    let status = migrations.iter().map(|migration| Status {
+        name: migration.name().to_owned(),
+        applied: migration.status() == MigrationStatus::Applied,
+    });
+    Ok(status.collect())
+}
+
+/// Closes the connection properly, which for SQLite moves everything into the one file.
+async fn close<T>(
+    database: DatabaseConnection,
+    result: Result<T, DbErr>,
+) -> Result<T, MigrationError> {
+    let closed = database.close().await;
+    let result = result.map_err(MigrationError::Refused)?;
+    closed.map_err(MigrationError::Refused)?;
+    Ok(result)
+}

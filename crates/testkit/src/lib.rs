@@ -1,1 +1,19 @@
 //! Fakes of every port, and the contract suites that fakes and adapters must both pass.
+//!
+//! To check a new adapter, run the suite of its port against it: see [`store_contract!`] for a store.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test kit fails by panicking"
+)]
+
+pub mod clock;
+pub mod contract;
+pub mod memory;
+pub mod provider;
+pub mod random;
+pub mod services;
+pub mod tokens;

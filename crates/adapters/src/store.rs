@@ -1,0 +1,159 @@
+//! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
+
+mod entity;
+mod error;
+mod identities;
+mod insert;
+mod members;
+mod mysql;
+mod postgres;
+#[cfg(test)]
+mod query_plans;
+mod sessions;
+mod sqlite;
+mod task;
+mod unit_of_work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::member::{Member, MemberId};
+use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::{self, Database};
+use sea_orm::{DatabaseConnection, EntityTrait, QuerySelect};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::store::entity::member;
+use crate::store::task::to_the_end;
+use crate::store::unit_of_work::SeaUnitOfWork;
+
+/// How long opening a connection may take, or waiting for one, before the database counts as down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the database may take to say that it is there.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Which database to use.
+pub struct StoreConfig {
+    /// `sqlite://PATH`, `postgres://…` or `mysql://…`. May hold a password: never print it.
+    ///
+    /// TLS is used where the server offers it; demand it with `?sslmode=verify-full` (PostgreSQL) or
+    /// `?ssl-mode=VERIFY_IDENTITY` (MySQL).
+    pub url: String,
+    /// How many connections at most, and at least one. SQLite has one that writes, and this many that
+    /// read.
+    pub max_connections: u32,
+}
+
+/// Members, identities and sessions in a SQL database.
+pub struct SeaStore {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// One permit per unit of work that may be under way at a time.
+    turns: Arc<Semaphore>,
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names no database this service knows.
+    #[error("the database URL begins with none of sqlite://, postgres:// and mysql://")]
+    UnknownDatabase,
+    /// SQLite in memory would be another database for every connection.
+    #[error("SQLite must be a file: sqlite://PATH")]
+    InMemory,
+    /// The folder of the SQLite file could not be made.
+    #[error("the folder {folder} for the database could not be made")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database could not be reached or opened.
+    #[error("the database could not be opened")]
+    Connect(#[from] sqlx::Error),
+    /// SQLite would not keep its promises.
+    #[error("SQLite has {name} = {found} where this service needs {needed}")]
+    Unsafe {
+        /// The setting.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        needed: &'static str,
+    },
+}
+
+/// The open database, however many connections it takes.
+struct Opened {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// How many units of work may be under way at a time.
+    writers: usize,
+}
+
+impl SeaStore {
+    /// Opens the database. Its schema must be there already.
+    pub async fn connect(config: &StoreConfig) -> Result<Self, ConnectError> {
+        let opened = match config.url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => sqlite::open(config).await?,
+            Some("postgres" | "postgresql") => postgres::open(config).await?,
+            Some("mysql" | "mariadb") => mysql::open(config).await?,
+            Some(_) | None => return Err(ConnectError::UnknownDatabase),
+        };
+        let Opened { writer, reader, writers } = opened;
+        Ok(Self { writer, reader, turns: Arc::new(Semaphore::new(writers.max(1))) })
+    }
+
+    /// Closes every connection once its unit of work is done; nothing can be begun afterwards.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.turns.close();
+        for connection in [&self.writer, &self.reader] {
+            connection.close_by_ref().await.map_err(|error| error::fault(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// What all pools have in common.
+///
+/// A connection is not tried out before use in the way of sqlx, which sees less than the checks of our
+/// own for PostgreSQL and MySQL; one to a file cannot break.
+fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(max_connections.max(1))
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .test_before_acquire(false)
+}
+
+#[async_trait]
+impl Store for SeaStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        // The queue is here, first come first served, and not in the pool: a caller who gives up
+        // while waiting leaves it.
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
+        Ok(Box::new(SeaUnitOfWork::begin(self.writer.clone(), turn).await?))
+    }
+}
+
+#[async_trait]
+impl MemberDirectory for SeaStore {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let reader = self.reader.clone();
+        let row = to_the_end(async move { member::Entity::find_by_id(id.0).one(&reader).await });
+        row.await?.map(members::from_row).transpose()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let reader = self.reader.clone();
+        // A table of ours, so that a database that was never migrated is not ready.
+        let any = member::Entity::find().select_only().column(member::Column::Version).limit(1);
+        let row = to_the_end(async move { any.into_tuple::<i64>().one(&reader).await });
+        timeout(READY_TIMEOUT, row).await.map_err(StoreError::new)??;
+        Ok(())
+    }
+}

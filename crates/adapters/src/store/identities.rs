@@ -1,0 +1,79 @@
+//! Identities as rows.
+
+use async_trait::async_trait;
+use domain::identity::{Owner, Subject, SubjectKind};
+use domain::member::MemberId;
+use domain::ports::store::{AddError, IdentityRepository, StoreError};
+use domain::timestamp::Timestamp;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select,
+};
+
+use crate::store::entity::identity::{self, Column, Entity};
+use crate::store::error::Row;
+use crate::store::insert::insert_unless_taken;
+use crate::store::task::to_the_end;
+use crate::store::unit_of_work::SeaUnitOfWork;
+
+#[async_trait]
+impl IdentityRepository for SeaUnitOfWork {
+    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
+        let (open, rows) = (self.open(), with_the_same_owner(subject));
+        let rows = to_the_end(async move { rows.all(&open.txn).await }).await?;
+        let Some(member) = rows.first().map(|row| MemberId(row.member_id)) else { return Ok(None) };
+        let subjects: Result<_, _> = rows.into_iter().map(from_row).collect();
+        Ok(Some(Owner { member, subjects: subjects? }))
+    }
+
+    async fn add(
+        &self,
+        member: MemberId,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), AddError> {
+        let row = identity::Model {
+            namespace: subject.namespace.clone().into_bytes(),
+            kind: kind(subject.kind).to_owned(),
+            value: subject.value.clone().into_bytes(),
+            member_id: member.0,
+            created_at: now.unix_millis(),
+        };
+        let (open, row) = (self.open(), row.into_active_model());
+        let key = [Column::Namespace, Column::Kind, Column::Value];
+        let added = to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await });
+        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+    }
+}
+
+/// The subject's row, and all other rows of its member.
+pub(super) fn with_the_same_owner(subject: &Subject) -> Select<Entity> {
+    let owner = Entity::find()
+        .select_only()
+        .column(Column::MemberId)
+        .filter(Column::Namespace.eq(subject.namespace.as_bytes()))
+        .filter(Column::Kind.eq(kind(subject.kind)))
+        .filter(Column::Value.eq(subject.value.as_bytes()));
+    Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()))
+}
+
+fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
+    // The key is personal data: the member's id has to do.
+    let at = Row { table: "identity", id: row.member_id };
+    let text = |column, bytes: Vec<u8>| {
+        String::from_utf8(bytes).map_err(|error| at.damaged(column, error.utf8_error()))
+    };
+    let kinds = [SubjectKind::OpenId, SubjectKind::UnionId];
+    let kind = kinds.into_iter().find(|candidate| kind(*candidate) == row.kind);
+    Ok(Subject {
+        namespace: text("namespace", row.namespace)?,
+        kind: kind.ok_or_else(|| at.damaged("kind", "no such kind"))?,
+        value: text("value", row.value)?,
+    })
+}
+
+fn kind(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::OpenId => "open_id",
+        SubjectKind::UnionId => "union_id",
+    }
+}

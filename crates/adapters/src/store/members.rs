@@ -1,0 +1,143 @@
+//! Members as rows.
+
+use async_trait::async_trait;
+use domain::avatar::Avatar;
+use domain::member::{Actor, Gender, Member, MemberId, MemberStatus};
+use domain::nickname::Nickname;
+use domain::phone::PhoneNumber;
+use domain::ports::store::{AddError, MemberRepository, StoreError, UpdateError};
+use domain::timestamp::Timestamp;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+};
+
+use crate::store::entity::member::{self, ActiveModel, Column, Entity};
+use crate::store::error::{Row, is_taken};
+use crate::store::insert::insert_unless_taken;
+use crate::store::task::to_the_end;
+use crate::store::unit_of_work::SeaUnitOfWork;
+
+/// How an update ended.
+enum Written {
+    Yes,
+    Stale,
+    Taken,
+}
+
+#[async_trait]
+impl MemberRepository for SeaUnitOfWork {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let open = self.open();
+        let row = to_the_end(async move { Entity::find_by_id(id.0).one(&open.txn).await });
+        row.await?.map(from_row).transpose()
+    }
+
+    async fn add(&self, member: &Member) -> Result<(), AddError> {
+        let (open, row) = (self.open(), to_row(member));
+        let added =
+            to_the_end(async move { insert_unless_taken(&open.txn, row, &[Column::Phone]).await });
+        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+    }
+
+    async fn update(&self, member: &Member) -> Result<(), UpdateError> {
+        let (open, id, read) = (self.open(), member.id.0, i64::from(member.version));
+        let written = ActiveModel {
+            id: ActiveValue::NotSet,
+            version: ActiveValue::Set(read + 1),
+            ..to_row(member)
+        };
+        let update = Entity::update_many()
+            .set(written)
+            .filter(Column::Id.eq(id))
+            .filter(Column::Version.eq(read));
+        let written = to_the_end(async move {
+            match update.exec(&open.txn).await {
+                Ok(result) if result.rows_affected == 0 => Ok(Written::Stale),
+                Ok(_) => Ok(Written::Yes),
+                Err(error) if is_taken(&error) => Ok(Written::Taken),
+                Err(error) => Err(error),
+            }
+        });
+        match written.await? {
+            Written::Yes => Ok(()),
+            Written::Stale => Err(UpdateError::Stale),
+            Written::Taken => Err(UpdateError::Taken),
+        }
+    }
+}
+
+fn to_row(member: &Member) -> ActiveModel {
+    let row = member::Model {
+        id: member.id.0,
+        nickname: member.nickname.as_str().to_owned(),
+        avatar: member.avatar.as_ref().map(|avatar| avatar.as_str().to_owned()),
+        gender: i16::from(member.gender.code()),
+        phone: member.phone.as_ref().map(|phone| phone.e164().into_bytes()),
+        phone_country_code: member.phone.as_ref().map(|phone| phone.country_code().cast_signed()),
+        status: status(member.status).to_owned(),
+        remark: member.remark.clone(),
+        created_at: member.created_at.unix_millis(),
+        created_by: actor(member.created_by).to_owned(),
+        updated_at: member.updated_at.unix_millis(),
+        updated_by: actor(member.updated_by).to_owned(),
+        version: i64::from(member.version),
+    };
+    row.into_active_model().reset_all()
+}
+
+/// The member in a row.
+pub(super) fn from_row(row: member::Model) -> Result<Member, StoreError> {
+    let at = Row { table: "member", id: row.id };
+    let gender = u8::try_from(row.gender).ok().and_then(Gender::from_code);
+    let by = |column, text: &str| {
+        let actors = [Actor::Member, Actor::Operator];
+        let found = actors.into_iter().find(|candidate| actor(*candidate) == text);
+        found.ok_or_else(|| at.damaged(column, "no such actor"))
+    };
+    let statuses = [MemberStatus::Active, MemberStatus::Banned];
+    let status = statuses.into_iter().find(|candidate| status(*candidate) == row.status);
+    Ok(Member {
+        id: MemberId(row.id),
+        nickname: Nickname::parse(&row.nickname).map_err(|error| at.damaged("nickname", error))?,
+        avatar: row
+            .avatar
+            .as_deref()
+            .map(Avatar::parse)
+            .transpose()
+            .map_err(|error| at.damaged("avatar", error))?,
+        gender: gender.ok_or_else(|| at.damaged("gender", "no such gender"))?,
+        phone: phone(&row, at)?,
+        status: status.ok_or_else(|| at.damaged("status", "no such status"))?,
+        created_at: Timestamp::from_unix_millis(row.created_at),
+        created_by: by("created_by", &row.created_by)?,
+        updated_at: Timestamp::from_unix_millis(row.updated_at),
+        updated_by: by("updated_by", &row.updated_by)?,
+        version: u32::try_from(row.version).map_err(|error| at.damaged("version", error))?,
+        remark: row.remark,
+    })
+}
+
+fn phone(row: &member::Model, at: Row) -> Result<Option<PhoneNumber>, StoreError> {
+    let Some(e164) = &row.phone else { return Ok(None) };
+    let e164 = str::from_utf8(e164).map_err(|error| at.damaged("phone", error))?;
+    let country_code = row.phone_country_code.unwrap_or_default();
+    let national = e164.strip_prefix(&format!("+{country_code}"));
+    let national = national.ok_or_else(|| at.damaged("phone", "not of that country"))?;
+    let country_code = country_code.cast_unsigned();
+    let phone = PhoneNumber::new(country_code, national);
+    phone.map(Some).map_err(|error| at.damaged("phone", error))
+}
+
+fn status(status: MemberStatus) -> &'static str {
+    match status {
+        MemberStatus::Active => "active",
+        MemberStatus::Banned => "banned",
+    }
+}
+
+fn actor(actor: Actor) -> &'static str {
+    match actor {
+        Actor::Member => "member",
+        Actor::Operator => "operator",
+    }
+}

@@ -1,0 +1,58 @@
+//! Every look-up uses an index, however many rows there are.
+
+use domain::identity::{Subject, SubjectKind};
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
+use uuid::Uuid;
+
+use crate::store::entity::{identity, member, session};
+use crate::store::identities::with_the_same_owner;
+
+/// How SQLite goes about a statement, step by step.
+async fn plan(statement: String) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("plans.db").display());
+    migration::up(&url).await.unwrap();
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let rows = raw_sql(explain).fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+async fn assert_indexed(statement: &impl QueryTrait) {
+    let statement = statement.build(DbBackend::Sqlite).to_string();
+    let plan = plan(statement.clone()).await;
+    assert!(plan.iter().any(|step| step.starts_with("SEARCH")), "{statement}: {plan:?}");
+    assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{statement}: {plan:?}");
+}
+
+#[tokio::test]
+async fn a_member_is_found_by_index() {
+    assert_indexed(&member::Entity::find_by_id(Uuid::nil())).await;
+}
+
+#[tokio::test]
+async fn an_owner_is_found_by_index() {
+    let subject = Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value: "v".into() };
+    assert_indexed(&with_the_same_owner(&subject)).await;
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_index() {
+    assert_indexed(&session::Entity::find_by_id(Uuid::nil())).await;
+}
+
+#[tokio::test]
+async fn all_that_goes_with_a_member_is_found_by_index() {
+    assert_indexed(&identity::Entity::find().filter(identity::Column::MemberId.eq(Uuid::nil())))
+        .await;
+    assert_indexed(&session::Entity::find().filter(session::Column::MemberId.eq(Uuid::nil())))
+        .await;
+}
+
+#[tokio::test]
+async fn a_look_up_without_an_index_would_be_noticed() {
+    let unindexed = member::Entity::find().filter(member::Column::Nickname.eq("Ann"));
+    let plan = plan(unindexed.build(DbBackend::Sqlite).to_string()).await;
+    assert!(plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+}

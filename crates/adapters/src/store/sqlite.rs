@@ -1,0 +1,150 @@
+//! Opens SQLite: one connection that writes, several that read, and nothing acknowledged is ever lost.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sea_orm::SqlxSqliteConnector;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Row, SqlitePool, raw_sql};
+
+use crate::store::{ConnectError, Opened, StoreConfig, pool};
+
+/// What SQLite must say of every connection.
+///
+/// `synchronous` 2 is FULL: with less, a power cut takes acknowledged logins with it. Versions before
+/// 3.51.3 can corrupt a database when its write-ahead log is reset.
+const NEEDED: [(&str, &str); 4] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("foreign_keys", "1"),
+    ("busy_timeout", "5000"),
+];
+const OLDEST: (&str, [u32; 3]) = ("3.51.3 or newer", [3, 51, 3]);
+
+/// Opens the file, which is made if need be, and its folder.
+pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
+    let options = options(&config.url)?;
+    let folder = options.get_filename().parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ConnectError::Folder { folder: folder.display().to_string(), source })?;
+
+    // SQLite lets one write at a time. With one connection for it, writers queue up in order; with
+    // several they would try again and again, and the unlucky fail. It stays open for good.
+    let writer = pool(1).idle_timeout(None).max_lifetime(None);
+    let writer = writer.connect_with(options.clone().create_if_missing(true)).await?;
+    let reader = pool(config.max_connections);
+    let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
+    assert_safe(&writer).await?;
+    assert_safe(&reader).await?;
+    Ok(Opened {
+        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        writers: 1,
+    })
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, ConnectError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(ConnectError::InMemory);
+    }
+    Ok(SqliteConnectOptions::from_str(url)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging())
+}
+
+/// Reads back what was set: a setting that SQLite does not take, it leaves as it was without a word.
+async fn assert_safe(pool: &SqlitePool) -> Result<(), ConnectError> {
+    let mut connection = pool.acquire().await?;
+    for (name, needed) in NEEDED {
+        let pragma = AssertSqlSafe(format!("PRAGMA {name}"));
+        let row = raw_sql(pragma).fetch_one(&mut *connection).await?;
+        let found: String = row.try_get_unchecked(0)?;
+        if found != needed {
+            return Err(ConnectError::Unsafe { name, found, needed });
+        }
+    }
+    let row = raw_sql("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
+    let found: String = row.try_get(0)?;
+    let (needed, oldest) = OLDEST;
+    if version(&found) < Some(oldest) {
+        return Err(ConnectError::Unsafe { name: "sqlite_version", found, needed });
+    }
+    Ok(())
+}
+
+fn version(text: &str) -> Option<[u32; 3]> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use super::*;
+
+    fn config(folder: &Path) -> StoreConfig {
+        let url = format!("sqlite://{}", folder.join("a/b/menshen.db").display());
+        StoreConfig { url, max_connections: 2 }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_made_with_its_folder_and_opened_safely() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&config(folder.path())).await.unwrap();
+        assert_eq!(opened.writers, 1);
+        for connection in [opened.writer, opened.reader] {
+            let pool = connection.get_sqlite_connection_pool();
+            assert_safe(pool).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_a_promise_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = options(&config(folder.path()).url).unwrap().create_if_missing(true);
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        for (bad, broken) in [
+            (good.clone().journal_mode(SqliteJournalMode::Delete), "journal_mode"),
+            (good.clone().synchronous(SqliteSynchronous::Normal), "synchronous"),
+            (good.clone().foreign_keys(false), "foreign_keys"),
+            (good.clone().busy_timeout(Duration::ZERO), "busy_timeout"),
+        ] {
+            let pool = pool(1).connect_with(bad).await.unwrap();
+            let refused = assert_safe(&pool).await.unwrap_err();
+            assert!(
+                matches!(&refused, ConnectError::Unsafe { name, .. } if *name == broken),
+                "{refused}"
+            );
+            pool.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_read_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&config(folder.path())).await.unwrap();
+        let write = |connection: sea_orm::DatabaseConnection| async move {
+            let create = "CREATE TABLE IF NOT EXISTS a (b integer)";
+            let create = Statement::from_string(connection.get_database_backend(), create);
+            connection.execute_raw(create).await
+        };
+        write(opened.writer).await.unwrap();
+        write(opened.reader).await.unwrap_err();
+    }
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let (_, oldest) = OLDEST;
+        for good in ["3.51.3", "3.51.10", "3.100.0", "4.0.0"] {
+            assert!(version(good) >= Some(oldest), "{good}");
+        }
+        for bad in ["3.51.2", "3.9.99", "3.40.1", "2.99.99", "", "3.51", "new"] {
+            assert!(version(bad) < Some(oldest), "{bad}");
+        }
+    }
+}

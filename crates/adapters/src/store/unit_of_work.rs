@@ -1,0 +1,77 @@
+//! The unit of work: one transaction that is every repository.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::ports::store::{
+    IdentityRepository, MemberRepository, SessionRepository, StoreError, UnitOfWork,
+};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::store::task::to_the_end;
+
+/// A transaction under way; dropped, it is rolled back.
+pub(super) struct SeaUnitOfWork(Arc<Open>);
+
+/// What every statement under way keeps alive: the transaction, and then the turn it takes.
+pub(super) struct Open {
+    pub(super) txn: DatabaseTransaction,
+    turn: OwnedSemaphorePermit,
+}
+
+impl SeaUnitOfWork {
+    /// Begins a transaction when it is the caller's turn.
+    pub(super) async fn begin(
+        writer: DatabaseConnection,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Self, StoreError> {
+        // SQLite's own default takes the write lock at the first write, and fails then when another
+        // process wrote since the first read. The other databases do not know the option.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let open = to_the_end(async move {
+            let txn = writer.begin_with_options(options).await?;
+            Ok(Arc::new(Open { txn, turn }))
+        });
+        Ok(Self(open.await?))
+    }
+
+    /// The transaction, for a statement to keep until it is done.
+    pub(super) fn open(&self) -> Arc<Open> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for SeaUnitOfWork {
+    fn members(&self) -> &dyn MemberRepository {
+        self
+    }
+
+    fn identities(&self) -> &dyn IdentityRepository {
+        self
+    }
+
+    fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        // A statement nobody waited for may still be running, to an end nobody would hear of.
+        let Some(Open { txn, turn }) = Arc::into_inner(self.0) else {
+            return Err(StoreError::new("a statement was given up, so nothing is committed"));
+        };
+        to_the_end(async move {
+            let committed = txn.commit().await;
+            drop(turn);
+            committed
+        })
+        .await
+    }
+}

@@ -1,0 +1,9 @@
+//! The adapters against the ports they implement.
+
+// `cfg(test)` is what tells clippy that the helpers beside the tests are test code too.
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod token;
+#[cfg(test)]
+mod wechat;

@@ -1,0 +1,230 @@
+//! What only a real database can get wrong, on SQLite.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapters::store::{ConnectError, SeaStore, StoreConfig};
+use domain::app::AppName;
+use domain::identity::{Subject, SubjectKind};
+use domain::member::{Member, MemberId};
+use domain::nickname::Nickname;
+use domain::phone::PhoneNumber;
+use domain::ports::store::{AddError, MemberDirectory, Store, UpdateError};
+use domain::session::Session;
+use domain::timestamp::Timestamp;
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
+use tempfile::TempDir;
+use testkit::random::FixedRandom;
+use tracing::Level;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
+
+static CHANCE: FixedRandom = FixedRandom::seeded(7);
+
+/// An error and all its causes, in both ways they can be printed.
+fn whole(error: &impl Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(format!("{error} {error:?}"), |all, cause| format!("{all} {cause} {cause:?}"))
+}
+
+async fn connect(url: &str) -> Result<SeaStore, ConnectError> {
+    SeaStore::connect(&StoreConfig { url: url.to_owned(), max_connections: 2 }).await
+}
+
+/// A migrated database, and its URL.
+async fn migrated() -> (SeaStore, String, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
+    migration::up(&url).await.unwrap();
+    (connect(&url).await.unwrap(), url, folder)
+}
+
+fn member() -> Member {
+    let nickname = Nickname::parse("Canary").unwrap();
+    let phone = PhoneNumber::new(86, "13800138915").unwrap();
+    Member::register(MemberId::generate(NOW, &CHANCE), nickname, Some(phone), NOW)
+}
+
+fn session_of(member: MemberId) -> Session {
+    let app = AppName::parse("main").unwrap();
+    Session::open(member, app, Duration::from_mins(1), NOW, &CHANCE)
+}
+
+/// Commits a member with an identity and a session.
+async fn add_member(store: &SeaStore) -> (Member, Subject, Session) {
+    let member = member();
+    let subject =
+        Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value: "oCanary".into() };
+    let session = session_of(member.id);
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&member).await.unwrap();
+    unit.identities().add(member.id, &subject, NOW).await.unwrap();
+    unit.sessions().add(&session).await.unwrap();
+    unit.commit().await.unwrap();
+    (member, subject, session)
+}
+
+async fn run(url: &str, statement: &str) {
+    let mut connection = SqliteConnection::connect(url).await.unwrap();
+    let done = connection.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "{statement}");
+}
+
+#[tokio::test]
+async fn what_was_committed_survives_a_restart() {
+    let (store, url, _folder) = migrated().await;
+    let (member, ..) = add_member(&store).await;
+    store.close().await.unwrap();
+    assert!(store.begin().await.is_err(), "a closed store begins nothing");
+    let again = connect(&url).await.unwrap();
+    assert_eq!(again.find(member.id).await.unwrap(), Some(member));
+}
+
+#[tokio::test]
+async fn a_database_that_was_never_migrated_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("a/b/empty.db").display());
+    let store = connect(&url).await.unwrap();
+    let told = whole(&store.ready().await.unwrap_err());
+    assert!(told.contains("no such table: member"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_without_showing_the_password() {
+    assert!(matches!(connect("sqlite::memory:").await, Err(ConnectError::InMemory)));
+    assert!(matches!(connect("sqlite://x?mode=memory").await, Err(ConnectError::InMemory)));
+    for url in ["", "oracle://u:hunter2@h/d", "postgres://u:hunter2@h:port/d", "mysql://u:hunter2@"]
+    {
+        let told = whole(&connect(url).await.err().unwrap());
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_member_is_named_without_their_values() {
+    for (column, value) in [
+        ("nickname", "'Canary' || char(10)"),
+        ("avatar", "'javascript:Canary'"),
+        ("gender", "9"),
+        ("phone", "x'2B3836FF'"),
+        ("phone_country_code", "852"),
+        ("status", "'Canary'"),
+        ("created_by", "'Canary'"),
+        ("updated_by", "'Canary'"),
+        ("version", "-1"),
+    ] {
+        let (store, url, _folder) = migrated().await;
+        let (member, ..) = add_member(&store).await;
+        run(&url, &format!("UPDATE member SET {column} = {value}")).await;
+        let told = whole(&store.find(member.id).await.unwrap_err());
+        let named = format!("table member, row {}: column {column}", member.id.0);
+        assert!(told.contains(&named.replace("phone_country_code", "phone")), "{told}");
+        assert!(!told.contains("Canary") && !told.contains("138"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_identity_is_named_by_its_member() {
+    for (column, value) in [("namespace", "x'FF'"), ("kind", "'Canary'"), ("value", "x'FF'")] {
+        let (store, url, _folder) = migrated().await;
+        let (member, subject, _) = add_member(&store).await;
+        let other = Subject { kind: SubjectKind::UnionId, ..subject.clone() };
+        let unit = store.begin().await.unwrap();
+        unit.identities().add(member.id, &other, NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        run(&url, &format!("UPDATE identity SET {column} = {value} WHERE kind = 'union_id'")).await;
+
+        let unit = store.begin().await.unwrap();
+        let told = whole(&unit.identities().find_owner(&subject).await.unwrap_err());
+        let named = format!("table identity, row {}: column {column}", member.id.0);
+        assert!(
+            told.contains(&named) && !told.contains("Canary") && !told.contains("255"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_session_is_named() {
+    for (column, value) in [("app", "'No App'"), ("app", "x'FF'"), ("generation", "-1")] {
+        let (store, url, _folder) = migrated().await;
+        let (.., session) = add_member(&store).await;
+        run(&url, &format!("UPDATE session SET {column} = {value}")).await;
+        let unit = store.begin().await.unwrap();
+        let told = whole(&unit.sessions().find(session.id).await.unwrap_err());
+        let named = format!("table session, row {}: column {column}", session.id.0);
+        assert!(told.contains(&named), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn identities_and_sessions_belong_to_a_member_and_go_with_them() {
+    let (store, url, _folder) = migrated().await;
+    let (.., subject, session) = add_member(&store).await;
+    run(&url, "DELETE FROM member").await;
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.identities().find_owner(&subject).await.unwrap(), None);
+    assert_eq!(unit.sessions().find(session.id).await.unwrap(), None);
+    let told = whole(&unit.sessions().add(&session).await.unwrap_err());
+    assert!(told.contains("FOREIGN KEY"), "{told}");
+    unit.identities().add(session.member, &subject, NOW).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_unit_of_work_with_an_abandoned_statement_cannot_be_committed() {
+    let (store, _, _folder) = migrated().await;
+    let unit = store.begin().await.unwrap();
+    let member = member();
+    // Given up at its first wait: the statement runs on by itself.
+    tokio::select! {
+        biased;
+        added = unit.members().add(&member) => panic!("{added:?}"),
+        () = std::future::ready(()) => {}
+    }
+    unit.commit().await.unwrap_err();
+    assert_eq!(store.find(member.id).await.unwrap(), None);
+}
+
+/// What a subscriber wrote.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_row_reaches_the_log() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (store, _, _folder) = migrated().await;
+    let (taken, subject, _) = add_member(&store).await;
+    let unit = store.begin().await.unwrap();
+    unit.identities().find_owner(&subject).await.unwrap();
+    assert!(matches!(unit.members().add(&member()).await, Err(AddError::Taken)));
+    let other = Member { phone: None, ..member() };
+    unit.members().add(&other).await.unwrap();
+    let other = Member { phone: taken.phone, ..other };
+    assert!(matches!(unit.members().update(&other).await, Err(UpdateError::Taken)));
+
+    let logged = |text: &str| String::from_utf8_lossy(&captured.0.lock().unwrap()).contains(text);
+    assert!(logged("sea_orm"), "nothing was captured");
+    assert!(!logged("Canary") && !logged("13800138915"));
+    tracing::info!("planted: oCanary");
+    assert!(logged("Canary"));
+}

@@ -1,0 +1,42 @@
+//! A clock that stands still until it is told otherwise.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use domain::ports::clock::Clock;
+use domain::timestamp::Timestamp;
+
+/// A clock set by hand.
+#[derive(Debug)]
+pub struct FixedClock(AtomicI64);
+
+impl FixedClock {
+    /// A clock that shows this time.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.unix_millis()))
+    }
+
+    /// Sets another time, which may be an earlier one.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.unix_millis(), Ordering::SeqCst);
+    }
+
+    /// Moves the hands forward.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().plus(span));
+    }
+}
+
+impl Default for FixedClock {
+    /// 2026-11-20T10:00:00.123Z: a time whose milliseconds show when somebody drops them.
+    fn default() -> Self {
+        Self::at(Timestamp::from_unix_millis(1_795_168_800_123))
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+    }
+}

@@ -1,0 +1,3 @@
+//! The contracts of the ports, as suites that any implementation can be put through.
+
+pub mod store;

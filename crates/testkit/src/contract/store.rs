@@ -1,0 +1,195 @@
+//! The contract of [`domain::ports::store`]: THE way to check a new store.
+//!
+//! Every MUST of the port is a case here, and so is every edge that a database is known to get wrong.
+//! A new adapter runs them all with [`store_contract!`](crate::store_contract).
+
+pub mod cancellation;
+pub mod identities;
+pub mod members;
+pub mod races;
+pub mod sessions;
+pub mod units;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::app::AppName;
+use domain::identity::{Owner, Subject, SubjectKind};
+use domain::member::{Member, MemberId};
+use domain::nickname::Nickname;
+use domain::phone::PhoneNumber;
+use domain::ports::store::{AddError, MemberDirectory, Store, StoreError};
+use domain::session::Session;
+use domain::timestamp::Timestamp;
+
+use crate::random::FixedRandom;
+
+/// What the suite examines: a store, together with the directory that reads the same members.
+pub trait Backend: Store + MemberDirectory {}
+
+impl<T: Store + MemberDirectory> Backend for T {}
+
+/// Makes a test of every case of the contract.
+///
+/// Takes the name of an `async fn` without arguments, called once per case, that makes a pair: the
+/// backend under test as an `Arc<dyn Backend>`, **empty**, and whatever must outlive the case (a
+/// temporary folder, say, or nothing: `()`). The crate that calls this needs tokio with `macros` and
+/// `rt-multi-thread`.
+///
+/// ```
+/// # mod tests {
+/// use std::sync::Arc;
+///
+/// use testkit::contract::store::Backend;
+/// use testkit::memory::MemoryStore;
+///
+/// async fn fresh() -> (Arc<dyn Backend>, ()) {
+///     (Arc::new(MemoryStore::default()), ())
+/// }
+///
+/// testkit::store_contract!(fresh);
+/// # }
+/// ```
+#[macro_export]
+macro_rules! store_contract {
+    ($fresh:expr) => {
+        $crate::store_contract! { $fresh =>
+            units::what_was_committed_is_there
+            units::nobody_else_sees_what_is_not_committed
+            units::what_was_dropped_was_never_there
+            units::a_unit_of_work_sees_its_own_changes
+            units::many_dropped_units_of_work_leave_the_store_usable
+            units::a_store_says_that_it_is_ready
+            members::a_member_is_read_as_it_was_written
+            members::an_unknown_member_is_nobody
+            members::names_are_kept_to_the_byte
+            members::times_are_kept_to_the_millisecond
+            members::a_phone_number_is_one_members_only
+            members::many_members_have_no_phone_number
+            members::a_taken_phone_number_leaves_the_unit_of_work_usable
+            members::an_update_is_written_and_counted
+            members::a_second_writer_is_stale
+            members::an_unknown_member_cannot_be_updated
+            members::an_update_cannot_take_anothers_phone_number
+            members::a_phone_number_that_was_given_up_is_free
+            identities::an_owner_is_found_with_all_their_subjects
+            identities::an_unknown_subject_has_no_owner
+            identities::subjects_are_compared_byte_by_byte
+            identities::the_longest_subject_is_kept_whole
+            identities::a_taken_subject_leaves_the_unit_of_work_usable
+            identities::the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work
+            sessions::a_session_is_read_as_it_was_written
+            sessions::an_unknown_session_is_none
+            races::concurrent_adds_of_one_subject_make_one_owner
+            races::concurrent_adds_of_one_phone_number_make_one_member
+            races::concurrent_updates_of_one_member_are_never_lost
+            races::a_thousand_first_logins_of_one_openid_make_one_member
+            races::first_logins_of_many_openids_make_as_many_members
+            cancellation::a_caller_who_gives_up_anywhere_leaves_nothing_half_made
+            cancellation::a_caller_who_gives_up_while_waiting_leaves_the_queue
+            cancellation::crowds_of_callers_who_give_up_leave_the_store_usable
+        }
+    };
+    ($fresh:expr => $($topic:ident::$case:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let (store, _outlives_the_case) = $fresh().await;
+            let case = $crate::contract::store::$topic::$case(store);
+            $crate::contract::store::in_time(case).await;
+        }
+    )* };
+}
+
+/// Runs a case, which fails when it is not done within two minutes: something hangs.
+pub async fn in_time(case: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_mins(2), case).await.expect("the case hangs");
+}
+
+const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
+
+static CHANCE: FixedRandom = FixedRandom::seeded(2020);
+
+fn member() -> Member {
+    let nickname = Nickname::parse("好柿开花8915").unwrap();
+    Member::register(MemberId::generate(NOW, &CHANCE), nickname, None, NOW)
+}
+
+fn phone(number: u32) -> PhoneNumber {
+    PhoneNumber::new(86, &format!("138{number:08}")).unwrap()
+}
+
+fn open_id(value: &str) -> Subject {
+    Subject { namespace: "test:app".into(), kind: SubjectKind::OpenId, value: value.into() }
+}
+
+fn session_of(member: MemberId) -> Session {
+    let app = AppName::parse("main").unwrap();
+    Session::open(member, app, Duration::from_hours(1), NOW, &CHANCE)
+}
+
+/// Adds members and commits.
+async fn add_members(store: &dyn Backend, members: &[&Member]) {
+    let unit = store.begin().await.unwrap();
+    for member in members {
+        unit.members().add(member).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+}
+
+/// Makes somebody known under these subjects and commits.
+async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
+    let member = member();
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&member).await.unwrap();
+    for subject in subjects {
+        unit.identities().add(member.id, subject, NOW).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    member.id
+}
+
+/// Who was committed under this subject.
+async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<Owner> {
+    let unit = store.begin().await.unwrap();
+    unit.identities().find_owner(subject).await.unwrap()
+}
+
+/// A login as the use case does it: find the member or make one, open a session.
+async fn log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
+    loop {
+        let unit = store.begin().await?;
+        let member = if let Some(owner) = unit.identities().find_owner(subject).await? {
+            owner.member
+        } else {
+            let member = member();
+            unit.members().add(&member).await.map_err(StoreError::new)?;
+            match unit.identities().add(member.id, subject, NOW).await {
+                Ok(()) => member.id,
+                // Somebody else was quicker: this unit of work is dropped, the next one finds them.
+                Err(AddError::Taken) => continue,
+                Err(AddError::Store(error)) => return Err(error),
+            }
+        };
+        let session = session_of(member);
+        unit.sessions().add(&session).await?;
+        unit.commit().await?;
+        return Ok(session);
+    }
+}
+
+/// Runs one task per item at the same time and waits for all.
+async fn all_at_once<I, F>(tasks: I) -> Vec<F::Output>
+where
+    I: IntoIterator<Item = F>,
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let running: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
+    let mut outputs = Vec::with_capacity(running.len());
+    for task in running {
+        outputs.push(task.await.unwrap());
+    }
+    outputs
+}
+
+/// A backend under test, as the cases pass it around.
+type Shared = Arc<dyn Backend>;

@@ -1,0 +1,118 @@
+//! Identities: which subject is whose, to the byte.
+
+use std::collections::HashSet;
+
+use domain::identity::{Subject, SubjectKind};
+use domain::ports::store::AddError;
+
+use super::{NOW, Shared, make_known, member, open_id, owner_of};
+
+fn union_id(value: &str) -> Subject {
+    Subject { namespace: "test:group".into(), kind: SubjectKind::UnionId, value: value.into() }
+}
+
+/// Whichever subject is asked for, all of its owner's are told, and nobody else's.
+pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
+    let ours = [open_id("o1"), union_id("u1")];
+    let member = make_known(&*store, &ours).await;
+    make_known(&*store, &[open_id("o2"), union_id("u2")]).await;
+    let late = Subject { namespace: "test:other-app".into(), ..open_id("o1") };
+    let unit = store.begin().await.unwrap();
+    unit.identities().add(member, &late, NOW).await.unwrap();
+    unit.commit().await.unwrap();
+
+    let all: HashSet<Subject> = ours.into_iter().chain([late]).collect();
+    for subject in &all {
+        let owner = owner_of(&*store, subject).await.unwrap();
+        assert_eq!(owner.member, member);
+        assert_eq!(owner.subjects.len(), all.len());
+        assert_eq!(owner.subjects.into_iter().collect::<HashSet<_>>(), all);
+    }
+}
+
+/// A subject nobody has is nobody's.
+pub async fn an_unknown_subject_has_no_owner(store: Shared) {
+    make_known(&*store, &[open_id("o1")]).await;
+    assert_eq!(owner_of(&*store, &open_id("o2")).await, None);
+}
+
+/// Case, blanks, accents, composition, prefixes: every other byte is another subject.
+pub async fn subjects_are_compared_byte_by_byte(store: Shared) {
+    let values = [
+        "oABCdef",
+        "oabcdef",
+        "OABCDEF",
+        "oABCdef ",
+        "oABCdef  ",
+        " oABCdef",
+        "oABCde",
+        "oABCdefg",
+        "oABCd\u{e9}f",
+        "oABCde\u{301}f",
+        "oABC_ef",
+        "oABC%",
+        "",
+        "ﬀ",
+        "ff",
+        "ß",
+        "ss",
+        "ı",
+        "i",
+    ];
+    let mut subjects: Vec<Subject> = values.map(open_id).into();
+    subjects.push(Subject { namespace: "TEST:APP".into(), ..open_id("oABCdef") });
+    subjects.push(Subject { namespace: "test:app ".into(), ..open_id("oABCdef") });
+    subjects.push(Subject { kind: SubjectKind::UnionId, ..open_id("oABCdef") });
+    let mut owners = Vec::new();
+    for subject in &subjects {
+        owners.push(make_known(&*store, std::slice::from_ref(subject)).await);
+    }
+    for (subject, owner) in subjects.iter().zip(owners) {
+        let found = owner_of(&*store, subject).await.unwrap();
+        assert_eq!((found.member, &found.subjects[..]), (owner, std::slice::from_ref(subject)));
+    }
+}
+
+/// 128 bytes of namespace and of value fit, and the last one counts.
+pub async fn the_longest_subject_is_kept_whole(store: Shared) {
+    let long = |last: &str| Subject {
+        namespace: "n".repeat(128),
+        ..open_id(&format!("{}{last}", "v".repeat(127)))
+    };
+    let first = make_known(&*store, &[long("1")]).await;
+    let second = make_known(&*store, &[long("2")]).await;
+    assert_eq!(owner_of(&*store, &long("1")).await.unwrap().member, first);
+    assert_eq!(owner_of(&*store, &long("2")).await.unwrap().member, second);
+    assert_eq!(owner_of(&*store, &long("1")).await.unwrap().subjects, [long("1")]);
+}
+
+/// After `Taken`, by a member or by oneself, the same unit of work goes on and can be committed.
+pub async fn a_taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
+    let first = make_known(&*store, &[open_id("o1")]).await;
+    let second = member();
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&second).await.unwrap();
+    for (member, subject) in [(second.id, open_id("o1")), (first, open_id("o1"))] {
+        let added = unit.identities().add(member, &subject, NOW).await;
+        assert!(matches!(added, Err(AddError::Taken)), "{added:?}");
+    }
+    unit.identities().add(second.id, &open_id("o2"), NOW).await.unwrap();
+    let again = unit.identities().add(second.id, &open_id("o2"), NOW).await;
+    assert!(matches!(again, Err(AddError::Taken)), "{again:?}");
+    unit.commit().await.unwrap();
+    assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member, first);
+    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member, second.id);
+}
+
+/// Who is told that a subject is taken can ask at once by whom, though they looked before.
+pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(store: Shared) {
+    let first = make_known(&*store, &[open_id("o1")]).await;
+    let second = member();
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.identities().find_owner(&open_id("o2")).await.unwrap(), None);
+    unit.members().add(&second).await.unwrap();
+    let added = unit.identities().add(second.id, &open_id("o1"), NOW).await;
+    assert!(matches!(added, Err(AddError::Taken)), "{added:?}");
+    let owner = unit.identities().find_owner(&open_id("o1")).await.unwrap();
+    assert_eq!(owner.unwrap().member, first);
+}

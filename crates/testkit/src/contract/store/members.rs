@@ -1,0 +1,170 @@
+//! Members: kept to the byte, one phone number each, no change lost.
+
+use domain::avatar::Avatar;
+use domain::member::{Actor, Gender, Member, MemberStatus};
+use domain::nickname::{NICKNAME_MAX, Nickname};
+use domain::phone::PhoneNumber;
+use domain::ports::store::{AddError, UpdateError};
+use domain::timestamp::Timestamp;
+
+use super::{Backend, Shared, add_members, member, open_id, owner_of, phone};
+
+/// Every field comes back, whatever it holds.
+pub async fn a_member_is_read_as_it_was_written(store: Shared) {
+    let plain = member();
+    let full = Member {
+        avatar: Some(Avatar::parse("https://a.example/1?x=%20").unwrap()),
+        gender: Gender::Female,
+        phone: Some(PhoneNumber::new(1, "2025550123").unwrap()),
+        status: MemberStatus::Banned,
+        remark: Some("备注: 🐼\n'\"\\%_--".into()),
+        created_by: Actor::Operator,
+        updated_by: Actor::Operator,
+        updated_at: Timestamp::from_unix_millis(1_795_168_999_999),
+        version: 7,
+        ..member()
+    };
+    add_members(&*store, &[&plain, &full]).await;
+    for written in [plain, full] {
+        assert_eq!(read(&*store, &written).await, written);
+        let unit = store.begin().await.unwrap();
+        assert_eq!(unit.members().find(written.id).await.unwrap(), Some(written));
+    }
+}
+
+/// An id that was never given out finds nobody.
+pub async fn an_unknown_member_is_nobody(store: Shared) {
+    let unknown = member().id;
+    assert_eq!(store.find(unknown).await.unwrap(), None);
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.members().find(unknown).await.unwrap(), None);
+}
+
+/// Characters of four bytes, of several parts, blanks at the ends, the longest name: as they were.
+pub async fn names_are_kept_to_the_byte(store: Shared) {
+    let longest = ["柿".repeat(NICKNAME_MAX), "🐼".repeat(NICKNAME_MAX)];
+    let names = ["好柿开花8915", "👨‍👩‍👧‍👦", " Ann  ", "e\u{301}", "\u{e9}", "ÀÉ", "a'\"\\%_?$1:x"];
+    for name in names.into_iter().chain(longest.iter().map(String::as_str)) {
+        let written = Member { nickname: Nickname::parse(name).unwrap(), ..member() };
+        add_members(&*store, &[&written]).await;
+        assert_eq!(read(&*store, &written).await.nickname.as_str().as_bytes(), name.as_bytes());
+    }
+}
+
+/// Before 1970, after 2038, and at both ends of what can be said.
+pub async fn times_are_kept_to_the_millisecond(store: Shared) {
+    for millis in [-2_208_988_800_001, -1, 0, 999, 2_147_483_648_001, i64::MIN, i64::MAX] {
+        let time = Timestamp::from_unix_millis(millis);
+        let written = Member { created_at: time, updated_at: time, ..member() };
+        add_members(&*store, &[&written]).await;
+        let found = read(&*store, &written).await;
+        assert_eq!((found.created_at, found.updated_at), (time, time));
+    }
+}
+
+/// Nobody is added with a phone number that is another member's.
+pub async fn a_phone_number_is_one_members_only(store: Shared) {
+    let first = Member { phone: Some(phone(1)), ..member() };
+    let second = Member { phone: Some(phone(1)), ..member() };
+    add_members(&*store, &[&first]).await;
+    let unit = store.begin().await.unwrap();
+    assert!(matches!(unit.members().add(&second).await, Err(AddError::Taken)));
+    unit.commit().await.unwrap();
+    assert_eq!(store.find(second.id).await.unwrap(), None);
+}
+
+/// Having no phone number is nothing two members could share.
+pub async fn many_members_have_no_phone_number(store: Shared) {
+    let members = [member(), member(), member()];
+    add_members(&*store, &members.each_ref()).await;
+    for member in members {
+        assert_eq!(read(&*store, &member).await, member);
+    }
+}
+
+/// After `Taken`, the same unit of work goes on and can be committed.
+pub async fn a_taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) {
+    let first = Member { phone: Some(phone(1)), ..member() };
+    add_members(&*store, &[&first]).await;
+    let (before, after, subject) = (member(), member(), open_id("after"));
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&before).await.unwrap();
+    let taken = Member { phone: Some(phone(1)), ..member() };
+    assert!(matches!(unit.members().add(&taken).await, Err(AddError::Taken)));
+    unit.members().add(&after).await.unwrap();
+    unit.identities().add(after.id, &subject, after.created_at).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(read(&*store, &before).await, before);
+    assert_eq!(owner_of(&*store, &subject).await.unwrap().member, after.id);
+}
+
+/// An update writes every field and counts the version up.
+pub async fn an_update_is_written_and_counted(store: Shared) {
+    let before = Member { phone: Some(phone(1)), remark: Some("old".into()), ..member() };
+    let bystander = member();
+    add_members(&*store, &[&before, &bystander]).await;
+    let mut after = Member {
+        nickname: Nickname::parse("🐼").unwrap(),
+        gender: Gender::Male,
+        phone: Some(phone(2)),
+        status: MemberStatus::Banned,
+        remark: None,
+        updated_at: Timestamp::from_unix_millis(-5),
+        updated_by: Actor::Operator,
+        ..before
+    };
+    update(&*store, &after).await.unwrap();
+    after.version = 1;
+    assert_eq!(read(&*store, &after).await, after);
+    update(&*store, &after).await.unwrap();
+    assert_eq!(read(&*store, &after).await.version, 2, "an update that changes nothing counts too");
+    assert_eq!(read(&*store, &bystander).await, bystander);
+}
+
+/// Who writes on the ground of an old version is told, and changes nothing.
+pub async fn a_second_writer_is_stale(store: Shared) {
+    let read_by_both = member();
+    add_members(&*store, &[&read_by_both]).await;
+    let first = Member { remark: Some("first".into()), ..read_by_both.clone() };
+    let second = Member { remark: Some("second".into()), ..read_by_both.clone() };
+    update(&*store, &first).await.unwrap();
+    assert!(matches!(update(&*store, &second).await, Err(UpdateError::Stale)));
+    let from_the_future = Member { version: 2, ..second };
+    assert!(matches!(update(&*store, &from_the_future).await, Err(UpdateError::Stale)));
+    assert_eq!(read(&*store, &first).await, Member { version: 1, ..first });
+}
+
+/// There is no version of somebody who does not exist.
+pub async fn an_unknown_member_cannot_be_updated(store: Shared) {
+    assert!(matches!(update(&*store, &member()).await, Err(UpdateError::Stale)));
+}
+
+/// An update cannot take over a phone number that is another member's.
+pub async fn an_update_cannot_take_anothers_phone_number(store: Shared) {
+    let owner = Member { phone: Some(phone(1)), ..member() };
+    let other = Member { phone: Some(phone(2)), ..member() };
+    add_members(&*store, &[&owner, &other]).await;
+    let taking = Member { phone: Some(phone(1)), ..other.clone() };
+    assert!(matches!(update(&*store, &taking).await, Err(UpdateError::Taken)));
+    assert_eq!(read(&*store, &other).await, other);
+}
+
+/// A number that its member no longer has can be another's.
+pub async fn a_phone_number_that_was_given_up_is_free(store: Shared) {
+    let first = Member { phone: Some(phone(1)), ..member() };
+    add_members(&*store, &[&first]).await;
+    update(&*store, &Member { phone: Some(phone(2)), ..first }).await.unwrap();
+    let second = Member { phone: Some(phone(1)), ..member() };
+    add_members(&*store, &[&second]).await;
+    assert_eq!(read(&*store, &second).await, second);
+}
+
+async fn read(store: &dyn Backend, member: &Member) -> Member {
+    store.find(member.id).await.unwrap().unwrap()
+}
+
+async fn update(store: &dyn Backend, member: &Member) -> Result<(), UpdateError> {
+    let unit = store.begin().await?;
+    unit.members().update(member).await?;
+    Ok(unit.commit().await?)
+}

@@ -1,0 +1,109 @@
+//! Races: whatever happens at the same time, there is one answer.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use domain::member::Member;
+use domain::ports::store::{AddError, StoreError, UpdateError};
+
+use super::{NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone};
+
+/// Of many who add the same subject at once, one succeeds; the others are told `Taken`, and can ask at
+/// once by whom.
+pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
+    let claims = (0..50).map(|_| {
+        let store = Arc::clone(&store);
+        async move {
+            let (claimant, subject) = (member(), open_id("o1"));
+            let unit = store.begin().await.unwrap();
+            // Whoever looked and found nobody must not go on seeing nobody.
+            unit.identities().find_owner(&subject).await.unwrap();
+            unit.members().add(&claimant).await.unwrap();
+            match unit.identities().add(claimant.id, &subject, NOW).await {
+                Ok(()) => unit.commit().await.map(|()| Some(claimant.id)),
+                Err(AddError::Taken) => {
+                    assert!(unit.identities().find_owner(&subject).await.unwrap().is_some());
+                    Ok(None)
+                }
+                Err(AddError::Store(error)) => Err(error),
+            }
+        }
+    });
+    let claims: Result<Vec<_>, StoreError> = all_at_once(claims).await.into_iter().collect();
+    let winners: Vec<_> = claims.unwrap().into_iter().flatten().collect();
+    assert_eq!(winners, [owner_of(&*store, &open_id("o1")).await.unwrap().member]);
+}
+
+/// Of many who are added with the same phone number at once, one is.
+pub async fn concurrent_adds_of_one_phone_number_make_one_member(store: Shared) {
+    let adds = (0..50).map(|_| {
+        let store = Arc::clone(&store);
+        async move {
+            let new = Member { phone: Some(phone(1)), ..member() };
+            let unit = store.begin().await.unwrap();
+            let added = unit.members().add(&new).await;
+            unit.commit().await.unwrap();
+            let present = store.find(new.id).await.unwrap().is_some();
+            match added {
+                Ok(()) => present,
+                Err(AddError::Taken) => {
+                    assert!(!present);
+                    false
+                }
+                Err(AddError::Store(error)) => panic!("{error:?}"),
+            }
+        }
+    });
+    assert_eq!(all_at_once(adds).await.into_iter().filter(|added| *added).count(), 1);
+}
+
+/// Many writers of one member: every acknowledged update counts, every other one is `Stale`.
+pub async fn concurrent_updates_of_one_member_are_never_lost(store: Shared) {
+    let id = make_known(&*store, &[open_id("o1")]).await;
+    let writes = (0..50).map(|_| {
+        let store = Arc::clone(&store);
+        async move {
+            let found = store.find(id).await.unwrap().unwrap();
+            let unit = store.begin().await.unwrap();
+            match unit.members().update(&found).await {
+                Ok(()) => {
+                    unit.commit().await.unwrap();
+                    1
+                }
+                Err(UpdateError::Stale) => 0,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    });
+    let written: u32 = all_at_once(writes).await.into_iter().sum();
+    assert!(written >= 1);
+    assert_eq!(store.find(id).await.unwrap().unwrap().version, written);
+}
+
+/// The first login of one openid, a thousand times at once: all succeed, as the same one member.
+pub async fn a_thousand_first_logins_of_one_openid_make_one_member(store: Shared) {
+    let logins = (0..1_000).map(|_| {
+        let store = Arc::clone(&store);
+        async move { log_in(&*store, &open_id("o1")).await }
+    });
+    let sessions: Result<Vec<_>, _> = all_at_once(logins).await.into_iter().collect();
+    let sessions = sessions.unwrap();
+    let owner = owner_of(&*store, &open_id("o1")).await.unwrap();
+    assert!(sessions.iter().all(|session| session.member == owner.member));
+    assert_eq!(owner.subjects, [open_id("o1")]);
+    let unit = store.begin().await.unwrap();
+    for session in sessions {
+        assert_eq!(unit.sessions().find(session.id).await.unwrap(), Some(session));
+    }
+}
+
+/// First logins of different people, several times each and all mixed, do not hinder each other.
+pub async fn first_logins_of_many_openids_make_as_many_members(store: Shared) {
+    let logins = (0..200).map(|nth| {
+        let store = Arc::clone(&store);
+        async move { log_in(&*store, &open_id(&format!("o{}", nth % 20))).await }
+    });
+    let sessions: Result<Vec<_>, _> = all_at_once(logins).await.into_iter().collect();
+    let members: HashSet<_> = sessions.unwrap().iter().map(|session| session.member).collect();
+    assert_eq!(members.len(), 20);
+}

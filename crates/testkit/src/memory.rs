@@ -1,0 +1,192 @@
+//! A store in memory, with real units of work: one at a time, each on its own copy.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use domain::identity::{Owner, Subject};
+use domain::member::{Member, MemberId};
+use domain::phone::PhoneNumber;
+use domain::ports::store::{
+    AddError, IdentityRepository, MemberDirectory, MemberRepository, SessionRepository, Store,
+    StoreError, UnitOfWork, UpdateError,
+};
+use domain::session::{Session, SessionId};
+use domain::timestamp::Timestamp;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// A store that forgets everything when it is dropped; clones are the same store.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    committed: Arc<Mutex<State>>,
+    turn: Arc<AsyncMutex<()>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    members: HashMap<MemberId, Member>,
+    identities: Vec<(MemberId, Subject)>,
+    sessions: HashMap<SessionId, Session>,
+}
+
+impl MemoryStore {
+    /// Every member that was committed.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        self.committed.lock().unwrap().members.values().cloned().collect()
+    }
+
+    /// Every subject that was committed, and whose it is.
+    #[must_use]
+    pub fn identities(&self) -> Vec<(MemberId, Subject)> {
+        self.committed.lock().unwrap().identities.clone()
+    }
+
+    /// Every session that was committed.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.committed.lock().unwrap().sessions.values().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let copy = self.committed.lock().unwrap().clone();
+        let committed = Arc::clone(&self.committed);
+        Ok(Box::new(MemoryUnitOfWork { copy: Mutex::new(copy), committed, _turn: turn }))
+    }
+}
+
+#[async_trait]
+impl MemberDirectory for MemoryStore {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        Ok(self.committed.lock().unwrap().members.get(&id).cloned())
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+struct MemoryUnitOfWork {
+    copy: Mutex<State>,
+    committed: Arc<Mutex<State>>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl MemoryUnitOfWork {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.copy.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for MemoryUnitOfWork {
+    fn members(&self) -> &dyn MemberRepository {
+        self
+    }
+
+    fn identities(&self) -> &dyn IdentityRepository {
+        self
+    }
+
+    fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        *self.committed.lock().unwrap() = self.state().clone();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MemberRepository for MemoryUnitOfWork {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        Ok(self.state().members.get(&id).cloned())
+    }
+
+    async fn add(&self, member: &Member) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.members.contains_key(&member.id) {
+            return Err(StoreError::new("a member of this id exists").into());
+        }
+        if state.phone_is_of_another(member) {
+            return Err(AddError::Taken);
+        }
+        state.members.insert(member.id, member.clone());
+        Ok(())
+    }
+
+    async fn update(&self, member: &Member) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        if state.members.get(&member.id).map(|stored| stored.version) != Some(member.version) {
+            return Err(UpdateError::Stale);
+        }
+        if state.phone_is_of_another(member) {
+            return Err(UpdateError::Taken);
+        }
+        let written = Member { version: member.version + 1, ..member.clone() };
+        state.members.insert(member.id, written);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl IdentityRepository for MemoryUnitOfWork {
+    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
+        let state = self.state();
+        let owner = state.identities.iter().find(|(_, known)| known == subject);
+        Ok(owner.map(|&(member, _)| {
+            let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
+            Owner { member, subjects: theirs.map(|(_, subject)| subject.clone()).collect() }
+        }))
+    }
+
+    async fn add(
+        &self,
+        member: MemberId,
+        subject: &Subject,
+        _now: Timestamp,
+    ) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.identities.iter().any(|(_, known)| known == subject) {
+            return Err(AddError::Taken);
+        }
+        state.demand_member(member)?;
+        state.identities.push((member, subject.clone()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionRepository for MemoryUnitOfWork {
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.state().sessions.get(&id).cloned())
+    }
+
+    async fn add(&self, session: &Session) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.demand_member(session.member)?;
+        state.sessions.insert(session.id, session.clone());
+        Ok(())
+    }
+}
+
+impl State {
+    fn phone_is_of_another(&self, member: &Member) -> bool {
+        let number = |member: &Member| member.phone.as_ref().map(PhoneNumber::e164);
+        let mut others = self.members.values().filter(|other| other.id != member.id);
+        member.phone.is_some() && others.any(|other| number(other) == number(member))
+    }
+
+    /// What a foreign key does in a database.
+    fn demand_member(&self, id: MemberId) -> Result<(), StoreError> {
+        match self.members.get(&id) {
+            Some(_) => Ok(()),
+            None => Err(StoreError::new("there is no such member")),
+        }
+    }
+}

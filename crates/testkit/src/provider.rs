@@ -1,0 +1,162 @@
+//! A provider that knows the users a test tells it about.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use domain::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::phone::PhoneNumber;
+use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
+use domain::secret::{LoginCode, PhoneCode, SessionKey};
+
+/// A user of the provider.
+#[derive(Clone, Debug)]
+pub struct MemoryUser {
+    /// The id that logs in.
+    pub login: Subject,
+    /// Further ids.
+    pub aliases: Vec<Subject>,
+    /// What stands behind them.
+    pub standing: Standing,
+    /// The session key, as the provider writes it.
+    pub session_key: Option<String>,
+}
+
+impl MemoryUser {
+    /// A person with an openid in the namespace `memory` and nothing else.
+    #[must_use]
+    pub fn person(open_id: &str) -> Self {
+        let login = Subject {
+            namespace: "memory".into(),
+            kind: SubjectKind::OpenId,
+            value: open_id.into(),
+        };
+        let session_key = Some(format!("session-key-of-{open_id}"));
+        Self { login, aliases: Vec::new(), standing: Standing::Person, session_key }
+    }
+
+    /// The same user with a union id, in the namespace `memory-group`.
+    #[must_use]
+    pub fn with_union_id(mut self, union_id: &str) -> Self {
+        self.aliases.push(Subject {
+            namespace: "memory-group".into(),
+            kind: SubjectKind::UnionId,
+            value: union_id.into(),
+        });
+        self
+    }
+}
+
+/// Hands out codes that work once, for users it is shown.
+#[derive(Debug, Default)]
+pub struct MemoryProvider(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    minted: usize,
+    logins: HashMap<String, Code<MemoryUser>>,
+    phones: HashMap<String, Code<(Subject, PhoneNumber)>>,
+    failures: VecDeque<ProviderFailure>,
+    calls: Vec<MemoryCall>,
+}
+
+#[derive(Debug)]
+enum Code<T> {
+    Fresh(T),
+    Used,
+}
+
+/// A call the provider received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryCall {
+    /// A login code was to be redeemed.
+    Login,
+    /// A phone code was to be redeemed.
+    Phone,
+}
+
+impl MemoryProvider {
+    /// A code with which this user logs in, once.
+    pub fn login_code(&self, user: &MemoryUser) -> LoginCode {
+        let mut state = self.state();
+        let code = state.mint("login");
+        state.logins.insert(code.clone(), Code::Fresh(user.clone()));
+        LoginCode::parse(&code).unwrap()
+    }
+
+    /// A code that stands for this user's phone number, once.
+    pub fn phone_code(&self, user: &MemoryUser, phone: &PhoneNumber) -> PhoneCode {
+        let mut state = self.state();
+        let code = state.mint("phone");
+        state.phones.insert(code.clone(), Code::Fresh((user.login.clone(), phone.clone())));
+        PhoneCode::parse(&code).unwrap()
+    }
+
+    /// Lets the next call fail; said twice, the next two. The code of a failed call stays good.
+    pub fn fail_next(&self, failure: ProviderFailure) {
+        self.state().failures.push_back(failure);
+    }
+
+    /// The calls so far, in their order, failed ones among them.
+    #[must_use]
+    pub fn calls(&self) -> Vec<MemoryCall> {
+        self.state().calls.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl State {
+    fn mint(&mut self, kind: &str) -> String {
+        self.minted += 1;
+        format!("{kind}-code-{}", self.minted)
+    }
+
+    fn receive(&mut self, call: MemoryCall) -> Result<(), ProviderError> {
+        self.calls.push(call);
+        self.failures.pop_front().map_or(Ok(()), |failure| refuse(failure, "ordered by the test"))
+    }
+}
+
+fn refuse<T>(failure: ProviderFailure, why: &str) -> Result<T, ProviderError> {
+    Err(ProviderError::new(failure, why))
+}
+
+fn redeem<T>(codes: &mut HashMap<String, Code<T>>, code: &str) -> Result<T, ProviderError> {
+    match codes.get_mut(code).map(|code| std::mem::replace(code, Code::Used)) {
+        Some(Code::Fresh(meant)) => Ok(meant),
+        Some(Code::Used) => refuse(ProviderFailure::CodeUsed, "the code was redeemed before"),
+        None => refuse(ProviderFailure::CodeInvalid, "the code was never handed out"),
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for MemoryProvider {
+    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+        let mut state = self.state();
+        state.receive(MemoryCall::Login)?;
+        let user = redeem(&mut state.logins, code.expose())?;
+        Ok(Verified {
+            login: user.login,
+            aliases: user.aliases,
+            standing: user.standing,
+            session_key: user.session_key.map(|key| SessionKey::new(key.into())),
+        })
+    }
+}
+
+#[async_trait]
+impl PhoneProof for MemoryProvider {
+    async fn phone(&self, owner: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+        let mut state = self.state();
+        state.receive(MemoryCall::Phone)?;
+        let (meant, phone) = redeem(&mut state.phones, code.expose())?;
+        if meant == *owner {
+            Ok(phone)
+        } else {
+            refuse(ProviderFailure::CodeInvalid, "the code is another user's")
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Chance that comes out the same every time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::ports::random::Random;
+
+/// Repeatable randomness: the same seed gives the same bytes. Never for anything real.
+#[derive(Debug)]
+pub struct FixedRandom(AtomicU64);
+
+impl FixedRandom {
+    /// Randomness from a seed; two seeds give two sequences.
+    #[must_use]
+    pub const fn seeded(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    /// The next 64 bits, by `SplitMix64` (Steele, Lea and Flood 2014).
+    pub fn next(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let z = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl Default for FixedRandom {
+    fn default() -> Self {
+        Self::seeded(0)
+    }
+}
+
+impl Random for FixedRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            for (byte, drawn) in chunk.iter_mut().zip(self.next().to_be_bytes()) {
+                *byte = drawn;
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The fakes that no contract suite covers yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::app::AppName;
+use domain::member::MemberId;
+use domain::nickname::Nickname;
+use domain::phone::PhoneNumber;
+use domain::ports::clock::Clock;
+use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderFailure};
+use domain::ports::random::Random;
+use domain::ports::services::ServiceAuthenticator;
+use domain::ports::tokens::{AccessClaims, TokenIssuer, TokenRejected, TokenVerifier};
+use domain::secret::LoginCode;
+use domain::session::SessionId;
+use testkit::clock::FixedClock;
+use testkit::provider::{MemoryCall, MemoryProvider, MemoryUser};
+use testkit::random::FixedRandom;
+use testkit::services::MemoryServices;
+use testkit::tokens::MemoryTokens;
+
+fn bytes(random: &FixedRandom) -> [u8; 20] {
+    let mut bytes = [0; 20];
+    random.fill(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_clock_stands_still_until_it_is_moved() {
+    let clock = FixedClock::default();
+    let before = clock.now();
+    assert_eq!(clock.now(), before);
+    clock.advance(Duration::from_millis(1_500));
+    assert_eq!(clock.now().unix_millis() - before.unix_millis(), 1_500);
+    clock.set(before);
+    assert_eq!(clock.now(), before);
+}
+
+#[test]
+fn randomness_repeats_itself_with_the_same_seed_only() {
+    let (one, same, other) =
+        (FixedRandom::seeded(1), FixedRandom::seeded(1), FixedRandom::seeded(2));
+    let first = bytes(&one);
+    assert_eq!(bytes(&same), first);
+    assert_ne!(bytes(&other), first);
+    assert_ne!(bytes(&one), first);
+}
+
+#[tokio::test]
+async fn a_login_code_leads_to_its_user_once() {
+    let provider = MemoryProvider::default();
+    let user = MemoryUser::person("o1").with_union_id("u1");
+    let code = provider.login_code(&user);
+    let verified = provider.verify(&code).await.unwrap();
+    assert_eq!((&verified.login, &verified.aliases), (&user.login, &user.aliases));
+    let again = provider.verify(&code).await.unwrap_err();
+    assert_eq!(again.failure, ProviderFailure::CodeUsed);
+    let unknown = provider.verify(&LoginCode::parse("unknown").unwrap()).await.unwrap_err();
+    assert_eq!(unknown.failure, ProviderFailure::CodeInvalid);
+}
+
+#[tokio::test]
+async fn a_phone_code_is_one_users() {
+    let provider = MemoryProvider::default();
+    let (ann, bob) = (MemoryUser::person("o1"), MemoryUser::person("o2"));
+    let phone = PhoneNumber::new(86, "13800138000").unwrap();
+    let (anns, bobs) = (provider.phone_code(&ann, &phone), provider.phone_code(&bob, &phone));
+    assert_eq!(provider.phone(&ann.login, &anns).await.unwrap(), phone);
+    let stolen = provider.phone(&ann.login, &bobs).await.unwrap_err();
+    assert_eq!(stolen.failure, ProviderFailure::CodeInvalid);
+}
+
+#[tokio::test]
+async fn ordered_failures_come_first_and_leave_the_code_good() {
+    let provider = MemoryProvider::default();
+    let code = provider.login_code(&MemoryUser::person("o1"));
+    provider.fail_next(ProviderFailure::Misconfigured);
+    provider.fail_next(ProviderFailure::UserBlocked);
+    assert_eq!(provider.verify(&code).await.unwrap_err().failure, ProviderFailure::Misconfigured);
+    assert_eq!(provider.verify(&code).await.unwrap_err().failure, ProviderFailure::UserBlocked);
+    provider.verify(&code).await.unwrap();
+    assert_eq!(provider.calls(), [MemoryCall::Login; 3]);
+}
+
+#[test]
+fn a_token_speaks_for_its_caller_until_it_expires() {
+    let clock = Arc::new(FixedClock::default());
+    let tokens = MemoryTokens::new(clock.clone());
+    let random = FixedRandom::default();
+    let id = MemberId::generate(clock.now(), &random);
+    let claims = AccessClaims {
+        member: id,
+        session: SessionId(id.0),
+        app: AppName::parse("main").unwrap(),
+        name: Nickname::parse("Ann").unwrap(),
+        issued_at: clock.now(),
+        expires_at: clock.now().plus(Duration::from_mins(1)),
+        id: id.0,
+    };
+    let token = tokens.access_token(&claims).unwrap();
+    assert_eq!(tokens.verify(token.expose()).unwrap().member, id);
+    assert_eq!(tokens.claims(token.expose()), Some(claims));
+    assert_eq!(tokens.verify("forged"), Err(TokenRejected::Invalid));
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Expired));
+}
+
+#[test]
+fn a_service_is_known_by_its_key() {
+    let services = MemoryServices::default().with("orders", "key-1").with("shop", "key-2");
+    assert_eq!(services.authenticate("key-2").map(|service| service.name), Some("shop".into()));
+    assert_eq!(services.authenticate("key-3"), None);
+}

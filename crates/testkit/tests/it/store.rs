@@ -1,0 +1,35 @@
+//! The store in memory under the contract of stores.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use testkit::contract::store::Backend;
+use testkit::memory::MemoryStore;
+
+fn fresh() -> Ready<(Arc<dyn Backend>, ())> {
+    ready((Arc::new(MemoryStore::default()), ()))
+}
+
+testkit::store_contract!(fresh);
+
+#[test]
+fn every_case_of_the_contract_is_in_its_list() {
+    let list = include_str!("../../src/contract/store.rs");
+    for (topic, source) in [
+        ("cancellation", include_str!("../../src/contract/store/cancellation.rs")),
+        ("identities", include_str!("../../src/contract/store/identities.rs")),
+        ("members", include_str!("../../src/contract/store/members.rs")),
+        ("races", include_str!("../../src/contract/store/races.rs")),
+        ("sessions", include_str!("../../src/contract/store/sessions.rs")),
+        ("units", include_str!("../../src/contract/store/units.rs")),
+    ] {
+        let cases: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next())
+            .collect();
+        assert!(!cases.is_empty(), "{topic}");
+        for case in cases {
+            assert!(list.contains(&format!(" {topic}::{case}\n")), "{topic}::{case} never runs");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Opens the one connection that migrations run on.
+//!
+//! SeaORM's own `connect` would write the URL, and with it the password, into a span at TRACE level.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use sea_orm_migration::sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sea_orm_migration::sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm_migration::sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sea_orm_migration::sea_orm::sqlx::{ConnectOptions, Error};
+use sea_orm_migration::sea_orm::{
+    DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector,
+};
+
+use crate::MigrationError;
+
+/// Opens the database behind the URL; makes an SQLite file, and its folder, if there is none.
+pub(crate) async fn open(url: &str) -> Result<DatabaseConnection, MigrationError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => open_sqlite(url).await,
+        Some("postgres" | "postgresql") => {
+            open_postgres(url).await.map_err(MigrationError::Connect)
+        }
+        Some("mysql" | "mariadb") => open_mysql(url).await.map_err(MigrationError::Connect),
+        Some(_) | None => Err(MigrationError::UnknownDatabase),
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<DatabaseConnection, MigrationError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(MigrationError::InMemory);
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(MigrationError::Connect)?;
+    let folder = options.get_filename().parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).map_err(|source| MigrationError::Folder {
+        folder: folder.display().to_string(),
+        source,
+    })?;
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let options = options.create_if_missing(true).disable_statement_logging();
+    let pool = pool.connect_with(options).await.map_err(MigrationError::Connect)?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+async fn open_postgres(url: &str) -> Result<DatabaseConnection, Error> {
+    let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+async fn open_mysql(url: &str) -> Result<DatabaseConnection, Error> {
+    let options = MySqlConnectOptions::from_str(url)?.disable_statement_logging();
+    let pool = MySqlPoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+}

@@ -1,0 +1,111 @@
+//! Members, the identities they are known under, and their sessions.
+//!
+//! What the columns have in common:
+//! - whatever is compared byte by byte is binary: MySQL's text collations take openids that differ in
+//!   case, or in trailing blanks, for the same one;
+//! - times are milliseconds since 1970 in a 64-bit integer: MySQL's `timestamp` cuts to seconds and
+//!   ends in 2038;
+//! - lengths are stated, because MySQL cannot index a column without one.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{
+    big_integer, small_integer, small_integer_null, string_len, string_len_null, text_null, uuid,
+    var_binary, var_binary_null,
+};
+use sea_orm_migration::sea_orm::DbBackend;
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    /// All or nothing where the database can do that (SQLite, PostgreSQL).
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
+        manager.create_table(for_emoji(members(), backend)).await?;
+        manager.create_table(for_emoji(identities(), backend)).await?;
+        manager.create_index(index_of_member("identity")).await?;
+        manager.create_table(for_emoji(sessions(), backend)).await?;
+        manager.create_index(index_of_member("session")).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["session", "identity", "member"] {
+            manager.drop_table(Table::drop().table(table).take()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn members() -> TableCreateStatement {
+    Table::create()
+        .table("member")
+        .col(uuid("id").primary_key())
+        .col(string_len("nickname", 64))
+        .col(string_len_null("avatar", 512))
+        // 0 unknown, 1 male, 2 female.
+        .col(small_integer("gender"))
+        // E.164: a plus sign and at most 15 digits. Beside it, how many of them are the country's.
+        .col(var_binary_null("phone", 16).unique_key())
+        .col(small_integer_null("phone_country_code"))
+        .col(string_len("status", 16))
+        .col(text_null("remark"))
+        .col(big_integer("created_at"))
+        .col(string_len("created_by", 16))
+        .col(big_integer("updated_at"))
+        .col(string_len("updated_by", 16))
+        .col(big_integer("version"))
+        .take()
+}
+
+fn identities() -> TableCreateStatement {
+    Table::create()
+        .table("identity")
+        .col(var_binary("namespace", 128))
+        .col(string_len("kind", 16))
+        .col(var_binary("value", 128))
+        .col(uuid("member_id"))
+        .col(big_integer("created_at"))
+        .primary_key(Index::create().col("namespace").col("kind").col("value"))
+        .foreign_key(&mut member_of("identity"))
+        .take()
+}
+
+fn sessions() -> TableCreateStatement {
+    Table::create()
+        .table("session")
+        .col(uuid("id").primary_key())
+        .col(uuid("member_id"))
+        .col(var_binary("app", 32))
+        .col(big_integer("generation"))
+        .col(big_integer("created_at"))
+        .col(big_integer("expires_at"))
+        .foreign_key(&mut member_of("session"))
+        .take()
+}
+
+fn member_of(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .name(format!("fk_{table}_member"))
+        .from(table, "member_id")
+        .to("member", "id")
+        .on_delete(ForeignKeyAction::Cascade)
+        .take()
+}
+
+fn index_of_member(table: &'static str) -> IndexCreateStatement {
+    Index::create().name(format!("idx_{table}_member")).table(table).col("member_id").take()
+}
+
+/// MariaDB's text is latin1 unless told otherwise, and holds no emoji then.
+fn for_emoji(mut table: TableCreateStatement, backend: DbBackend) -> TableCreateStatement {
+    if backend == DbBackend::MySql {
+        table.character_set("utf8mb4");
+    }
+    table
+}
