@@ -414,8 +414,8 @@ mod tests {
         let mut store = MockStore::new();
         let mut order = Sequence::new();
         for work in works {
-            let mut begun = Some(work.begin());
-            let begin = move || Ok(begun.take().unwrap());
+            let mut work = Some(work.begin());
+            let begin = move || Ok(work.take().unwrap());
             store.expect_begin().times(1).in_sequence(&mut order).returning(begin);
         }
         let mut clock = MockClock::new();
@@ -433,8 +433,8 @@ mod tests {
             random: Arc::new(random),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_secs(7200),
-                refresh_ttl: Duration::from_secs(86_400),
+                access_ttl: Duration::from_hours(2),
+                refresh_ttl: Duration::from_hours(24),
             },
         }
     }

@@ -93,8 +93,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(key: impl ToString, problem: impl ToString) -> Self {
-        Self { key: key.to_string(), problem: problem.to_string() }
+    fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
     }
 }
 

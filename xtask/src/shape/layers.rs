@@ -91,8 +91,9 @@ const OWNED: [Owned; 14] = [
     Owned { name: "xshell", by: &["xtask"] },
 ];
 
-/// What any test may name for all that: a test that reads the log must be able to install one.
-const ANY_TEST_MAY: [&str; 1] = ["tracing-subscriber"];
+/// What any test may name for all that: one that reads the log installs it, one that plays the phone
+/// speaks HTTP, one that counts what was left behind opens the database.
+const ANY_TEST_MAY: [&str; 3] = ["reqwest", "sea-orm", "tracing-subscriber"];
 
 /// All that the domain may name of others: no serde, no ORM, no HTTP, no runtime.
 const DOMAIN_MAY: [&str; 8] =

@@ -45,8 +45,8 @@ impl Door {
             random: Arc::new(FixedRandom::default()),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_secs(7200),
-                refresh_ttl: Duration::from_secs(86_400),
+                access_ttl: Duration::from_hours(2),
+                refresh_ttl: Duration::from_hours(24),
             },
         };
         Self { store, provider, tokens, clock, login: Arc::new(login) }

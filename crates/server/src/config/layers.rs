@@ -91,8 +91,9 @@ impl Sources {
     fn files(&self) -> Vec<Result<String, Fault>> {
         let profile = self.root.join("config").join(format!("{}.toml", self.profile));
         let read = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| Fault::new(path.display(), format!("cannot be read: {error}")))
+            std::fs::read_to_string(path).map_err(|error| {
+                Fault::new(path.display().to_string(), format!("cannot be read: {error}"))
+            })
         };
         let profile = profile.exists().then(|| read(&profile));
         profile.into_iter().chain(self.file.as_deref().map(read)).collect()

@@ -24,7 +24,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes that `key` is not as it should be.
-    pub(super) fn fault(&self, key: &str, problem: impl ToString) {
+    pub(super) fn fault(&self, key: &str, problem: impl Into<String>) {
         self.faults.borrow_mut().push(Fault::new(key, problem));
     }
 
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         key: &str,
         value: Result<T, E>,
     ) -> Option<T> {
-        value.map_err(|error| self.fault(key, error)).ok()
+        value.map_err(|error| self.fault(key, error.to_string())).ok()
     }
 
     /// Text; empty when absent.

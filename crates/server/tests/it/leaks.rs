@@ -1,5 +1,7 @@
 //! Nothing secret leaves the program, however much it is told to say.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -48,14 +50,17 @@ impl Search {
 /// The forms in which a secret might appear: as it is, percent-encoded, in hexadecimal, and in Base64 of
 /// either alphabet at each of the three offsets, less the characters that its neighbours decide.
 fn forms(secret: &str) -> Vec<(String, String)> {
-    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
-    let percent: String = secret
-        .bytes()
-        .map(|b| match b {
-            b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => char::from(b).to_string(),
-            b => format!("%{b:02X}"),
-        })
-        .collect();
+    let mut hex = String::new();
+    let mut percent = String::new();
+    for byte in secret.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+        let _ = match byte {
+            b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => {
+                write!(percent, "{}", char::from(b))
+            }
+            b => write!(percent, "%{b:02X}"),
+        };
+    }
     let mut forms = vec![
         ("plain".into(), secret.to_owned()),
         ("percent".into(), percent),
