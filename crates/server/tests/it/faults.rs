@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement};
 use serde_json::json;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
@@ -119,16 +118,9 @@ fn fault(path: &str) -> Fault {
 
 /// How many members, identities and sessions there are, read from the database itself.
 async fn rows(program: &Program) -> [i64; 3] {
-    let url = format!("sqlite://{}?mode=ro", program.folder().join("menshen.db").display());
-    let mut options = ConnectOptions::new(url);
-    options.sqlx_logging(false);
-    let database = Database::connect(options).await.unwrap();
     let mut counts = [0; 3];
     for (count, table) in counts.iter_mut().zip(["member", "identity", "session"]) {
-        let statement = format!("SELECT COUNT(*) AS n FROM {table}");
-        let statement = Statement::from_string(database.get_database_backend(), statement);
-        let row = database.query_one_raw(statement).await.unwrap().unwrap();
-        *count = row.try_get("", "n").unwrap();
+        *count = program.query(&format!("SELECT COUNT(*) FROM {table}")).await;
     }
     counts
 }

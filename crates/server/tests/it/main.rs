@@ -3,8 +3,8 @@
 
 mod config;
 mod faults;
-mod first_login;
 mod leaks;
 mod life;
 mod login;
 mod program;
+mod trust;

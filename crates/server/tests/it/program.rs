@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement, TryGetable};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wechat_sandbox::Sandbox;
@@ -115,12 +116,30 @@ impl Program {
         self.http.patch(format!("{}{path}", self.base_url)).json(body)
     }
 
+    /// A client that outlives the program.
+    pub(crate) fn client(&self) -> Caller {
+        Caller { base_url: self.base_url.clone(), http: self.http.clone() }
+    }
+
     /// Logs in with the given codes and expects it to work; answers `data`.
     pub(crate) async fn log_in(&self, code: &str, phone_code: Option<&str>) -> Value {
         let body = json!({ "code": code, "phoneCode": phone_code });
         let answer = Answer::of(self.post("/login", &body)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         answer.body["data"].clone()
+    }
+
+    /// The one value that a query finds in the database, read past the program.
+    pub(crate) async fn query<T: TryGetable>(&self, sql: &str) -> T {
+        let path = self.folder().join("menshen.db");
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", path.display()));
+        options.sqlx_logging(false).max_connections(1);
+        let database = Database::connect(options).await.unwrap();
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        let value = row.try_get_by_index(0).unwrap();
+        database.close().await.unwrap();
+        value
     }
 
     /// Asks it to stop, as a service manager would, and waits.
@@ -157,6 +176,20 @@ impl Drop for Program {
     }
 }
 
+/// Calls a program that may be gone.
+pub(crate) struct Caller {
+    base_url: String,
+    http: Client,
+}
+
+impl Caller {
+    /// The answer, if there is a whole one.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base_url)).json(body);
+        Answer::read(request.send().await.ok()?).await
+    }
+}
+
 /// An answer, taken apart.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -168,14 +201,14 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends the request; a body that is not JSON reads as null.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        Self::from(request.send().await.unwrap()).await
+        Self::read(request.send().await.unwrap()).await.unwrap()
     }
 
-    async fn from(response: Response) -> Self {
+    async fn read(response: Response) -> Option<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { status, headers, text, body }
+        Some(Self { status, headers, text, body })
     }
 
     /// Status and error id, as tables compare them.
