@@ -1,4 +1,4 @@
-//! Members, the identities they are known under, and their sessions.
+//! Members, the identities they are known under, their sessions, and the record of security events.
 //!
 //! What the columns have in common:
 //! - whatever is compared byte by byte is binary: MySQL's text collations take openids that differ in
@@ -10,7 +10,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, small_integer, small_integer_null, string_len, string_len_null, text_null, uuid,
-    var_binary, var_binary_null,
+    uuid_null, var_binary, var_binary_null,
 };
 use sea_orm_migration::sea_orm::DbBackend;
 
@@ -31,11 +31,13 @@ impl MigrationTrait for Migration {
         manager.create_table(for_emoji(identities(), backend)).await?;
         manager.create_index(index_of_member("identity")).await?;
         manager.create_table(for_emoji(sessions(), backend)).await?;
-        manager.create_index(index_of_member("session")).await
+        manager.create_index(index_of_member("session")).await?;
+        manager.create_table(for_emoji(audit_events(), backend)).await?;
+        manager.create_index(index_of_member("audit_event")).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["session", "identity", "member"] {
+        for table in ["audit_event", "session", "identity", "member"] {
             manager.drop_table(Table::drop().table(table).take()).await?;
         }
         Ok(())
@@ -84,8 +86,21 @@ fn sessions() -> TableCreateStatement {
         .col(var_binary("app", 32))
         .col(big_integer("generation"))
         .col(big_integer("created_at"))
+        .col(big_integer("refreshed_at"))
         .col(big_integer("expires_at"))
         .foreign_key(&mut member_of("session"))
+        .take()
+}
+
+/// Without a foreign key: what happened stays on record when its member is gone.
+fn audit_events() -> TableCreateStatement {
+    Table::create()
+        .table("audit_event")
+        .col(uuid("id").primary_key())
+        .col(big_integer("at"))
+        .col(string_len("kind", 32))
+        .col(uuid("member_id"))
+        .col(uuid_null("session_id"))
         .take()
 }
 

@@ -1,5 +1,6 @@
 //! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
+mod audit;
 mod entity;
 mod error;
 mod identities;
@@ -20,13 +21,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
+use domain::session::{Session, SessionId};
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::{self, Database};
-use sea_orm::{DatabaseConnection, EntityTrait, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::store::entity::member;
+use crate::store::entity::{member, session};
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -146,6 +148,21 @@ impl MemberDirectory for SeaStore {
         let reader = self.reader.clone();
         let row = to_the_end(async move { member::Entity::find_by_id(id.0).one(&reader).await });
         row.await?.map(members::from_row).transpose()
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let reader = self.reader.clone();
+        let both = session::Entity::find_by_id(id.0).find_also_related(member::Entity);
+        let found = to_the_end(async move { both.one(&reader).await }).await?;
+        let Some((session, Some(member))) = found else { return Ok(None) };
+        Ok(Some((sessions::from_row(&session)?, members::from_row(member)?)))
+    }
+
+    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        let reader = self.reader.clone();
+        let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
+        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
+        rows.iter().map(sessions::from_row).collect()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use domain::ports::clock::Clock;
 use domain::ports::tokens::{
-    AccessClaims, Caller, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
+    AccessClaims, RefreshClaims, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
+    VerificationKey, VerificationKeys,
 };
 use domain::secret::{AccessToken, RefreshToken};
 use domain::session::Session;
@@ -67,9 +68,19 @@ impl TokenIssuer for Es256Tokens {
 }
 
 impl TokenVerifier for Es256Tokens {
-    fn verify(&self, token: &str) -> Result<Caller, TokenRejected> {
+    fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected> {
         let signed = self.keys.open(token).ok_or(TokenRejected::Invalid)?;
         let claims = Claims::parse(&signed).ok_or(TokenRejected::Invalid)?;
         claims.check(&self.settings, self.clock.now())
+    }
+
+    fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
+        self.refresh_key.open(token)
+    }
+}
+
+impl VerificationKeys for Es256Tokens {
+    fn verification_keys(&self) -> Vec<VerificationKey> {
+        self.keys.published().to_vec()
     }
 }

@@ -59,15 +59,7 @@ impl<T: Serialize + Send> Writer for Data<T> {
 
 /// Puts a failure into the envelope.
 pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Response) {
-    let headers = res.headers_mut();
-    if let Some(wait) = error.retry_after {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-    }
-    if error.closes {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    res.status_code(error.status);
+    render_head(error, res);
     res.render(Json(Failure {
         code: error.status.as_u16(),
         msg: match exchange.language {
@@ -80,6 +72,19 @@ pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Re
         request_id: &exchange.request_id,
         fields: &error.faults,
     }));
+}
+
+/// What every failure has before its body, whatever the form of that.
+pub(crate) fn render_head(error: &ApiError, res: &mut Response) {
+    let headers = res.headers_mut();
+    if let Some(wait) = error.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    if error.closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    res.status_code(error.status);
 }
 
 impl<T: ToSchema> EndpointOutRegister for Data<T> {

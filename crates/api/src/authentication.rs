@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use domain::authenticate::{Authenticate, AuthenticateError};
 use domain::ports::services::{Service, ServiceAuthenticator};
-use domain::ports::tokens::{Caller, TokenVerifier};
+use domain::ports::tokens::Caller;
 use salvo::extract::Metadata;
-use salvo::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use salvo::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use salvo::http::{HeaderMap, StatusCode};
 use salvo::oapi::security::{Http, HttpAuthScheme};
 use salvo::oapi::{
@@ -13,39 +14,95 @@ use salvo::oapi::{
 };
 use salvo::{Depot, Extractible, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
+use crate::authentication::credentials::{ServiceCredentials, bearer_token};
 use crate::error::ApiError;
-use crate::error::documented::document;
+use crate::error::documented::{Refuses, document};
 use crate::error::id::ErrorId;
 
-/// The longest `Authorization` that is looked at, in bytes: a token of 4 KiB and its scheme.
-const AUTHORIZATION_MAX: usize = 4096 + "Bearer ".len();
+pub(crate) mod credentials;
 
-/// Tells who shows a token.
-type Check<T> = dyn Fn(&str) -> Result<T, ApiError> + Send + Sync;
+/// Lets only those pass whom its guard knows, and leaves who they are for [`Authenticated`].
+pub(crate) struct Gate<G>(Arc<G>);
 
-/// Lets only those pass whose token is good, and leaves who they are for [`Authenticated`].
-#[derive(Clone)]
-pub(crate) struct Gate<T> {
-    check: Arc<Check<T>>,
-}
-
-impl Gate<Caller> {
-    /// Lets members pass.
-    pub(crate) fn for_members(tokens: Arc<dyn TokenVerifier>) -> Self {
-        Self { check: Arc::new(move |token| Ok(tokens.verify(token)?)) }
+impl<G> Gate<G> {
+    pub(crate) fn new(guard: G) -> Self {
+        Self(Arc::new(guard))
     }
 }
 
-impl Gate<Service> {
-    /// Lets trusted back ends pass.
-    pub(crate) fn for_services(services: Arc<dyn ServiceAuthenticator>) -> Self {
-        let unknown = || ApiError::new(ErrorId::Unauthenticated);
-        Self { check: Arc::new(move |key| services.authenticate(key).ok_or_else(unknown)) }
+impl<G> Clone for Gate<G> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Tells who shows these credentials.
+pub(crate) trait Guard: Send + Sync + 'static {
+    /// Who they are.
+    type Caller: Send + Sync + 'static;
+
+    /// How to show credentials, for those who did not: the values of `WWW-Authenticate`.
+    const CHALLENGES: &'static [&'static str];
+
+    /// The caller, or why they are not let pass.
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Result<Self::Caller, ApiError>> + Send;
+}
+
+/// Knows members by their access tokens and sessions.
+pub(crate) struct Members(pub(crate) Arc<Authenticate>);
+
+impl Guard for Members {
+    type Caller = Caller;
+
+    const CHALLENGES: &'static [&'static str] = &["Bearer"];
+
+    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let token = bearer_token(headers).ok_or(ApiError::new(ErrorId::Unauthenticated))?;
+        Ok(self.0.run(token).await?)
+    }
+}
+
+/// Knows trusted back ends by their keys.
+pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAuthenticator>);
+
+impl Guard for BackEnds {
+    type Caller = Service;
+
+    const CHALLENGES: &'static [&'static str] = &["Bearer"];
+
+    async fn admit(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
+        let service = bearer_token(headers).and_then(|key| self.0.authenticate(key));
+        service.ok_or(ApiError::new(ErrorId::Unauthenticated))
+    }
+}
+
+/// Knows trusted back ends by their keys, with or without their names, as clients of OAuth show them.
+pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAuthenticator>);
+
+/// A trusted back end that calls as a client of OAuth.
+pub(crate) struct OAuthClient;
+
+impl Guard for OAuthClients {
+    type Caller = OAuthClient;
+
+    const CHALLENGES: &'static [&'static str] = &["Bearer", r#"Basic realm="menshen""#];
+
+    async fn admit(&self, headers: &HeaderMap) -> Result<OAuthClient, ApiError> {
+        let known = ServiceCredentials::readings(headers).iter().any(|reading| match reading {
+            ServiceCredentials::Bearer(key) => self.0.authenticate(key).is_some(),
+            ServiceCredentials::Basic { name, key } => {
+                self.0.authenticate(key).is_some_and(|service| service.name == *name)
+            }
+        });
+        known.then_some(OAuthClient).ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
 }
 
 #[async_trait]
-impl<T: Send + Sync + 'static> Handler for Gate<T> {
+impl<G: Guard> Handler for Gate<G> {
     async fn handle(
         &self,
         req: &mut Request,
@@ -53,8 +110,7 @@ impl<T: Send + Sync + 'static> Handler for Gate<T> {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        let token = bearer_token(req.headers()).ok_or(ApiError::new(ErrorId::Unauthenticated));
-        match token.and_then(|token| (self.check)(token)) {
+        match self.0.admit(req.headers()).await {
             Ok(caller) => {
                 depot.insert_typed(Authenticated(caller));
                 ctrl.call_next(req, depot, res).await;
@@ -62,22 +118,12 @@ impl<T: Send + Sync + 'static> Handler for Gate<T> {
             Err(error) => error.write(req, depot, res).await,
         }
         if res.status_code == Some(StatusCode::UNAUTHORIZED) {
-            res.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            for challenge in G::CHALLENGES {
+                let challenge = HeaderValue::from_static(challenge);
+                res.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
         }
     }
-}
-
-/// What follows `Bearer`, in any case, or else the whole of the one `Authorization` there is.
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-    let line = line.to_str().ok().filter(|line| line.len() <= AUTHORIZATION_MAX)?;
-    let token = match line.split_once(' ') {
-        None => line,
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        Some(_) => return None,
-    };
-    (!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).then_some(token)
 }
 
 /// Who the gate before this route let pass.
@@ -100,87 +146,55 @@ impl<'ex, T: Send + Sync + 'static> Extractible<'ex> for Authenticated<T> {
 
 /// A kind of caller, as the document tells it.
 pub(crate) trait Principal {
-    /// The name of what they show.
-    const SCHEME: &'static str;
-
-    /// What they show.
-    fn scheme() -> SecurityScheme;
-
-    /// What they are told when it is not good.
+    /// What they are told when what they show is not good.
     const IDS: &'static [ErrorId];
+
+    /// What they show, each by its name; one of them is enough.
+    fn schemes() -> Vec<(&'static str, Http)>;
 }
 
 impl Principal for Caller {
-    const SCHEME: &'static str = "memberToken";
-    const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::TokenExpired];
+    const IDS: &'static [ErrorId] = AuthenticateError::IDS;
 
-    fn scheme() -> SecurityScheme {
+    fn schemes() -> Vec<(&'static str, Http)> {
         let token = Http::new(HttpAuthScheme::Bearer).bearer_format("JWT").description(
             "The `token` of `POST /login`. `Authorization` takes `Bearer TOKEN` and the bare token alike.",
         );
-        SecurityScheme::Http(token)
+        vec![("memberToken", token)]
     }
 }
 
 impl Principal for Service {
-    const SCHEME: &'static str = "serviceKey";
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated];
 
-    fn scheme() -> SecurityScheme {
+    fn schemes() -> Vec<(&'static str, Http)> {
         let key = Http::new(HttpAuthScheme::Bearer).description(
             "The key of a back end that the operator has configured under `services`.",
         );
-        SecurityScheme::Http(key)
+        vec![("serviceKey", key)]
+    }
+}
+
+impl Principal for OAuthClient {
+    const IDS: &'static [ErrorId] = Service::IDS;
+
+    fn schemes() -> Vec<(&'static str, Http)> {
+        let basic = Http::new(HttpAuthScheme::Basic)
+            .description("The name of a back end under `services`, and its key as the password.");
+        let mut schemes = Service::schemes();
+        schemes.push(("serviceBasic", basic));
+        schemes
     }
 }
 
 impl<T: Principal> EndpointArgRegister for Authenticated<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        components.security_schemes.insert(T::SCHEME.to_owned(), T::scheme().into());
-        let requirement = SecurityRequirement::new(T::SCHEME, Vec::<String>::new());
-        operation.securities.get_or_insert_default().push(requirement);
+        for (name, scheme) in T::schemes() {
+            let scheme = SecurityScheme::Http(scheme);
+            components.security_schemes.insert(name.to_owned(), scheme.into());
+            let requirement = SecurityRequirement::new(name, Vec::<String>::new());
+            operation.securities.get_or_insert_default().push(requirement);
+        }
         document(components, operation, T::IDS);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn token(lines: &[&[u8]]) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(AUTHORIZATION, HeaderValue::from_bytes(line).unwrap());
-        }
-        bearer_token(&headers).map(str::to_owned)
-    }
-
-    #[test]
-    fn a_token_comes_with_its_scheme_or_bare() {
-        for line in ["Bearer a.b-c_d", "bearer a.b-c_d", "BEARER   a.b-c_d ", "a.b-c_d"] {
-            assert_eq!(token(&[line.as_bytes()]).as_deref(), Some("a.b-c_d"), "{line}");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_no_token() {
-        let long = format!("Bearer {}", "x".repeat(4097));
-        for line in [
-            "",
-            " ",
-            "Bearer ",
-            "Basic YTpi",
-            "Bearer a b",
-            "Bearer a,b c",
-            "Bearer\ta",
-            &long,
-            "Bearer é",
-        ] {
-            assert_eq!(token(&[line.as_bytes()]), None, "{line}");
-        }
-        assert_eq!(token(&[]), None);
-        assert_eq!(token(&[b"Bearer a", b"Bearer a"]), None, "two are one too many");
-        assert_eq!(token(&[b"Bearer \xff"]), None);
-        assert_eq!(token(&[&long.as_bytes()[..long.len() - 1]]).map(|t| t.len()), Some(4096));
     }
 }

@@ -49,9 +49,10 @@ impl<'ex, T: FromForm> Extractible<'ex> for Body<T> {
 }
 
 async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, ApiError> {
-    let declared = is_json(req.headers())?;
+    let declared = is_declared(req.headers(), "application/json")?;
     let bytes = receive(req, limits).await?;
     match (bytes.is_empty(), declared) {
+        (true, _) if T::MAY_BE_EMPTY => return understood(Filled::default()),
         (true, _) => return Err(faulty_body("is required")),
         (false, false) => return Err(ApiError::new(ErrorId::UnsupportedMediaType)),
         (false, true) => {}
@@ -64,11 +65,16 @@ async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, A
             Category::Syntax | Category::Eof | Category::Io => "is not valid JSON",
         })
     })?;
+    understood(filled)
+}
+
+fn understood<T: FromForm>(filled: Filled) -> Result<T, ApiError> {
     filled.read(Strangers::Refused).map_err(ApiError::invalid)
 }
 
-/// Whether the body is declared as JSON; not to declare it is good enough for an empty body only.
-fn is_json(headers: &HeaderMap) -> Result<bool, ApiError> {
+/// Whether the body is declared as this type of text; not to declare it is good enough for an empty
+/// body only.
+pub(crate) fn is_declared(headers: &HeaderMap, essence: &str) -> Result<bool, ApiError> {
     let unsupported = || ApiError::new(ErrorId::UnsupportedMediaType).closing();
     if headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
         return Err(unsupported());
@@ -78,19 +84,19 @@ fn is_json(headers: &HeaderMap) -> Result<bool, ApiError> {
         (None, _) => Ok(false),
         (Some(declared), None) => {
             let declared = declared.to_str().ok().and_then(|text| text.parse::<Mime>().ok());
-            declared.filter(is_utf8_json).map(|_| true).ok_or_else(unsupported)
+            let fits = |mime: &Mime| mime.essence_str() == essence && is_utf8(mime);
+            declared.filter(fits).map(|_| true).ok_or_else(unsupported)
         }
         (Some(_), Some(_)) => Err(unsupported()),
     }
 }
 
-fn is_utf8_json(mime: &Mime) -> bool {
-    mime.essence_str() == "application/json"
-        && mime.params().all(|(name, value)| name == "charset" && value == "utf-8")
+fn is_utf8(mime: &Mime) -> bool {
+    mime.params().all(|(name, value)| name == "charset" && value == "utf-8")
 }
 
 /// The bytes of the body. Where they do not all come, the rest of the connection is unreadable.
-async fn receive(req: &mut Request, limits: BodyLimits) -> Result<&[u8], ApiError> {
+pub(crate) async fn receive(req: &mut Request, limits: BodyLimits) -> Result<&[u8], ApiError> {
     let too_large = || ApiError::new(ErrorId::PayloadTooLarge).closing();
     let announced = req.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced
@@ -124,7 +130,7 @@ impl<T: FromForm> EndpointArgRegister for Body<T> {
         operation.request_body = Some(
             RequestBody::new()
                 .description(T::ABOUT)
-                .required(Required::True)
+                .required(if T::MAY_BE_EMPTY { Required::False } else { Required::True })
                 .add_content("application/json", content),
         );
         let failures = [ErrorId::PayloadTooLarge, ErrorId::UnsupportedMediaType];

@@ -13,10 +13,8 @@ use crate::panic::caught;
 /// When a client who was not answered in time should come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// Runs `work` to its end, whether or not the caller hangs up or `deadline` passes, which is answered
-/// as an unavailable provider.
+/// Runs `work` to its end, whether or not the caller hangs up.
 pub(crate) async fn detached<T, E>(
-    deadline: Duration,
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, ApiError>
 where
@@ -37,11 +35,21 @@ where
         }
     };
     tokio::spawn(task.in_current_span());
-    match timeout(deadline, told).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(lost)) => Err(ApiError::new(ErrorId::Internal).caused_by(lost)),
-        Err(elapsed) => Err(ApiError::new(ErrorId::ProviderUnavailable)
-            .retry_after(RETRY_AFTER)
-            .caused_by(elapsed)),
-    }
+    told.await.unwrap_or_else(|lost| Err(ApiError::new(ErrorId::Internal).caused_by(lost)))
+}
+
+/// Runs `work` as [`detached`] does; when `deadline` passes first, the caller is answered as if the
+/// provider were unavailable.
+pub(crate) async fn detached_within<T, E>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send,
+{
+    timeout(deadline, detached(work)).await.unwrap_or_else(|elapsed| {
+        let unavailable = ApiError::new(ErrorId::ProviderUnavailable);
+        Err(unavailable.retry_after(RETRY_AFTER).caused_by(elapsed))
+    })
 }

@@ -10,12 +10,13 @@ use salvo::http::{Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use tracing::{Instrument, debug, error_span, info, warn};
 
-use crate::answer::render_failure;
+use crate::answer;
 use crate::body::BodyLimits;
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::exchange::{Exchange, request_id};
 use crate::language::Language;
+use crate::oauth::{self, Dialect};
 use crate::panic::caught;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,6 +41,7 @@ impl Handler for Edge {
         let exchange = Exchange {
             request_id: request_id(req.headers(), self.clock.as_ref(), self.random.as_ref()),
             language: Language::preferred(req.headers()),
+            dialect: Dialect::of(req.uri().path()),
             limits: self.limits,
             clock: self.clock.clone(),
         };
@@ -59,7 +61,8 @@ impl Handler for Edge {
         .await;
         let headers = res.headers_mut();
         headers.extend(request_id.map(|id| (X_REQUEST_ID, id)));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // A route may say otherwise.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
@@ -73,7 +76,10 @@ fn close(depot: &mut Depot, res: &mut Response) {
     if let (Some(failure), Some(exchange)) = (failure, Exchange::of(depot)) {
         failure.log();
         res.take_body();
-        render_failure(&failure, exchange, res);
+        match exchange.dialect {
+            Dialect::Envelope => answer::render_failure(&failure, exchange, res),
+            Dialect::OAuth => oauth::render_failure(&failure, res),
+        }
     }
 }
 

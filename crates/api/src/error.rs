@@ -5,10 +5,14 @@ use std::error::Error;
 use std::time::Duration;
 
 use domain::app::VerifyError;
+use domain::authenticate::AuthenticateError;
 use domain::current_member::CurrentMemberError;
+use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
+use domain::ports::store::StoreError;
 use domain::ports::tokens::TokenRejected;
+use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
 use salvo::http::StatusCode;
 use salvo::{Depot, Request, Response, Writer, async_trait};
@@ -163,13 +167,50 @@ impl From<UpdateProfileError> for ApiError {
     }
 }
 
-impl From<TokenRejected> for ApiError {
-    fn from(error: TokenRejected) -> Self {
-        let id = match error {
-            TokenRejected::Invalid => ErrorId::Unauthenticated,
-            TokenRejected::Expired => ErrorId::TokenExpired,
+impl From<AuthenticateError> for ApiError {
+    fn from(error: AuthenticateError) -> Self {
+        let id = match &error {
+            AuthenticateError::Token(TokenRejected::Invalid) => ErrorId::Unauthenticated,
+            AuthenticateError::Token(TokenRejected::Expired) => ErrorId::TokenExpired,
+            AuthenticateError::SessionEnded => ErrorId::SessionRevoked,
+            AuthenticateError::Banned(_) => ErrorId::MemberBanned,
+            AuthenticateError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        let answer = match &error {
+            RefreshError::Invalid => Self::new(ErrorId::Unauthenticated),
+            RefreshError::Ended => Self::new(ErrorId::SessionRevoked),
+            // There may be a thief: the operator should know.
+            RefreshError::Replayed => {
+                Self { severity: Level::WARN, ..Self::new(ErrorId::SessionRevoked) }
+            }
+            RefreshError::Banned(_) => Self::new(ErrorId::MemberBanned),
+            RefreshError::Contended | RefreshError::Store(_) | RefreshError::Signing(_) => {
+                Self::new(ErrorId::Internal)
+            }
+        };
+        answer.caused_by(error)
+    }
+}
+
+impl From<EndSessionError> for ApiError {
+    fn from(error: EndSessionError) -> Self {
+        let id = match &error {
+            EndSessionError::NotFound => ErrorId::NotFound,
+            EndSessionError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(ErrorId::Internal).caused_by(error)
     }
 }
 

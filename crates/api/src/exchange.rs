@@ -9,6 +9,7 @@ use salvo::http::HeaderMap;
 
 use crate::body::BodyLimits;
 use crate::language::Language;
+use crate::oauth::Dialect;
 use crate::rfc3339;
 
 /// One request and its answer.
@@ -17,6 +18,8 @@ pub(crate) struct Exchange {
     pub(crate) request_id: String,
     /// In which language the client is answered.
     pub(crate) language: Language,
+    /// In which form the client is told of a failure.
+    pub(crate) dialect: Dialect,
     /// How much of a body is waited for, and how long.
     pub(crate) limits: BodyLimits,
     pub(crate) clock: Arc<dyn Clock>,

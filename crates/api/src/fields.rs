@@ -3,7 +3,7 @@
 use domain::avatar::{AVATAR_MAX, Avatar};
 use domain::member::Gender;
 use domain::nickname::{NICKNAME_MAX, Nickname, NicknameError};
-use domain::secret::{LoginCode, PhoneCode};
+use domain::secret::{LoginCode, PhoneCode, RefreshToken};
 use salvo::oapi::{BasicType, Object};
 use serde_json::Value;
 
@@ -11,6 +11,9 @@ use crate::form::Field;
 
 /// The longest name or id of an app that is looked up at all, in bytes.
 const APP_MAX: usize = 64;
+
+/// The longest refresh token that is looked at, in bytes.
+const REFRESH_TOKEN_MAX: usize = 512;
 
 /// One line of text: neither control characters nor Unicode's line and paragraph separators.
 const ONE_LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
@@ -33,6 +36,38 @@ pub(crate) const PHONE_CODE: Field<PhoneCode> = Field {
             example,
         )
     },
+};
+
+/// What prolongs a session.
+pub(crate) const REFRESH_TOKEN: Field<RefreshToken> = Field {
+    name: "refreshToken",
+    read: |value| {
+        let token = text(value)?;
+        let fits = (1..=REFRESH_TOKEN_MAX).contains(&token.len());
+        if fits && token.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(RefreshToken::new(token.into()))
+        } else {
+            Err(format!("a refresh token is 1 to {REFRESH_TOKEN_MAX} visible ASCII characters"))
+        }
+    },
+    schema: || {
+        let about = "The `refreshToken` of the last login or refresh.";
+        code(about, "Zm9yIHRoZSBkb2N1bWVudCBvbmx5LCBub3QgYSByZWFsIHRva2Vu")
+    },
+};
+
+/// The token that another service asks about: any text, since what is none is told as a bad one.
+pub(crate) const TOKEN: Field<String> = Field {
+    name: "token",
+    read: |value| value.as_str().map(str::to_owned).ok_or_else(|| "is not a text".to_owned()),
+    schema: || string("An access or refresh token.", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln").min_length(1),
+};
+
+/// What the other service takes the token for. It need not be right, so it is not looked at.
+pub(crate) const TOKEN_TYPE_HINT: Field<()> = Field {
+    name: "token_type_hint",
+    read: |_| Ok(()),
+    schema: || string("Ignored: both kinds are told apart without it.", "access_token"),
 };
 
 /// Which app is meant.
@@ -162,6 +197,7 @@ mod tests {
             ["", " ", "a b", "a\n", "\0", "码", "0a3Kx-_/+.=", "!~", "\u{7f}", &longest, &longer];
         agree(&CODE, &codes);
         agree(&PHONE_CODE, &codes);
+        agree(&REFRESH_TOKEN, &codes);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(crate) trait FromForm: Sized + Send {
     /// What it is good for, in one sentence for the document.
     const ABOUT: &'static str;
 
+    /// Whether a request without any body means the same as one without any field.
+    const MAY_BE_EMPTY: bool = false;
+
     /// Asks for every field there is, and only then gives up if a required one is missing: so all
     /// faults are told at once, and the document knows every field.
     fn from_form(form: &mut impl Form) -> Option<Self>;
@@ -155,6 +158,17 @@ impl Blank {
         let mut blank = Self::default();
         T::from_form(&mut blank);
         blank
+    }
+
+    /// The schema of the URL-encoded form that fills this one in.
+    pub(crate) fn into_open_schema(self) -> Object {
+        self.fields.into_iter().fold(
+            Object::new(),
+            |object, BlankField { name, required, schema }| {
+                let object = object.property(name, schema);
+                if required { object.required(name) } else { object }
+            },
+        )
     }
 
     /// The schema of the JSON object that fills the form in.

@@ -5,6 +5,7 @@ use salvo::oapi::{BasicType, Header, Info, License, Object, OpenApi, RefOr, Resp
 use crate::edge::X_REQUEST_ID;
 use crate::error::documented as failures;
 use crate::error::id::ErrorId;
+use crate::oauth::{self, Dialect};
 use crate::routes::routes;
 use crate::wiring::Wiring;
 
@@ -12,7 +13,7 @@ const ABOUT: &str = "\
 Logs the users of mini programs in, and keeps them as members.
 
 Answers of the member API come in one envelope with the true HTTP status; a failure names itself in `error`. \
-Bodies are JSON in UTF-8, objects without unknown or repeated fields. Every answer has an `x-request-id`, the caller's own \
+Bodies are JSON in UTF-8, objects without unknown or repeated fields; under `/oauth` requests, answers and failures are as the RFCs of OAuth have them. Every answer has an `x-request-id`, the caller's own \
 when it is 8 to 64 letters, digits and hyphens. An unknown address is `not_found` with 404; a wrong method is `invalid_request` with 405 and `Allow`.";
 
 /// The document, as `GET /openapi.json` serves it. Needs nothing but the code, and is the same every
@@ -25,14 +26,21 @@ pub fn openapi() -> OpenApi {
     let tags = [
         Tag::new("login").description("The way in, open to all."),
         Tag::new("member").description("For members who are logged in."),
-        Tag::new("back ends").description("For trusted back ends with a service key."),
+        Tag::new("session").description("How logins last and end."),
+        Tag::new("back ends").description("For trusted back ends, most of it with a service key."),
         Tag::new("health").description("For load balancers and operators."),
     ];
     let mut document = OpenApi::with_info(info).tags(tags).merge_router(&routes(Wiring(None)));
     let OpenApi { paths, components, .. } = &mut document;
-    for operation in paths.values_mut().flat_map(|path| path.operations.values_mut()) {
+    let operations = paths.iter_mut().flat_map(|(path, item)| {
+        item.operations.values_mut().map(move |operation| (Dialect::of(path), operation))
+    });
+    for (dialect, operation) in operations {
         // What the way to any route can end in.
         failures::document(components, operation, &[ErrorId::InvalidRequest, ErrorId::Internal]);
+        if dialect == Dialect::OAuth {
+            oauth::document(components, operation);
+        }
         operation.responses.values_mut().for_each(add_request_id);
     }
     document

@@ -2,30 +2,40 @@
 
 use std::sync::Arc;
 
+use domain::authenticate::Authenticate;
 use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
+use domain::introspect::Introspect;
+use domain::log_out::LogOut;
 use domain::login::Login;
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
-use domain::ports::services::{Service, ServiceAuthenticator};
+use domain::ports::services::ServiceAuthenticator;
 use domain::ports::store::MemberDirectory;
-use domain::ports::tokens::{Caller, TokenVerifier};
+use domain::ports::tokens::VerificationKeys;
+use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use salvo::Router;
 
-use crate::authentication::Gate;
+use crate::authentication::{BackEnds, Gate, Members, OAuthClients};
 use crate::config::ApiConfig;
 use crate::routes::back_end::BackEndApi;
 use crate::routes::entrance::EntranceApi;
 use crate::routes::health::HealthApi;
+use crate::routes::keys::KeysApi;
 use crate::routes::me::MeApi;
+use crate::routes::oauth::OAuthApi;
+use crate::routes::session::SessionApi;
 use crate::wiring::Wiring;
 
 pub mod back_end;
 pub mod entrance;
 pub mod health;
+pub mod keys;
 pub mod me;
+pub mod oauth;
+pub mod session;
 
 /// What the HTTP side is made over: the use cases, and the few ports it needs itself.
 pub struct Parts {
@@ -35,14 +45,22 @@ pub struct Parts {
     pub identify: Arc<Identify>,
     /// `POST /code2session`.
     pub exchange_code: Arc<ExchangeCode>,
+    /// Decides who calls, before every route of members.
+    pub authenticate: Arc<Authenticate>,
+    /// `POST /token/refresh`.
+    pub refresh: Arc<Refresh>,
+    /// `POST /logout`, `POST /logout/all` and everything under `/me/sessions`.
+    pub log_out: Arc<LogOut>,
     /// `GET /me`.
     pub current_member: Arc<CurrentMember>,
     /// `PATCH /me`.
     pub update_profile: Arc<UpdateProfile>,
+    /// `POST /oauth/introspect` and `POST /oauth/revoke`.
+    pub introspect: Arc<Introspect>,
+    /// `GET /.well-known/jwks.json`.
+    pub verification_keys: Arc<dyn VerificationKeys>,
     /// Tells whether the store answers.
     pub directory: Arc<dyn MemberDirectory>,
-    /// Checks members' tokens.
-    pub tokens: Arc<dyn TokenVerifier>,
     /// Checks back ends' keys.
     pub services: Arc<dyn ServiceAuthenticator>,
     /// The time, for answers.
@@ -56,28 +74,37 @@ pub(crate) struct Api {
     pub(crate) entrance: EntranceApi,
     pub(crate) back_end: BackEndApi,
     pub(crate) me: MeApi,
+    pub(crate) session: SessionApi,
+    pub(crate) oauth: OAuthApi,
+    pub(crate) keys: KeysApi,
     pub(crate) health: HealthApi,
-    pub(crate) members: Gate<Caller>,
-    pub(crate) services: Gate<Service>,
+    pub(crate) members: Gate<Members>,
+    pub(crate) back_ends: Gate<BackEnds>,
+    pub(crate) oauth_clients: Gate<OAuthClients>,
 }
 
 impl Api {
     pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
-        let Parts { login, identify, exchange_code, current_member, update_profile, .. } = parts;
+        let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
+        let Parts { current_member, update_profile, services, .. } = parts;
         Self {
             entrance: EntranceApi { login, identify, deadline: config.login_deadline },
             back_end: BackEndApi { exchange_code },
             me: MeApi { current_member, update_profile },
             health: HealthApi { directory: parts.directory },
-            members: Gate::for_members(parts.tokens),
-            services: Gate::for_services(parts.services),
+            session: SessionApi { refresh, log_out },
+            oauth: OAuthApi { introspect },
+            keys: KeysApi { keys: parts.verification_keys },
+            members: Gate::new(Members(parts.authenticate)),
+            back_ends: Gate::new(BackEnds(services.clone())),
+            oauth_clients: Gate::new(OAuthClients(services)),
         }
     }
 }
 
 /// The routes that the document describes.
 pub(crate) fn routes(to: Wiring<'_>) -> Router {
-    let services = || to.to(|api| api.services.clone());
+    let back_ends = || to.to(|api| api.back_ends.clone());
     let members = || to.to(|api| api.members.clone());
     Router::new()
         .push(Router::with_path("login").post(to.to(|api| api.entrance.login())))
@@ -88,15 +115,34 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
         )
         .push(
             Router::with_path("code2session")
-                .hoop(services())
+                .hoop(back_ends())
                 .post(to.to(|api| api.back_end.code_to_session())),
         )
         .push(
             Router::with_path("me")
                 .hoop(members())
                 .get(to.to(|api| api.me.get_me()))
-                .patch(to.to(|api| api.me.update_me())),
+                .patch(to.to(|api| api.me.update_me()))
+                .push(
+                    Router::with_path("sessions")
+                        .get(to.to(|api| api.session.list()))
+                        .push(Router::with_path("{id}").delete(to.to(|api| api.session.end()))),
+                ),
         )
+        .push(Router::with_path("token/refresh").post(to.to(|api| api.session.refresh())))
+        .push(
+            Router::with_path("logout")
+                .hoop(members())
+                .post(to.to(|api| api.session.log_out()))
+                .push(Router::with_path("all").post(to.to(|api| api.session.log_out_everywhere()))),
+        )
+        .push(
+            Router::with_path("oauth")
+                .hoop(to.to(|api| api.oauth_clients.clone()))
+                .push(Router::with_path("introspect").post(to.to(|api| api.oauth.introspect())))
+                .push(Router::with_path("revoke").post(to.to(|api| api.oauth.revoke()))),
+        )
+        .push(Router::with_path(".well-known/jwks.json").get(to.to(|api| api.keys.jwks())))
         .push(Router::with_path("health/live").get(to.to(|api| api.health.live())))
         .push(Router::with_path("health/ready").get(to.to(|api| api.health.ready())))
 }

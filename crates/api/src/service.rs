@@ -44,7 +44,12 @@ pub fn service(parts: Parts, config: &ApiConfig) -> Service {
 fn cors(origins: &[Origin]) -> CorsHandler {
     let cors = Cors::new()
         .allow_origin(AllowOrigin::list(origins.iter().map(Origin::header_value)))
-        .allow_methods(AllowMethods::list([Method::GET, Method::POST, Method::PATCH]))
+        .allow_methods(AllowMethods::list([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+        ]))
         .allow_headers(AllowHeaders::list([
             AUTHORIZATION,
             CONTENT_TYPE,

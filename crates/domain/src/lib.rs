@@ -4,17 +4,24 @@
 //! of the world they ask for through [`ports`]. Use cases are the files named after a verb.
 
 pub mod app;
+pub mod audit;
+pub mod authenticate;
 pub mod avatar;
+pub mod ban;
 pub mod current_member;
 pub mod exchange_code;
 pub mod identify;
 pub mod identity;
+pub mod introspect;
+pub mod log_out;
 pub mod login;
 pub mod member;
 pub mod nickname;
 pub mod phone;
 pub mod ports;
+pub mod refresh;
 pub mod secret;
 pub mod session;
 pub mod timestamp;
+pub mod token_pair;
 pub mod update_profile;

@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::app::{App, Apps, VerifyError};
 use crate::identity::{Owner, Standing, UnionIdChanged, Verified};
-use crate::member::{Banned, Member, MemberId, time_ordered_id};
+use crate::member::{Banned, Member, MemberId};
 use crate::nickname::{Nickname, NicknamePrefixes};
 use crate::phone::PhoneNumber;
 use crate::ports::clock::Clock;
 use crate::ports::provider::ProviderError;
 use crate::ports::random::Random;
 use crate::ports::store::{AddError, Store, StoreError, UnitOfWork, UpdateError};
-use crate::ports::tokens::{AccessClaims, SigningError, TokenIssuer};
-use crate::secret::{AccessToken, LoginCode, PhoneCode, RefreshToken};
-use crate::session::Session;
+use crate::ports::tokens::{SigningError, TokenIssuer};
+use crate::secret::{LoginCode, PhoneCode};
+use crate::session::{Session, SessionPolicy, displaced};
 use crate::timestamp::Timestamp;
+use crate::token_pair::TokenPair;
 
 /// How often an arrival is tried that loses to another one at the same moment. A second try sees what
 /// the winner wrote; a third one covers a winner that was undone meanwhile.
@@ -46,8 +45,8 @@ pub struct LoginPolicy {
     pub nickname_prefixes: NicknamePrefixes,
     /// How long an access token is good for.
     pub access_ttl: Duration,
-    /// How long a session lasts that is not refreshed.
-    pub refresh_ttl: Duration,
+    /// How long sessions live, and how many.
+    pub sessions: SessionPolicy,
 }
 
 /// What a client sends to log in.
@@ -72,12 +71,8 @@ pub struct LoggedIn {
     pub nickname: Nickname,
     /// Whether this login made the member.
     pub is_new: bool,
-    /// What every later request is checked by.
-    pub access_token: AccessToken,
-    /// What prolongs the session.
-    pub refresh_token: RefreshToken,
-    /// How long the access token is good for.
-    pub expires_in: Duration,
+    /// What the device holds from now on.
+    pub tokens: TokenPair,
 }
 
 /// Why a login came to nothing.
@@ -187,9 +182,12 @@ impl Login {
             Some(owner) => (welcome_back(work.as_ref(), arrival, &owner, now).await?, false),
             None => (self.register(work.as_ref(), arrival, now).await?, true),
         };
-        let app = arrival.app.name.clone();
-        let lifetime = self.policy.refresh_ttl;
-        let session = Session::open(member.id, app, lifetime, now, self.random.as_ref());
+        if !is_new {
+            let sessions = work.sessions().of_member(member.id).await?;
+            work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;
+        }
+        let (app, random) = (arrival.app.name.clone(), self.random.as_ref());
+        let session = Session::open(member.id, app, &self.policy.sessions, now, random);
         work.sessions().add(&session).await?;
         work.commit().await?;
         Ok(Admitted { member, session, is_new })
@@ -223,27 +221,10 @@ impl Login {
 
     fn hand_out_tokens(&self, admitted: Admitted) -> Result<LoggedIn, LoginError> {
         let Admitted { member, session, is_new } = admitted;
-        let claims = AccessClaims {
-            member: member.id,
-            session: session.id,
-            app: session.app.clone(),
-            name: member.nickname.clone(),
-            issued_at: session.created_at,
-            expires_at: session.created_at.plus(self.policy.access_ttl),
-            id: self.token_id(session.created_at),
-        };
-        Ok(LoggedIn {
-            member: member.id,
-            nickname: member.nickname,
-            is_new,
-            access_token: self.tokens.access_token(&claims)?,
-            refresh_token: self.tokens.refresh_token(&session),
-            expires_in: self.policy.access_ttl,
-        })
-    }
-
-    fn token_id(&self, now: Timestamp) -> Uuid {
-        time_ordered_id(now, self.random.as_ref())
+        let (issuer, random) = (self.tokens.as_ref(), self.random.as_ref());
+        let (ttl, now) = (self.policy.access_ttl, session.created_at);
+        let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
+        Ok(LoggedIn { member: member.id, nickname: member.nickname, is_new, tokens })
     }
 }
 
@@ -329,6 +310,7 @@ fn refused_update(error: UpdateError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use mockall::Sequence;
+    use uuid::Uuid;
 
     use super::*;
     use crate::app::AppName;
@@ -341,6 +323,7 @@ mod tests {
         MockUnitOfWork,
     };
     use crate::ports::tokens::MockTokenIssuer;
+    use crate::secret::{AccessToken, RefreshToken};
 
     const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
@@ -377,6 +360,8 @@ mod tests {
         fn begin(self) -> Box<dyn UnitOfWork> {
             let mut sessions = MockSessionRepository::new();
             sessions.expect_add().returning(|_| Ok(()));
+            sessions.expect_of_member().returning(|_| Ok(vec![]));
+            sessions.expect_remove().returning(|_| Ok(()));
             let mut work = MockUnitOfWork::new();
             work.expect_members().return_const(Box::new(self.members) as Box<_>);
             work.expect_identities().return_const(Box::new(self.identities) as Box<_>);
@@ -434,7 +419,12 @@ mod tests {
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
-                refresh_ttl: Duration::from_hours(24),
+                sessions: SessionPolicy {
+                    idle: Duration::from_hours(24),
+                    absolute: Duration::from_hours(240),
+                    grace: Duration::from_secs(10),
+                    per_member: 10,
+                },
             },
         }
     }

@@ -186,6 +186,12 @@ impl Member {
         self.touch(Actor::Operator, now);
     }
 
+    /// Lets the member in again.
+    pub fn unban(&mut self, now: Timestamp) {
+        self.status = MemberStatus::Active;
+        self.touch(Actor::Operator, now);
+    }
+
     fn touch(&mut self, by: Actor, now: Timestamp) {
         self.updated_at = now;
         self.updated_by = by;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use api::config::Origin;
 use domain::app::AppName;
 use domain::nickname::NicknamePrefixes;
+use domain::session::SessionPolicy;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use layers::Sources;
@@ -52,8 +53,8 @@ pub struct Config {
     pub audience: String,
     /// How long access tokens are good for.
     pub access_ttl: Duration,
-    /// How long sessions last.
-    pub refresh_ttl: Duration,
+    /// How long sessions last, and how many.
+    pub sessions: SessionPolicy,
     /// The signing key in PEM.
     pub signing_key: Option<SecretString>,
     /// The key of refresh tokens in Base64.
@@ -163,7 +164,12 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         issuer: reader.required("tokens.issuer"),
         audience: reader.required("tokens.audience"),
         access_ttl: ttl("tokens.access_ttl", 60..=86_400),
-        refresh_ttl: ttl("tokens.refresh_ttl", 3_600..=31_536_000),
+        sessions: SessionPolicy {
+            idle: ttl("tokens.refresh_ttl", 3_600..=31_536_000),
+            absolute: ttl("tokens.session_ttl", 3_600..=315_360_000),
+            grace: ttl("tokens.refresh_grace", 0..=60),
+            per_member: reader.whole("tokens.sessions_per_member", 1..=1_000) as usize,
+        },
         signing_key: key(reader, "tokens.signing_key", production),
         refresh_key: key(reader, "tokens.refresh_key", production),
         key_folder: reader.required("tokens.key_folder").into(),

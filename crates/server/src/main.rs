@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use domain::member::MemberId;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
-use server::{logging, serve};
+use server::{logging, serve, wiring};
+use uuid::Uuid;
 
 /// Menshen, the login and member service for WeChat mini programs.
 #[derive(Parser)]
@@ -27,6 +29,16 @@ enum Command {
     Migrate {
         #[command(subcommand)]
         action: Migrate,
+    },
+    /// Keeps a member out: ends their sessions and refuses their logins, on every instance at once.
+    Ban {
+        /// The member's id, as in `memberId`.
+        member: Uuid,
+    },
+    /// Lets a banned member log in again.
+    Unban {
+        /// The member's id, as in `memberId`.
+        member: Uuid,
     },
     /// Prints the value of one key of the configuration in force, secret or not.
     Config {
@@ -58,6 +70,12 @@ fn main() -> anyhow::Result<()> {
                 serve::serve(&config).await
             }
             Command::Migrate { action } => migrate(&action, &config).await,
+            Command::Ban { member } => {
+                Ok(wiring::ban(&config).await?.ban(MemberId(member)).await?)
+            }
+            Command::Unban { member } => {
+                Ok(wiring::ban(&config).await?.unban(MemberId(member)).await?)
+            }
             Command::Config { .. } => Ok(()),
         }
     })

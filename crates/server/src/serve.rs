@@ -16,7 +16,8 @@ use crate::wiring;
 /// When something it needs is missing, with what to do about it.
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
-    let parts = wiring::parts(config).await?;
+    let store = wiring::store(config).await?;
+    let parts = wiring::parts(config, &store)?;
     let api = ApiConfig { cors_origins: config.cors_origins.clone(), ..ApiConfig::default() };
     let address = config.listen;
     let server = Server::listen(address)
@@ -31,7 +32,8 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::info!("stopping");
     };
     tracing::info!("listening on http://{}", server.address());
-    server.serve(service(parts, &api), stop).await.context("the server failed")
+    server.serve(service(parts, &api), stop).await.context("the server failed")?;
+    store.close().await.context("the database was not closed")
 }
 
 /// Development migrates on start. Production does not: which of many instances would, and when?

@@ -13,12 +13,17 @@ use adapters::wechat::{WechatApp, WechatMiniProgram};
 use anyhow::{Context, anyhow};
 use api::routes::Parts;
 use domain::app::{App, Apps};
+use domain::authenticate::Authenticate;
+use domain::ban::Ban;
 use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
+use domain::introspect::Introspect;
+use domain::log_out::LogOut;
 use domain::login::{Login, LoginPolicy};
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
+use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use secrecy::ExposeSecret;
 
@@ -27,13 +32,12 @@ use crate::config::{AppConfig, Config};
 /// The use cases over their adapters.
 ///
 /// # Errors
-/// When a key cannot be used, the database cannot be opened, or WeChat's address is none.
-pub async fn parts(config: &Config) -> anyhow::Result<Parts> {
+/// When a key cannot be used, or WeChat's address is none.
+pub fn parts(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let tokens = Arc::new(tokens(config, Arc::clone(&clock))?);
     let apps = Arc::new(apps(config, &clock)?);
-    let store = Arc::new(store(config).await?);
     let login = Login {
         apps: Arc::clone(&apps),
         store: store.clone(),
@@ -43,27 +47,66 @@ pub async fn parts(config: &Config) -> anyhow::Result<Parts> {
         policy: LoginPolicy {
             nickname_prefixes: config.nickname_prefixes.clone(),
             access_ttl: config.access_ttl,
-            refresh_ttl: config.refresh_ttl,
+            sessions: config.sessions,
         },
     };
+    let refresh = Refresh {
+        store: store.clone(),
+        verifier: tokens.clone(),
+        issuer: tokens.clone(),
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        policy: config.sessions,
+        access_ttl: config.access_ttl,
+    };
+    let authenticate = Arc::new(Authenticate {
+        tokens: tokens.clone(),
+        directory: store.clone(),
+        clock: Arc::clone(&clock),
+    });
+    let introspect = Introspect {
+        authenticate: Arc::clone(&authenticate),
+        tokens: tokens.clone(),
+        store: store.clone(),
+        policy: config.sessions,
+    };
+    let log_out =
+        LogOut { store: store.clone(), directory: store.clone(), clock: Arc::clone(&clock) };
     Ok(Parts {
         login: Arc::new(login),
+        authenticate,
+        refresh: Arc::new(refresh),
+        log_out: Arc::new(log_out),
+        introspect: Arc::new(introspect),
+        verification_keys: tokens,
         identify: Arc::new(Identify { apps: Arc::clone(&apps) }),
         exchange_code: Arc::new(ExchangeCode { apps }),
         current_member: Arc::new(CurrentMember { directory: store.clone() }),
         update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
-        directory: store,
-        tokens,
+        directory: store.clone(),
         services: Arc::new(services(config)?),
         clock,
         random,
     })
 }
 
-async fn store(config: &Config) -> anyhow::Result<SeaStore> {
+/// The use cases of operators who keep members out.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn ban(config: &Config) -> anyhow::Result<Ban> {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    Ok(Ban { store: store(config).await?, clock, random })
+}
+
+/// The configured database, opened.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let store = StoreConfig { url, max_connections: config.max_connections };
-    SeaStore::connect(&store).await.context("database.url")
+    Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 
 fn apps(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Apps> {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use domain::audit::AuditEvent;
 use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, IdentityRepository, MemberDirectory, MemberRepository, SessionRepository, Store,
-    StoreError, UnitOfWork, UpdateError,
+    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, SessionRepository,
+    Store, StoreError, UnitOfWork, UpdateError,
 };
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
@@ -27,6 +28,7 @@ struct State {
     members: HashMap<MemberId, Member>,
     identities: Vec<(MemberId, Subject)>,
     sessions: HashMap<SessionId, Session>,
+    audit: Vec<AuditEvent>,
 }
 
 impl MemoryStore {
@@ -47,6 +49,12 @@ impl MemoryStore {
     pub fn sessions(&self) -> Vec<Session> {
         self.committed.lock().unwrap().sessions.values().cloned().collect()
     }
+
+    /// Every security event that was committed, the oldest first.
+    #[must_use]
+    pub fn audit(&self) -> Vec<AuditEvent> {
+        self.committed.lock().unwrap().audit.clone()
+    }
 }
 
 #[async_trait]
@@ -63,6 +71,19 @@ impl Store for MemoryStore {
 impl MemberDirectory for MemoryStore {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         Ok(self.committed.lock().unwrap().members.get(&id).cloned())
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let state = self.committed.lock().unwrap();
+        let found = state.sessions.get(&id).cloned();
+        Ok(found.and_then(|session| {
+            let member = state.members.get(&session.member).cloned()?;
+            Some((session, member))
+        }))
+    }
+
+    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        Ok(self.committed.lock().unwrap().sessions_of(member))
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -93,6 +114,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    fn audit(&self) -> &dyn AuditLog {
         self
     }
 
@@ -173,9 +198,50 @@ impl SessionRepository for MemoryUnitOfWork {
         state.sessions.insert(session.id, session.clone());
         Ok(())
     }
+
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        Ok(self.state().sessions_of(member))
+    }
+
+    async fn advance(&self, next: &Session) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let stored = state.sessions.get(&next.id).map(|stored| stored.generation + 1);
+        if stored != Some(next.generation) {
+            return Ok(false);
+        }
+        state.sessions.insert(next.id, next.clone());
+        Ok(true)
+    }
+
+    async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
+        self.state().sessions.retain(|id, _| !sessions.contains(id));
+        Ok(())
+    }
+
+    async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
+        self.state().sessions.retain(|_, session| session.member != member);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditLog for MemoryUnitOfWork {
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.audit.iter().any(|known| known.id == event.id) {
+            return Err(StoreError::new("an event of this id exists"));
+        }
+        state.audit.push(event.clone());
+        Ok(())
+    }
 }
 
 impl State {
+    fn sessions_of(&self, member: MemberId) -> Vec<Session> {
+        let theirs = self.sessions.values().filter(|session| session.member == member);
+        theirs.cloned().collect()
+    }
+
     fn phone_is_of_another(&self, member: &Member) -> bool {
         let number = |member: &Member| member.phone.as_ref().map(PhoneNumber::e164);
         let mut others = self.members.values().filter(|other| other.id != member.id);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use domain::ports::clock::Clock;
 use domain::ports::tokens::{
-    AccessClaims, Caller, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
+    AccessClaims, RefreshClaims, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
 };
 use domain::secret::{AccessToken, RefreshToken};
-use domain::session::Session;
+use domain::session::{Session, SessionId};
 
 /// Issues tokens and remembers what each one says.
 pub struct MemoryTokens {
@@ -43,11 +43,17 @@ impl TokenIssuer for MemoryTokens {
 }
 
 impl TokenVerifier for MemoryTokens {
-    fn verify(&self, token: &str) -> Result<Caller, TokenRejected> {
+    fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected> {
         let claims = self.claims(token).ok_or(TokenRejected::Invalid)?;
         if claims.expires_at <= self.clock.now() {
             return Err(TokenRejected::Expired);
         }
-        Ok(Caller { member: claims.member, session: claims.session, app: claims.app })
+        Ok(claims)
+    }
+
+    fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
+        let (session, generation) = token.strip_prefix("refresh-")?.rsplit_once('-')?;
+        let session = SessionId(session.parse().ok()?);
+        Some(RefreshClaims { session, generation: generation.parse().ok()? })
     }
 }

@@ -37,7 +37,7 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let (url, _folder) = nowhere();
     migration::up(&url).await.unwrap();
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
-    assert_eq!(tables, ["identity", "member", "seaql_migrations", "session"]);
+    assert_eq!(tables, ["audit_event", "identity", "member", "seaql_migrations", "session"]);
 }
 
 #[tokio::test]

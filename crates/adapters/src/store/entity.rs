@@ -6,6 +6,7 @@
     reason = "the generator makes everything public, also in a private module"
 )]
 
+pub(super) mod audit_event;
 pub(super) mod identity;
 pub(super) mod member;
 pub(super) mod session;

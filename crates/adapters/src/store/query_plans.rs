@@ -39,7 +39,9 @@ async fn an_owner_is_found_by_index() {
 
 #[tokio::test]
 async fn a_session_is_found_by_index() {
-    assert_indexed(&session::Entity::find_by_id(Uuid::nil())).await;
+    let session = session::Entity::find_by_id(Uuid::nil());
+    assert_indexed(&session.clone().find_also_related(member::Entity)).await;
+    assert_indexed(&session).await;
 }
 
 #[tokio::test]

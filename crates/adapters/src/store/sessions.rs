@@ -6,9 +6,9 @@ use domain::member::MemberId;
 use domain::ports::store::{SessionRepository, StoreError};
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use crate::store::entity::session::{self, Entity};
+use crate::store::entity::session::{self, Column, Entity};
 use crate::store::error::Row;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
@@ -21,22 +21,60 @@ impl SessionRepository for SeaUnitOfWork {
         row.await?.as_ref().map(from_row).transpose()
     }
 
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        let (open, theirs) = (self.open(), Entity::find().filter(Column::MemberId.eq(member.0)));
+        let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
+        rows.iter().map(from_row).collect()
+    }
+
     async fn add(&self, session: &Session) -> Result<(), StoreError> {
-        let row = session::Model {
-            id: session.id.0,
-            member_id: session.member.0,
-            app: session.app.as_str().into(),
-            generation: i64::from(session.generation),
-            created_at: session.created_at.unix_millis(),
-            expires_at: session.expires_at.unix_millis(),
-        };
-        let (open, insert) = (self.open(), Entity::insert(row.into_active_model()));
+        let (open, insert) = (self.open(), Entity::insert(to_row(session).into_active_model()));
         to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
+        Ok(())
+    }
+
+    async fn advance(&self, next: &Session) -> Result<bool, StoreError> {
+        let update = Entity::update_many()
+            .set(to_row(next).into_active_model().reset_all())
+            .filter(Column::Id.eq(next.id.0))
+            .filter(Column::Generation.eq(i64::from(next.generation) - 1));
+        let open = self.open();
+        let result = to_the_end(async move { update.exec(&open.txn).await }).await?;
+        Ok(result.rows_affected == 1)
+    }
+
+    async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let ids = sessions.iter().map(|session| session.0);
+        let (open, delete) = (self.open(), Entity::delete_many().filter(Column::Id.is_in(ids)));
+        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        Ok(())
+    }
+
+    async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
+        let delete = Entity::delete_many().filter(Column::MemberId.eq(member.0));
+        let open = self.open();
+        to_the_end(async move { delete.exec(&open.txn).await }).await?;
         Ok(())
     }
 }
 
-fn from_row(row: &session::Model) -> Result<Session, StoreError> {
+fn to_row(session: &Session) -> session::Model {
+    session::Model {
+        id: session.id.0,
+        member_id: session.member.0,
+        app: session.app.as_str().into(),
+        generation: i64::from(session.generation),
+        created_at: session.created_at.unix_millis(),
+        refreshed_at: session.refreshed_at.unix_millis(),
+        expires_at: session.expires_at.unix_millis(),
+    }
+}
+
+/// The session in a row.
+pub(super) fn from_row(row: &session::Model) -> Result<Session, StoreError> {
     let at = Row { table: "session", id: row.id };
     let app = str::from_utf8(&row.app).map_err(|error| at.damaged("app", error))?;
     let generation = u32::try_from(row.generation);
@@ -46,6 +84,7 @@ fn from_row(row: &session::Model) -> Result<Session, StoreError> {
         app: AppName::parse(app).map_err(|error| at.damaged("app", error))?,
         generation: generation.map_err(|error| at.damaged("generation", error))?,
         created_at: Timestamp::from_unix_millis(row.created_at),
+        refreshed_at: Timestamp::from_unix_millis(row.refreshed_at),
         expires_at: Timestamp::from_unix_millis(row.expires_at),
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::store::{
-    IdentityRepository, MemberRepository, SessionRepository, StoreError, UnitOfWork,
+    AuditLog, IdentityRepository, MemberRepository, SessionRepository, StoreError, UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -59,6 +59,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    fn audit(&self) -> &dyn AuditLog {
         self
     }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use domain::app::AppName;
 use domain::member::MemberId;
-use domain::ports::tokens::{AccessClaims, Caller, TokenRejected};
+use domain::nickname::Nickname;
+use domain::ports::tokens::{AccessClaims, TokenRejected};
 use domain::session::SessionId;
 use domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,28 +64,33 @@ impl<'a> Claims<'a> {
         parse_object(payload)
     }
 
-    /// Who these claims speak for, if they are of this issuer, for this audience and of this time.
+    /// What the token says, if it is of this issuer, for this audience and of this time.
     pub(super) fn check(
         &self,
         settings: &TokenSettings,
         now: Timestamp,
-    ) -> Result<Caller, TokenRejected> {
+    ) -> Result<AccessClaims, TokenRejected> {
         let now = now.unix_seconds();
         let begun = now.saturating_add(CLOCK_SKEW);
         let ours = self.iss == settings.issuer && self.aud == settings.audience;
         if !ours || self.iat > begun || self.nbf > begun {
             return Err(TokenRejected::Invalid);
         }
-        let caller = self.caller().ok_or(TokenRejected::Invalid)?;
+        let claims = self.read().ok_or(TokenRejected::Invalid)?;
         // Last, so that only a token that is right in all else is told to be too old.
-        if now < self.exp { Ok(caller) } else { Err(TokenRejected::Expired) }
+        if now < self.exp { Ok(claims) } else { Err(TokenRejected::Expired) }
     }
 
-    fn caller(&self) -> Option<Caller> {
-        Some(Caller {
+    fn read(&self) -> Option<AccessClaims> {
+        let at = |seconds: i64| Timestamp::from_unix_millis(seconds.saturating_mul(1000));
+        Some(AccessClaims {
             member: MemberId(Uuid::try_parse(&self.sub).ok()?),
             session: SessionId(Uuid::try_parse(&self.sid).ok()?),
             app: AppName::parse(&self.app).ok()?,
+            name: Nickname::parse(&self.name).ok()?,
+            issued_at: at(self.iat),
+            expires_at: at(self.exp),
+            id: Uuid::try_parse(&self.jti).ok()?,
         })
     }
 }

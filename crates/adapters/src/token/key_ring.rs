@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::ports::tokens::VerificationKey;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ const TYPE: &str = "at+jwt";
 pub struct KeyRing {
     signing: SigningKey,
     verifying: HashMap<String, DecodingKey>,
+    published: Vec<VerificationKey>,
 }
 
 /// The header of a token, exactly: `crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` and all
@@ -38,22 +40,29 @@ impl KeyRing {
     /// Signs with `signing` and accepts what it signed.
     #[must_use]
     pub fn new(signing: SigningKey) -> Self {
-        let verifying = HashMap::from([(signing.kid.clone(), signing.public.clone())]);
-        Self { signing, verifying }
+        let published = vec![signing.published.clone()];
+        let verifying = HashMap::from([(signing.published.id.clone(), signing.public.clone())]);
+        Self { signing, verifying, published }
     }
 
     /// Accepts, besides, what `former` signed; its private half is wiped.
     #[must_use]
     pub fn also_accepting(mut self, former: SigningKey) -> Self {
-        self.verifying.insert(former.kid, former.public);
+        self.verifying.insert(former.published.id.clone(), former.public);
+        self.published.push(former.published);
         self
+    }
+
+    /// The public halves of all keys whose tokens are accepted.
+    pub(super) fn published(&self) -> &[VerificationKey] {
+        &self.published
     }
 
     /// A token that says `claims`.
     pub(super) fn sign(&self, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
         let header = Header {
             typ: Some(TYPE.to_owned()),
-            kid: Some(self.signing.kid.clone()),
+            kid: Some(self.signing.published.id.clone()),
             ..Header::new(Algorithm::ES256)
         };
         jsonwebtoken::encode(&header, claims, &self.signing.private)

@@ -8,13 +8,16 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::ports::tokens::{RefreshClaims, VerificationKey};
 use domain::secret::RefreshToken;
 use domain::session::SessionId;
 use jsonwebtoken::crypto::aws_lc;
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use uuid::Uuid;
 
 use super::key_file::{KeyFileError, load_or_create};
 
@@ -27,6 +30,9 @@ const DIFFERENT_BYTES_MIN: usize = 16;
 
 /// What a refresh token's authenticator covers first, so that it cannot be one of another kind.
 const REFRESH_LABEL: &[u8] = b"menshen refresh token, version 1\0";
+
+/// How many bytes of a refresh token say something: session and generation.
+const SAID: usize = 16 + 4;
 
 /// Why a text is no key; the text is never part of it.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +57,14 @@ pub enum KeyError {
     NotRandom,
 }
 
-/// The private key that signs access tokens. Its `Debug` shows the public `kid` only.
+/// The private key that signs access tokens. Its `Debug` shows the public half only.
 #[derive(Debug)]
 pub struct SigningKey {
     pub(super) private: EncodingKey,
     pub(super) public: DecodingKey,
-    /// The RFC 7638 thumbprint of the public key: the same wherever the key is.
-    pub(super) kid: String,
+    /// The public half as others are told it, under the RFC 7638 thumbprint as its name: the same
+    /// wherever the key is.
+    pub(super) published: VerificationKey,
 }
 
 impl SigningKey {
@@ -79,7 +86,11 @@ impl SigningKey {
         let private = EncodingKey::from_ec_pem(pem.as_bytes())?;
         let jwk = Jwk::from_encoding_key(&private, Algorithm::ES256)?;
         let public = DecodingKey::from_jwk(&jwk)?;
-        Ok(Self { private, public, kid: jwk.thumbprint(ThumbprintHash::SHA256)? })
+        let id = jwk.thumbprint(ThumbprintHash::SHA256)?;
+        let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
+            return Err(ErrorKind::InvalidEcdsaKey.into());
+        };
+        Ok(Self { private, public, published: VerificationKey { id, x: point.x, y: point.y } })
     }
 
     fn generate_pem() -> io::Result<SecretString> {
@@ -134,6 +145,18 @@ impl RefreshKey {
         let authenticator = hmac::sign(&self.0, &[REFRESH_LABEL, &token].concat());
         token.extend(authenticator.as_ref());
         RefreshToken::new(URL_SAFE_NO_PAD.encode(&*token).into())
+    }
+
+    /// What a token says that [`Self::token`] made.
+    pub(super) fn open(&self, token: &str) -> Option<RefreshClaims> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
+        let (said, authenticator) = bytes.split_at_checked(SAID)?;
+        hmac::verify(&self.0, &[REFRESH_LABEL, said].concat(), authenticator).ok()?;
+        let (session, generation) = said.split_first_chunk::<16>()?;
+        Some(RefreshClaims {
+            session: SessionId(Uuid::from_bytes(*session)),
+            generation: u32::from_be_bytes(generation.try_into().ok()?),
+        })
     }
 
     fn generate_base64() -> io::Result<SecretString> {

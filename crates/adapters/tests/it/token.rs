@@ -19,7 +19,10 @@ use domain::app::AppName;
 use domain::member::MemberId;
 use domain::nickname::Nickname;
 use domain::ports::clock::Clock;
-use domain::ports::tokens::{AccessClaims, Caller, TokenIssuer, TokenRejected, TokenVerifier};
+use domain::ports::tokens::{
+    AccessClaims, Caller, TokenIssuer, TokenRejected, TokenVerifier, VerificationKey,
+    VerificationKeys,
+};
 use domain::session::SessionId;
 use domain::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -196,7 +199,7 @@ fn an_issued_token_says_what_the_contract_promises() {
 fn an_issued_token_is_accepted_and_names_the_caller() {
     let (tokens, _) = tokens();
     let token = tokens.access_token(&access_claims()).unwrap();
-    assert_eq!(tokens.verify(token.expose()), Ok(caller()));
+    assert_eq!(tokens.verify(token.expose()), Ok(access_claims()));
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn a_token_may_look_different_where_it_means_the_same() {
         forger.mint(header(), with(claims(), "scope", json!(["of", "a", "later", "version"]))),
         long(4096),
     ] {
-        assert_eq!(tokens.verify(&token), Ok(caller()), "{token}");
+        assert_eq!(tokens.verify(&token).map(|claims| claims.caller()), Ok(caller()), "{token}");
     }
 }
 
@@ -239,11 +242,15 @@ fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
     let keys = KeyRing::new(published_key().signing_key()).also_accepting(former.signing_key());
     let during = tokens_under(keys, clock);
     let new = during.access_token(&access_claims()).unwrap();
-    assert_eq!(during.verify(old.expose()), Ok(caller()));
-    assert_eq!(during.verify(new.expose()), Ok(caller()));
+    assert_eq!(during.verify(old.expose()).map(|claims| claims.caller()), Ok(caller()));
+    assert_eq!(during.verify(new.expose()).map(|claims| claims.caller()), Ok(caller()));
 
     let (after, _) = tokens();
-    assert_eq!(after.verify(new.expose()), Ok(caller()), "the new key signed since");
+    assert_eq!(
+        after.verify(new.expose()).map(|claims| claims.caller()),
+        Ok(caller()),
+        "the new key signed since"
+    );
     assert_eq!(after.verify(old.expose()), Err(TokenRejected::Invalid));
 }
 
@@ -253,4 +260,11 @@ fn two_tokens_of_one_session_differ_in_their_id() {
     let other = AccessClaims { id: Uuid::nil(), ..access_claims() };
     let (one, two) = (tokens.access_token(&access_claims()), tokens.access_token(&other));
     assert_ne!(one.unwrap().expose(), two.unwrap().expose());
+}
+
+#[test]
+fn the_public_halves_of_all_accepted_keys_are_told() {
+    let (tokens, _) = tokens();
+    let published = VerificationKey { id: KID.into(), x: X.into(), y: Y.into() };
+    assert_eq!(tokens.verification_keys(), [published]);
 }

@@ -3,8 +3,12 @@
 use std::marker::PhantomData;
 
 use domain::app::VerifyError;
+use domain::authenticate::AuthenticateError;
 use domain::current_member::CurrentMemberError;
+use domain::log_out::EndSessionError;
 use domain::login::LoginError;
+use domain::ports::store::StoreError;
+use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
 use salvo::http::StatusCode;
 use salvo::oapi::{
@@ -94,6 +98,33 @@ impl Refuses for UpdateProfileError {
         &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
 }
 
+impl Refuses for AuthenticateError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::Unauthenticated,
+        ErrorId::TokenExpired,
+        ErrorId::SessionRevoked,
+        ErrorId::MemberBanned,
+        ErrorId::Internal,
+    ];
+}
+
+impl Refuses for RefreshError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::Unauthenticated,
+        ErrorId::SessionRevoked,
+        ErrorId::MemberBanned,
+        ErrorId::Internal,
+    ];
+}
+
+impl Refuses for EndSessionError {
+    const IDS: &'static [ErrorId] = &[ErrorId::NotFound, ErrorId::Internal];
+}
+
+impl Refuses for StoreError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Internal];
+}
+
 /// Adds failures to an operation: one response a status, one example an id.
 pub(crate) fn document(components: &mut Components, operation: &mut Operation, ids: &[ErrorId]) {
     let schema = answer::failure_schema(components);
@@ -132,8 +163,7 @@ mod tests {
     use domain::identity::UnionIdChanged;
     use domain::member::Banned;
     use domain::ports::provider::{ProviderError, ProviderFailure};
-    use domain::ports::store::StoreError;
-    use domain::ports::tokens::SigningError;
+    use domain::ports::tokens::{SigningError, TokenRejected};
 
     use super::*;
 
@@ -193,5 +223,23 @@ mod tests {
             UpdateProfileError::Contended,
             UpdateProfileError::Store(store()),
         ]);
+        assert_told([
+            AuthenticateError::Token(TokenRejected::Invalid),
+            AuthenticateError::Token(TokenRejected::Expired),
+            AuthenticateError::SessionEnded,
+            AuthenticateError::Banned(Banned),
+            AuthenticateError::Store(store()),
+        ]);
+        assert_told([
+            RefreshError::Invalid,
+            RefreshError::Ended,
+            RefreshError::Replayed,
+            RefreshError::Banned(Banned),
+            RefreshError::Contended,
+            RefreshError::Store(store()),
+            RefreshError::Signing(SigningError("a cause".into())),
+        ]);
+        assert_told([EndSessionError::NotFound, EndSessionError::Store(store())]);
+        assert_told([store()]);
     }
 }

@@ -217,12 +217,13 @@ impl ErrorId {
                  the phone button again; the login code is spent too."
             }
             Self::Unauthenticated => {
-                "There is no token or service key in `Authorization`, or it is not a good one. \
-                 Log in."
+                "There is no token or service key in `Authorization`, or it is not a good one, \
+                 or the refresh token is none. Log in."
             }
             Self::TokenExpired => "The access token is too old. Refresh it or log in.",
             Self::SessionRevoked => {
-                "The session was ended, by the member or for their safety. Log in."
+                "The session has ended: by the member, for their safety, or because it was not \
+                 prolonged in time. Log in."
             }
             Self::UserBlocked => "The provider keeps this user out as a risk. Do not try again.",
             Self::MemberBanned => "The member is banned here. Do not try again.",

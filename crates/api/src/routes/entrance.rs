@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::answer::Data;
 use crate::body::Body;
-use crate::detached::detached;
+use crate::detached::detached_within;
 use crate::error::documented::Refused;
 use crate::fields::{APP, CHOSEN_NICKNAME, CODE, PHONE_CODE};
 use crate::form::{Form, FromForm};
@@ -41,7 +41,7 @@ impl EntranceApi {
     ) -> Result<Data<LoginData>, Refused<LoginError>> {
         let login = self.login.clone();
         let work = async move { login.run(body.0).await };
-        Ok(Data(detached(self.deadline, work).await?.into()))
+        Ok(Data(detached_within(self.deadline, work).await?.into()))
     }
 
     /// Tell the open id
@@ -123,9 +123,9 @@ pub(crate) struct LoginData {
 impl From<LoggedIn> for LoginData {
     fn from(logged_in: LoggedIn) -> Self {
         Self {
-            token: logged_in.access_token.expose().to_owned(),
-            refresh_token: logged_in.refresh_token.expose().to_owned(),
-            expires_in: logged_in.expires_in.as_secs(),
+            token: logged_in.tokens.access_token.expose().to_owned(),
+            refresh_token: logged_in.tokens.refresh_token.expose().to_owned(),
+            expires_in: logged_in.tokens.expires_in.as_secs(),
             nick_name: logged_in.nickname.as_str().to_owned(),
             member_id: logged_in.member.0.to_string(),
             is_new: logged_in.is_new,

@@ -88,6 +88,10 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::OPTIONS, "/login", "POST"),
         (Method::TRACE, "/login", "POST"),
         (Method::POST, "/me", "GET, PATCH"),
+        (Method::GET, "/token/refresh", "POST"),
+        (Method::GET, "/logout", "POST"),
+        (Method::GET, "/me/sessions/x", "DELETE"),
+        (Method::POST, "/.well-known/jwks.json", "GET"),
         (Method::DELETE, "/health/live", "GET"),
         (Method::from_bytes(b"BREW").unwrap(), "/me", "GET, PATCH"),
     ] {
@@ -146,7 +150,7 @@ async fn pages_of_configured_origins_may_call() {
     let answer = preflight.send(&house).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("access-control-allow-origin"), "https://a.example");
-    assert_eq!(answer.header("access-control-allow-methods"), "GET,POST,PATCH");
+    assert_eq!(answer.header("access-control-allow-methods"), "GET,POST,PATCH,DELETE");
     assert!(answer.header("access-control-allow-headers").contains("authorization"));
     for call in [get("/me"), get("/nowhere"), get("/health/live")] {
         let answer = call.header("origin", "https://a.example").send(&house).await;

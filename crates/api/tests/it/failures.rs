@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use api::error::id::ErrorId;
 use domain::app::AppName;
+use domain::audit::AuditEvent;
 use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
+use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
-    AddError, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
+    AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
     SessionRepository, Store, StoreError, UnitOfWork, UpdateError,
 };
-use domain::ports::tokens::{Caller, MockTokenIssuer, MockTokenVerifier, SigningError};
+use domain::ports::tokens::{
+    AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
+};
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
 use salvo::async_trait;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, get, patch, post};
+use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, delete, get, patch, post};
 
 /// Makes the call in both languages and checks status, id and message; returns the Chinese answer.
 async fn fails(house: &House, call: impl Fn() -> Call, id: ErrorId) -> Answer {
@@ -102,11 +106,7 @@ fn assert_wait(answer: &Answer, failure: ProviderFailure) {
 async fn a_banned_member_is_let_do_nothing() {
     let house = House::new();
     let token = house.token_of("o1").await;
-    let work = house.store.begin().await.unwrap();
-    let mut member = house.store.members().remove(0);
-    member.ban(Timestamp::from_unix_millis(0));
-    work.members().update(&member).await.unwrap();
-    work.commit().await.unwrap();
+    house.ban_and_forget_the_sessions().await;
     let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
     fails(&house, login, ErrorId::MemberBanned).await;
     fails(&house, || get("/me").bearer(&token), ErrorId::MemberBanned).await;
@@ -117,6 +117,14 @@ async fn a_banned_member_is_let_do_nothing() {
 #[tokio::test]
 async fn a_good_token_of_a_member_who_is_no_more_is_none() {
     let house = House::planned(|plan| plan.verifier = Arc::new(anyone()));
+    fails(&house, || get("/me").bearer("any"), ErrorId::SessionRevoked).await;
+    // Gone between the gate and the use case.
+    let house = House::planned(|plan| {
+        let mut directory = directory_of_anyone();
+        directory.expect_find().returning(|_| Ok(None));
+        plan.directory = Arc::new(directory);
+        plan.verifier = Arc::new(anyone());
+    });
     for call in [&|| get("/me").bearer("any") as Call, &|| {
         patch("/me").bearer("any").json(&json!({ "gender": 1 }))
     }] as [&dyn Fn() -> Call; 2]
@@ -131,7 +139,7 @@ async fn a_broken_store_is_an_internal_failure() {
     let house = House::planned(|plan| {
         let (mut store, mut directory) = (MockStore::new(), MockMemberDirectory::new());
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
-        directory.expect_find().returning(|_| Err(StoreError::new("store-canary")));
+        directory.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
         plan.store = Arc::new(store);
         plan.directory = Arc::new(directory);
         plan.verifier = Arc::new(anyone());
@@ -141,9 +149,35 @@ async fn a_broken_store_is_an_internal_failure() {
 }
 
 #[tokio::test]
+async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
+    let house = House::planned(|plan| {
+        let (mut store, mut directory) = (MockStore::new(), directory_of_anyone());
+        store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
+        directory.expect_find().returning(|_| Err(StoreError::new("store-canary")));
+        directory.expect_sessions_of().returning(|_| Err(StoreError::new("store-canary")));
+        plan.store = Arc::new(store);
+        plan.directory = Arc::new(directory);
+        plan.verifier = Arc::new(anyone());
+    });
+    everything_is_internal(&house).await;
+    let session = format!("/me/sessions/{}", Uuid::nil());
+    for call in [
+        &|| get("/me") as Call,
+        &|| get("/me/sessions"),
+        &|| delete(&session),
+        &|| post("/logout"),
+        &|| post("/logout/all"),
+    ] as [&dyn Fn() -> Call; 5]
+    {
+        fails(&house, || call().bearer("any"), ErrorId::Internal).await;
+    }
+}
+
+#[tokio::test]
 async fn a_race_that_is_lost_time_and_again_is_an_internal_failure() {
     let house = House::planned(|plan| {
         plan.store = Arc::new(Racing);
+        plan.directory = Arc::new(directory_of_anyone());
         plan.verifier = Arc::new(anyone());
     });
     everything_is_internal(&house).await;
@@ -154,6 +188,22 @@ async fn everything_is_internal(house: &House) {
     fails(house, login, ErrorId::Internal).await;
     let change = || patch("/me").bearer("any").json(&json!({ "gender": 1 }));
     fails(house, change, ErrorId::Internal).await;
+    let refresh = || post("/token/refresh").json(&json!({ "refreshToken": "any" }));
+    fails(house, refresh, ErrorId::Internal).await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_none_or_of_no_session_any_more() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    let refresh =
+        |token: &str| post("/token/refresh").json(&json!({ "refreshToken": token.to_owned() }));
+    fails(&house, || refresh("none"), ErrorId::Unauthenticated).await;
+    fails(&house, || refresh(&tokens.access), ErrorId::Unauthenticated).await;
+    house.ban_and_forget_the_sessions().await;
+    fails(&house, || refresh(&tokens.refresh), ErrorId::MemberBanned).await;
+    house.ban().await;
+    fails(&house, || refresh(&tokens.refresh), ErrorId::SessionRevoked).await;
 }
 
 #[tokio::test]
@@ -163,6 +213,15 @@ async fn a_key_that_does_not_sign_is_an_internal_failure() {
         issuer.expect_access_token().returning(|_| Err(SigningError("key-canary".into())));
         plan.issuer = Arc::new(issuer);
     });
+    let work = house.store.begin().await.unwrap();
+    work.members().add(&member(MemberId(Uuid::nil()))).await.unwrap();
+    let now = house.clock.now();
+    let session = Session { created_at: now, ..session_of_anyone() };
+    work.sessions().add(&session).await.unwrap();
+    work.commit().await.unwrap();
+    let token = format!("refresh-{}-0", Uuid::nil());
+    let refresh = || post("/token/refresh").json(&json!({ "refreshToken": token }));
+    fails(&house, refresh, ErrorId::Internal).await;
     let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
     fails(&house, login, ErrorId::Internal).await;
 }
@@ -172,7 +231,7 @@ async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
     let house = House::planned(|plan: &mut Plan| {
         let (mut issuer, mut directory) = (MockTokenIssuer::new(), MockMemberDirectory::new());
         issuer.expect_access_token().returning(|_| panic!("panic-canary"));
-        directory.expect_find().returning(|_| panic!("panic-canary"));
+        directory.expect_find_session().returning(|_| panic!("panic-canary"));
         plan.issuer = Arc::new(issuer);
         plan.directory = Arc::new(directory);
         plan.verifier = Arc::new(anyone());
@@ -187,13 +246,44 @@ async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
 fn anyone() -> MockTokenVerifier {
     let mut verifier = MockTokenVerifier::new();
     verifier.expect_verify().returning(|_| {
-        Ok(Caller {
+        Ok(AccessClaims {
             member: MemberId(Uuid::nil()),
             session: SessionId(Uuid::nil()),
             app: AppName::parse("main").unwrap(),
+            name: Nickname::parse("Ann").unwrap(),
+            issued_at: Timestamp::from_unix_millis(0),
+            expires_at: Timestamp::from_unix_millis(i64::MAX),
+            id: Uuid::nil(),
         })
     });
+    let claims = RefreshClaims { session: SessionId(Uuid::nil()), generation: 0 };
+    verifier.expect_open_refresh_token().returning(move |_| Some(claims));
     verifier
+}
+
+/// Finds the session of that somebody.
+fn directory_of_anyone() -> MockMemberDirectory {
+    let mut directory = MockMemberDirectory::new();
+    let found = || (session_of_anyone(), member(MemberId(Uuid::nil())));
+    directory.expect_find_session().returning(move |_| Ok(Some(found())));
+    directory
+}
+
+fn session_of_anyone() -> Session {
+    Session {
+        id: SessionId(Uuid::nil()),
+        member: MemberId(Uuid::nil()),
+        app: AppName::parse("main").unwrap(),
+        generation: 0,
+        created_at: Timestamp::from_unix_millis(0),
+        refreshed_at: Timestamp::from_unix_millis(0),
+        expires_at: Timestamp::from_unix_millis(i64::MAX),
+    }
+}
+
+fn member(id: MemberId) -> Member {
+    let nickname = Nickname::parse("Ann").unwrap();
+    Member::register(id, nickname, None, Timestamp::from_unix_millis(0))
 }
 
 /// A store in which somebody else always writes first.
@@ -220,6 +310,10 @@ impl UnitOfWork for Racing {
         self
     }
 
+    fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         Ok(())
     }
@@ -228,8 +322,7 @@ impl UnitOfWork for Racing {
 #[async_trait]
 impl MemberRepository for Racing {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
-        let nickname = Nickname::parse("Ann").unwrap();
-        Ok(Some(Member::register(id, nickname, None, Timestamp::from_unix_millis(0))))
+        Ok(Some(member(id)))
     }
 
     async fn add(&self, _member: &Member) -> Result<(), AddError> {
@@ -255,10 +348,33 @@ impl IdentityRepository for Racing {
 #[async_trait]
 impl SessionRepository for Racing {
     async fn find(&self, _id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(None)
+        Ok(Some(session_of_anyone()))
+    }
+
+    async fn of_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn add(&self, _session: &Session) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn advance(&self, _next: &Session) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn remove(&self, _sessions: &[SessionId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove_all(&self, _member: MemberId) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditLog for Racing {
+    async fn record(&self, _event: &AuditEvent) -> Result<(), StoreError> {
         Ok(())
     }
 }

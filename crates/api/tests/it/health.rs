@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
+use domain::session::{Session, SessionId};
 use salvo::async_trait;
 use tokio::time::timeout;
 
@@ -35,6 +36,17 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
     #[async_trait]
     impl MemberDirectory for Silent {
         async fn find(&self, _id: MemberId) -> Result<Option<Member>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn find_session(
+            &self,
+            _id: SessionId,
+        ) -> Result<Option<(Session, Member)>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn sessions_of(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
             std::future::pending().await
         }
 

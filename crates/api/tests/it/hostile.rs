@@ -3,19 +3,27 @@
 use serde_json::{Value, json};
 use testkit::random::FixedRandom;
 
-use crate::house::{Answer, Call, House, SERVICE_KEY};
+use crate::house::{Answer, Call, House, SERVICE_KEY, escape};
 use salvo::http::Method;
 
 const REQUESTS: usize = 10_000;
 const SEED: u64 = 20_261_120;
 
-const PATHS: [(&str, &str); 6] = [
+const PATHS: [(&str, &str); 14] = [
     ("POST", "/login"),
     ("POST", "/openid"),
     ("POST", "/code2session"),
     ("PATCH", "/me"),
     ("GET", "/me"),
     ("GET", "/external/code_2_wx_openid"),
+    ("POST", "/token/refresh"),
+    ("POST", "/logout"),
+    ("POST", "/logout/all"),
+    ("GET", "/me/sessions"),
+    ("DELETE", "/me/sessions/"),
+    ("POST", "/oauth/introspect"),
+    ("POST", "/oauth/revoke"),
+    ("GET", "/.well-known/jwks.json"),
 ];
 
 const HEADERS: [&str; 12] = [
@@ -33,8 +41,20 @@ const HEADERS: [&str; 12] = [
     "x-forwarded-for",
 ];
 
-const FIELDS: [&str; 9] =
-    ["code", "phoneCode", "nickName", "app", "avatar", "gender", "status", "", "__proto__"];
+const FIELDS: [&str; 12] = [
+    "code",
+    "phoneCode",
+    "nickName",
+    "app",
+    "avatar",
+    "gender",
+    "refreshToken",
+    "token",
+    "token_type_hint",
+    "status",
+    "",
+    "__proto__",
+];
 
 const TEXTS: [&str; 26] = [
     "",
@@ -149,17 +169,29 @@ impl Chance {
     }
 
     fn query(&self) -> String {
-        let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("%{b:02x}")).collect::<Vec<_>>();
-        let escape = |bytes| hex(bytes).concat();
+        format!("?{}", self.pairs(&["code", "app"]))
+    }
+
+    fn pairs(&self, names: &[&str]) -> String {
         let pairs = (0..self.below(4)).map(|_| {
-            let name = if self.one_in(3) {
-                escape(self.bytes(8))
-            } else {
-                self.of(&["code", "app"]).to_owned()
-            };
+            let name =
+                if self.one_in(3) { escape(self.bytes(8)) } else { self.of(names).to_owned() };
             format!("{name}={}", escape(self.text().into_bytes()))
         });
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
+    /// A form: mostly well escaped, at times bent or no form at all.
+    fn form(&self) -> Vec<u8> {
+        let mut form = self.pairs(&["token", "token_type_hint"]).into_bytes();
+        match self.below(6) {
+            0 => form = self.bytes(300),
+            1 => form.truncate(self.below(form.len() + 1)),
+            2 => form.resize(self.below(70_000), b'&'),
+            3 => form.extend(b"&token=%"),
+            _ => {}
+        }
+        form
     }
 }
 
@@ -167,23 +199,30 @@ impl Chance {
 async fn no_request_however_hostile_breaks_the_service() {
     let (house, chance) = (House::new(), Chance(FixedRandom::seeded(SEED)));
     println!("seed {SEED}");
-    let token = house.token_of("o1").await;
-    let mut seen = std::collections::BTreeMap::<u16, usize>::new();
+    let mut tokens = house.log_in("o1").await;
+    let mut seen = std::collections::BTreeMap::<(&str, u16), usize>::new();
     for number in 0..REQUESTS {
         let (method, path) = chance.of(&PATHS);
+        let last = if path.ends_with('/') { escape(chance.text()) } else { String::new() };
         let call = Call::new(
             Method::from_bytes(method.as_bytes()).unwrap(),
-            &format!("{path}{}", chance.query()),
+            &format!("{path}{last}{}", chance.query()),
         );
-        let mut call = call.bearer(if path.ends_with("me") { &token } else { SERVICE_KEY });
-        call = call.header("content-type", "application/json").body(chance.body());
+        let member = ["/me", "/logout"].iter().any(|members| path.starts_with(members));
+        let mut call = call.bearer(if member { &tokens.access } else { SERVICE_KEY });
+        let (oauth, astray) = (path.starts_with("/oauth/"), chance.one_in(20));
+        call =
+            if oauth == astray { call.raw_json(chance.body()) } else { call.form(chance.form()) };
         for _ in 0..chance.below(3) {
             call = call.raw_header(chance.of(&HEADERS), &chance.header(), chance.one_in(2));
         }
         let answer = call.send(&house).await;
-        *seen.entry(answer.status).or_default() += 1;
+        *seen.entry((path, answer.status)).or_default() += 1;
+        if path.starts_with("/logout") && answer.status == 200 {
+            tokens = house.log_in("o1").await;
+        }
         assert!(
-            is_sound(&answer),
+            is_sound(path, &answer),
             "seed {SEED}, request {number}: {} {}",
             answer.status,
             answer.body
@@ -191,13 +230,33 @@ async fn no_request_however_hostile_breaks_the_service() {
     }
     // Without this the generator could go blind unnoticed.
     for status in [200, 400, 401, 413, 415] {
-        assert!(seen.contains_key(&status), "{seen:?}");
+        assert!(seen.keys().any(|(_, answered)| *answered == status), "{seen:?}");
+    }
+    for path in ["/me", "/logout", "/me/sessions", "/oauth/introspect", "/oauth/revoke"] {
+        assert!(seen.contains_key(&(path, 200)), "{path} {seen:?}");
+    }
+    for path in ["/logout", "/oauth/introspect", "/token/refresh"] {
+        for status in [400, 413, 415] {
+            assert!(seen.contains_key(&(path, status)), "{path} {seen:?}");
+        }
     }
 }
 
-/// An envelope, or the bare answer of the older form; never the server's own fault.
-fn is_sound(answer: &Answer) -> bool {
+/// An envelope, or a bare answer where one belongs; never the server's own fault.
+fn is_sound(path: &str, answer: &Answer) -> bool {
+    if answer.status >= 500 {
+        return false;
+    }
+    if path == "/oauth/revoke" && answer.status == 200 {
+        return answer.body.is_empty();
+    }
     let body: Value = answer.json();
-    let known = body["code"] == answer.status || body["openId"].is_string();
-    answer.status < 500 && known && answer.header("content-type").starts_with("application/json")
+    let known = match (path, answer.status) {
+        ("/external/code_2_wx_openid", 200) => body["openId"].is_string(),
+        ("/oauth/introspect", 200) => body == json!({ "active": false }),
+        ("/.well-known/jwks.json", 200) => body["keys"].is_array(),
+        ("/oauth/introspect" | "/oauth/revoke", _) => body["error"].is_string(),
+        _ => body["code"] == answer.status,
+    };
+    known && answer.header("content-type").starts_with("application/json")
 }

@@ -7,24 +7,32 @@ use api::config::ApiConfig;
 use api::openapi::openapi;
 use api::routes::Parts;
 use api::service::service;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::app::{App, AppName, Apps};
+use domain::authenticate::Authenticate;
+use domain::ban::Ban;
 use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
+use domain::introspect::Introspect;
+use domain::log_out::LogOut;
 use domain::login::{Login, LoginPolicy};
 use domain::nickname::NicknamePrefixes;
 use domain::phone::PhoneNumber;
+use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
 use domain::ports::services::ServiceAuthenticator;
 use domain::ports::store::{MemberDirectory, Store};
-use domain::ports::tokens::{TokenIssuer, TokenVerifier};
+use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, VerificationKey};
+use domain::refresh::Refresh;
+use domain::session::SessionPolicy;
 use domain::update_profile::UpdateProfile;
 use salvo::Service;
 use salvo::http::HeaderMap;
 use salvo::http::Method;
 use salvo::http::header::{HeaderName, HeaderValue};
 use salvo::test::{RequestBuilder, ResponseExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
@@ -35,6 +43,14 @@ use tracing::subscriber::set_global_default;
 
 /// The key of the back end `orders`.
 pub(crate) const SERVICE_KEY: &str = "orders-service-key-canary";
+
+/// How long sessions last here, and how many.
+pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
+    idle: Duration::from_hours(720),
+    absolute: Duration::from_hours(2160),
+    grace: Duration::from_secs(10),
+    per_member: 3,
+};
 
 /// What a house is built of; a test replaces what it is about.
 pub(crate) struct Plan {
@@ -59,6 +75,23 @@ pub(crate) struct House {
     /// Knows phone numbers by phone codes.
     pub(crate) phones: Arc<MemoryProvider>,
     pub(crate) clock: Arc<FixedClock>,
+    pub(crate) tokens: Arc<MemoryTokens>,
+}
+
+/// The two tokens of a device.
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Tokens {
+    /// Those of an answer that holds some.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let data = &answer.json()["data"];
+        let text = |name: &str| data[name].as_str().unwrap().to_owned();
+        Self { access: text("token"), refresh: text("refreshToken") }
+    }
 }
 
 impl House {
@@ -78,7 +111,7 @@ impl House {
             store: Arc::new(store.clone()),
             directory: Arc::new(store.clone()),
             issuer: tokens.clone(),
-            verifier: tokens,
+            verifier: tokens.clone(),
             services: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
             auto_register: true,
             phone_required: false,
@@ -87,7 +120,7 @@ impl House {
         change(&mut plan);
         let config = plan.config.clone();
         let service = service(plan.into_parts(&clock), &config);
-        Self { service, store, provider, phones, clock }
+        Self { service, store, provider, phones, clock, tokens }
     }
 
     pub(crate) fn login_code(&self, open_id: &str) -> String {
@@ -99,12 +132,36 @@ impl House {
         self.phones.phone_code(&MemoryUser::person(open_id), &phone).expose().to_owned()
     }
 
-    /// Logs this user in and returns the token.
+    /// Logs this user in and returns the access token.
     pub(crate) async fn token_of(&self, open_id: &str) -> String {
-        let body = serde_json::json!({ "code": self.login_code(open_id) });
-        let answer = post("/login").json(&body).send(self).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.json()["data"]["token"].as_str().unwrap().to_owned()
+        self.log_in(open_id).await.access
+    }
+
+    /// Logs this user in.
+    pub(crate) async fn log_in(&self, open_id: &str) -> Tokens {
+        let body = json!({ "code": self.login_code(open_id) });
+        Tokens::of(&post("/login").json(&body).send(self).await)
+    }
+
+    /// Exchanges a refresh token.
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        post("/token/refresh").json(&json!({ "refreshToken": token })).send(self).await
+    }
+
+    /// Bans the one member there is, as an operator does.
+    pub(crate) async fn ban(&self) {
+        let (clock, random) = (self.clock.clone(), Arc::new(FixedRandom::seeded(7)));
+        let ban = Ban { store: Arc::new(self.store.clone()), clock, random };
+        ban.ban(self.store.members()[0].id).await.unwrap();
+    }
+
+    /// Bans the one member there is, and forgets to end their sessions.
+    pub(crate) async fn ban_and_forget_the_sessions(&self) {
+        let work = self.store.begin().await.unwrap();
+        let mut member = self.store.members().remove(0);
+        member.ban(self.clock.now());
+        work.members().update(&member).await.unwrap();
+        work.commit().await.unwrap();
     }
 }
 
@@ -129,9 +186,23 @@ impl Plan {
         let policy = LoginPolicy {
             nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
             access_ttl: Duration::from_hours(2),
-            refresh_ttl: Duration::from_hours(720),
+            sessions: SESSIONS,
         };
+        let authenticate = Arc::new(Authenticate {
+            tokens: self.verifier.clone(),
+            directory: self.directory.clone(),
+            clock: clock.clone(),
+        });
         Parts {
+            refresh: Arc::new(Refresh {
+                store: self.store.clone(),
+                verifier: self.verifier.clone(),
+                issuer: self.issuer.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+                policy: SESSIONS,
+                access_ttl: policy.access_ttl,
+            }),
             login: Arc::new(Login {
                 apps: apps.clone(),
                 store: self.store.clone(),
@@ -140,17 +211,39 @@ impl Plan {
                 random: random.clone(),
                 policy,
             }),
+            log_out: Arc::new(LogOut {
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                clock: clock.clone(),
+            }),
+            introspect: Arc::new(Introspect {
+                authenticate: authenticate.clone(),
+                tokens: self.verifier,
+                store: self.store.clone(),
+                policy: SESSIONS,
+            }),
+            authenticate,
+            verification_keys: Arc::new(two_keys()),
             identify: Arc::new(Identify { apps: apps.clone() }),
             exchange_code: Arc::new(ExchangeCode { apps }),
             current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
             update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
             directory: self.directory,
-            tokens: self.verifier,
             services: self.services,
             clock: clock.clone(),
             random,
         }
     }
+}
+
+fn two_keys() -> MockVerificationKeys {
+    let mut keys = MockVerificationKeys::new();
+    keys.expect_verification_keys().returning(|| {
+        let key =
+            |id: &str, x: &str| VerificationKey { id: id.into(), x: x.into(), y: "eQ".into() };
+        vec![key("k2", "eDI"), key("k1", "eDE")]
+    });
+    keys
 }
 
 /// A request that is being made up.
@@ -167,12 +260,22 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// Every byte as in `%2f`.
+pub(crate) fn escape(bytes: impl AsRef<[u8]>) -> String {
+    let escaped = bytes.as_ref().iter().map(|b| format!("%{b:02x}"));
+    escaped.collect::<Vec<_>>().concat()
+}
+
 pub(crate) fn get(path: &str) -> Call {
     Call::new(Method::GET, path)
 }
 
 pub(crate) fn post(path: &str) -> Call {
     Call::new(Method::POST, path)
+}
+
+pub(crate) fn delete(path: &str) -> Call {
+    Call::new(Method::DELETE, path)
 }
 
 pub(crate) fn patch(path: &str) -> Call {
@@ -207,6 +310,16 @@ impl Call {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
+    /// Shows a name and a key by HTTP Basic.
+    pub(crate) fn basic(self, name: &str, key: &str) -> Self {
+        let credentials = BASE64_STANDARD.encode(format!("{name}:{key}"));
+        self.header("authorization", &format!("Basic {credentials}"))
+    }
+
+    pub(crate) fn form(self, body: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.raw_json(body.to_string())
     }
@@ -228,10 +341,15 @@ impl Call {
             body: response.take_string().await.unwrap(),
         };
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        let address = self.path.split('?').next().unwrap();
+        let kept = address == "/.well-known/jwks.json" && answer.status == 200;
+        let caching = if kept { "public, max-age=300" } else { "no-store" };
+        assert_eq!(answer.header("cache-control"), caching);
         let id = answer.header("x-request-id");
         assert!((8..=64).contains(&id.len()), "{id}");
-        if answer.status >= 400 && !answer.body.contains(r#"{"status":"unavailable"}"#) {
+        if answer.status >= 400 && self.path.starts_with("/oauth/") {
+            assert_is_oauth_failure(&answer);
+        } else if answer.status >= 400 && !answer.body.contains(r#"{"status":"unavailable"}"#) {
             let failure = answer.json();
             assert_eq!(failure["code"], answer.status);
             assert_eq!(failure["data"], Value::Null);
@@ -267,11 +385,34 @@ impl Answer {
     }
 }
 
+/// RFC 6749 section 5.2.
+fn assert_is_oauth_failure(answer: &Answer) {
+    let failure = answer.json();
+    let error = match answer.status {
+        401 => "invalid_client",
+        500.. => "server_error",
+        _ => "invalid_request",
+    };
+    let described = failure["error_description"].as_str().unwrap();
+    assert!(!described.is_empty());
+    assert!(described.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')));
+    assert_eq!(failure, json!({ "error": error, "error_description": described }));
+}
+
 /// Every status that a documented route answers with stands in the document.
 fn assert_documented(method: &Method, path: &str, status: u16) {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(openapi()).unwrap());
     let path = path.split('?').next().unwrap();
-    let operation = &DOCUMENT["paths"][path][method.as_str().to_lowercase()];
+    let is_template = |template: &str| {
+        let (template, path) = (template.split('/'), path.split('/'));
+        template.clone().count() == path.clone().count()
+            && template
+                .zip(path)
+                .all(|(step, taken)| step == taken || step.starts_with('{') && !taken.is_empty())
+    };
+    let mut paths = DOCUMENT["paths"].as_object().unwrap().iter();
+    let Some((_, item)) = paths.find(|(template, _)| is_template(template)) else { return };
+    let operation = &item[method.as_str().to_lowercase()];
     if operation.is_object() {
         let documented = &operation["responses"][status.to_string()];
         assert!(documented.is_object(), "{method} {path} answered {status}");

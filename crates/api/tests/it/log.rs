@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::Level;
 use tracing::subscriber::{DefaultGuard, set_default};
 
-use crate::house::{House, SERVICE_KEY, get, patch, post};
+use crate::house::{House, SERVICE_KEY, delete, get, patch, post};
 
 /// The log of this thread, as lines of JSON.
 #[derive(Clone, Default)]
@@ -93,6 +93,19 @@ async fn how_loud_a_failure_is_depends_on_who_must_act() {
 }
 
 #[tokio::test]
+async fn a_replayed_refresh_token_is_loud_enough_for_the_operator() {
+    let (log, _guard) = Log::at(Level::INFO);
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    house.refresh(&tokens.refresh).await;
+    house.clock.advance(Duration::from_secs(10));
+    house.refresh(&tokens.refresh).await;
+    let lines = log.lines();
+    let cause = "a refresh token was replayed, so the session was ended";
+    assert_eq!((&lines[0]["level"], &lines[0]["fields"]["cause"]), (&json!("WARN"), &json!(cause)));
+}
+
+#[tokio::test]
 async fn a_failed_request_is_one_line_and_a_good_one_is_none_by_default() {
     let (log, _guard) = Log::at(Level::INFO);
     let house = House::new();
@@ -144,9 +157,25 @@ async fn nothing_secret_or_personal_is_logged_even_at_the_lowest_level() {
     let exchange = json!({ "code": house.login_code("o-canary") });
     post("/code2session").bearer("canary-key").json(&exchange).send(&house).await;
     post("/code2session").bearer(SERVICE_KEY).json(&exchange).send(&house).await;
+    let next = house.refresh(refresh).await.json();
+    let next = next["data"]["refreshToken"].as_str().unwrap();
+    for token in [token, refresh, next, "canary-token", "canary-%0d%0a"] {
+        for path in ["/oauth/introspect", "/oauth/revoke"] {
+            let call = post(path).form(format!("token={token}&canary=canary"));
+            call.basic("canary-name", "canary-key").send(&house).await;
+            let call = post(path).form(format!("token={token}&token={token}"));
+            call.basic("orders", SERVICE_KEY).send(&house).await;
+            let call = post(path).form(format!("token={token}"));
+            call.bearer(SERVICE_KEY).send(&house).await;
+        }
+        house.refresh(token).await;
+    }
+    delete("/me/sessions/canary").bearer(token).send(&house).await;
+    post("/logout").bearer(token).json(&json!({ "canary": "canary" })).send(&house).await;
     let (text, lines) = (log.text(), log.lines());
     assert!(lines.len() > 10, "{text}");
-    for secret in ["canary", &code, &phone, "13800138915", "38001389", token, refresh, SERVICE_KEY]
+    for secret in
+        ["canary", &code, &phone, "13800138915", "38001389", token, refresh, next, SERVICE_KEY]
     {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

@@ -7,6 +7,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use crate::audit::AuditEvent;
 use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
 use crate::session::{Session, SessionId};
@@ -35,6 +36,9 @@ pub trait UnitOfWork: Send + Sync {
 
     /// Their sessions.
     fn sessions(&self) -> &dyn SessionRepository;
+
+    /// The record of security events.
+    fn audit(&self) -> &dyn AuditLog;
 
     /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
@@ -78,15 +82,36 @@ pub trait IdentityRepository: Send + Sync {
     ) -> Result<(), AddError>;
 }
 
-/// The sessions within a unit of work.
+/// The sessions within a unit of work. What is not there has ended.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
     /// The session of this id.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
 
+    /// All sessions of a member, in no order.
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+
     /// Adds a session of an existing member.
     async fn add(&self, session: &Session) -> Result<(), StoreError>;
+
+    /// Writes a refreshed session back. MUST change nothing and be `false` unless the stored session is
+    /// there and of the generation before `next`'s, however many try at this moment.
+    async fn advance(&self, next: &Session) -> Result<bool, StoreError>;
+
+    /// Ends sessions; those that are not there have ended already.
+    async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError>;
+
+    /// Ends all sessions of a member.
+    async fn remove_all(&self, member: MemberId) -> Result<(), StoreError>;
+}
+
+/// The record of security events within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Adds an event; none is ever changed.
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 }
 
 /// Reads members outside of any unit of work, for requests that only look.
@@ -95,6 +120,12 @@ pub trait SessionRepository: Send + Sync {
 pub trait MemberDirectory: Send + Sync {
     /// The member of this id, as last committed.
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
+
+    /// A session and its member, as last committed.
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError>;
+
+    /// All sessions of a member, as last committed, in no order.
+    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
 
     /// Whether the store answers.
     async fn ready(&self) -> Result<(), StoreError>;

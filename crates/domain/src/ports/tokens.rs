@@ -30,6 +30,14 @@ pub struct AccessClaims {
     pub id: Uuid,
 }
 
+impl AccessClaims {
+    /// Who the token speaks for.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller { member: self.member, session: self.session, app: self.app.clone() }
+    }
+}
+
 /// Who a verified access token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -61,14 +69,27 @@ pub trait TokenIssuer: Send + Sync {
 #[error("the token was not signed")]
 pub struct SigningError(#[source] pub Box<dyn Error + Send + Sync>);
 
-/// Checks access tokens.
+/// What a refresh token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshClaims {
+    /// Which session it prolongs.
+    pub session: SessionId,
+    /// Which of the session's refresh tokens it is.
+    pub generation: u32,
+}
+
+/// Checks tokens.
 ///
 /// An implementation MUST accept only tokens of its own issuer, for its own audience, of the one type
 /// and algorithm it issues, within their time, and MUST take keys from nowhere but its own store.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait TokenVerifier: Send + Sync {
-    /// Who the token speaks for.
-    fn verify(&self, token: &str) -> Result<Caller, TokenRejected>;
+    /// What the access token says.
+    fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected>;
+
+    /// What the refresh token says, if the issuer made it. MUST compare in a time that does not depend
+    /// on how much of it is right.
+    fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims>;
 }
 
 /// Why a token does not let anyone in.
@@ -80,4 +101,22 @@ pub enum TokenRejected {
     /// Ours, but too old.
     #[error("the token has expired")]
     Expired,
+}
+
+/// Tells the public keys with which anyone can check access tokens.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait VerificationKeys: Send + Sync {
+    /// The keys of all tokens that may be good now.
+    fn verification_keys(&self) -> Vec<VerificationKey>;
+}
+
+/// A point on the curve P-256: the public half of a key that signs with ES256.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerificationKey {
+    /// How tokens name it (`kid`).
+    pub id: String,
+    /// The first coordinate, in Base64 for URLs.
+    pub x: String,
+    /// The second coordinate, likewise.
+    pub y: String,
 }

@@ -8,12 +8,20 @@ use domain::login::{LoggedIn, Login, LoginError, LoginPolicy, LoginRequest};
 use domain::nickname::{Nickname, NicknamePrefixes};
 use domain::phone::PhoneNumber;
 use domain::ports::tokens::{Caller, TokenVerifier};
+use domain::session::SessionPolicy;
 use domain::timestamp::Timestamp;
 use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
 use testkit::tokens::MemoryTokens;
+
+pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
+    idle: Duration::from_hours(24),
+    absolute: Duration::from_hours(240),
+    grace: Duration::from_secs(10),
+    per_member: 3,
+};
 
 pub(crate) struct Door {
     pub(crate) store: MemoryStore,
@@ -46,7 +54,7 @@ impl Door {
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
-                refresh_ttl: Duration::from_hours(24),
+                sessions: SESSIONS,
             },
         };
         Self { store, provider, tokens, clock, login: Arc::new(login) }
@@ -81,6 +89,6 @@ impl Door {
     }
 
     pub(crate) fn caller(&self, logged_in: &LoggedIn) -> Caller {
-        self.tokens.verify(logged_in.access_token.expose()).unwrap()
+        self.tokens.verify(logged_in.tokens.access_token.expose()).unwrap().caller()
     }
 }

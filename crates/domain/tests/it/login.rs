@@ -50,9 +50,9 @@ async fn the_token_says_who_and_for_how_long() {
     let caller = door.caller(&logged_in);
     assert_eq!((caller.member, caller.app.as_str()), (logged_in.member, "main"));
     assert_eq!(door.store.sessions()[0].id, caller.session);
-    door.clock.advance(logged_in.expires_in + Duration::from_millis(1));
-    let rejected = door.tokens.verify(logged_in.access_token.expose());
-    assert_eq!(rejected, Err(TokenRejected::Expired));
+    door.clock.advance(logged_in.tokens.expires_in + Duration::from_millis(1));
+    let rejected = door.tokens.verify(logged_in.tokens.access_token.expose());
+    assert_eq!(rejected.unwrap_err(), TokenRejected::Expired);
 }
 
 #[tokio::test]

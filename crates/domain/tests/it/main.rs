@@ -4,3 +4,4 @@
 mod door;
 mod login;
 mod profile;
+mod session;

@@ -95,6 +95,7 @@ async fn no_secret_leaves_at_the_finest_log_level() {
 
     let tokens = log_in(&sandbox, &program, &mut search).await;
     ask_with(&tokens, &program, &mut search).await;
+    refresh_and_end(&sandbox, &program, &mut search).await;
     exchange(&sandbox, &program, &mut search).await;
     meet_faults(&sandbox, &program, &mut search).await;
     send_nonsense(&program, &mut search).await;
@@ -155,6 +156,25 @@ async fn ask_with(tokens: &Value, program: &Program, search: &mut Search) {
     search.look_at(Answer::of(program.get("/me").bearer_auth(&forged)).await, &[]);
     let query = format!("/me?token={token}");
     search.look_at(Answer::of(program.get(&query)).await, &[]);
+}
+
+async fn refresh_and_end(sandbox: &Sandbox, program: &Program, search: &mut Search) {
+    let tokens = log_in(sandbox, program, search).await;
+    let fresh = Answer::of(program.refresh(&tokens)).await;
+    let fresh = search.look_at(fresh, &["token", "refreshToken"])["data"].clone();
+    for field in ["token", "refreshToken"] {
+        search.hide("token", fresh[field].as_str().unwrap());
+    }
+    let token = fresh["token"].as_str().unwrap();
+    search.look_at(Answer::of(program.get("/me/sessions").bearer_auth(token)).await, &[]);
+    let asked = program.form("/oauth/introspect", &[("token", token)]).bearer_auth(SERVICE_KEY);
+    search.look_at(Answer::of(asked).await, &[]);
+    let stranger = program.form("/oauth/introspect", &[("token", token)]).bearer_auth("wrong");
+    search.look_at(Answer::of(stranger).await, &[]);
+    search.look_at(Answer::of(program.post("/logout", &json!({})).bearer_auth(token)).await, &[]);
+    search.look_at(Answer::of(program.refresh(&fresh)).await, &[]);
+    let swapped = json!({ "refreshToken": token });
+    search.look_at(Answer::of(program.post("/token/refresh", &swapped)).await, &[]);
 }
 
 async fn exchange(sandbox: &Sandbox, program: &Program, search: &mut Search) {

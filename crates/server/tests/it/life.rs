@@ -63,6 +63,32 @@ async fn production_serves_only_a_migrated_database() {
 }
 
 #[tokio::test]
+async fn a_ban_from_another_process_holds_at_once_and_an_unban_lifts_it() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let environment = environment(program.folder(), &sandbox);
+    let run = |command: &str| {
+        menshen(&[command, login["memberId"].as_str().unwrap()], &environment).output().unwrap()
+    };
+    let banned = run("ban");
+    assert!(banned.status.success(), "{}", said(&banned));
+
+    let me = program.get("/me").bearer_auth(login["token"].as_str().unwrap());
+    assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
+    assert_eq!(Answer::of(program.refresh(&login)).await.failure(), (401, "session_revoked"));
+    let again = json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() });
+    let again = Answer::of(program.post("/login", &again)).await;
+    assert_eq!(again.failure(), (403, "member_banned"));
+
+    assert!(run("unban").status.success());
+    program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let nobody = ["ban", "00000000-0000-7000-8000-000000000000"];
+    let nobody = menshen(&nobody, &environment).output().unwrap();
+    assert!(!nobody.status.success() && said(&nobody).contains("no such member"));
+}
+
+#[tokio::test]
 async fn it_says_everything_that_is_wrong_with_its_configuration_and_exits() {
     let environment = [("MENSHEN_HTTP__LISTEN", "x"), ("MENSHEN_NO__KEY", "y")];
     let environment = environment.map(|(k, v)| (k.to_owned(), v.to_owned()));

@@ -76,6 +76,38 @@ async fn a_person_in_two_apps_of_one_open_platform_is_one_member() {
 }
 
 #[tokio::test]
+async fn a_session_is_refreshed_listed_told_to_services_and_ended() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let other = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let fresh = Answer::of(program.refresh(&first)).await.body["data"].clone();
+    let again = Answer::of(program.refresh(&first)).await.body["data"].clone();
+    assert_eq!(again["refreshToken"], fresh["refreshToken"], "the same successor");
+
+    let listed = Answer::of(program.get("/me/sessions").bearer_auth(token(&fresh))).await;
+    let sessions = listed.body["data"]["sessions"].as_array().unwrap().clone();
+    assert_eq!(sessions.len(), 2, "{}", listed.text);
+    let there = sessions.iter().find(|session| session["current"] == false).unwrap();
+    let path = format!("/me/sessions/{}", there["id"].as_str().unwrap());
+    let ended = Answer::of(program.delete(&path).bearer_auth(token(&fresh))).await;
+    assert_eq!(ended.status, StatusCode::OK, "{}", ended.text);
+    let gone = Answer::of(program.get("/me").bearer_auth(token(&other))).await;
+    assert_eq!(gone.failure(), (401, "session_revoked"));
+
+    let active = async || {
+        let asked = program.form("/oauth/introspect", &[("token", token(&fresh))]);
+        Answer::of(asked.bearer_auth(SERVICE_KEY)).await.body
+    };
+    let told = active().await;
+    assert_eq!((&told["active"], &told["sub"]), (&json!(true), &first["memberId"]));
+    let logout = program.post("/logout", &json!({})).bearer_auth(token(&fresh));
+    assert_eq!(Answer::of(logout).await.status, StatusCode::OK);
+    assert_eq!(active().await, json!({ "active": false }));
+    assert_eq!(Answer::of(program.refresh(&fresh)).await.failure(), (401, "session_revoked"));
+}
+
+#[tokio::test]
 async fn a_profile_changes_and_the_change_stays() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;

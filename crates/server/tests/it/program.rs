@@ -108,8 +108,16 @@ impl Program {
         self.http.get(format!("{}{path}", self.base_url))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.http.delete(format!("{}{path}", self.base_url))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.base_url)).json(body)
+    }
+
+    pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base_url)).form(fields)
     }
 
     pub(crate) fn patch(&self, path: &str, body: &Value) -> RequestBuilder {
@@ -119,6 +127,11 @@ impl Program {
     /// A client that outlives the program.
     pub(crate) fn client(&self) -> Caller {
         Caller { base_url: self.base_url.clone(), http: self.http.clone() }
+    }
+
+    /// Exchanges the refresh token among `tokens`.
+    pub(crate) fn refresh(&self, tokens: &Value) -> RequestBuilder {
+        self.post("/token/refresh", &json!({ "refreshToken": tokens["refreshToken"] }))
     }
 
     /// Logs in with the given codes and expects it to work; answers `data`.

@@ -19,7 +19,7 @@ use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{AddError, MemberDirectory, Store, StoreError};
-use domain::session::Session;
+use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
 
 use crate::random::FixedRandom;
@@ -80,6 +80,12 @@ macro_rules! store_contract {
             identities::the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work
             sessions::a_session_is_read_as_it_was_written
             sessions::an_unknown_session_is_none
+            sessions::a_session_advances_from_the_generation_before_only
+            sessions::concurrent_advances_of_one_session_are_one
+            sessions::a_session_that_ended_does_not_advance
+            sessions::sessions_end_one_by_one_or_all_of_a_member
+            sessions::a_session_is_found_with_its_member_once_it_is_committed
+            sessions::security_events_are_recorded_with_what_they_are_about
             races::concurrent_adds_of_one_subject_make_one_owner
             races::concurrent_adds_of_one_phone_number_make_one_member
             races::concurrent_updates_of_one_member_are_never_lost
@@ -105,6 +111,13 @@ pub async fn in_time(case: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_mins(2), case).await.expect("the case hangs");
 }
 
+const SESSIONS: SessionPolicy = SessionPolicy {
+    idle: Duration::from_hours(1),
+    absolute: Duration::from_hours(10),
+    grace: Duration::from_secs(10),
+    per_member: 10,
+};
+
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
 static CHANCE: FixedRandom = FixedRandom::seeded(2020);
@@ -124,7 +137,7 @@ fn open_id(value: &str) -> Subject {
 
 fn session_of(member: MemberId) -> Session {
     let app = AppName::parse("main").unwrap();
-    Session::open(member, app, Duration::from_hours(1), NOW, &CHANCE)
+    Session::open(member, app, &SESSIONS, NOW, &CHANCE)
 }
 
 /// Adds members and commits.

@@ -12,6 +12,7 @@ pub struct Model {
     pub app: Vec<u8>,
     pub generation: i64,
     pub created_at: i64,
+    pub refreshed_at: i64,
     pub expires_at: i64,
 }
 

@@ -12,7 +12,7 @@ use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{AddError, MemberDirectory, Store, UpdateError};
-use domain::session::Session;
+use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
@@ -50,7 +50,13 @@ fn member() -> Member {
 
 fn session_of(member: MemberId) -> Session {
     let app = AppName::parse("main").unwrap();
-    Session::open(member, app, Duration::from_mins(1), NOW, &CHANCE)
+    let policy = SessionPolicy {
+        idle: Duration::from_mins(1),
+        absolute: Duration::from_mins(1),
+        grace: Duration::ZERO,
+        per_member: 1,
+    };
+    Session::open(member, app, &policy, NOW, &CHANCE)
 }
 
 /// Commits a member with an identity and a session.

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use adapters::token::key_ring::KeyRing;
 use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
+use domain::ports::tokens::{RefreshClaims, TokenIssuer, TokenRejected, TokenVerifier};
 use domain::session::{Session, SessionId};
 use uuid::Uuid;
 
@@ -20,8 +21,16 @@ fn session(id: Uuid, generation: u32) -> Session {
         app: claims.app,
         generation,
         created_at: at(NOW),
+        refreshed_at: at(NOW),
         expires_at: at(NOW + 60),
     }
+}
+
+/// The tokens of an installation with another refresh key.
+fn elsewhere() -> Es256Tokens {
+    let key = RefreshKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
+    let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
+    Es256Tokens::new(settings, KeyRing::new(published_key().signing_key()), key, super::tokens().1)
 }
 
 #[test]
@@ -38,10 +47,7 @@ fn a_refresh_token_is_session_generation_and_authenticator() {
 #[test]
 fn a_refresh_token_depends_on_key_session_and_generation_only() {
     let (tokens, _) = tokens();
-    let key = RefreshKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
-    let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
-    let keys = adapters::token::key_ring::KeyRing::new(published_key().signing_key());
-    let other_key = Es256Tokens::new(settings, keys, key, super::tokens().1);
+    let other_key = elsewhere();
 
     let (id, other) = (SESSION.parse().unwrap(), Uuid::nil());
     let sessions = [session(id, 0), session(id, 1), session(id, u32::MAX), session(other, 0)];
@@ -64,4 +70,43 @@ fn a_refresh_token_is_no_access_token() {
     let (tokens, _) = tokens();
     let token = tokens.refresh_token(&session(SESSION.parse().unwrap(), 0));
     assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Invalid));
+}
+
+#[test]
+fn a_refresh_token_is_read_back() {
+    let (tokens, _) = tokens();
+    for generation in [0, 7, u32::MAX] {
+        let session = session(SESSION.parse().unwrap(), generation);
+        let token = tokens.refresh_token(&session);
+        let claims = RefreshClaims { session: session.id, generation };
+        assert_eq!(tokens.open_refresh_token(token.expose()), Some(claims));
+    }
+}
+
+#[test]
+fn no_other_text_is_a_refresh_token() {
+    let (tokens, _) = tokens();
+    let token = tokens.refresh_token(&session(SESSION.parse().unwrap(), 7));
+    let bytes = URL_SAFE_NO_PAD.decode(token.expose()).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(tokens.open_refresh_token(&URL_SAFE_NO_PAD.encode(changed)), None, "{bit}");
+    }
+    for length in 0..bytes.len() {
+        assert_eq!(tokens.open_refresh_token(&URL_SAFE_NO_PAD.encode(&bytes[..length])), None);
+    }
+    let access = tokens.access_token(&access_claims()).unwrap();
+    let padded = format!("{}=", token.expose());
+    let long = "A".repeat(10_000);
+    for text in ["", "a b", "\0", padded.as_str(), long.as_str(), access.expose()] {
+        assert_eq!(tokens.open_refresh_token(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_refresh_token_of_another_installation_is_none() {
+    let (tokens, other) = (tokens().0, elsewhere());
+    let token = other.refresh_token(&session(SESSION.parse().unwrap(), 7));
+    assert_eq!(tokens.open_refresh_token(token.expose()), None);
 }

@@ -17,7 +17,11 @@ fn a_token_ends_at_the_very_second_it_says() {
     for offset in -600..=600 {
         clock.0.store(END + offset, Ordering::Relaxed);
         let expected = if offset < 0 { Ok(caller()) } else { Err(Expired) };
-        assert_eq!(tokens.verify(token.expose()), expected, "{offset} s after the end");
+        assert_eq!(
+            tokens.verify(token.expose()).map(|claims| claims.caller()),
+            expected,
+            "{offset} s after the end"
+        );
     }
 }
 
@@ -28,7 +32,11 @@ fn a_token_of_an_instance_whose_clock_is_at_most_five_seconds_ahead_is_accepted(
     for offset in -600..=600 {
         clock.0.store(BEGIN + offset, Ordering::Relaxed);
         let expected = if offset >= -5 { Ok(caller()) } else { Err(Invalid) };
-        assert_eq!(tokens.verify(token.expose()), expected, "{offset} s after the beginning");
+        assert_eq!(
+            tokens.verify(token.expose()).map(|claims| claims.caller()),
+            expected,
+            "{offset} s after the beginning"
+        );
     }
 }
 
@@ -40,7 +48,11 @@ fn each_of_the_two_beginnings_counts() {
             [(5, Ok(caller())), (6, Err(Invalid)), (i64::MAX - NOW, Err(Invalid))]
         {
             let token = published_key().mint(header(), with(claims(), claim, NOW + ahead));
-            assert_eq!(tokens.verify(&token), expected, "{claim} {ahead} s ahead");
+            assert_eq!(
+                tokens.verify(&token).map(|claims| claims.caller()),
+                expected,
+                "{claim} {ahead} s ahead"
+            );
         }
     }
 }

@@ -126,7 +126,7 @@ fn with_stray_bits(token: &str) -> String {
 pub(super) fn other_keys() -> Vec<Forgery> {
     let attacker = another_key();
     let thumbprint = format!("{:?}", attacker.signing_key());
-    let their_kid = thumbprint.split("kid: \"").nth(1).unwrap().split('"').next().unwrap();
+    let their_kid = thumbprint.split("id: \"").nth(1).unwrap().split('"').next().unwrap();
     let point = attacker.public();
     let jwk =
         json!({ "kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..]) });

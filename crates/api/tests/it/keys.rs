@@ -1,0 +1,17 @@
+//! `GET /.well-known/jwks.json`.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::house::{House, get};
+
+#[tokio::test]
+async fn anyone_is_told_the_public_keys_and_may_keep_them_a_while() {
+    let answer = get("/.well-known/jwks.json").send(&House::new()).await;
+    assert_snapshot!(answer.body, @r#"{"keys":[{"kty":"EC","crv":"P-256","x":"eDI","y":"eQ","use":"sig","alg":"ES256","kid":"k2"},{"kty":"EC","crv":"P-256","x":"eDE","y":"eQ","use":"sig","alg":"ES256","kid":"k1"}]}"#);
+    assert!(answer.header("content-type").starts_with("application/json"));
+    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    for key in answer.json()["keys"].as_array().unwrap() {
+        assert_eq!(key.get("d"), None::<&Value>, "nothing private");
+    }
+}

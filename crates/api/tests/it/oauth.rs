@@ -1,0 +1,293 @@
+//! `POST /oauth/introspect` and `POST /oauth/revoke`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ports::store::{MockMemberDirectory, MockStore, StoreError};
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::house::{Answer, Call, House, SERVICE_KEY, Tokens, escape, get, post};
+
+const PATHS: [&str; 2] = ["/oauth/introspect", "/oauth/revoke"];
+const INACTIVE: &str = r#"{"active":false}"#;
+
+async fn introspect(house: &House, token: &str) -> Answer {
+    let answer = ask("/oauth/introspect", token).send(house).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.header("content-type").starts_with("application/json"));
+    answer
+}
+
+async fn revoke(house: &House, token: &str) {
+    let answer = ask("/oauth/revoke", token).send(house).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+}
+
+/// Asks as a back end that has shown its key.
+fn ask(path: &str, token: &str) -> Call {
+    post(path).bearer(SERVICE_KEY).form(format!("token={}", escape(token)))
+}
+
+#[tokio::test]
+async fn a_good_access_token_is_told_in_the_terms_of_the_rfc() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    assert_snapshot!(introspect(&house, &tokens.access).await.body, @r#"{"active":true,"token_type":"Bearer","sub":"01a1f866-0d7b-76c4-9d18-8009454ff88b","sid":"01a1f866-0d7b-7b39-896a-51a8749b53cb","app":"main","iat":1795168800,"exp":1795176000,"jti":"01a1f866-0d7b-7c82-9abe-1f4532e1c584"}"#);
+    house.clock.advance(Duration::from_hours(2));
+    assert_eq!(introspect(&house, &tokens.access).await.body, INACTIVE, "expired");
+}
+
+#[tokio::test]
+async fn a_good_refresh_token_is_told_as_such_and_is_not_spent() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    assert_snapshot!(introspect(&house, &tokens.refresh).await.body, @r#"{"active":true,"token_type":"refresh_token","sub":"01a1f866-0d7b-76c4-9d18-8009454ff88b","sid":"01a1f866-0d7b-7b39-896a-51a8749b53cb","app":"main","iat":1795168800,"exp":1797760800}"#);
+    let next = Tokens::of(&house.refresh(&tokens.refresh).await);
+    assert_eq!(introspect(&house, &next.refresh).await.json()["active"], true);
+    let repeated = introspect(&house, &tokens.refresh).await;
+    assert_eq!(repeated.json()["active"], true, "it would be answered within the grace");
+    house.clock.advance(Duration::from_secs(10));
+    assert_eq!(introspect(&house, &tokens.refresh).await.body, INACTIVE, "it was exchanged");
+    assert_eq!(
+        introspect(&house, &next.refresh).await.json()["active"],
+        true,
+        "asking ends nothing"
+    );
+    assert_eq!(house.refresh(&tokens.refresh).await.status, 401);
+    for token in [&next.refresh, &next.access, &tokens.access] {
+        assert_eq!(
+            introspect(&house, token).await.body,
+            INACTIVE,
+            "replayed, so the session ended"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_banned_member_are_inactive() {
+    for forgetful in [false, true] {
+        let house = House::new();
+        let tokens = house.log_in("o1").await;
+        if forgetful {
+            house.ban_and_forget_the_sessions().await;
+        } else {
+            house.ban().await;
+        }
+        for token in [&tokens.access, &tokens.refresh] {
+            assert_eq!(introspect(&house, token).await.body, INACTIVE);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_no_token_is_inactive_and_revoked_already() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    for token in [
+        "x",
+        " ",
+        "码",
+        "a\0b",
+        "\r\n",
+        "null",
+        SERVICE_KEY,
+        &format!("Bearer {}", tokens.access),
+        &format!("{} ", tokens.access),
+        &"x".repeat(4096),
+        &"x".repeat(20_000),
+    ] {
+        assert_eq!(introspect(&house, token).await.body, INACTIVE, "{token:?}");
+        revoke(&house, token).await;
+    }
+    assert_eq!(house.store.sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn either_token_revokes_its_session_and_no_other() {
+    for which in [|tokens: &Tokens| tokens.access.clone(), |tokens: &Tokens| tokens.refresh.clone()]
+    {
+        let house = House::new();
+        let (tokens, other) = (house.log_in("o1").await, house.log_in("o1").await);
+        for _ in 0..2 {
+            revoke(&house, &which(&tokens)).await;
+        }
+        for token in [&tokens.access, &tokens.refresh] {
+            assert_eq!(introspect(&house, token).await.body, INACTIVE);
+        }
+        let answer = get("/me").bearer(&tokens.access).send(&house).await;
+        assert_eq!(answer.failure(), (401, "session_revoked".into()));
+        assert_eq!(house.refresh(&tokens.refresh).await.failure().1, "session_revoked");
+        assert_eq!(get("/me").bearer(&other.access).send(&house).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_service_shows_its_key_as_bearer_or_with_its_name_by_basic() {
+    let house = House::new();
+    let token = house.token_of("o1").await;
+    let form = format!("token={token}");
+    let escaped_key = escape(SERVICE_KEY);
+    for path in PATHS {
+        for call in [
+            post(path).bearer(SERVICE_KEY),
+            post(path).header("authorization", SERVICE_KEY),
+            post(path).basic("orders", SERVICE_KEY),
+            post(path).basic("orders", &escaped_key),
+            post(path).basic("%6frders", &escaped_key),
+        ] {
+            let answer = call.form(form.clone()).send(&house).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_is_told_or_ends_anything() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    let form = format!("token={}", tokens.access);
+    for path in PATHS {
+        for call in [
+            post(path),
+            post(path).bearer("wrong"),
+            post(path).bearer(&tokens.access),
+            post(path).bearer(&tokens.refresh),
+            post(path).basic("orders", "wrong"),
+            post(path).basic("Orders", SERVICE_KEY),
+            post(path).basic("", SERVICE_KEY),
+            post(path).basic(SERVICE_KEY, ""),
+            post(path).basic("orders", &tokens.access),
+            post(path).basic("orders", &format!("{SERVICE_KEY} ")),
+            post(path).header("authorization", "Basic"),
+            post(path).header("authorization", "Basic !!"),
+            post(path).header("authorization", "Basic YTpi="),
+            post(path).header("authorization", "Digest YTpi"),
+            post(path).bearer(SERVICE_KEY).another_header("authorization", "Bearer x"),
+        ] {
+            let answer = call.form(form.clone()).send(&house).await;
+            assert_eq!(answer.failure(), (401, "invalid_client".into()));
+            let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
+            assert_eq!(challenges, ["Bearer", r#"Basic realm="menshen""#]);
+        }
+        let client = format!("{form}&client_id=orders&client_secret={SERVICE_KEY}");
+        assert_eq!(post(path).form(client).send(&house).await.status, 401, "not in the body");
+        let query = format!("{path}?access_token={SERVICE_KEY}");
+        assert_eq!(post(&query).form(form.clone()).send(&house).await.status, 401, "nor there");
+    }
+    assert_eq!(get("/me").bearer(&tokens.access).send(&house).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_has_one_token_and_what_else_it_holds_does_not_matter() {
+    let house = House::new();
+    let token = house.token_of("o1").await;
+    let send = async |path: &str, form: String| {
+        post(path).bearer(SERVICE_KEY).form(form).send(&house).await
+    };
+    for form in [
+        format!("token={token}"),
+        format!("token={token}&token_type_hint=refresh_token"),
+        format!("token_type_hint=nonsense&token={token}"),
+        format!("token_type_hint=&token={token}&"),
+        format!("a=b&a=c&=&&%&token={token}&Token=x&token%00=y&token[]=z"),
+        format!("%74oken={}", token.replace('-', "%2d")),
+    ] {
+        assert_eq!(send(PATHS[0], form.clone()).await.json()["active"], true, "{form}");
+    }
+    for path in PATHS {
+        for (form, told) in [
+            (String::new(), "token: is required"),
+            ("&".into(), "token: is required"),
+            ("token".into(), "token: is required"),
+            ("token=".into(), "token: is required"),
+            ("Token=x".into(), "token: is required"),
+            (json!({ "token": token }).to_string(), "token: is required"),
+            (format!("token={token}&token={token}"), "token: is given more than once"),
+            (format!("token=&token={token}"), "token: is given more than once"),
+            (
+                format!("token={token}&token_type_hint=a&token_type_hint=b"),
+                "token_type_hint: is given more than once",
+            ),
+        ] {
+            let answer = send(path, form.clone()).await;
+            assert_eq!(answer.failure(), (400, "invalid_request".into()), "{form}");
+            assert_eq!(answer.json()["error_description"], told, "{form}");
+        }
+        let query = post(&format!("{path}?token={token}")).bearer(SERVICE_KEY).form("");
+        assert_eq!(query.send(&house).await.status, 400, "not in the address");
+    }
+    assert_eq!(get("/me").bearer(&token).send(&house).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_a_form_in_utf_8_of_bounded_length_is_understood() {
+    let house = House::new();
+    let token = house.token_of("o1").await;
+    let form = format!("token={token}");
+    let send = async |call: Call| call.bearer(SERVICE_KEY).send(&house).await;
+    for good in
+        ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; charset=UTF-8"]
+    {
+        let call = post(PATHS[0]).body(form.clone()).header("content-type", good);
+        assert_eq!(send(call).await.json()["active"], true, "{good}");
+    }
+    for path in PATHS {
+        let unsupported = [
+            post(path).body(form.clone()),
+            post(path).json(&json!({ "token": token })),
+            post(path).body(form.clone()).header("content-type", "multipart/form-data; boundary=x"),
+            post(path).body(form.clone()).header("content-type", "text/plain"),
+            post(path)
+                .body(form.clone())
+                .header("content-type", "application/x-www-form-urlencoded; charset=gbk"),
+            post(path).form(form.clone()).header("content-encoding", "gzip"),
+        ];
+        for call in unsupported {
+            let answer = send(call).await;
+            assert_eq!(answer.failure(), (415, "invalid_request".into()));
+            assert!(answer.body.contains("application/x-www-form-urlencoded"));
+        }
+        let answer = send(post(path).form(format!("{form}&a={}", "x".repeat(65_536)))).await;
+        assert_eq!(answer.failure(), (413, "invalid_request".into()));
+    }
+    assert_eq!(get("/me").bearer(&token).send(&house).await.status, 200);
+}
+
+#[tokio::test]
+async fn whatever_else_goes_wrong_is_told_in_the_form_of_oauth() {
+    let house = House::new();
+    for path in PATHS {
+        let answer = get(path).send(&house).await;
+        assert_eq!(answer.failure(), (405, "invalid_request".into()));
+        assert_eq!(answer.header("allow"), "POST");
+        let answer = ask(path, "x").another_header("host", "evil.example").send(&house).await;
+        assert_eq!(answer.failure(), (400, "invalid_request".into()));
+    }
+    assert_eq!(post("/oauth/token").send(&house).await.failure(), (404, "invalid_request".into()));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_says_nothing_of_the_token() {
+    type Fails = fn() -> StoreError;
+    let failures: [Fails; 2] = [|| StoreError::new("store-canary"), || panic!("panic-canary")];
+    for fails in failures {
+        let house = House::new();
+        let tokens = house.log_in("o1").await;
+        let broken = House::planned(|plan| {
+            let (mut store, mut directory) = (MockStore::new(), MockMemberDirectory::new());
+            store.expect_begin().returning(move || Err(fails()));
+            directory.expect_find_session().returning(move |_| Err(fails()));
+            plan.store = Arc::new(store);
+            plan.directory = Arc::new(directory);
+            plan.verifier = house.tokens.clone();
+        });
+        for path in PATHS {
+            for token in [&tokens.access, &tokens.refresh] {
+                let answer = ask(path, token).send(&broken).await;
+                assert_eq!(answer.failure(), (500, "server_error".into()), "{path}");
+                assert!(!answer.body.contains("canary"), "{}", answer.body);
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Decide who calls: the one place where a token is believed or not.
+
+use std::sync::Arc;
+
+use crate::member::Banned;
+use crate::ports::clock::Clock;
+use crate::ports::store::{MemberDirectory, StoreError};
+use crate::ports::tokens::{AccessClaims, Caller, TokenRejected, TokenVerifier};
+use crate::session::{Session, SessionId};
+
+/// The use case. Every route that a member calls passes through it, so that none can forget what ends
+/// a session: a logout, a replayed refresh token, a ban, an erasure.
+pub struct Authenticate {
+    /// What checks the token itself.
+    pub tokens: Arc<dyn TokenVerifier>,
+    /// Where the session is looked up.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a caller is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] TokenRejected),
+    /// The token is good, but its session is over.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The member is banned.
+    #[error(transparent)]
+    Banned(#[from] Banned),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Authenticate {
+    /// Who the access token speaks for, if its session still lasts.
+    pub async fn run(&self, token: &str) -> Result<Caller, AuthenticateError> {
+        self.claims(token).await.map(|claims| claims.caller())
+    }
+
+    /// What the access token says, if its session still lasts.
+    pub async fn claims(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+        let claims = self.tokens.verify(token)?;
+        let session = self.session(claims.session).await?;
+        if session.member == claims.member {
+            Ok(claims)
+        } else {
+            Err(AuthenticateError::SessionEnded)
+        }
+    }
+
+    /// The session, if it still lasts and its member may come in.
+    pub async fn session(&self, id: SessionId) -> Result<Session, AuthenticateError> {
+        let found = self.directory.find_session(id).await?;
+        let (session, member) = found.ok_or(AuthenticateError::SessionEnded)?;
+        member.ensure_active()?;
+        if session.is_alive(self.clock.now()) {
+            Ok(session)
+        } else {
+            Err(AuthenticateError::SessionEnded)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Tell trusted back ends whether a token is good, and end the session of one that must not be.
+
+use std::sync::Arc;
+
+use crate::authenticate::{Authenticate, AuthenticateError};
+use crate::ports::store::{Store, StoreError};
+use crate::ports::tokens::{AccessClaims, TokenVerifier};
+use crate::session::{Presented, Session, SessionId, SessionPolicy};
+
+/// The use cases on tokens that someone else holds.
+pub struct Introspect {
+    /// What decides whether an access token is believed.
+    pub authenticate: Arc<Authenticate>,
+    /// What knows refresh tokens.
+    pub tokens: Arc<dyn TokenVerifier>,
+    /// Where sessions end.
+    pub store: Arc<dyn Store>,
+    /// How long sessions live.
+    pub policy: SessionPolicy,
+}
+
+/// What a token is.
+#[derive(Debug)]
+pub enum Introspection {
+    /// An access token that is believed.
+    Access(AccessClaims),
+    /// A refresh token that would be exchanged, and its session.
+    Refresh(Session),
+    /// Nothing that opens anything, whatever it once was.
+    Inactive,
+}
+
+impl Introspect {
+    /// What the token is now. A refresh token is not spent by asking.
+    pub async fn run(&self, token: &str) -> Result<Introspection, StoreError> {
+        let Some(claims) = self.tokens.open_refresh_token(token) else {
+            let claims = believed(self.authenticate.claims(token).await)?;
+            return Ok(claims.map_or(Introspection::Inactive, Introspection::Access));
+        };
+        let session = believed(self.authenticate.session(claims.session).await)?;
+        let now = self.authenticate.clock.now();
+        Ok(session
+            .filter(|session| {
+                let presented = session.present(claims.generation, &self.policy, now);
+                matches!(presented, Presented::Current | Presented::Repeated)
+            })
+            .map_or(Introspection::Inactive, Introspection::Refresh))
+    }
+
+    /// Ends the session of an access or refresh token; a token that is no good is no error.
+    pub async fn revoke(&self, token: &str) -> Result<(), StoreError> {
+        let Some(session) = self.session_of(token) else { return Ok(()) };
+        let work = self.store.begin().await?;
+        work.sessions().remove(&[session]).await?;
+        work.commit().await
+    }
+
+    fn session_of(&self, token: &str) -> Option<SessionId> {
+        let refresh = self.tokens.open_refresh_token(token).map(|claims| claims.session);
+        refresh.or_else(|| self.tokens.verify(token).ok().map(|claims| claims.session))
+    }
+}
+
+/// Only a store that fails is an error; whatever else is in the way means no.
+fn believed<T>(outcome: Result<T, AuthenticateError>) -> Result<Option<T>, StoreError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(
+            AuthenticateError::Token(_)
+            | AuthenticateError::SessionEnded
+            | AuthenticateError::Banned(_),
+        ) => Ok(None),
+        Err(AuthenticateError::Store(error)) => Err(error),
+    }
+}

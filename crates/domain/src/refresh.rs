@@ -1,0 +1,125 @@
+//! Prolong a session: a refresh token becomes a new pair of tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::member::{Banned, Member};
+use crate::ports::clock::Clock;
+use crate::ports::random::Random;
+use crate::ports::store::{Store, StoreError};
+use crate::ports::tokens::{RefreshClaims, SigningError, TokenIssuer, TokenVerifier};
+use crate::session::{Presented, Session, SessionPolicy};
+use crate::timestamp::Timestamp;
+use crate::token_pair::TokenPair;
+
+/// How often a refresh looks again after another one of the same session came first. The second look
+/// sees what that one wrote; further ones cover a clock that runs between them.
+const ATTEMPTS: u32 = 3;
+
+/// The use case.
+pub struct Refresh {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// What knows refresh tokens.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// What makes tokens.
+    pub issuer: Arc<dyn TokenIssuer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// How long sessions live.
+    pub policy: SessionPolicy,
+    /// How long an access token is good for.
+    pub access_ttl: Duration,
+}
+
+/// Why there are no new tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// Not a refresh token of ours.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// The session is over.
+    #[error("the session has ended")]
+    Ended,
+    /// The token was exchanged long ago; the session was ended for the member's safety.
+    #[error("a refresh token was replayed, so the session was ended")]
+    Replayed,
+    /// The member is banned.
+    #[error(transparent)]
+    Banned(#[from] Banned),
+    /// Others were faster, time and again.
+    #[error("the refresh lost a race {ATTEMPTS} times")]
+    Contended,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tokens could not be made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+impl Refresh {
+    /// Exchanges a refresh token.
+    ///
+    /// The same token shown again within the grace gets the same successor, however many ask at once:
+    /// a reply that was lost costs nothing. Shown later it ends the session, since then one of its two
+    /// holders is a thief; the member's other sessions go on.
+    pub async fn run(&self, token: &str) -> Result<TokenPair, RefreshError> {
+        let claims = self.verifier.open_refresh_token(token).ok_or(RefreshError::Invalid)?;
+        for _ in 0..ATTEMPTS {
+            if let Some(tokens) = self.try_to_advance(claims).await? {
+                return Ok(tokens);
+            }
+        }
+        Err(RefreshError::Contended)
+    }
+
+    /// The present tokens of the session; `None` when another refresh came between.
+    async fn try_to_advance(
+        &self,
+        claims: RefreshClaims,
+    ) -> Result<Option<TokenPair>, RefreshError> {
+        let now = self.clock.now();
+        let work = self.store.begin().await?;
+        let session = work.sessions().find(claims.session).await?.ok_or(RefreshError::Ended)?;
+        let member = work.members().find(session.member).await?.ok_or(RefreshError::Ended)?;
+        member.ensure_active()?;
+        match session.present(claims.generation, &self.policy, now) {
+            Presented::Current => {
+                let next = session.refreshed(&self.policy, now);
+                if !work.sessions().advance(&next).await? {
+                    return Ok(None);
+                }
+                // Signed first: were it to fail after the commit, the client's next try might look
+                // like a replay.
+                let tokens = self.issue(&member, &next, now)?;
+                work.commit().await?;
+                Ok(Some(tokens))
+            }
+            Presented::Repeated => Ok(Some(self.issue(&member, &session, now)?)),
+            Presented::Replayed => {
+                work.sessions().remove(&[session.id]).await?;
+                let (kind, id, random) =
+                    (AuditKind::RefreshReplayed, Some(session.id), self.random.as_ref());
+                let event = AuditEvent::new(kind, session.member, id, now, random);
+                work.audit().record(&event).await?;
+                work.commit().await?;
+                Err(RefreshError::Replayed)
+            }
+            Presented::Expired => Err(RefreshError::Ended),
+        }
+    }
+
+    fn issue(
+        &self,
+        member: &Member,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<TokenPair, SigningError> {
+        let (issuer, random) = (self.issuer.as_ref(), self.random.as_ref());
+        TokenPair::issue(issuer, member, session, self.access_ttl, now, random)
+    }
+}

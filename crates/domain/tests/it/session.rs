@@ -1,0 +1,241 @@
+//! How sessions are prolonged, and what ends them for good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::audit::AuditKind;
+use domain::authenticate::{Authenticate, AuthenticateError};
+use domain::ban::Ban;
+use domain::log_out::{EndSessionError, LogOut};
+use domain::login::LoggedIn;
+use domain::ports::tokens::TokenVerifier;
+use domain::refresh::{Refresh, RefreshError};
+use domain::token_pair::TokenPair;
+use testkit::provider::MemoryUser;
+use testkit::random::FixedRandom;
+
+use crate::door::{Door, SESSIONS};
+
+/// The use cases around a session, over the fakes of a door.
+struct House {
+    door: Door,
+    refresh: Refresh,
+    authenticate: Authenticate,
+    log_out: LogOut,
+    ban: Ban,
+}
+
+impl House {
+    fn new() -> Self {
+        let door = Door::new();
+        let store = Arc::new(door.store.clone());
+        let (clock, random) = (door.clock.clone(), Arc::new(FixedRandom::default()));
+        Self {
+            refresh: Refresh {
+                store: store.clone(),
+                verifier: door.tokens.clone(),
+                issuer: door.tokens.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+                policy: SESSIONS,
+                access_ttl: Duration::from_hours(2),
+            },
+            authenticate: Authenticate {
+                tokens: door.tokens.clone(),
+                directory: store.clone(),
+                clock: clock.clone(),
+            },
+            log_out: LogOut {
+                store: store.clone(),
+                directory: store.clone(),
+                clock: clock.clone(),
+            },
+            ban: Ban { store, clock, random },
+            door,
+        }
+    }
+
+    async fn log_in(&self, open_id: &str) -> LoggedIn {
+        self.door.log_in(&MemoryUser::person(open_id)).await.unwrap()
+    }
+
+    async fn refresh(&self, tokens: &TokenPair) -> Result<TokenPair, RefreshError> {
+        self.refresh.run(tokens.refresh_token.expose()).await
+    }
+
+    async fn lets_in(&self, tokens: &TokenPair) -> bool {
+        self.authenticate.run(tokens.access_token.expose()).await.is_ok()
+    }
+
+    fn later(&self, seconds: u64) {
+        self.door.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_gives_a_new_pair_for_the_same_session() {
+    let house = House::new();
+    let first = house.log_in("oAlice").await.tokens;
+    let second = house.refresh(&first).await.unwrap();
+    assert_ne!(second.refresh_token.expose(), first.refresh_token.expose());
+    let caller = |tokens: &TokenPair| {
+        house.door.tokens.verify(tokens.access_token.expose()).unwrap().caller()
+    };
+    assert_eq!(caller(&second), caller(&first));
+    assert!(house.lets_in(&second).await && house.lets_in(&first).await);
+}
+
+#[tokio::test]
+async fn a_lost_reply_costs_nothing_within_the_grace() {
+    let house = House::new();
+    let first = house.log_in("oAlice").await.tokens;
+    let lost = house.refresh(&first).await.unwrap();
+    house.later(9);
+    let again = house.refresh(&first).await.unwrap();
+    assert_eq!(again.refresh_token.expose(), lost.refresh_token.expose());
+    house.refresh(&again).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replay_ends_that_session_leaves_an_event_and_touches_no_other() {
+    let house = House::new();
+    let (stolen, other) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let second = house.refresh(&stolen.tokens).await.unwrap();
+    house.later(10);
+    let replayed = house.refresh(&stolen.tokens).await;
+    assert!(matches!(replayed, Err(RefreshError::Replayed)), "{replayed:?}");
+    assert!(!house.lets_in(&second).await);
+    assert!(matches!(house.refresh(&second).await, Err(RefreshError::Ended)));
+    assert!(house.lets_in(&other.tokens).await);
+    house.refresh(&other.tokens).await.unwrap();
+    let events: Vec<_> = house.door.store.audit().into_iter().map(|e| (e.kind, e.member)).collect();
+    assert_eq!(events, [(AuditKind::RefreshReplayed, stolen.member)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_refreshes_at_once_have_one_successor() {
+    let house = Arc::new(House::new());
+    for _ in 0..20 {
+        let tokens = house.log_in("oAlice").await.tokens;
+        let token = tokens.refresh_token.expose().to_owned();
+        let refreshes: Vec<_> = (0..50)
+            .map(|_| {
+                let (house, token) = (Arc::clone(&house), token.clone());
+                tokio::spawn(async move { house.refresh.run(&token).await })
+            })
+            .collect();
+        let mut successors = std::collections::HashSet::new();
+        for refresh in refreshes {
+            let tokens = refresh.await.unwrap().unwrap();
+            successors.insert(tokens.refresh_token.expose().to_owned());
+        }
+        assert_eq!(successors.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_refreshes_nothing() {
+    let house = House::new();
+    let tokens = house.log_in("oAlice").await.tokens;
+    for token in ["", "refresh", tokens.access_token.expose()] {
+        assert!(matches!(house.refresh.run(token).await, Err(RefreshError::Invalid)), "{token}");
+    }
+    let swapped = house.authenticate.run(tokens.refresh_token.expose()).await;
+    assert!(matches!(swapped, Err(AuthenticateError::Token(_))), "nor the other way: {swapped:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_refreshed_ends() {
+    let house = House::new();
+    let tokens = house.log_in("oAlice").await.tokens;
+    house.later(SESSIONS.idle.as_secs());
+    assert!(matches!(house.refresh(&tokens).await, Err(RefreshError::Ended)));
+}
+
+#[tokio::test]
+async fn a_logout_ends_this_session_and_a_logout_everywhere_all_of_them() {
+    let house = House::new();
+    let (a, b, c) =
+        (house.log_in("oAlice").await, house.log_in("oAlice").await, house.log_in("oAlice").await);
+    house.log_out.here(&house.door.caller(&a)).await.unwrap();
+    assert!(!house.lets_in(&a.tokens).await);
+    assert!(matches!(house.refresh(&a.tokens).await, Err(RefreshError::Ended)));
+    assert!(house.lets_in(&b.tokens).await);
+    house.log_out.everywhere(&house.door.caller(&b)).await.unwrap();
+    for gone in [&b, &c] {
+        assert!(!house.lets_in(&gone.tokens).await);
+    }
+}
+
+#[tokio::test]
+async fn a_member_sees_and_ends_their_own_sessions_only() {
+    let house = House::new();
+    let (here, there) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let bob = house.log_in("oBob").await;
+    let (alice, bobs) = (house.door.caller(&here), house.door.caller(&bob).session);
+    assert_eq!(house.log_out.list(&alice).await.unwrap().len(), 2);
+    let stranger = house.log_out.there(&alice, bobs).await;
+    assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
+    assert!(house.lets_in(&bob.tokens).await);
+    house.log_out.there(&alice, house.door.caller(&there).session).await.unwrap();
+    assert!(!house.lets_in(&there.tokens).await && house.lets_in(&here.tokens).await);
+    let gone = house.log_out.there(&alice, house.door.caller(&there).session).await;
+    assert!(matches!(gone, Err(EndSessionError::NotFound)), "{gone:?}");
+}
+
+#[tokio::test]
+async fn one_session_too_many_ends_the_one_refreshed_longest_ago() {
+    let house = House::new();
+    let mut sessions = Vec::new();
+    for _ in 0..=SESSIONS.per_member {
+        sessions.push(house.log_in("oAlice").await);
+        house.later(1);
+    }
+    assert!(!house.lets_in(&sessions[0].tokens).await);
+    for session in &sessions[1..] {
+        assert!(house.lets_in(&session.tokens).await);
+    }
+    assert_eq!(house.door.store.sessions().len(), SESSIONS.per_member);
+}
+
+#[tokio::test]
+async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
+    let house = House::new();
+    let alice = house.log_in("oAlice").await;
+    house.ban.ban(alice.member).await.unwrap();
+    let refused = house.authenticate.run(alice.tokens.access_token.expose()).await;
+    assert!(matches!(refused, Err(AuthenticateError::SessionEnded)), "{refused:?}");
+    assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+    assert!(house.door.log_in(&MemoryUser::person("oAlice")).await.is_err());
+    house.ban.unban(alice.member).await.unwrap();
+    assert!(!house.lets_in(&alice.tokens).await);
+    assert!(house.lets_in(&house.log_in("oAlice").await.tokens).await);
+    let kinds: Vec<_> = house.door.store.audit().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [AuditKind::Banned, AuditKind::Unbanned]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwards() {
+    let house = Arc::new(House::new());
+    for round in 0..200 {
+        let alice = house.log_in("oAlice").await;
+        let caller = house.door.caller(&alice);
+        let racer = {
+            let house = Arc::clone(&house);
+            let token = alice.tokens.refresh_token.expose().to_owned();
+            tokio::spawn(async move { house.refresh.run(&token).await })
+        };
+        if round % 2 == 0 {
+            house.log_out.here(&caller).await.unwrap();
+        } else {
+            house.ban.ban(alice.member).await.unwrap();
+        }
+        if let Ok(tokens) = racer.await.unwrap() {
+            assert!(!house.lets_in(&tokens).await);
+            assert!(house.refresh(&tokens).await.is_err());
+        }
+        if round % 2 == 1 {
+            house.ban.unban(alice.member).await.unwrap();
+        }
+    }
+}
