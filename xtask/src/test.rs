@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
 mod documented;
+mod verifiers;
 mod wechatpy;
 
 use std::time::{Duration, Instant};
@@ -24,9 +25,10 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 2] = [
+const WITH_SERVICES: [Step; 3] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
+    ("the documented verifiers of tokens", verifiers::run),
 ];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
