@@ -136,8 +136,141 @@ async fn trust_callers_who_hang_up_leave_nothing_half_made() {
         });
     }
     callers.join_all().await;
-    let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    assert_eq!(login["isNew"], true, "the one writer is not stuck in a transaction");
+    // What they began is worked off without them, and the next one waits for that.
+    let hung_up = Instant::now();
+    let next = loop {
+        let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+        let login = Answer::of(program.post("/login", &json!({ "code": code }))).await;
+        if login.status == StatusCode::OK {
+            break hung_up.elapsed();
+        }
+        assert_eq!(login.failure(), (503, "provider_unavailable"), "{}", login.text);
+        assert!(hung_up.elapsed() < Duration::from_mins(1), "the one writer is stuck");
+    };
     assert_eq!(program.query::<i64>(TORN).await, 0);
-    println!("{rounds} callers hung up: nothing half-made, {:.0?}", begun.elapsed());
+    println!(
+        "{rounds} callers hung up: nothing half-made, the next one in after {next:.0?}, {:.0?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trust_fifty_refreshes_at_once_have_one_successor() {
+    let (sandbox, rounds, begun) = (sandbox().await, rounds(20, 1_000), Instant::now());
+    let program = Program::start(&sandbox).await;
+    let mut tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    for _ in 0..rounds {
+        let mut refreshes = JoinSet::new();
+        for _ in 0..50 {
+            refreshes.spawn(Answer::of(program.refresh(&tokens)));
+        }
+        let mut successors = HashMap::new();
+        for answer in refreshes.join_all().await {
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            let data = answer.body["data"].clone();
+            successors.insert(data["refreshToken"].to_string(), data);
+        }
+        assert_eq!(successors.len(), 1);
+        tokens = successors.into_values().next().unwrap();
+    }
+    let me = Answer::of(program.get("/me").bearer_auth(tokens["token"].as_str().unwrap())).await;
+    assert_eq!(me.status, StatusCode::OK, "the session lives: {}", me.text);
+    println!(
+        "{rounds} rounds of 50 refreshes at once: one successor each, {:.0?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trust_a_replayed_refresh_token_ends_exactly_its_session() {
+    let (sandbox, rounds, begun) = (sandbox().await, rounds(20, 10_000), Instant::now());
+    let program = Program::start_with(&sandbox, &[("MENSHEN_TOKENS__REFRESH_GRACE", "0")]).await;
+    let log_in =
+        || async { program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await };
+    let mut other = log_in().await;
+    for _ in 0..rounds {
+        let stolen = log_in().await;
+        let heir = Answer::of(program.refresh(&stolen)).await.body["data"].clone();
+        let replayed = Answer::of(program.refresh(&stolen)).await;
+        assert_eq!(replayed.failure(), (401, "session_revoked"), "{}", replayed.text);
+        for dead in [&stolen, &heir] {
+            let me = program.get("/me").bearer_auth(dead["token"].as_str().unwrap());
+            assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
+        }
+        assert_eq!(Answer::of(program.refresh(&heir)).await.failure(), (401, "session_revoked"));
+        let refreshed = Answer::of(program.refresh(&other)).await;
+        assert_eq!(refreshed.status, StatusCode::OK, "another session: {}", refreshed.text);
+        other = refreshed.body["data"].clone();
+    }
+    let sessions: i64 = program.query("SELECT COUNT(*) FROM session").await;
+    let events: i64 = program.query("SELECT COUNT(*) FROM audit_event").await;
+    assert_eq!((sessions, usize::try_from(events).unwrap()), (1, rounds));
+    println!("{rounds} replays: each ended its session and no other, {:.0?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trust_a_refresh_survives_kill_9_between_commit_and_answer() {
+    let (sandbox, rounds, begun) = (sandbox().await, rounds(5, 200), Instant::now());
+    // The grace must outlast a restart.
+    let grace = [("MENSHEN_TOKENS__REFRESH_GRACE", "60")];
+    let mut program = Program::start_with(&sandbox, &grace).await;
+    let mut tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let mut committed_unheard = 0;
+    for round in 0..rounds {
+        let (client, body) = (program.client(), json!({ "refreshToken": tokens["refreshToken"] }));
+        let refresh = tokio::spawn(async move { client.try_post("/token/refresh", &body).await });
+        // Somewhere in the few milliseconds a refresh takes.
+        tokio::time::sleep(Duration::from_micros((round as u64 * 331) % 8_000)).await;
+        let folder = program.kill().await;
+        let heard = refresh.await.unwrap();
+        program = Program::start_in(folder, &sandbox, &grace).await;
+        let generation: i64 = program.query("SELECT MAX(generation) FROM session").await;
+        let answer = Answer::of(program.refresh(&tokens)).await;
+        assert_eq!(answer.status, StatusCode::OK, "round {round}: {}", answer.text);
+        let after: i64 = program.query("SELECT MAX(generation) FROM session").await;
+        if let Some(heard) = heard {
+            let successor = &answer.body["data"]["refreshToken"];
+            assert_eq!(heard.body["data"]["refreshToken"], *successor, "round {round}");
+        } else {
+            committed_unheard += usize::from(after == generation);
+        }
+        tokens = answer.body["data"].clone();
+    }
+    println!(
+        "{rounds} kills during a refresh, {committed_unheard} between commit and answer: \
+         the retry got the same successor, {:.0?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trust_nothing_minted_by_a_refresh_that_raced_a_logout_works() {
+    let (sandbox, rounds, begun) = (sandbox().await, rounds(50, 10_000), Instant::now());
+    let program = Program::start(&sandbox).await;
+    let mut minted = 0;
+    for round in 0..rounds {
+        let tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+        let path = if round % 2 == 0 { "/logout" } else { "/logout/all" };
+        let logout = program.post(path, &json!({})).bearer_auth(tokens["token"].as_str().unwrap());
+        let (refresh, logout) = (Answer::of(program.refresh(&tokens)), Answer::of(logout));
+        // The one that is named first usually comes first.
+        let (refreshed, logout) = if round % 4 < 2 {
+            tokio::join!(refresh, logout)
+        } else {
+            let (logout, refreshed) = tokio::join!(logout, refresh);
+            (refreshed, logout)
+        };
+        assert_eq!(logout.status, StatusCode::OK, "{}", logout.text);
+        if refreshed.status == StatusCode::OK {
+            minted += 1;
+            let heir = &refreshed.body["data"];
+            let me = program.get("/me").bearer_auth(heir["token"].as_str().unwrap());
+            assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
+            assert_eq!(Answer::of(program.refresh(heir)).await.failure(), (401, "session_revoked"));
+        }
+    }
+    println!(
+        "{rounds} refreshes raced a logout, {minted} came first: nothing works afterwards, {:.0?}",
+        begun.elapsed()
+    );
 }
