@@ -5,6 +5,7 @@ mod apt;
 mod cargo;
 mod codegen;
 mod dev;
+mod interpreters;
 mod migrate;
 mod service;
 #[cfg(test)]

@@ -1,20 +1,17 @@
 //! The programs with which the documentation checks tokens, run on good tokens and bad ones.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use ureq::Agent;
 use xshell::{Shell, cmd};
 
-use crate::{
-    apt, cargo,
-    dev::{self, Environment, Ports},
-};
+use crate::cargo;
+use crate::dev::{self, Environment, Ports};
+use crate::interpreters;
 
 /// The page whose marked programs are run.
 const PAGE: &str = "docs/verify-tokens.md";
@@ -43,8 +40,8 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
 fn check(sh: &Shell, program: &Program, login: &Login) -> Result<()> {
     let folder = cargo::scratch("verifiers")?.join(program.runner);
     let (interpreter, name) = match program.runner {
-        "python" => (python(sh, &folder, &program.packages)?, "verify.py"),
-        "node" => (node(sh, &folder, &program.packages)?, "verify.mjs"),
+        "python" => (interpreters::python(sh, &folder, &program.packages)?, "verify.py"),
+        "node" => (interpreters::node(sh, &folder, &program.packages)?, "verify.mjs"),
         "java" if has_jdk(sh) => ("java".into(), "Verify.java"),
         "java" => {
             println!("  not run: there is no JDK, 17 or later, on this machine");
@@ -156,59 +153,10 @@ fn text(answer: &Value, pointer: &str) -> Result<String> {
     Ok(found.with_context(|| format!("an answer has no {pointer}"))?.to_owned())
 }
 
-/// The Python of an environment in `folder` with these packages.
-fn python(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let python = folder.join("bin/python");
-    let works = || cmd!(sh, "{python} --version").quiet().ignore_stdout().ignore_stderr().run();
-    install(sh, folder, packages, works().is_ok(), || {
-        // `ensurepip` is what Debian keeps apart from Python.
-        let venv =
-            || cmd!(sh, "python3 -c").arg("import venv, ensurepip").quiet().ignore_stderr().run();
-        apt::ensure(sh, "python3 with venv", &["python3", "python3-venv"], || venv().is_ok())?;
-        cmd!(sh, "python3 -m venv {folder}").run()?;
-        cmd!(sh, "{python} -m pip install -q --disable-pip-version-check {packages...}").run()?;
-        Ok(())
-    })?;
-    Ok(python)
-}
-
-/// Node.js, with these packages for programs in `folder`.
-fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let works = |program: &str| {
-        cmd!(sh, "{program} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
-    };
-    apt::ensure(sh, "Node.js with npm", &["nodejs", "npm"], || works("node") && works("npm"))?;
-    install(sh, folder, packages, true, || {
-        sh.create_dir(folder)?;
-        let npm = cmd!(sh, "npm install --silent --no-audit --no-fund --prefix {folder}");
-        npm.args(packages).run()?;
-        Ok(())
-    })?;
-    Ok("node".into())
-}
-
 /// Whether `java` runs a program from its source; too large to be installed for one program.
 fn has_jdk(sh: &Shell) -> bool {
     let look = cmd!(sh, "javac --release 17 -version");
     look.quiet().ignore_stdout().ignore_stderr().run().is_ok()
-}
-
-/// Makes `folder` anew by `make` unless it `works` and has these packages.
-fn install(
-    sh: &Shell,
-    folder: &Path,
-    packages: &[&str],
-    works: bool,
-    make: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    let (record, wanted) = (folder.join("installed.txt"), packages.join("\n"));
-    if works && sh.read_file(&record).is_ok_and(|done| done == wanted) {
-        return Ok(());
-    }
-    sh.remove_path(folder)?;
-    make()?;
-    sh.write_file(record, wanted)?;
-    Ok(())
 }
 
 /// A marked program, how it is run, and the number of the line it starts after.
