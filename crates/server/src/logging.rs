@@ -13,7 +13,7 @@ pub fn init(config: &Config) {
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stdout().is_terminal());
     if config.log_json {
-        builder.json().flatten_event(true).init();
+        builder.json().flatten_event(true).with_span_list(false).init();
     } else {
         builder.init();
     }
