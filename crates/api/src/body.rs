@@ -28,6 +28,14 @@ pub(crate) struct BodyLimits {
     pub(crate) within: Duration,
 }
 
+impl BodyLimits {
+    /// The limits of the request that the edge opened.
+    pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
+        let unopened = || ApiError::new(ErrorId::Internal).caused_by("the request was not opened");
+        Exchange::of(depot).map(|exchange| exchange.limits).ok_or_else(unopened)
+    }
+}
+
 /// What a JSON body means.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -41,10 +49,7 @@ impl<'ex, T: FromForm> Extractible<'ex> for Body<T> {
         req: &'ex mut Request,
         depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let Some(Exchange { limits, .. }) = Exchange::of(depot) else {
-            return Err(ApiError::new(ErrorId::Internal).caused_by("the request was not opened"));
-        };
-        read(req, *limits).await.map(Self)
+        read(req, BodyLimits::of(depot)?).await.map(Self)
     }
 }
 

@@ -11,7 +11,6 @@ use crate::body::{BodyLimits, is_declared, receive};
 use crate::error::ApiError;
 use crate::error::documented::document;
 use crate::error::id::ErrorId;
-use crate::exchange::Exchange;
 use crate::form::{Blank, Filled, FromForm, Strangers};
 
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -32,10 +31,7 @@ impl<'ex, T: FromForm> Extractible<'ex> for FormBody<T> {
         req: &'ex mut Request,
         depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let Some(Exchange { limits, .. }) = Exchange::of(depot) else {
-            return Err(ApiError::new(ErrorId::Internal).caused_by("the request was not opened"));
-        };
-        read(req, *limits).await.map(Self)
+        read(req, BodyLimits::of(depot)?).await.map(Self)
     }
 }
 
