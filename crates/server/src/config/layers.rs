@@ -50,7 +50,13 @@ impl Sources {
     pub fn value(&self, key: &str) -> Result<String, ConfigError> {
         let layers = self.merge().map_err(ConfigError)?;
         let reader = Reader::new(&layers.tree);
-        reader.shown(key).ok_or_else(|| ConfigError(vec![Fault::new(key, "has no value")]))
+        let shown = reader.shown(key);
+        let faults = reader.into_faults();
+        match shown {
+            Some(value) if faults.is_empty() => Ok(value),
+            None if faults.is_empty() => Err(ConfigError(vec![Fault::new(key, "has no value")])),
+            Some(_) | None => Err(ConfigError(faults)),
+        }
     }
 
     pub(super) fn merge(&self) -> Result<Layers, Vec<Fault>> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use figment::value::{Dict, Value};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Fault;
 
@@ -128,16 +128,23 @@ impl<'a> Reader<'a> {
         secret
     }
 
-    /// Any value but a table, as text.
+    /// Any value but a table, as text; what a file holds is read from there.
     pub(super) fn shown(&self, key: &str) -> Option<String> {
-        match self.value(key)? {
-            Value::String(_, text) => Some(text.clone()),
-            Value::Char(_, letter) => Some(letter.to_string()),
-            Value::Bool(_, flag) => Some(flag.to_string()),
-            Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
-            Value::Array(..) => Some(self.list(key).join(",")),
-            Value::Empty(..) | Value::Dict(..) => None,
+        match self.value(key) {
+            Some(Value::Bool(_, flag)) => Some(flag.to_string()),
+            Some(Value::Num(_, number)) => number.to_i128().map(|number| number.to_string()),
+            Some(Value::Array(..)) => Some(self.list(key).join(",")),
+            Some(Value::Empty(..) | Value::Dict(..)) => None,
+            Some(Value::String(..) | Value::Char(..)) | None => {
+                let secret = self.secret(key).map(|secret| secret.expose_secret().to_owned());
+                secret.or_else(|| self.optional_text(key))
+            }
         }
+    }
+
+    /// What was wrong with the values read so far.
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.faults.into_inner()
     }
 
     /// The names of the tables below `section`.
@@ -197,10 +204,7 @@ fn leaves(tree: &Dict, prefix: &str, found: &mut Vec<String>) {
     for (name, value) in tree {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
-            Value::Dict(_, table) if !table.is_empty() || !prefix.is_empty() => {
-                leaves(table, &key, found);
-            }
-            Value::Dict(..) => {}
+            Value::Dict(_, table) => leaves(table, &key, found),
             Value::String(..)
             | Value::Char(..)
             | Value::Bool(..)

@@ -155,6 +155,24 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
+fn a_value_that_stands_in_a_file_is_told_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("url");
+    std::fs::write(&path, "postgres://from-the-file\n").unwrap();
+    let told = |path: &str| {
+        sources("development", &[("MENSHEN_DATABASE__URL_FILE", path)]).value("database.url")
+    };
+    assert_eq!(told(path.to_str().unwrap()).unwrap(), "postgres://from-the-file");
+    assert!(told("/nowhere").unwrap_err().to_string().contains("database.url_file: the file"));
+    let sources = sources("development", &[]);
+    for (key, value) in
+        [("wechat.proxy", ""), ("log.format", "text"), ("tokens.access_ttl", "7200")]
+    {
+        assert_eq!(sources.value(key).unwrap(), value, "{key}");
+    }
+}
+
+#[test]
 fn the_first_app_is_the_first_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("menshen.toml");
