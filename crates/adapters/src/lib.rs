@@ -1,5 +1,6 @@
 //! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
 
+pub mod sealing;
 pub mod service_keys;
 pub mod store;
 pub mod system;
