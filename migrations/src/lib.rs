@@ -2,6 +2,7 @@
 
 mod connection;
 mod m20261120_090000_members;
+mod m20261121_090000_signing_keys;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m20261120_090000_members::Migration),
+            Box::new(m20261121_090000_signing_keys::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

@@ -11,6 +11,7 @@ mod postgres;
 #[cfg(test)]
 mod query_plans;
 mod sessions;
+mod signing_keys;
 mod sqlite;
 mod task;
 mod unit_of_work;

@@ -1,6 +1,6 @@
 //! A store in memory, with real units of work: one at a time, each on its own copy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -10,9 +10,10 @@ use domain::member::{Member, MemberId};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, SessionRepository,
-    Store, StoreError, UnitOfWork, UpdateError,
+    SigningKeyDirectory, SigningKeyRepository, Store, StoreError, UnitOfWork, UpdateError,
 };
 use domain::session::{Session, SessionId};
+use domain::signing_key::SigningKey;
 use domain::timestamp::Timestamp;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
@@ -29,6 +30,7 @@ struct State {
     identities: Vec<(MemberId, Subject)>,
     sessions: HashMap<SessionId, Session>,
     audit: Vec<AuditEvent>,
+    signing_keys: BTreeMap<u32, SigningKey>,
 }
 
 impl MemoryStore {
@@ -91,6 +93,13 @@ impl MemberDirectory for MemoryStore {
     }
 }
 
+#[async_trait]
+impl SigningKeyDirectory for MemoryStore {
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        Ok(self.committed.lock().unwrap().signing_keys.values().cloned().collect())
+    }
+}
+
 struct MemoryUnitOfWork {
     copy: Mutex<State>,
     committed: Arc<Mutex<State>>,
@@ -118,6 +127,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn signing_keys(&self) -> &dyn SigningKeyRepository {
         self
     }
 
@@ -232,6 +245,35 @@ impl AuditLog for MemoryUnitOfWork {
             return Err(StoreError::new("an event of this id exists"));
         }
         state.audit.push(event.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SigningKeyRepository for MemoryUnitOfWork {
+    async fn all(&self) -> Result<Vec<SigningKey>, StoreError> {
+        Ok(self.state().signing_keys.values().cloned().collect())
+    }
+
+    async fn add(&self, key: &SigningKey) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.signing_keys.contains_key(&key.number) {
+            return Err(AddError::Taken);
+        }
+        state.signing_keys.insert(key.number, key.clone());
+        Ok(())
+    }
+
+    async fn start(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for key in state.signing_keys.values_mut().filter(|key| key.id == id) {
+            key.signs_from = Some(key.signs_from.map_or(at, |earlier| earlier.min(at)));
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), StoreError> {
+        self.state().signing_keys.retain(|_, key| key.id != id);
         Ok(())
     }
 }

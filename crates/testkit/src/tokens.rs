@@ -1,11 +1,13 @@
 //! Tokens that are only names of what they say: nothing is signed, everything is looked up.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use domain::ports::clock::Clock;
 use domain::ports::tokens::{
-    AccessClaims, RefreshClaims, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
+    AccessClaims, GenerateKeyError, GeneratedKey, KeyGenerator, RefreshClaims, SigningError,
+    TokenIssuer, TokenRejected, TokenVerifier,
 };
 use domain::secret::{AccessToken, RefreshToken};
 use domain::session::{Session, SessionId};
@@ -55,5 +57,16 @@ impl TokenVerifier for MemoryTokens {
         let (session, generation) = token.strip_prefix("refresh-")?.rsplit_once('-')?;
         let session = SessionId(session.parse().ok()?);
         Some(RefreshClaims { session, generation: generation.parse().ok()? })
+    }
+}
+
+/// Makes signing keys that are only names.
+#[derive(Debug, Default)]
+pub struct MemoryKeyGenerator(AtomicU32);
+
+impl KeyGenerator for MemoryKeyGenerator {
+    fn generate(&self) -> Result<GeneratedKey, GenerateKeyError> {
+        let id = format!("key-{}", self.0.fetch_add(1, Ordering::SeqCst) + 1);
+        Ok(GeneratedKey { sealed: format!("sealed {id}").into(), id })
     }
 }

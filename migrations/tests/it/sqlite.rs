@@ -37,7 +37,8 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let (url, _folder) = nowhere();
     migration::up(&url).await.unwrap();
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
-    assert_eq!(tables, ["audit_event", "identity", "member", "seaql_migrations", "session"]);
+    let ours = ["audit_event", "identity", "member", "seaql_migrations", "session", "signing_key"];
+    assert_eq!(tables, ours);
 }
 
 #[tokio::test]

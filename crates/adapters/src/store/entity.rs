@@ -10,3 +10,4 @@ pub(super) mod audit_event;
 pub(super) mod identity;
 pub(super) mod member;
 pub(super) mod session;
+pub(super) mod signing_key;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::store::{
-    AuditLog, IdentityRepository, MemberRepository, SessionRepository, StoreError, UnitOfWork,
+    AuditLog, IdentityRepository, MemberRepository, SessionRepository, SigningKeyRepository,
+    StoreError, UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -63,6 +64,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn signing_keys(&self) -> &dyn SigningKeyRepository {
         self
     }
 

@@ -13,7 +13,7 @@ use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
-    SessionRepository, Store, StoreError, UnitOfWork, UpdateError,
+    SessionRepository, SigningKeyRepository, Store, StoreError, UnitOfWork, UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
@@ -312,6 +312,10 @@ impl UnitOfWork for Racing {
 
     fn audit(&self) -> &dyn AuditLog {
         self
+    }
+
+    fn signing_keys(&self) -> &dyn SigningKeyRepository {
+        unreachable!("no request changes keys")
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

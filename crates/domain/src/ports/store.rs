@@ -1,4 +1,4 @@
-//! The store of members, identities and sessions.
+//! The store of members, identities, sessions and signing keys.
 //!
 //! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
 //! and commits. Dropping a unit of work undoes it.
@@ -11,6 +11,7 @@ use crate::audit::AuditEvent;
 use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
 use crate::session::{Session, SessionId};
+use crate::signing_key::SigningKey;
 use crate::timestamp::Timestamp;
 
 /// Where everything lasting is kept.
@@ -39,6 +40,9 @@ pub trait UnitOfWork: Send + Sync {
 
     /// The record of security events.
     fn audit(&self) -> &dyn AuditLog;
+
+    /// The keys that sign access tokens.
+    fn signing_keys(&self) -> &dyn SigningKeyRepository;
 
     /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
@@ -112,6 +116,33 @@ pub trait SessionRepository: Send + Sync {
 pub trait AuditLog: Send + Sync {
     /// Adds an event; none is ever changed.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
+}
+
+/// The keys that sign access tokens, within a unit of work. What is not there signs nothing, and no
+/// token of its is believed.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SigningKeyRepository: Send + Sync {
+    /// All keys, in the order of their numbers.
+    async fn all(&self) -> Result<Vec<SigningKey>, StoreError>;
+
+    /// Adds a key. MUST be [`AddError::Taken`] when there is one of this number; that includes one that
+    /// is being added at this moment elsewhere.
+    async fn add(&self, key: &SigningKey) -> Result<(), AddError>;
+
+    /// Lets a key sign from a time on. MUST change nothing when it does so earlier already.
+    async fn start(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Removes a key, if it is there.
+    async fn remove(&self, id: &str) -> Result<(), StoreError>;
+}
+
+/// Reads the keys that sign access tokens outside of any unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SigningKeyDirectory: Send + Sync {
+    /// All keys, as last committed, in the order of their numbers.
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
 }
 
 /// Reads members outside of any unit of work, for requests that only look.

@@ -120,3 +120,25 @@ pub struct VerificationKey {
     /// The second coordinate, likewise.
     pub y: String,
 }
+
+/// Makes the key pairs with which access tokens are signed.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait KeyGenerator: Send + Sync {
+    /// A key pair nobody had before. Its private half MUST be sealed so that it opens, in the store and
+    /// under its own name only, for those who hold the sealing key.
+    fn generate(&self) -> Result<GeneratedKey, GenerateKeyError>;
+}
+
+/// A new key pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedKey {
+    /// How tokens name it (`kid`).
+    pub id: String,
+    /// The private half, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// There is no new key: something is wrong with the machine.
+#[derive(Debug, thiserror::Error)]
+#[error("no key pair was made")]
+pub struct GenerateKeyError(#[source] pub Box<dyn Error + Send + Sync>);

@@ -5,3 +5,4 @@ mod door;
 mod login;
 mod profile;
 mod session;
+mod signing_keys;

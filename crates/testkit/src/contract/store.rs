@@ -8,6 +8,7 @@ pub mod identities;
 pub mod members;
 pub mod races;
 pub mod sessions;
+pub mod signing_keys;
 pub mod units;
 
 use std::sync::Arc;
@@ -18,16 +19,16 @@ use domain::identity::{Owner, Subject, SubjectKind};
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
-use domain::ports::store::{AddError, MemberDirectory, Store, StoreError};
+use domain::ports::store::{AddError, MemberDirectory, SigningKeyDirectory, Store, StoreError};
 use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
 
 use crate::random::FixedRandom;
 
-/// What the suite examines: a store, together with the directory that reads the same members.
-pub trait Backend: Store + MemberDirectory {}
+/// What the suite examines: a store, together with the directories that read the same rows.
+pub trait Backend: Store + MemberDirectory + SigningKeyDirectory {}
 
-impl<T: Store + MemberDirectory> Backend for T {}
+impl<T: Store + MemberDirectory + SigningKeyDirectory> Backend for T {}
 
 /// Makes a test of every case of the contract.
 ///
@@ -86,6 +87,11 @@ macro_rules! store_contract {
             sessions::sessions_end_one_by_one_or_all_of_a_member
             sessions::a_session_is_found_with_its_member_once_it_is_committed
             sessions::security_events_are_recorded_with_what_they_are_about
+            signing_keys::signing_keys_are_read_as_they_were_written
+            signing_keys::a_number_is_one_signing_keys
+            signing_keys::a_signing_key_starts_earlier_and_never_later
+            signing_keys::a_removed_signing_key_is_gone
+            signing_keys::concurrent_adds_of_one_number_make_one_signing_key
             races::concurrent_adds_of_one_subject_make_one_owner
             races::concurrent_adds_of_one_phone_number_make_one_member
             races::concurrent_updates_of_one_member_are_never_lost

@@ -1,0 +1,234 @@
+//! The life of the keys that sign access tokens: which signs when, and which tokens are good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ports::clock::Clock;
+use domain::ports::store::SigningKeyDirectory;
+use domain::rotate_keys::{RotateKeys, RotateKeysError};
+use domain::signing_key::{KeyPolicy, KeyState, SigningKeys};
+use domain::timestamp::Timestamp;
+use proptest::prelude::*;
+use testkit::clock::FixedClock;
+use testkit::memory::MemoryStore;
+use testkit::tokens::MemoryKeyGenerator;
+use tokio::task::JoinSet;
+
+const POLICY: KeyPolicy = KeyPolicy {
+    rotation: Some(Duration::from_secs(1_000)),
+    overlap: Duration::from_secs(50),
+    access_ttl: Duration::from_secs(200),
+};
+
+/// The use cases over fakes, and all their parts.
+struct Keys {
+    clock: Arc<FixedClock>,
+    store: Arc<MemoryStore>,
+    rotate: RotateKeys,
+}
+
+impl Keys {
+    fn under(policy: KeyPolicy) -> Self {
+        let (clock, store) = (Arc::new(FixedClock::default()), Arc::new(MemoryStore::default()));
+        let rotate = RotateKeys {
+            store: store.clone(),
+            directory: store.clone(),
+            generator: Arc::new(MemoryKeyGenerator::default()),
+            clock: clock.clone(),
+            policy,
+        };
+        Self { clock, store, rotate }
+    }
+
+    fn new() -> Self {
+        Self::under(POLICY)
+    }
+
+    fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// What an instance sees that tends the keys now: each one's name and where it stands.
+    async fn seen(&self) -> Vec<(String, KeyState)> {
+        let keys = self.rotate.tend().await.unwrap();
+        let now = self.clock.now();
+        keys.0.iter().map(|key| (key.id.clone(), keys.state(key, now))).collect()
+    }
+}
+
+fn named(keys: &[(&str, KeyState)]) -> Vec<(String, KeyState)> {
+    keys.iter().map(|(id, state)| ((*id).to_owned(), *state)).collect()
+}
+
+use KeyState::{Current, Next, Previous};
+
+#[tokio::test]
+async fn the_first_start_makes_a_key_that_signs_and_one_that_comes_next() {
+    let keys = Keys::new();
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+    assert_eq!(keys.seen().await.len(), 2, "once");
+}
+
+#[tokio::test]
+async fn instances_that_start_at_once_agree() {
+    let keys = Arc::new(Keys::new());
+    let mut starts = JoinSet::new();
+    for _ in 0..50 {
+        let keys = Arc::clone(&keys);
+        starts.spawn(async move { keys.seen().await });
+    }
+    for seen in starts.join_all().await {
+        assert_eq!(seen, named(&[("key-1", Current), ("key-2", Next)]));
+    }
+}
+
+#[tokio::test]
+async fn keys_rotate_by_themselves_and_go_when_their_tokens_have_expired() {
+    let keys = Keys::new();
+    keys.seen().await;
+    keys.later(999);
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+    keys.later(1);
+    let rotated = named(&[("key-1", Previous), ("key-2", Current), ("key-3", Next)]);
+    assert_eq!(keys.seen().await, rotated);
+    keys.later(259);
+    assert_eq!(keys.seen().await, rotated, "200 s of life and a minute of margin");
+    keys.later(1);
+    assert_eq!(keys.seen().await, named(&[("key-2", Current), ("key-3", Next)]));
+}
+
+#[tokio::test]
+async fn without_a_period_only_the_command_rotates() {
+    let keys = Keys::under(KeyPolicy { rotation: None, ..POLICY });
+    keys.seen().await;
+    keys.later(1_000_000_000);
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+    keys.rotate.rotate().await.unwrap();
+    let rotated = named(&[("key-1", Previous), ("key-2", Current), ("key-3", Next)]);
+    assert_eq!(keys.seen().await, rotated);
+}
+
+#[tokio::test]
+async fn a_rotation_waits_until_the_next_key_has_been_published_long_enough() {
+    let keys = Keys::new();
+    keys.seen().await;
+    keys.later(20);
+    let asked = keys.rotate.rotate().await.unwrap();
+    let begins = asked.next(keys.clock.now()).unwrap().signs_from.unwrap();
+    assert_eq!(begins.since(keys.clock.now()), Duration::from_secs(30));
+    for seconds in [10, 19] {
+        keys.later(seconds);
+        assert_eq!(keys.rotate.rotate().await.unwrap(), asked, "asking again changes nothing");
+        assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+    }
+    keys.later(1);
+    let rotated = named(&[("key-1", Previous), ("key-2", Current), ("key-3", Next)]);
+    assert_eq!(keys.seen().await, rotated);
+}
+
+#[tokio::test]
+async fn the_current_key_revoked_is_gone_and_the_next_signs_at_once() {
+    let keys = Keys::new();
+    keys.seen().await;
+    keys.rotate.revoke("key-1").await.unwrap();
+    assert_eq!(keys.seen().await, named(&[("key-2", Current), ("key-3", Next)]));
+    keys.rotate.revoke("key-2").await.unwrap();
+    assert_eq!(keys.seen().await, named(&[("key-3", Current), ("key-4", Next)]));
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_sign_is_revoked_without_a_rotation() {
+    let keys = Keys::new();
+    keys.seen().await;
+    keys.rotate.revoke("key-2").await.unwrap();
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-3", Next)]));
+    keys.later(50);
+    keys.rotate.rotate().await.unwrap();
+    keys.rotate.revoke("key-1").await.unwrap();
+    assert_eq!(keys.seen().await, named(&[("key-3", Current), ("key-4", Next)]));
+}
+
+#[tokio::test]
+async fn an_unknown_key_cannot_be_revoked() {
+    let keys = Keys::new();
+    let before = keys.rotate.tend().await.unwrap();
+    let refused = keys.rotate.revoke("key-9").await;
+    assert!(matches!(refused, Err(RotateKeysError::NotFound)));
+    assert_eq!(keys.rotate.list().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn an_instance_whose_clock_is_behind_agrees_on_what_signs() {
+    let keys = Keys::new();
+    keys.later(10);
+    keys.seen().await;
+    keys.clock.set(Timestamp::from_unix_millis(keys.clock.now().unix_millis() - 10_000));
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+    keys.later(10);
+    assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
+}
+
+/// What may happen to the keys between two looks at them.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Rotate,
+    Revoke(usize),
+    Nothing,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        2 => Just(Event::Rotate),
+        1 => (0_usize..4).prop_map(Event::Revoke),
+        5 => Just(Event::Nothing),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever happens and whenever: there is always one key that signs and one that comes next, a
+    /// key is published for the overlap before it signs, and no key that is not revoked goes before
+    /// its tokens.
+    #[test]
+    fn every_history_of_keys_keeps_its_promises(
+        history in prop::collection::vec((event(), prop_oneof![0_u64..5, 40_u64..60, 190_u64..1_100]), 1..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let keys = Keys::new();
+            keys.seen().await;
+            // Which key signed, and when last.
+            let mut signed = vec![("key-1".to_owned(), keys.clock.now())];
+            for (event, pause) in history {
+                let mut emergency = false;
+                match event {
+                    Event::Nothing => {}
+                    Event::Rotate => { keys.rotate.rotate().await.unwrap(); }
+                    Event::Revoke(nth) => {
+                        let all = SigningKeys(keys.store.signing_keys().await.unwrap());
+                        if let Some(key) = all.0.get(nth) {
+                            emergency = all.state(key, keys.clock.now()) == Current;
+                            signed.retain(|(id, _)| *id != key.id);
+                            keys.rotate.revoke(&key.id).await.unwrap();
+                        }
+                    }
+                }
+                let now = keys.clock.now();
+                let all = keys.rotate.tend().await.unwrap();
+                let current = all.current(now).unwrap();
+                prop_assert_eq!(all.0.iter().filter(|key| all.state(key, now) == Next).count(), 1);
+                let known = signed.last().is_some_and(|(id, _)| *id == current.id);
+                let published = now.since(current.created_at) >= POLICY.overlap;
+                prop_assert!(known || published || emergency, "{} signs unheard of", current.id);
+                signed.retain(|(id, last)| *id != current.id && now.since(*last) < POLICY.access_ttl);
+                signed.push((current.id.clone(), now));
+                for (id, _) in &signed {
+                    prop_assert!(all.0.iter().any(|key| key.id == *id), "{id} went too early");
+                }
+                keys.later(pause);
+            }
+            Ok(())
+        })?;
+    }
+}

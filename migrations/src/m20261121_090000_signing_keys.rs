@@ -1,0 +1,36 @@
+//! The keys that sign access tokens.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, big_integer_null, var_binary};
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("signing_key")
+                    .col(big_integer("number").primary_key())
+                    .col(var_binary("kid", 64))
+                    // The private half in PKCS#8, sealed: 138 bytes and what the seal adds.
+                    .col(var_binary("sealed", 1024))
+                    .col(big_integer("created_at"))
+                    // Null until its turn has come.
+                    .col(big_integer_null("signs_from"))
+                    .take(),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("signing_key").take()).await
+    }
+}
