@@ -1,5 +1,7 @@
 //! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
 
+pub mod key_file;
+pub mod master_key;
 pub mod sealing;
 pub mod service_keys;
 pub mod store;

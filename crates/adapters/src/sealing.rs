@@ -7,6 +7,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use secrecy::zeroize::Zeroizing;
 
+use crate::master_key::MasterKey;
+
 /// How many bytes name a key. They tell nothing about it.
 const KEY_ID: usize = 4;
 
@@ -52,11 +54,11 @@ pub enum OpenError {
 }
 
 impl SealingKey {
-    /// The keys under `master`, 32 random bytes.
+    /// The keys that come from `master`.
     #[must_use]
     #[expect(clippy::expect_used, reason = "an HMAC-SHA256 is as long as AES-256 wants its key")]
-    pub fn new(master: &[u8; 32]) -> Self {
-        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
+    pub fn new(master: &MasterKey) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master.bytes());
         let name = hmac::sign(&master, TO_NAME);
         let seals = hmac::sign(&master, TO_SEAL);
         let recognises = hmac::sign(&master, TO_RECOGNISE);
@@ -141,12 +143,16 @@ impl Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     const HERE: Place<'static> = Place { table: "member", column: "phone", row: &[1] };
 
     fn key(seed: u8) -> SealingKey {
-        SealingKey::new(&[seed; 32])
+        let bytes: Vec<u8> = (seed..seed + 32).collect();
+        SealingKey::new(&MasterKey::from_base64(&STANDARD.encode(bytes)).unwrap())
     }
 
     fn sealer() -> Sealer {
@@ -223,8 +229,8 @@ mod tests {
 
     #[test]
     fn no_key_shows_in_debug_output() {
-        let shown =
-            format!("{:?}", Sealer::new(SealingKey::new(b"canary-canary-canary-canary-0123")));
+        let master = MasterKey::from_base64(&STANDARD.encode("canary 0123456789 ABCDEFGHIJKLMN"));
+        let shown = format!("{:?}", Sealer::new(SealingKey::new(&master.unwrap())));
         assert!(shown.starts_with("Sealer") && shown.len() < 120, "{shown}");
         assert!(!shown.contains("canary"), "{shown}");
     }

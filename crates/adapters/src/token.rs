@@ -6,11 +6,11 @@
 //! current practice of JWT) asks, and no way for a token to choose another.
 
 mod claims;
-pub mod key_file;
 pub mod key_ring;
+pub mod key_vault;
 pub mod keys;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::ports::clock::Clock;
 use domain::ports::tokens::{
@@ -37,7 +37,8 @@ pub struct TokenSettings {
 /// Issues tokens and checks them, by the time its clock tells.
 pub struct Es256Tokens {
     settings: TokenSettings,
-    keys: KeyRing,
+    /// Locked only to take the ring out or to put another one in, never while a token is made.
+    keys: RwLock<Arc<KeyRing>>,
     refresh_key: RefreshKey,
     clock: Arc<dyn Clock>,
 }
@@ -51,14 +52,29 @@ impl Es256Tokens {
         refresh_key: RefreshKey,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, keys, refresh_key, clock }
+        Self { settings, keys: RwLock::new(Arc::new(keys)), refresh_key, clock }
+    }
+
+    /// Signs and accepts with other keys from now on.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    fn keys(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a token says that these keys signed for this audience, however old it is.
+    fn genuine(&self, token: &str) -> Option<AccessClaims> {
+        let signed = self.keys().open(token)?;
+        Claims::parse(&signed)?.check(&self.settings, self.clock.now())
     }
 }
 
 impl TokenIssuer for Es256Tokens {
     fn access_token(&self, claims: &AccessClaims) -> Result<AccessToken, SigningError> {
         let claims = Claims::new(&self.settings, claims);
-        let token = self.keys.sign(&claims).map_err(|error| SigningError(error.into()))?;
+        let token = self.keys().sign(&claims).map_err(|error| SigningError(error.into()))?;
         Ok(AccessToken::new(token.into()))
     }
 
@@ -69,9 +85,10 @@ impl TokenIssuer for Es256Tokens {
 
 impl TokenVerifier for Es256Tokens {
     fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected> {
-        let signed = self.keys.open(token).ok_or(TokenRejected::Invalid)?;
-        let claims = Claims::parse(&signed).ok_or(TokenRejected::Invalid)?;
-        claims.check(&self.settings, self.clock.now())
+        let claims = self.genuine(token).ok_or(TokenRejected::Invalid)?;
+        // Last, so that only a token that is right in all else is told to be too old.
+        let ended = claims.expires_at <= self.clock.now();
+        if ended { Err(TokenRejected::Expired) } else { Ok(claims) }
     }
 
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
@@ -81,6 +98,6 @@ impl TokenVerifier for Es256Tokens {
 
 impl VerificationKeys for Es256Tokens {
     fn verification_keys(&self) -> Vec<VerificationKey> {
-        self.keys.published().to_vec()
+        self.keys().published().to_vec()
     }
 }

@@ -22,7 +22,7 @@ mod page;
 mod panic;
 mod path;
 mod query;
-mod rfc3339;
+pub mod rfc3339;
 pub mod routes;
 pub mod server;
 pub mod service;

@@ -1,10 +1,11 @@
-//! Times as they stand in answers: RFC 3339, always UTC.
+//! Times as people and programs are told them: RFC 3339, always UTC.
 
 use domain::timestamp::Timestamp;
 use time::UtcDateTime;
 
 /// To the second: `2026-11-20T10:00:00Z`.
-pub(crate) fn seconds(time: Timestamp) -> String {
+#[must_use]
+pub fn seconds(time: Timestamp) -> String {
     format!("{}Z", local(time).0)
 }
 

@@ -13,6 +13,7 @@ use api::config::Origin;
 use domain::app::AppName;
 use domain::nickname::NicknamePrefixes;
 use domain::session::SessionPolicy;
+use domain::signing_key::KeyPolicy;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use layers::Sources;
@@ -55,12 +56,16 @@ pub struct Config {
     pub access_ttl: Duration,
     /// How long sessions last, and how many.
     pub sessions: SessionPolicy,
-    /// The signing key in PEM.
-    pub signing_key: Option<SecretString>,
+    /// When signing keys change.
+    pub keys: KeyPolicy,
     /// The key of refresh tokens in Base64.
     pub refresh_key: Option<SecretString>,
     /// Where keys are made in development.
     pub key_folder: PathBuf,
+    /// The key that seals what the database keeps of secrets, in Base64.
+    pub sealing_key: Option<SecretString>,
+    /// Keys that did so before.
+    pub former_sealing_keys: Vec<SecretString>,
     /// What default nicknames begin with.
     pub nickname_prefixes: NicknamePrefixes,
     /// Back ends and their keys.
@@ -145,6 +150,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         reader.fault("apps", "names no app; add a table [apps.main] with app_id and secret");
     }
     let ttl = |key, allowed| Duration::from_secs(reader.whole(key, allowed).into());
+    let access_ttl = ttl("tokens.access_ttl", 60..=86_400);
     let prefixes = NicknamePrefixes::new(reader.list("nicknames.prefixes"));
     let prefixes = reader.checked("nicknames.prefixes", prefixes);
     let log_filter = reader.text("log.filter");
@@ -163,16 +169,23 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         wechat_proxy: reader.secret("wechat.proxy"),
         issuer: reader.required("tokens.issuer"),
         audience: reader.required("tokens.audience"),
-        access_ttl: ttl("tokens.access_ttl", 60..=86_400),
+        access_ttl,
         sessions: SessionPolicy {
             idle: ttl("tokens.refresh_ttl", 3_600..=31_536_000),
             absolute: ttl("tokens.session_ttl", 3_600..=315_360_000),
             grace: ttl("tokens.refresh_grace", 0..=60),
             per_member: reader.whole("tokens.sessions_per_member", 1..=1_000) as usize,
         },
-        signing_key: key(reader, "tokens.signing_key", production),
+        keys: KeyPolicy {
+            rotation: Some(ttl("tokens.key_rotation", 0..=315_360_000))
+                .filter(|period| !period.is_zero()),
+            overlap: ttl("tokens.key_overlap", 1..=86_400),
+            access_ttl,
+        },
         refresh_key: key(reader, "tokens.refresh_key", production),
         key_folder: reader.required("tokens.key_folder").into(),
+        sealing_key: key(reader, "sealing.key", production),
+        former_sealing_keys: reader.secrets("sealing.former_keys"),
         services: services.into_iter().filter_map(|name| service(reader, name)).collect(),
         listen: listen.ok()?,
         apps: apps.into_iter().collect::<Option<_>>()?,

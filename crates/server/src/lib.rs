@@ -1,6 +1,8 @@
 //! The menshen program: configuration and wiring.
 
 pub mod config;
+pub mod key_keeper;
+pub mod key_list;
 pub mod logging;
 pub mod serve;
 pub mod wiring;

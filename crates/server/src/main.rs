@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
+use adapters::system::SystemClock;
 use clap::{Parser, Subcommand};
 use domain::member::MemberId;
+use domain::ports::clock::Clock;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
-use server::{logging, serve, wiring};
+use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
 /// Menshen, the login and member service for WeChat mini programs.
@@ -40,6 +42,11 @@ enum Command {
         /// The member's id, as in `memberId`.
         member: Uuid,
     },
+    /// Lists the keys that sign access tokens, or changes them.
+    Keys {
+        #[command(subcommand)]
+        action: Keys,
+    },
     /// Prints the value of one key of the configuration in force, secret or not.
     Config {
         /// The key, as in http.listen.
@@ -53,6 +60,20 @@ enum Migrate {
     Up,
     /// Lists every migration: applied or pending.
     Status,
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Tells which keys there are, and where each one stands.
+    List,
+    /// Lets the next key sign, once it has been published for tokens.key_overlap.
+    Rotate,
+    /// Believes no token of a key any more, on every instance within seconds. If it signs, the next
+    /// one does at once. Nobody has to log in again.
+    Revoke {
+        /// The key's name, as in `kid`.
+        kid: String,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -76,6 +97,7 @@ fn main() -> anyhow::Result<()> {
             Command::Unban { member } => {
                 Ok(wiring::ban(&config).await?.unban(MemberId(member)).await?)
             }
+            Command::Keys { action } => keys(&action, &config).await,
             Command::Config { .. } => Ok(()),
         }
     })
@@ -91,4 +113,16 @@ async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {
         println!("{state}  {}", migration.name);
     }
     Ok(())
+}
+
+async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
+    let (store, vault) = (wiring::store(config).await?, wiring::key_vault(config)?);
+    let rotate_keys = wiring::rotate_keys(config, &store, &vault);
+    let keys = match action {
+        Keys::List => rotate_keys.list().await?,
+        Keys::Rotate => rotate_keys.rotate().await?,
+        Keys::Revoke { kid } => rotate_keys.revoke(kid).await?,
+    };
+    print!("{}", key_list::table(&keys, &config.keys, SystemClock.now()));
+    Ok(store.close().await?)
 }

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
+use crate::key_keeper::KeyKeeper;
 use crate::wiring;
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -17,7 +18,8 @@ use crate::wiring;
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let store = wiring::store(config).await?;
-    let parts = wiring::parts(config, &store)?;
+    let keeper = KeyKeeper::start(config, &store).await?;
+    let parts = wiring::parts(config, &store, keeper.tokens())?;
     let api = ApiConfig { cors_origins: config.cors_origins.clone(), ..ApiConfig::default() };
     let address = config.listen;
     let server = Server::listen(address)
@@ -32,7 +34,10 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::info!("stopping");
     };
     tracing::info!("listening on http://{}", server.address());
-    server.serve(service(parts, &api), stop).await.context("the server failed")?;
+    let keeping = tokio::spawn(keeper.run());
+    let served = server.serve(service(parts, &api), stop).await;
+    keeping.abort();
+    served.context("the server failed")?;
     store.close().await.context("the database was not closed")
 }
 

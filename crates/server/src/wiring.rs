@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use adapters::master_key::MasterKey;
+use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom};
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::{RefreshKey, SigningKey};
+use adapters::token::key_vault::KeyVault;
+use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::{WechatApp, WechatMiniProgram};
@@ -24,8 +27,9 @@ use domain::login::{Login, LoginPolicy};
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
 use domain::refresh::Refresh;
+use domain::rotate_keys::RotateKeys;
 use domain::update_profile::UpdateProfile;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{AppConfig, Config};
 
@@ -33,10 +37,13 @@ use crate::config::{AppConfig, Config};
 ///
 /// # Errors
 /// When a key cannot be used, or WeChat's address is none.
-pub fn parts(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<Parts> {
+pub fn parts(
+    config: &Config,
+    store: &Arc<SeaStore>,
+    tokens: &Arc<Es256Tokens>,
+) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let tokens = Arc::new(tokens(config, Arc::clone(&clock))?);
     let apps = Arc::new(apps(config, &clock)?);
     let login = Login {
         apps: Arc::clone(&apps),
@@ -78,7 +85,7 @@ pub fn parts(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<Parts> {
         refresh: Arc::new(refresh),
         log_out: Arc::new(log_out),
         introspect: Arc::new(introspect),
-        verification_keys: tokens,
+        verification_keys: tokens.clone(),
         identify: Arc::new(Identify { apps: Arc::clone(&apps) }),
         exchange_code: Arc::new(ExchangeCode { apps }),
         current_member: Arc::new(CurrentMember { directory: store.clone() }),
@@ -135,19 +142,63 @@ fn apps(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Apps> {
     Ok(Apps::new(config.apps.iter().map(app).collect()))
 }
 
-/// In production the keys are given; in development they are made on the first start.
-fn tokens(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Es256Tokens> {
-    let signing = match &config.signing_key {
-        Some(pem) => SigningKey::from_pem(pem.expose_secret()).context("tokens.signing_key")?,
-        None => SigningKey::load_or_create(&config.key_folder.join("signing-key.pem"))?,
-    };
-    let refresh = match &config.refresh_key {
-        Some(key) => RefreshKey::from_base64(key.expose_secret()).context("tokens.refresh_key")?,
-        None => RefreshKey::load_or_create(&config.key_folder.join("refresh-key"))?,
-    };
+/// What issues and checks tokens, under these keys.
+///
+/// # Errors
+/// When the key of refresh tokens cannot be used.
+pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
+    let refresh =
+        master_key(config, "tokens.refresh_key", config.refresh_key.as_ref(), "refresh-key");
     let settings =
         TokenSettings { issuer: config.issuer.clone(), audience: config.audience.clone() };
-    Ok(Es256Tokens::new(settings, KeyRing::new(signing), refresh, clock))
+    Ok(Es256Tokens::new(settings, keys, RefreshKey::new(&refresh?), Arc::new(SystemClock)))
+}
+
+/// The use cases of the keys that sign access tokens.
+#[must_use]
+pub fn rotate_keys(config: &Config, store: &Arc<SeaStore>, vault: &KeyVault) -> RotateKeys {
+    RotateKeys {
+        store: store.clone(),
+        directory: store.clone(),
+        generator: Arc::new(vault.clone()),
+        clock: Arc::new(SystemClock),
+        policy: config.keys,
+    }
+}
+
+/// What makes and opens the keys that sign access tokens.
+///
+/// # Errors
+/// When a sealing key cannot be used.
+pub fn key_vault(config: &Config) -> anyhow::Result<KeyVault> {
+    Ok(KeyVault::new(Arc::new(sealer(config)?)))
+}
+
+/// What seals the secrets that the database keeps.
+///
+/// # Errors
+/// When a sealing key cannot be used.
+pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
+    let current = master_key(config, "sealing.key", config.sealing_key.as_ref(), "sealing-key")?;
+    let mut sealer = Sealer::new(SealingKey::new(&current));
+    for former in &config.former_sealing_keys {
+        let former = MasterKey::from_base64(former.expose_secret());
+        sealer = sealer.also_opening(SealingKey::new(&former.context("sealing.former_keys")?));
+    }
+    Ok(sealer)
+}
+
+/// In production the keys are given; in development they are made on the first start.
+fn master_key(
+    config: &Config,
+    name: &'static str,
+    given: Option<&SecretString>,
+    file: &str,
+) -> anyhow::Result<MasterKey> {
+    match given {
+        Some(key) => MasterKey::from_base64(key.expose_secret()).context(name),
+        None => Ok(MasterKey::load_or_create(&config.key_folder.join(file))?),
+    }
 }
 
 fn services(config: &Config) -> anyhow::Result<ServiceKeys> {

@@ -8,7 +8,7 @@ use domain::ports::tokens::VerificationKey;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use serde::{Deserialize, Serialize};
 
-use super::keys::SigningKey;
+use super::keys::SigningPair;
 
 /// The longest token that is looked at, in bytes. Ours stay far below.
 const TOKEN_MAX: usize = 4096;
@@ -17,10 +17,11 @@ const TOKEN_MAX: usize = 4096;
 /// taken for one.
 const TYPE: &str = "at+jwt";
 
-/// One key that signs, and every key whose tokens are accepted: its own and those before it.
+/// One key that signs, and every key whose tokens are accepted: its own, those before it, and the one
+/// after it, with which another instance may sign a moment earlier.
 #[derive(Debug)]
 pub struct KeyRing {
-    signing: SigningKey,
+    signing: SigningPair,
     verifying: HashMap<String, DecodingKey>,
     published: Vec<VerificationKey>,
 }
@@ -39,17 +40,17 @@ struct StrictHeader<'a> {
 impl KeyRing {
     /// Signs with `signing` and accepts what it signed.
     #[must_use]
-    pub fn new(signing: SigningKey) -> Self {
+    pub fn new(signing: SigningPair) -> Self {
         let published = vec![signing.published.clone()];
         let verifying = HashMap::from([(signing.published.id.clone(), signing.public.clone())]);
         Self { signing, verifying, published }
     }
 
-    /// Accepts, besides, what `former` signed; its private half is wiped.
+    /// Accepts, besides, what `other` signs.
     #[must_use]
-    pub fn also_accepting(mut self, former: SigningKey) -> Self {
-        self.verifying.insert(former.published.id.clone(), former.public);
-        self.published.push(former.published);
+    pub fn also_accepting(mut self, other: SigningPair) -> Self {
+        self.verifying.insert(other.published.id.clone(), other.public);
+        self.published.push(other.published);
         self
     }
 
@@ -75,14 +76,8 @@ impl KeyRing {
         }
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
-        let key = self.key_for(header)?;
-        let checked =
-            jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::ES256);
-        if checked.is_ok_and(|genuine| genuine) {
-            URL_SAFE_NO_PAD.decode(payload).ok()
-        } else {
-            None
-        }
+        let signed = is_signed(message, signature, self.key_for(header)?);
+        if signed { URL_SAFE_NO_PAD.decode(payload).ok() } else { None }
     }
 
     /// The key a header names: found in memory or not at all, whatever the name looks like.
@@ -93,6 +88,12 @@ impl KeyRing {
         let ours = alg == "ES256" && typ.eq_ignore_ascii_case(TYPE);
         self.verifying.get(kid).filter(|_| ours)
     }
+}
+
+/// Whether `signature` is one of `message` by ES256.
+fn is_signed(message: &str, signature: &str, key: &DecodingKey) -> bool {
+    jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::ES256)
+        .is_ok_and(|genuine| genuine)
 }
 
 /// Reads a JSON object, and only an object: serde takes an array for a struct as well.

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is what tells clippy that the helpers beside the tests are test code too.
 #[cfg(test)]
+mod master_key;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod token;

@@ -1,6 +1,7 @@
 //! Tokens: what is issued and what is accepted, under the key that RFC 7515 publishes.
 
 mod forgery;
+mod key_vault;
 mod keys;
 mod refresh;
 mod time;
@@ -8,8 +9,9 @@ mod time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use adapters::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::{RefreshKey, SigningKey};
+use adapters::token::keys::{RefreshKey, SigningPair};
 use adapters::token::{Es256Tokens, TokenSettings};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -61,12 +63,13 @@ fn at(seconds: i64) -> Timestamp {
 /// Tokens under the published key, and their clock, which stands at [`NOW`].
 fn tokens() -> (Es256Tokens, Arc<SetClock>) {
     let clock = Arc::new(SetClock(AtomicI64::new(NOW)));
-    (tokens_under(KeyRing::new(published_key().signing_key()), clock.clone()), clock)
+    (tokens_under(KeyRing::new(published_key().signing_pair()), clock.clone()), clock)
 }
 
 fn tokens_under(keys: KeyRing, clock: Arc<SetClock>) -> Es256Tokens {
     let settings = TokenSettings { issuer: ISSUER.into(), audience: AUDIENCE.into() };
-    Es256Tokens::new(settings, keys, RefreshKey::from_base64(REFRESH_KEY).unwrap(), clock)
+    let master = MasterKey::from_base64(REFRESH_KEY).unwrap();
+    Es256Tokens::new(settings, keys, RefreshKey::new(&master), clock)
 }
 
 fn access_claims() -> AccessClaims {
@@ -101,9 +104,8 @@ fn another_key() -> Forger {
 }
 
 impl Forger {
-    fn signing_key(&self) -> SigningKey {
-        let pkcs8 = self.0.to_pkcs8v1().unwrap();
-        SigningKey::from_pem(&pem("PRIVATE KEY", pkcs8.as_ref())).unwrap()
+    fn signing_pair(&self) -> SigningPair {
+        SigningPair::from_pkcs8(self.0.to_pkcs8v1().unwrap().as_ref()).unwrap()
     }
 
     /// The uncompressed point.
@@ -234,24 +236,23 @@ fn a_token_may_look_different_where_it_means_the_same() {
 
 #[test]
 fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
-    let (_, clock) = tokens();
+    let (tokens, clock) = tokens();
     let former = another_key();
-    let before = tokens_under(KeyRing::new(former.signing_key()), clock.clone());
-    let old = before.access_token(&access_claims()).unwrap();
+    let old = tokens_under(KeyRing::new(former.signing_pair()), clock);
+    let old = old.access_token(&access_claims()).unwrap();
 
-    let keys = KeyRing::new(published_key().signing_key()).also_accepting(former.signing_key());
-    let during = tokens_under(keys, clock);
-    let new = during.access_token(&access_claims()).unwrap();
-    assert_eq!(during.verify(old.expose()).map(|claims| claims.caller()), Ok(caller()));
-    assert_eq!(during.verify(new.expose()).map(|claims| claims.caller()), Ok(caller()));
-
-    let (after, _) = tokens();
-    assert_eq!(
-        after.verify(new.expose()).map(|claims| claims.caller()),
-        Ok(caller()),
-        "the new key signed since"
+    tokens.replace_keys(
+        KeyRing::new(published_key().signing_pair()).also_accepting(former.signing_pair()),
     );
-    assert_eq!(after.verify(old.expose()), Err(TokenRejected::Invalid));
+    let new = tokens.access_token(&access_claims()).unwrap();
+    for token in [&old, &new] {
+        assert_eq!(tokens.verify(token.expose()).map(|claims| claims.caller()), Ok(caller()));
+    }
+
+    tokens.replace_keys(KeyRing::new(published_key().signing_pair()));
+    let verified = tokens.verify(new.expose()).map(|claims| claims.caller());
+    assert_eq!(verified, Ok(caller()), "the new key signed since");
+    assert_eq!(tokens.verify(old.expose()), Err(TokenRejected::Invalid));
 }
 
 #[test]

@@ -118,6 +118,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Secrets parted by commas or blanks, where [`Self::secret`] finds them: in a file, one a line.
+    pub(super) fn secrets(&self, key: &str) -> Vec<SecretString> {
+        let all = self.secret(key).unwrap_or_default();
+        let parts = all.expose_secret().split([',', ' ', '\t', '\r', '\n']);
+        parts.filter(|part| !part.is_empty()).map(SecretString::from).collect()
+    }
+
     /// A secret that must be there; `hint` says where it comes from.
     pub(super) fn required_secret(&self, key: &str, hint: &str) -> Option<SecretString> {
         let before = self.faults.borrow().len();

@@ -48,8 +48,8 @@ fn production_refuses_to_start_without_secrets() {
         faults("production", &[("MENSHEN_APPS__MAIN__APP_ID", "wx1")]),
         [
             "apps.main.secret: is missing; find it in WeChat's console",
-            "tokens.signing_key: is missing; production needs it, best as tokens.signing_key_file",
             "tokens.refresh_key: is missing; production needs it, best as tokens.refresh_key_file",
+            "sealing.key: is missing; production needs it, best as sealing.key_file",
         ]
     );
 }
@@ -60,7 +60,7 @@ fn production_refuses_the_sandboxs_secret_and_short_ones() {
         let environment = [
             ("MENSHEN_APPS__MAIN__APP_ID", "wx1"),
             ("MENSHEN_APPS__MAIN__SECRET", secret),
-            ("MENSHEN_TOKENS__SIGNING_KEY", "x"),
+            ("MENSHEN_SEALING__KEY", "x"),
             ("MENSHEN_TOKENS__REFRESH_KEY", "x"),
         ];
         let faults = faults("production", &environment);
@@ -190,7 +190,8 @@ fn debug_output_shows_no_secret() {
         ("MENSHEN_APPS__MAIN__SECRET", "canary-secret"),
         ("MENSHEN_DATABASE__URL", "postgres://u:canary-password@h/d"),
         ("MENSHEN_SERVICES__BACKEND__KEY", "canary-service"),
-        ("MENSHEN_TOKENS__SIGNING_KEY", "canary-signing"),
+        ("MENSHEN_SEALING__KEY", "canary-sealing"),
+        ("MENSHEN_SEALING__FORMER_KEYS", "canary-former,canary-older"),
         ("MENSHEN_TOKENS__REFRESH_KEY", "canary-refresh"),
     ];
     let config = Config::load(&sources("development", &environment)).unwrap();

@@ -87,7 +87,7 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     search.hide("app secret", MAIN_SECRET);
     search.hide("service key", SERVICE_KEY);
     search.hide("phone number", "13800138000");
-    for name in ["signing-key.pem", "refresh-key"] {
+    for name in ["sealing-key", "refresh-key"] {
         let key = std::fs::read_to_string(program.folder().join(name)).unwrap();
         let longest = key.lines().max_by_key(|line| line.len()).unwrap().to_owned();
         search.hide("a key of the server", longest);

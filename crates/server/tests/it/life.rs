@@ -47,7 +47,7 @@ async fn production_serves_only_a_migrated_database() {
         ("MENSHEN_PROFILE", "production"),
         ("MENSHEN_APPS__MAIN__APP_ID", MAIN_APP),
         ("MENSHEN_APPS__MAIN__SECRET", "a-secret-that-is-long-enough"),
-        ("MENSHEN_TOKENS__SIGNING_KEY", SIGNING_KEY),
+        ("MENSHEN_SEALING__KEY", "q0Zx1uQY5kW7c2bJt8nRrV4mE9sLh3dFgPpAoTiUyNk="),
         ("MENSHEN_TOKENS__REFRESH_KEY", "eHPzEzmkUPDEdOn8wGGaSr1HWdfNGKNhRGOeGRJkKIk="),
     ];
     environment.extend(production.map(|(k, v)| (k.into(), v.into())));
@@ -113,10 +113,3 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stderr)
     )
 }
-
-/// Made for this test with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
-const SIGNING_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgG1Sz/ZkZLSTfOdTm\n\
-6n/hji6tgnYtC1KEPrXQCO+ZWZGhRANCAAR1wqvnh7KttByiurexOVoQRn9FVE2R\n\
-/4mXMrY3PNJJhzaa6SZSBmhSEH8U8fPM92tMutZPQe3fwii1Dp6NMJaE\n\
------END PRIVATE KEY-----";

@@ -3,6 +3,7 @@
 
 mod config;
 mod faults;
+mod keys;
 mod leaks;
 mod life;
 mod login;

@@ -21,7 +21,7 @@ const TORN: &str =
        GROUP BY member_id, namespace HAVING COUNT(*) > 1))";
 
 /// How many rounds: `few` among the tests, `full` with `cargo xtask trust`.
-fn rounds(few: usize, full: usize) -> usize {
+pub(crate) fn rounds(few: usize, full: usize) -> usize {
     if std::env::var_os("MENSHEN_TRUST").is_some_and(|wanted| wanted == "full") {
         full
     } else {
@@ -29,12 +29,12 @@ fn rounds(few: usize, full: usize) -> usize {
     }
 }
 
-async fn sandbox() -> Sandbox {
+pub(crate) async fn sandbox() -> Sandbox {
     Sandbox::start(Config { limits: false, log_capacity: 0, ..Config::default() }).await.unwrap()
 }
 
 /// A user nobody has seen before.
-fn stranger(sandbox: &Sandbox) -> String {
+pub(crate) fn stranger(sandbox: &Sandbox) -> String {
     sandbox.add_user(NewUser::default()).unwrap().user
 }
 

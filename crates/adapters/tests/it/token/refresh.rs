@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use adapters::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
 use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
@@ -28,9 +29,10 @@ fn session(id: Uuid, generation: u32) -> Session {
 
 /// The tokens of an installation with another refresh key.
 fn elsewhere() -> Es256Tokens {
-    let key = RefreshKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
+    let key = MasterKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
+    let key = RefreshKey::new(&key);
     let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
-    Es256Tokens::new(settings, KeyRing::new(published_key().signing_key()), key, super::tokens().1)
+    Es256Tokens::new(settings, KeyRing::new(published_key().signing_pair()), key, super::tokens().1)
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn with_stray_bits(token: &str) -> String {
 
 pub(super) fn other_keys() -> Vec<Forgery> {
     let attacker = another_key();
-    let thumbprint = format!("{:?}", attacker.signing_key());
+    let thumbprint = format!("{:?}", attacker.signing_pair());
     let their_kid = thumbprint.split("id: \"").nth(1).unwrap().split('"').next().unwrap();
     let point = attacker.public();
     let jwk =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 
-use super::keys::KeyError;
+use crate::master_key::{MasterKey, MasterKeyError};
 
 /// More than any key file holds, in bytes.
 const FILE_MAX: u64 = 16 * 1024;
@@ -35,24 +35,23 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: KeyError,
+        source: MasterKeyError,
     },
 }
 
 /// The key in the file at `path`, which is made of what `generate` gives where there is none.
 /// Several processes may do so at once: all get the same key.
-pub(super) fn load_or_create<K>(
+pub(crate) fn load_or_create(
     path: &Path,
     generate: impl Fn() -> io::Result<SecretString>,
-    parse: impl Fn(&str) -> Result<K, KeyError>,
-) -> Result<K, KeyFileError> {
+) -> Result<MasterKey, KeyFileError> {
     let unavailable = |source| KeyFileError::Unavailable { path: path.to_owned(), source };
     let file = open_or_create(path, generate).map_err(unavailable)?;
     if is_open_to_others(&file).map_err(unavailable)? {
         return Err(KeyFileError::OpenToOthers { path: path.to_owned() });
     }
     let text = io::read_to_string(file.take(FILE_MAX)).map_err(unavailable)?;
-    parse(SecretString::from(text).expose_secret())
+    MasterKey::from_base64(SecretString::from(text).expose_secret())
         .map_err(|source| KeyFileError::NoKey { path: path.to_owned(), source })
 }
 

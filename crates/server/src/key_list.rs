@@ -1,0 +1,87 @@
+//! What `menshen keys` prints: every signing key, where it stands and since when.
+
+use std::fmt::Write;
+
+use api::rfc3339;
+use domain::signing_key::{KeyPolicy, KeyState, SigningKey, SigningKeys};
+use domain::timestamp::Timestamp;
+
+/// The keys as a table, a line for each; nothing of it is secret.
+#[must_use]
+pub fn table(keys: &SigningKeys, policy: &KeyPolicy, now: Timestamp) -> String {
+    let mut table = format!("{:<7} {:<9} {:<43}  when\n", "number", "state", "kid");
+    for key in &keys.0 {
+        let state = match keys.state(key, now) {
+            KeyState::Next => "next",
+            KeyState::Current => "current",
+            KeyState::Previous => "previous",
+        };
+        let when = when(keys, key, policy, now);
+        let _ = writeln!(table, "{:<7} {state:<9} {:<43}  {when}", key.number, key.id);
+    }
+    table
+}
+
+fn when(keys: &SigningKeys, key: &SigningKey, policy: &KeyPolicy, now: Timestamp) -> String {
+    let at = rfc3339::seconds;
+    let Some(since) = key.signs_from else {
+        return format!("published since {}", at(key.created_at));
+    };
+    match (keys.state(key, now), keys.kept_until(key, policy, now), policy.rotation) {
+        (KeyState::Next, _, _) => format!("signs from {}", at(since)),
+        (KeyState::Current, _, Some(period)) => {
+            format!("signs since {} until {}", at(since), at(since.plus(period)))
+        }
+        (KeyState::Previous, Some(end), _) => {
+            format!("signed since {}, accepted until {}", at(since), at(end))
+        }
+        (KeyState::Current, _, None) | (KeyState::Previous, None, _) => {
+            format!("signs since {}", at(since))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn key(number: u32, signs_from: Option<u64>) -> SigningKey {
+        let at = |seconds| Timestamp::from_unix_millis(0).plus(Duration::from_secs(seconds));
+        SigningKey {
+            number,
+            id: format!("kid-{number}"),
+            sealed: b"canary".into(),
+            created_at: at(0),
+            signs_from: signs_from.map(at),
+        }
+    }
+
+    #[test]
+    fn every_key_is_told_with_its_state_and_times_and_nothing_secret() {
+        let keys =
+            SigningKeys(vec![key(1, Some(0)), key(2, Some(60)), key(3, None), key(4, Some(600))]);
+        let policy = KeyPolicy {
+            rotation: Some(Duration::from_hours(24)),
+            overlap: Duration::from_secs(1),
+            access_ttl: Duration::from_hours(2),
+        };
+        let table = table(&keys, &policy, Timestamp::from_unix_millis(120_000));
+        let rows: Vec<String> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "number state kid when",
+                "1 previous kid-1 signed since 1970-01-01T00:00:00Z, accepted until 1970-01-01T02:02:00Z",
+                "2 current kid-2 signs since 1970-01-01T00:01:00Z until 1970-01-02T00:01:00Z",
+                "3 next kid-3 published since 1970-01-01T00:00:00Z",
+                "4 next kid-4 signs from 1970-01-01T00:10:00Z",
+            ]
+        );
+        assert!(!table.contains("canary"));
+    }
+}
