@@ -100,3 +100,72 @@ fn is_signed(message: &str, signature: &str, key: &DecodingKey) -> bool {
 pub(super) fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     if json.first() == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
 }
+
+/// Wycheproof's JSON Web Signatures: those by ES256 against the check of signatures alone (what a
+/// header may say is stricter here than in RFC 7515, and tested apart), all of them against the whole.
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use jsonwebtoken::jwk::Jwk;
+    use serde_json::Value;
+    use wycheproof_ng_kdf_jose::json_web::{Test, TestName, TestSet};
+
+    use super::*;
+
+    /// Every test of two sets, with the public key of its group.
+    fn vectors() -> Vec<(Value, Test)> {
+        let sets = [TestName::JsonWebSignature, TestName::JsonWebCrypto];
+        let groups = sets.into_iter().flat_map(|name| TestSet::load(name).unwrap().test_groups);
+        groups
+            .flat_map(|group| {
+                let key = group.public_key.or(group.private_key).unwrap_or_default();
+                group.tests.into_iter().map(move |test| (key.clone(), test))
+            })
+            .filter(|(_, test)| test.jws.is_some())
+            .collect()
+    }
+
+    fn text(test: &Test) -> String {
+        let jws = test.jws.clone().unwrap();
+        jws.as_str().map_or_else(|| jws.to_string(), str::to_owned)
+    }
+
+    fn public(key: &Value) -> DecodingKey {
+        let jwk: Jwk = serde_json::from_value(key.clone()).unwrap();
+        DecodingKey::from_jwk(&jwk).unwrap()
+    }
+
+    #[test]
+    fn wycheproofs_es256_signatures_are_told_apart() {
+        let (mut valid, mut invalid) = (0, 0);
+        for (key, test) in vectors() {
+            if key["crv"] != "P-256" || key["alg"] != "ES256" {
+                continue;
+            }
+            let token = text(&test);
+            let (message, signature) = token.rsplit_once('.').unwrap_or((&token, ""));
+            let accepted = is_signed(message, signature, &public(&key));
+            let expected = !test.result.must_fail();
+            assert_eq!(accepted, expected, "test {}, {}", test.tc_id, test.comment);
+            *(if expected { &mut valid } else { &mut invalid }) += 1;
+        }
+        assert_eq!((valid, invalid), (3, 51), "so many there are");
+    }
+
+    #[test]
+    fn none_of_wycheproofs_signatures_is_a_token_of_ours() {
+        let mut refused = 0;
+        for (key, test) in vectors() {
+            let own = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            let own = SigningPair::from_pkcs8(own.to_pkcs8v1().unwrap().as_ref()).unwrap();
+            let mut ring = KeyRing::new(own);
+            if key["crv"] == "P-256" && key["kty"] == "EC" {
+                let kid = key["kid"].as_str().unwrap().to_owned();
+                ring.verifying.insert(kid, public(&key));
+            }
+            assert_eq!(ring.open(&text(&test)), None, "test {}, {}", test.tc_id, test.comment);
+            refused += 1;
+        }
+        assert_eq!(refused, 450, "so many there are");
+    }
+}

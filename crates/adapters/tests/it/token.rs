@@ -3,6 +3,7 @@
 mod forgery;
 mod key_vault;
 mod keys;
+mod outbound;
 mod refresh;
 mod time;
 
