@@ -6,6 +6,7 @@ use crate::authenticate::{Authenticate, AuthenticateError};
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::{AccessClaims, TokenVerifier};
 use crate::session::{Presented, Session, SessionId, SessionPolicy};
+use crate::timestamp::Timestamp;
 
 /// The use cases on tokens that someone else holds.
 pub struct Introspect {
@@ -24,8 +25,13 @@ pub struct Introspect {
 pub enum Introspection {
     /// An access token that is believed.
     Access(AccessClaims),
-    /// A refresh token that would be exchanged, and its session.
-    Refresh(Session),
+    /// A refresh token that would be exchanged.
+    Refresh {
+        /// Its session.
+        session: Session,
+        /// When it ends: with the session, or with the grace where it was exchanged before.
+        expires_at: Timestamp,
+    },
     /// Nothing that opens anything, whatever it once was.
     Inactive,
 }
@@ -39,15 +45,18 @@ impl Introspect {
         };
         let session = believed(self.authenticate.session(claims.session).await)?;
         let now = self.authenticate.clock.now();
-        Ok(session
-            .filter(|session| {
-                let presented = session.present(claims.generation, &self.policy, now);
-                matches!(presented, Presented::Current | Presented::Repeated)
-            })
-            .map_or(Introspection::Inactive, Introspection::Refresh))
+        Ok(session.map_or(Introspection::Inactive, |session| {
+            let expires_at = match session.present(claims.generation, &self.policy, now) {
+                Presented::Current => session.expires_at,
+                Presented::Repeated => session.grace_end(&self.policy),
+                Presented::Replayed | Presented::Expired => return Introspection::Inactive,
+            };
+            Introspection::Refresh { session, expires_at }
+        }))
     }
 
-    /// Ends the session of an access or refresh token; a token that is no good is no error.
+    /// Ends the session of an access or refresh token, be it an expired one; a token that is no good is
+    /// no error.
     pub async fn revoke(&self, token: &str) -> Result<(), StoreError> {
         let Some(session) = self.session_of(token) else { return Ok(()) };
         let work = self.store.begin().await?;
@@ -57,7 +66,7 @@ impl Introspect {
 
     fn session_of(&self, token: &str) -> Option<SessionId> {
         let refresh = self.tokens.open_refresh_token(token).map(|claims| claims.session);
-        refresh.or_else(|| self.tokens.verify(token).ok().map(|claims| claims.session))
+        refresh.or_else(|| self.tokens.open_access_token(token).map(|claims| claims.session))
     }
 }
 

@@ -97,11 +97,17 @@ impl Session {
             Presented::Expired
         } else if generation == self.generation {
             Presented::Current
-        } else if generation + 1 == self.generation && now < self.refreshed_at.plus(policy.grace) {
+        } else if generation + 1 == self.generation && now < self.grace_end(policy) {
             Presented::Repeated
         } else {
             Presented::Replayed
         }
+    }
+
+    /// Until when the refresh token before the present one is answered.
+    #[must_use]
+    pub fn grace_end(&self, policy: &SessionPolicy) -> Timestamp {
+        self.refreshed_at.plus(policy.grace).min(self.expires_at)
     }
 
     /// The session after its present refresh token was exchanged.

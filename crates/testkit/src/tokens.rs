@@ -53,6 +53,10 @@ impl TokenVerifier for MemoryTokens {
         Ok(claims)
     }
 
+    fn open_access_token(&self, token: &str) -> Option<AccessClaims> {
+        self.claims(token)
+    }
+
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
         let (session, generation) = token.strip_prefix("refresh-")?.rsplit_once('-')?;
         let session = SessionId(session.parse().ok()?);

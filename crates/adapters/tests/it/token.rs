@@ -257,6 +257,22 @@ fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
 }
 
 #[test]
+fn an_expired_token_still_tells_what_it_said_and_a_forged_one_nothing() {
+    let (tokens, clock) = tokens();
+    let token = tokens.access_token(&access_claims()).unwrap();
+    clock.0.store(NOW + 1_000_000, Ordering::Relaxed);
+    assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Expired));
+    assert_eq!(tokens.open_access_token(token.expose()), Some(access_claims()));
+    for forged in [
+        another_key().mint(header(), claims()),
+        published_key().mint(header(), with(claims(), "aud", "others")),
+        published_key().mint(header(), with(claims(), "iat", NOW + 2_000_000)),
+    ] {
+        assert_eq!(tokens.open_access_token(&forged), None, "{forged}");
+    }
+}
+
+#[test]
 fn two_tokens_of_one_session_differ_in_their_id() {
     let (tokens, _) = tokens();
     let other = AccessClaims { id: Uuid::nil(), ..access_claims() };

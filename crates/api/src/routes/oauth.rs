@@ -6,6 +6,7 @@ use domain::introspect::{Introspect, Introspection};
 use domain::ports::store::StoreError;
 use domain::ports::tokens::AccessClaims;
 use domain::session::Session;
+use domain::timestamp::Timestamp;
 use salvo::craft::craft;
 use salvo::http::StatusCode;
 use salvo::oapi::{
@@ -50,8 +51,9 @@ impl OAuthApi {
 
     /// End the session of a token
     ///
-    /// By RFC 7009, for services only: no token works any more that was given to the same device. A
-    /// token that is no good is revoked already, so the answer is the same.
+    /// By RFC 7009, for services only: no token works any more that was given to the same device. An
+    /// access token counts after its end too. A token that is no good is revoked already, so the answer
+    /// is the same.
     #[craft(endpoint(operation_id = "revoke", tags("back ends")))]
     pub(crate) async fn revoke(
         &self,
@@ -139,7 +141,9 @@ impl From<Introspection> for IntrospectionData {
     fn from(introspection: Introspection) -> Self {
         match introspection {
             Introspection::Access(claims) => Self::Active(claims.into()),
-            Introspection::Refresh(session) => Self::Active(session.into()),
+            Introspection::Refresh { session, expires_at } => {
+                Self::Active(ActiveToken::refresh(&session, expires_at))
+            }
             Introspection::Inactive => Self::Inactive(InactiveToken { active: false }),
         }
     }
@@ -160,8 +164,8 @@ impl From<AccessClaims> for ActiveToken {
     }
 }
 
-impl From<Session> for ActiveToken {
-    fn from(session: Session) -> Self {
+impl ActiveToken {
+    fn refresh(session: &Session, expires_at: Timestamp) -> Self {
         Self {
             active: true,
             token_type: "refresh_token",
@@ -169,7 +173,7 @@ impl From<Session> for ActiveToken {
             sid: session.id.0.to_string(),
             app: session.app.as_str().to_owned(),
             iat: session.refreshed_at.unix_seconds(),
-            exp: session.expires_at.unix_seconds(),
+            exp: expires_at.unix_seconds(),
             jti: None,
         }
     }

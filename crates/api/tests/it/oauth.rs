@@ -47,6 +47,7 @@ async fn a_good_refresh_token_is_told_as_such_and_is_not_spent() {
     assert_eq!(introspect(&house, &next.refresh).await.json()["active"], true);
     let repeated = introspect(&house, &tokens.refresh).await;
     assert_eq!(repeated.json()["active"], true, "it would be answered within the grace");
+    assert_eq!(repeated.json()["exp"], 1_795_168_810, "and no longer");
     house.clock.advance(Duration::from_secs(10));
     assert_eq!(introspect(&house, &tokens.refresh).await.body, INACTIVE, "it was exchanged");
     assert_eq!(
@@ -101,6 +102,15 @@ async fn whatever_is_no_token_is_inactive_and_revoked_already() {
         revoke(&house, token).await;
     }
     assert_eq!(house.store.sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_access_token_revokes_its_session() {
+    let house = House::new();
+    let tokens = house.log_in("o1").await;
+    house.clock.advance(Duration::from_hours(3));
+    revoke(&house, &tokens.access).await;
+    assert!(house.store.sessions().is_empty());
 }
 
 #[tokio::test]

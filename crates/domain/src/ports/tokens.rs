@@ -87,6 +87,10 @@ pub trait TokenVerifier: Send + Sync {
     /// What the access token says.
     fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected>;
 
+    /// What the access token says, or once said: as [`Self::verify`], but one that has expired counts
+    /// too.
+    fn open_access_token(&self, token: &str) -> Option<AccessClaims>;
+
     /// What the refresh token says, if the issuer made it. MUST compare in a time that does not depend
     /// on how much of it is right.
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims>;
