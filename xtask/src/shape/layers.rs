@@ -95,12 +95,21 @@ const OWNED: [Owned; 14] = [
 /// speaks HTTP, one that counts what was left behind opens the database.
 const ANY_TEST_MAY: [&str; 3] = ["reqwest", "sea-orm", "tracing-subscriber"];
 
-/// All that the domain may name of others: no serde, no ORM, no HTTP, no runtime.
-const DOMAIN_MAY: [&str; 8] =
-    ["async-trait", "mockall", "secrecy", "thiserror", "time", "tracing", "uuid", "zeroize"];
+/// All that the domain may name of others: no serde, no ORM, no HTTP, no runtime (of tokio, `sync`).
+const DOMAIN_MAY: [&str; 9] = [
+    "async-trait",
+    "mockall",
+    "secrecy",
+    "thiserror",
+    "time",
+    "tokio",
+    "tracing",
+    "uuid",
+    "zeroize",
+];
 
 /// All that the domain's tests may name besides.
-const DOMAIN_TESTS_MAY: [&str; 3] = ["insta", "proptest", "tokio"];
+const DOMAIN_TESTS_MAY: [&str; 2] = ["insta", "proptest"];
 
 /// The crates of `metadata` (`cargo metadata --no-deps`) that name what they may not, and those
 /// that the table above does not know.
@@ -120,7 +129,7 @@ fn offenders(metadata: &Value) -> Vec<String> {
             let verdict = if ours.contains(&to) {
                 refuse_ours(layer, to, in_tests)
             } else {
-                refuse_theirs(layer, to, in_tests)
+                refuse_theirs(layer, to, in_tests).or_else(|| refuse_runtime(layer, dependency))
             };
             if let Some(why) = verdict {
                 let tests = if in_tests { " (in its tests)" } else { "" };
@@ -148,6 +157,14 @@ fn refuse_theirs(layer: &Layer, to: &str, in_tests: bool) -> Option<String> {
     let strict = layer.name == "domain";
     let allowed = DOMAIN_MAY.contains(&to) || in_tests && DOMAIN_TESTS_MAY.contains(&to);
     (strict && !allowed).then(|| format!("it is not on the domain's short list: {}", layer.because))
+}
+
+/// Of tokio the rules may have what waits, which works under any runtime, and not what runs.
+fn refuse_runtime(layer: &Layer, dependency: &Value) -> Option<String> {
+    let more = list(dependency, "features").iter().any(|feature| feature != "sync");
+    let runs = name(dependency) == "tokio" && dependency["kind"].is_null() && more;
+    (runs && layer.name == "domain")
+        .then(|| format!("of tokio it may have `sync` only: {}", layer.because))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -204,7 +221,6 @@ mod tests {
             ("api", "adapters", json!("dev"), "api -> adapters (in its tests): HTTP must not"),
             ("domain", "salvo", json!("dev"), "domain -> salvo (in its tests): only api and"),
             ("domain", "serde", Value::Null, "domain -> serde: it is not on the domain's short"),
-            ("domain", "tokio", Value::Null, "domain -> tokio: it is not on the domain's short"),
             ("server", "testkit", Value::Null, "server -> testkit: the program ships no fakes"),
             ("xtask", "domain", json!("build"), "xtask -> domain: every task would wait"),
         ] {
@@ -212,6 +228,14 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].starts_with(offender), "{found:?}");
         }
+    }
+
+    #[test]
+    fn the_domain_has_no_runtime() {
+        let tokio = json!({ "name": "tokio", "kind": null, "features": ["sync", "rt"] });
+        let found = offenders(&planted("domain", &tokio));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("domain -> tokio: of tokio it may have `sync` only"));
     }
 
     #[test]
