@@ -3,6 +3,7 @@
 mod connection;
 mod m20261120_090000_members;
 mod m20261121_090000_signing_keys;
+mod m20261121_100000_redemptions;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261120_090000_members::Migration),
             Box::new(m20261121_090000_signing_keys::Migration),
+            Box::new(m20261121_100000_redemptions::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

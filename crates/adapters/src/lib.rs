@@ -2,6 +2,7 @@
 
 pub mod key_file;
 pub mod master_key;
+pub mod redemption;
 pub mod sealing;
 pub mod service_keys;
 pub mod store;

@@ -10,6 +10,7 @@ mod mysql;
 mod postgres;
 #[cfg(test)]
 mod query_plans;
+mod redemptions;
 mod sessions;
 mod signing_keys;
 mod sqlite;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
+use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::{self, Database};
@@ -29,7 +31,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySe
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::store::entity::{member, session};
+use crate::store::entity::{member, redemption, session};
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -164,6 +166,13 @@ impl MemberDirectory for SeaStore {
         let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
         rows.iter().map(sessions::from_row).collect()
+    }
+
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
+        let (reader, code) = (self.reader.clone(), code.0.to_vec());
+        let row =
+            to_the_end(async move { redemption::Entity::find_by_id(code).one(&reader).await });
+        row.await?.map(redemptions::from_row).transpose()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

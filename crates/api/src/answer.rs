@@ -11,6 +11,7 @@ use salvo::oapi::{
 use salvo::writing::Json;
 use salvo::{Depot, Request, Response, Writer, async_trait};
 
+use crate::error::conflict::Conflict;
 use crate::error::id::ErrorId;
 use crate::error::{ApiError, Faults};
 use crate::exchange::Exchange;
@@ -39,6 +40,8 @@ struct Failure<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Faults::is_empty")]
     fields: &'a Faults,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<Conflict>,
 }
 
 #[async_trait]
@@ -62,15 +65,17 @@ pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Re
     render_head(error, res);
     res.render(Json(Failure {
         code: error.status.as_u16(),
-        msg: match exchange.language {
-            Language::Chinese => error.id.message_zh(),
-            Language::English => error.id.message_en(),
+        msg: match (error.conflict, exchange.language) {
+            (Some(conflict), language) => conflict.message(language),
+            (None, Language::Chinese) => error.id.message_zh(),
+            (None, Language::English) => error.id.message_en(),
         },
         data: (),
         operation_time: exchange.operation_time(),
         error: error.id.id(),
         request_id: &exchange.request_id,
         fields: &error.faults,
+        conflict: error.conflict,
     }));
 }
 
@@ -107,6 +112,7 @@ pub(crate) fn failure_schema(components: &mut Components) -> RefOr<Schema> {
         .property("fields", Object::new()
             .description("With `invalid_request`: what is wrong with which field of the request (`body` for the body as a whole). For developers, in English.")
             .additional_properties(RefOr::Type(Schema::from(Object::with_type(BasicType::String)))))
+        .property("conflict", Conflict::schema())
         .required("error")
         .required("requestId");
     components.schemas.insert("Failure", Schema::from(failure));

@@ -18,8 +18,10 @@ use salvo::http::StatusCode;
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use tracing::Level;
 
+use crate::error::conflict::Conflict;
 use crate::error::id::{ErrorId, Step};
 
+pub(crate) mod conflict;
 pub(crate) mod documented;
 pub mod id;
 
@@ -34,6 +36,7 @@ pub(crate) struct ApiError {
     pub(crate) id: ErrorId,
     pub(crate) status: StatusCode,
     pub(crate) faults: Faults,
+    pub(crate) conflict: Option<Conflict>,
     pub(crate) retry_after: Option<Duration>,
     /// Whether what is left of the connection must not be read as another request.
     pub(crate) closes: bool,
@@ -53,6 +56,7 @@ impl ApiError {
             id,
             status: id.status(),
             faults: Faults::new(),
+            conflict: None,
             retry_after: None,
             closes: false,
             severity,
@@ -63,6 +67,11 @@ impl ApiError {
     /// A malformed request.
     pub(crate) fn invalid(faults: Faults) -> Self {
         Self { faults, ..Self::new(ErrorId::InvalidRequest) }
+    }
+
+    /// A request that contradicts what is known.
+    fn conflicting(conflict: Conflict) -> Self {
+        Self { conflict: Some(conflict), ..Self::new(ErrorId::Conflict) }
     }
 
     /// A request of which one field is malformed.
@@ -120,22 +129,7 @@ impl Writer for ApiError {
 
 impl From<LoginError> for ApiError {
     fn from(error: LoginError) -> Self {
-        let answer = match &error {
-            LoginError::Verify(error) => verify_failed(error),
-            LoginError::Phone(error) => provider_failed(error, Step::Phone),
-            LoginError::Visitor | LoginError::RegistrationClosed => Self::new(ErrorId::Forbidden),
-            LoginError::PhoneRequired => Self::invalid_field("phoneCode", &error),
-            LoginError::Banned(_) => Self::new(ErrorId::MemberBanned),
-            LoginError::PhoneTaken => Self::new(ErrorId::Conflict),
-            // Somebody is mistaken about who this is: the operator should know.
-            LoginError::UnionIdChanged(_) => {
-                Self { severity: Level::WARN, ..Self::new(ErrorId::Conflict) }
-            }
-            LoginError::Store(_) | LoginError::Contended | LoginError::Signing(_) => {
-                Self::new(ErrorId::Internal)
-            }
-        };
-        answer.caused_by(error)
+        login_failed(&error).caused_by(error)
     }
 }
 
@@ -211,6 +205,33 @@ impl From<EndSessionError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::new(ErrorId::Internal).caused_by(error)
+    }
+}
+
+fn login_failed(error: &LoginError) -> ApiError {
+    match error {
+        LoginError::Verify(error) => verify_failed(error),
+        LoginError::CodeUsed => ApiError::new(ErrorId::LoginCodeUsed),
+        LoginError::Phone(error) => provider_failed(error, Step::Phone),
+        LoginError::Visitor | LoginError::RegistrationClosed => ApiError::new(ErrorId::Forbidden),
+        LoginError::PhoneRequired => ApiError::invalid_field("phoneCode", error),
+        LoginError::Banned(_) => ApiError::new(ErrorId::MemberBanned),
+        LoginError::PhoneTaken { phone_required: false } => {
+            ApiError::conflicting(Conflict::PHONE_TAKEN)
+        }
+        LoginError::PhoneTaken { phone_required: true } => {
+            ApiError::conflicting(Conflict::REQUIRED_PHONE_TAKEN)
+        }
+        LoginError::TwoMembers => ApiError::conflicting(Conflict::TWO_MEMBERS),
+        // Somebody is mistaken about who this is: an alarm for the operator.
+        LoginError::UnionIdChanged(_) => {
+            ApiError { severity: Level::ERROR, ..ApiError::conflicting(Conflict::UNION_ID_CHANGED) }
+        }
+        LoginError::Joined(error) => login_failed(error),
+        LoginError::Store(_)
+        | LoginError::Contended
+        | LoginError::Signing(_)
+        | LoginError::Unseal(_) => ApiError::new(ErrorId::Internal),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fields that requests are made of.
 
 use domain::avatar::{AVATAR_MAX, Avatar};
+use domain::conflict::Choice;
 use domain::member::Gender;
 use domain::nickname::{NICKNAME_MAX, Nickname, NicknameError};
 use domain::secret::{LoginCode, PhoneCode, RefreshToken};
@@ -82,6 +83,20 @@ pub(crate) const APP: Field<String> = Field {
         string("The app that is meant, by its configured name or its app id; the first one when absent.", "main")
             .min_length(1)
             .max_length(APP_MAX)
+    },
+};
+
+/// What becomes of two members who are one person.
+pub(crate) const ON_CONFLICT: Field<Choice> = Field {
+    name: "onConflict",
+    read: |value| match value.as_str() {
+        Some("merge") => Ok(Choice::Merge),
+        Some("separate") => Ok(Choice::Separate),
+        Some(_) | None => Err("is neither `merge` nor `separate`".to_owned()),
+    },
+    schema: || {
+        string("What the user wants if they turn out to be two members: to become one, or to stay two. Asked for by a `conflict` whose `reason` is `two_members`.", "merge")
+            .enum_values(["merge", "separate"])
     },
 };
 

@@ -15,6 +15,7 @@ mod fields;
 mod form;
 mod form_body;
 mod framing;
+mod idempotency;
 mod language;
 mod oauth;
 pub mod openapi;

@@ -11,6 +11,7 @@ use crate::body::BodyLimits;
 use crate::config::{ApiConfig, Origin};
 use crate::edge::{Edge, X_REQUEST_ID};
 use crate::framing::Framing;
+use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::openapi::openapi;
 use crate::page::page;
 use crate::routes::{Api, Parts, routes};
@@ -55,6 +56,7 @@ fn cors(origins: &[Origin]) -> CorsHandler {
             CONTENT_TYPE,
             ACCEPT_LANGUAGE,
             X_REQUEST_ID,
+            IDEMPOTENCY_KEY,
         ]))
         .expose_headers(ExposeHeaders::list([X_REQUEST_ID, RETRY_AFTER]))
         .max_age(600);

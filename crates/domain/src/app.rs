@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::conflict::ConflictPolicy;
 use crate::identity::Verified;
 use crate::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
 use crate::secret::LoginCode;
@@ -45,6 +46,8 @@ pub struct App {
     pub auto_register: bool,
     /// Whether every member of this app must have a phone number.
     pub phone_required: bool,
+    /// What becomes of two members who turn out to be one person.
+    pub on_conflict: ConflictPolicy,
     /// Who tells whom a login code belongs to.
     pub identity: Arc<dyn IdentityProvider>,
     /// Who tells which phone number a phone code stands for.
@@ -93,13 +96,18 @@ impl Apps {
         }
     }
 
+    /// As [`Self::select`], where a client that names no app of ours is mistaken.
+    pub(crate) fn named(&self, named: Option<&str>) -> Result<&App, VerifyError> {
+        self.select(named).ok_or(VerifyError::UnknownApp)
+    }
+
     /// Redeems a login code at the provider of the app the client means.
     pub(crate) async fn verify(
         &self,
         named: Option<&str>,
         code: &LoginCode,
     ) -> Result<(&App, Verified), VerifyError> {
-        let app = self.select(named).ok_or(VerifyError::UnknownApp)?;
+        let app = self.named(named)?;
         let verified = app.identity.verify(code).await?;
         Ok((app, verified))
     }
@@ -116,6 +124,7 @@ mod tests {
             app_id: app_id.into(),
             auto_register: true,
             phone_required: false,
+            on_conflict: ConflictPolicy::Merge,
             identity: Arc::new(MockIdentityProvider::new()),
             phone: Arc::new(MockPhoneProof::new()),
         }

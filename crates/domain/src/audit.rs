@@ -20,6 +20,8 @@ pub struct AuditEvent {
     pub member: MemberId,
     /// In which session, where it was one's doing.
     pub session: Option<SessionId>,
+    /// Which other member it is about: the one who was merged into this one.
+    pub other: Option<MemberId>,
 }
 
 /// What happened.
@@ -31,6 +33,12 @@ pub enum AuditKind {
     Banned,
     /// The member was let in again.
     Unbanned,
+    /// The login code behind the session was sent again, by somebody who does not know its request.
+    LoginCodeReused,
+    /// The provider named another union id than before; nobody was let in.
+    UnionIdChanged,
+    /// Another member turned out to be the same person, and is now this one.
+    Merged,
 }
 
 impl AuditEvent {
@@ -43,6 +51,6 @@ impl AuditEvent {
         now: Timestamp,
         random: &dyn Random,
     ) -> Self {
-        Self { id: time_ordered_id(now, random), at: now, kind, member, session }
+        Self { id: time_ordered_id(now, random), at: now, kind, member, session, other: None }
     }
 }

@@ -79,31 +79,32 @@ pub struct Owner {
     pub subjects: Vec<Subject>,
 }
 
-/// A union id that belongs to an openid was replaced by another one: somebody is mistaken about who
-/// this is, so nobody gets in.
+/// A union id that belongs to a member would be replaced by another one: somebody is mistaken about
+/// who this is, so nobody gets in.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the union id of a known openid has changed")]
-pub struct UnionIdChanged;
+#[error("the union id of a known member has changed")]
+pub struct UnionIdChanged {
+    /// Whose it was.
+    pub member: MemberId,
+}
 
 impl Owner {
-    /// Those of `aliases` that this member should be known under from now on.
-    ///
-    /// A second union id in the same namespace is a contradiction: one open-platform group has one
-    /// union id per person.
-    pub fn new_aliases(&self, aliases: &[Subject]) -> Result<Vec<Subject>, UnionIdChanged> {
-        let contradicted = |alias: &&Subject| {
-            self.subjects.iter().any(|known| {
-                known.kind == SubjectKind::UnionId
-                    && known.kind == alias.kind
-                    && known.namespace == alias.namespace
-            })
+    /// Refuses subjects that cannot be this member's too: one open-platform group has one union id per
+    /// person.
+    pub fn ensure_same_person(&self, subjects: &[Subject]) -> Result<(), UnionIdChanged> {
+        let contradicts = |one: &Subject, other: &Subject| {
+            one.kind == SubjectKind::UnionId
+                && other.kind == SubjectKind::UnionId
+                && one.namespace == other.namespace
+                && one.value != other.value
         };
-        let fresh: Vec<&Subject> =
-            aliases.iter().filter(|alias| !self.subjects.contains(alias)).collect();
-        if fresh.iter().any(contradicted) {
-            return Err(UnionIdChanged);
+        let contradicted =
+            |new: &Subject| self.subjects.iter().any(|known| contradicts(known, new));
+        if subjects.iter().any(contradicted) {
+            Err(UnionIdChanged { member: self.member })
+        } else {
+            Ok(())
         }
-        Ok(fresh.into_iter().cloned().collect())
     }
 }
 
@@ -121,31 +122,33 @@ mod tests {
     }
 
     #[test]
-    fn a_late_union_id_is_new() {
-        let owner = owner(vec![subject(SubjectKind::OpenId, "o1")]);
+    fn a_late_union_id_and_a_known_one_fit() {
         let union = subject(SubjectKind::UnionId, "u1");
-        assert_eq!(owner.new_aliases(std::slice::from_ref(&union)), Ok(vec![union]));
+        let late = owner(vec![subject(SubjectKind::OpenId, "o1")]);
+        assert_eq!(late.ensure_same_person(std::slice::from_ref(&union)), Ok(()));
+        assert_eq!(owner(vec![union.clone()]).ensure_same_person(&[union]), Ok(()));
     }
 
     #[test]
-    fn a_known_union_id_is_not_new() {
-        let union = subject(SubjectKind::UnionId, "u1");
-        let owner = owner(vec![subject(SubjectKind::OpenId, "o1"), union.clone()]);
-        assert_eq!(owner.new_aliases(&[union]), Ok(vec![]));
+    fn a_second_openid_fits() {
+        let owner = owner(vec![subject(SubjectKind::OpenId, "o1")]);
+        assert_eq!(owner.ensure_same_person(&[subject(SubjectKind::OpenId, "o2")]), Ok(()));
     }
 
     #[test]
     fn a_changed_union_id_is_refused() {
         let owner = owner(vec![subject(SubjectKind::UnionId, "u1")]);
-        assert_eq!(owner.new_aliases(&[subject(SubjectKind::UnionId, "u2")]), Err(UnionIdChanged));
+        let changed = [subject(SubjectKind::OpenId, "o1"), subject(SubjectKind::UnionId, "u2")];
+        let refused = UnionIdChanged { member: owner.member };
+        assert_eq!(owner.ensure_same_person(&changed), Err(refused));
     }
 
     #[test]
-    fn a_union_id_of_another_group_is_new() {
+    fn a_union_id_of_another_group_fits() {
         let owner = owner(vec![subject(SubjectKind::UnionId, "u1")]);
         let other =
             Subject { namespace: "elsewhere".into(), ..subject(SubjectKind::UnionId, "u2") };
-        assert_eq!(owner.new_aliases(std::slice::from_ref(&other)), Ok(vec![other]));
+        assert_eq!(owner.ensure_same_person(&[other]), Ok(()));
     }
 
     #[test]

@@ -1,26 +1,31 @@
 //! Log in: a login code, and perhaps a phone code, become a member and their tokens.
 
+mod admission;
+pub mod in_flight;
+mod recognition;
+mod repetition;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{App, Apps, VerifyError};
-use crate::identity::{Owner, Standing, UnionIdChanged, Verified};
-use crate::member::{Banned, Member, MemberId};
+use crate::audit::{AuditEvent, AuditKind};
+use crate::conflict::Choice;
+use crate::identity::{Standing, UnionIdChanged};
+use crate::member::{Banned, MemberId};
 use crate::nickname::{Nickname, NicknamePrefixes};
-use crate::phone::PhoneNumber;
 use crate::ports::clock::Clock;
-use crate::ports::provider::ProviderError;
+use crate::ports::provider::{ProviderError, ProviderFailure};
 use crate::ports::random::Random;
-use crate::ports::store::{AddError, Store, StoreError, UnitOfWork, UpdateError};
+use crate::ports::redemption::{RedemptionSeal, UnsealError};
+use crate::ports::store::{MemberDirectory, Store, StoreError};
 use crate::ports::tokens::{SigningError, TokenIssuer};
-use crate::secret::{LoginCode, PhoneCode};
-use crate::session::{Session, SessionPolicy, displaced};
-use crate::timestamp::Timestamp;
+use crate::redemption::Fingerprint;
+use crate::secret::{IdempotencyKey, LoginCode, PhoneCode};
+use crate::session::SessionPolicy;
 use crate::token_pair::TokenPair;
-
-/// How often an arrival is tried that loses to another one at the same moment. A second try sees what
-/// the winner wrote; a third one covers a winner that was undone meanwhile.
-const ATTEMPTS: u32 = 3;
+use admission::Arrival;
+use in_flight::{InFlight, Proof};
 
 /// The use case.
 pub struct Login {
@@ -28,14 +33,20 @@ pub struct Login {
     pub apps: Arc<Apps>,
     /// Where members are kept.
     pub store: Arc<dyn Store>,
+    /// Where it is looked up what became of a code.
+    pub directory: Arc<dyn MemberDirectory>,
     /// What makes tokens.
     pub tokens: Arc<dyn TokenIssuer>,
+    /// What keeps answers and recognises codes.
+    pub seal: Arc<dyn RedemptionSeal>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
     /// What is configurable about it.
     pub policy: LoginPolicy,
+    /// The repeatable logins of this instance that are not done.
+    pub in_flight: InFlight,
 }
 
 /// What is configurable about a login.
@@ -60,6 +71,10 @@ pub struct LoginRequest {
     pub phone_code: Option<PhoneCode>,
     /// What it wants to be called, should this be its first login.
     pub nickname: Option<Nickname>,
+    /// What to do if it turns out to be two members, where it was asked.
+    pub on_conflict: Option<Choice>,
+    /// What it calls this attempt, to be given the same answer should it ask again.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// A member who is logged in.
@@ -71,6 +86,8 @@ pub struct LoggedIn {
     pub nickname: Nickname,
     /// Whether this login made the member.
     pub is_new: bool,
+    /// Who turned out to be the same person, and is this member from now on.
+    pub merged: Vec<MemberId>,
     /// What the device holds from now on.
     pub tokens: TokenPair,
 }
@@ -81,6 +98,9 @@ pub enum LoginError {
     /// The login code led to nobody.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// The login code was redeemed by another request.
+    #[error("the login code was redeemed by another request")]
+    CodeUsed,
     /// The phone code led to no number.
     #[error("the phone code was not redeemed")]
     Phone(#[source] ProviderError),
@@ -98,46 +118,64 @@ pub enum LoginError {
     Banned(#[from] Banned),
     /// The phone number is another member's.
     #[error("the phone number belongs to another member")]
-    PhoneTaken,
+    PhoneTaken {
+        /// Whether the app lets nobody in without a number.
+        phone_required: bool,
+    },
+    /// The provider says that two members are one person, who has to say what is to become of them.
+    #[error("two members are one person, and the client has not said what to do")]
+    TwoMembers,
     /// The provider contradicts what it said before.
     #[error(transparent)]
     UnionIdChanged(#[from] UnionIdChanged),
+    /// The same request, sent twice at once, failed for both.
+    #[error(transparent)]
+    Joined(Arc<LoginError>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Others were faster, time and again.
-    #[error("the login lost a race {ATTEMPTS} times")]
+    #[error("the login lost a race time and again")]
     Contended,
     /// The tokens could not be made.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The answer that was kept cannot be given again.
+    #[error(transparent)]
+    Unseal(#[from] UnsealError),
 }
 
-/// Someone at the door, with everything that had to be asked outside.
-struct Arrival<'a> {
-    app: &'a App,
-    verified: Verified,
-    phone: Option<PhoneNumber>,
-    nickname: Option<Nickname>,
+/// How a login will be recognised again.
+#[derive(Clone, Copy)]
+struct Mark {
+    code: Fingerprint,
+    /// The request, where its answer is to be repeatable.
+    request: Option<Fingerprint>,
 }
 
-/// Someone let in.
-struct Admitted {
-    member: Member,
-    session: Session,
-    is_new: bool,
-}
-
-/// Why one try at admitting someone ended.
-enum Refusal {
-    /// Another writer came first; with what it wrote the verdict may be another.
-    Raced(LoginError),
-    Final(LoginError),
-}
-
-impl<E: Into<LoginError>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Final(error.into())
+impl LoginError {
+    /// Whether the code was redeemed before, be it us or the provider who knows.
+    fn is_code_used(&self) -> bool {
+        match self {
+            Self::CodeUsed => true,
+            Self::Verify(VerifyError::Provider(error)) => {
+                error.failure == ProviderFailure::CodeUsed
+            }
+            Self::Verify(VerifyError::UnknownApp)
+            | Self::Phone(_)
+            | Self::Visitor
+            | Self::PhoneRequired
+            | Self::RegistrationClosed
+            | Self::Banned(_)
+            | Self::PhoneTaken { .. }
+            | Self::TwoMembers
+            | Self::UnionIdChanged(_)
+            | Self::Joined(_)
+            | Self::Store(_)
+            | Self::Contended
+            | Self::Signing(_)
+            | Self::Unseal(_) => false,
+        }
     }
 }
 
@@ -147,163 +185,85 @@ impl Login {
     /// The login code is redeemed first and the phone code only for a user who is known then: a bad
     /// login never spends a phone code, which costs money. Nothing is asked outside while the store is
     /// at work.
+    ///
+    /// With an idempotency key, a request may be sent again while it is under way and for a minute
+    /// after: all get the same answer. What the provider said is remembered for as long when the login
+    /// fails afterwards, so that another try needs no new codes.
     pub async fn run(&self, request: LoginRequest) -> Result<LoggedIn, LoginError> {
-        let (app, verified) = self.apps.verify(request.app.as_deref(), &request.code).await?;
+        let app = self.apps.named(request.app.as_deref())?;
+        let code = self.seal.code(&app.name, &request.code);
+        match &request.idempotency_key {
+            Some(key) => {
+                let fingerprint = self.seal.request(key, &request);
+                self.log_in_once(app, &request, code, fingerprint).await
+            }
+            None => {
+                let mark = Mark { code, request: None };
+                let outcome = self.log_in(app, &request, mark, &mut Proof::default()).await;
+                self.on_record(code, outcome).await
+            }
+        }
+    }
+
+    async fn log_in(
+        &self,
+        app: &App,
+        request: &LoginRequest,
+        mark: Mark,
+        proof: &mut Proof,
+    ) -> Result<LoggedIn, LoginError> {
+        let verified = match &mut proof.verified {
+            Some(verified) => verified,
+            none => {
+                none.insert(app.identity.verify(&request.code).await.map_err(VerifyError::from)?)
+            }
+        };
         if verified.standing == Standing::Visitor {
             return Err(LoginError::Visitor);
         }
-        let phone = match &request.phone_code {
-            Some(code) => {
-                Some(app.phone.phone(&verified.login, code).await.map_err(LoginError::Phone)?)
-            }
-            None => None,
-        };
-        let admitted =
-            self.admit(&Arrival { app, verified, phone, nickname: request.nickname }).await?;
-        self.hand_out_tokens(admitted)
-    }
-
-    async fn admit(&self, arrival: &Arrival<'_>) -> Result<Admitted, LoginError> {
-        let mut verdict = LoginError::Contended;
-        for _ in 0..ATTEMPTS {
-            match self.try_to_admit(arrival).await {
-                Ok(admitted) => return Ok(admitted),
-                Err(Refusal::Raced(reason)) => verdict = reason,
-                Err(Refusal::Final(reason)) => return Err(reason),
-            }
+        if let (None, Some(code)) = (&proof.phone, &request.phone_code) {
+            let phone = app.phone.phone(&verified.login, code).await;
+            proof.phone = Some(phone.map_err(LoginError::Phone)?);
         }
-        Err(verdict)
+        let arrival = Arrival { app, request, verified, phone: proof.phone.as_ref(), mark };
+        self.admit(&arrival).await
     }
 
-    async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<Admitted, Refusal> {
-        let now = self.clock.now();
-        let work = self.store.begin().await?;
-        let (member, is_new) = match find_owner(work.as_ref(), &arrival.verified).await? {
-            Some(owner) => (welcome_back(work.as_ref(), arrival, &owner, now).await?, false),
-            None => (self.register(work.as_ref(), arrival, now).await?, true),
-        };
-        if !is_new {
-            let sessions = work.sessions().of_member(member.id).await?;
-            work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;
-        }
-        let (app, random) = (arrival.app.name.clone(), self.random.as_ref());
-        let session = Session::open(member.id, app, &self.policy.sessions, now, random);
-        work.sessions().add(&session).await?;
-        work.commit().await?;
-        Ok(Admitted { member, session, is_new })
-    }
-
-    /// Makes the member of someone unknown.
-    async fn register(
+    /// The outcome, after what somebody should look into was recorded. That this may fail changes
+    /// nothing for the client.
+    async fn on_record<T>(
         &self,
-        work: &dyn UnitOfWork,
-        arrival: &Arrival<'_>,
-        now: Timestamp,
-    ) -> Result<Member, Refusal> {
-        if !arrival.app.auto_register {
-            return Err(LoginError::RegistrationClosed.into());
-        }
-        if arrival.app.phone_required && arrival.phone.is_none() {
-            return Err(LoginError::PhoneRequired.into());
-        }
-        let (phone, random) = (arrival.phone.clone(), self.random.as_ref());
-        let nickname = arrival.nickname.clone();
-        let nickname = nickname
-            .unwrap_or_else(|| self.policy.nickname_prefixes.nickname(phone.as_ref(), random));
-        let member = Member::register(MemberId::generate(now, random), nickname, phone, now);
-        work.members().add(&member).await.map_err(|error| taken(error, LoginError::PhoneTaken))?;
-        for subject in arrival.verified.subjects() {
-            let added = work.identities().add(member.id, subject, now).await;
-            added.map_err(|error| taken(error, LoginError::Contended))?;
-        }
-        Ok(member)
-    }
-
-    fn hand_out_tokens(&self, admitted: Admitted) -> Result<LoggedIn, LoginError> {
-        let Admitted { member, session, is_new } = admitted;
-        let (issuer, random) = (self.tokens.as_ref(), self.random.as_ref());
-        let (ttl, now) = (self.policy.access_ttl, session.created_at);
-        let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
-        Ok(LoggedIn { member: member.id, nickname: member.nickname, is_new, tokens })
-    }
-}
-
-/// The member behind an arrival: whose login id it is, or else, when this app sees them for the first
-/// time, whose alias.
-async fn find_owner(
-    work: &dyn UnitOfWork,
-    verified: &Verified,
-) -> Result<Option<Owner>, StoreError> {
-    for subject in verified.subjects() {
-        if let Some(owner) = work.identities().find_owner(subject).await? {
-            return Ok(Some(owner));
-        }
-    }
-    Ok(None)
-}
-
-/// Lets a known member in, and takes over what is new about them.
-async fn welcome_back(
-    work: &dyn UnitOfWork,
-    arrival: &Arrival<'_>,
-    owner: &Owner,
-    now: Timestamp,
-) -> Result<Member, Refusal> {
-    let missing = || StoreError::new("an identity's member is missing");
-    let mut member = work.members().find(owner.member).await?.ok_or_else(missing)?;
-    member.ensure_active().map_err(LoginError::from)?;
-    if arrival.app.phone_required && member.phone.is_none() && arrival.phone.is_none() {
-        return Err(LoginError::PhoneRequired.into());
-    }
-    if let Some(phone) = arrival.phone.clone()
-        && member.bind_phone(phone, now)
-    {
-        work.members().update(&member).await.map_err(refused_update)?;
-    }
-    attach_new_subjects(work, &arrival.verified, owner, now).await?;
-    Ok(member)
-}
-
-/// Makes a known member known under what the provider says of them for the first time: the id of
-/// another app of the same owner, or a union id that came late.
-async fn attach_new_subjects(
-    work: &dyn UnitOfWork,
-    verified: &Verified,
-    owner: &Owner,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let new_aliases = owner.new_aliases(&verified.aliases).map_err(LoginError::from)?;
-    if !owner.subjects.contains(&verified.login) {
-        let added = work.identities().add(owner.member, &verified.login, now).await;
-        added.map_err(|error| taken(error, LoginError::Contended))?;
-    }
-    for alias in new_aliases {
-        match work.identities().add(owner.member, &alias, now).await {
-            Ok(()) => {}
-            // The login id is the key: it lets them in, whoever else the alias points to.
-            Err(AddError::Taken) => {
-                tracing::warn!(member = %owner.member.0, ?alias, "an alias is another member's");
+        code: Fingerprint,
+        outcome: Result<T, LoginError>,
+    ) -> Result<T, LoginError> {
+        let recorded = match &outcome {
+            Err(LoginError::UnionIdChanged(changed)) => {
+                let (now, random) = (self.clock.now(), self.random.as_ref());
+                let kind = AuditKind::UnionIdChanged;
+                self.record(&AuditEvent::new(kind, changed.member, None, now, random)).await
             }
-            Err(AddError::Store(error)) => return Err(error.into()),
+            Err(error) if error.is_code_used() => self.record_reuse(code).await,
+            Ok(_) | Err(_) => Ok(()),
+        };
+        if let Err(error) = recorded {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "a security event was not recorded");
         }
+        outcome
     }
-    Ok(())
-}
 
-/// A value was taken: by someone else, or by this very user's other request a moment ago. Only a new
-/// look can tell.
-fn taken(error: AddError, verdict: LoginError) -> Refusal {
-    match error {
-        AddError::Taken => Refusal::Raced(verdict),
-        AddError::Store(error) => Refusal::Final(error.into()),
+    /// Records that a code was sent again, if it let somebody in.
+    async fn record_reuse(&self, code: Fingerprint) -> Result<(), StoreError> {
+        let Some(redeemed) = self.directory.find_redemption(&code).await? else { return Ok(()) };
+        let (kind, session) = (AuditKind::LoginCodeReused, Some(redeemed.session));
+        let (now, random) = (self.clock.now(), self.random.as_ref());
+        self.record(&AuditEvent::new(kind, redeemed.member, session, now, random)).await
     }
-}
 
-fn refused_update(error: UpdateError) -> Refusal {
-    match error {
-        UpdateError::Stale => Refusal::Raced(LoginError::Contended),
-        UpdateError::Taken => Refusal::Raced(LoginError::PhoneTaken),
-        UpdateError::Store(error) => Refusal::Final(error.into()),
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let work = self.store.begin().await?;
+        work.audit().record(event).await?;
+        work.commit().await
     }
 }
 
@@ -312,18 +272,24 @@ mod tests {
     use mockall::Sequence;
     use uuid::Uuid;
 
+    use super::admission::ATTEMPTS;
     use super::*;
     use crate::app::AppName;
-    use crate::identity::{Subject, SubjectKind};
+    use crate::conflict::ConflictPolicy;
+    use crate::identity::{Owner, Subject, SubjectKind, Verified};
+    use crate::member::Member;
+    use crate::phone::PhoneNumber;
     use crate::ports::clock::MockClock;
-    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof, ProviderFailure};
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof};
     use crate::ports::random::MockRandom;
+    use crate::ports::redemption::MockRedemptionSeal;
     use crate::ports::store::{
-        MockIdentityRepository, MockMemberRepository, MockSessionRepository, MockStore,
-        MockUnitOfWork,
+        AddError, MockIdentityRepository, MockMemberDirectory, MockMemberRepository,
+        MockRedemptionRepository, MockSessionRepository, MockStore, MockUnitOfWork, UnitOfWork,
     };
     use crate::ports::tokens::MockTokenIssuer;
     use crate::secret::{AccessToken, RefreshToken};
+    use crate::timestamp::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
@@ -362,7 +328,10 @@ mod tests {
             sessions.expect_add().returning(|_| Ok(()));
             sessions.expect_of_member().returning(|_| Ok(vec![]));
             sessions.expect_remove().returning(|_| Ok(()));
+            let mut redemptions = MockRedemptionRepository::new();
+            redemptions.expect_add().returning(|_| Ok(()));
             let mut work = MockUnitOfWork::new();
+            work.expect_redemptions().return_const(Box::new(redemptions) as Box<_>);
             work.expect_members().return_const(Box::new(self.members) as Box<_>);
             work.expect_identities().return_const(Box::new(self.identities) as Box<_>);
             work.expect_sessions().return_const(Box::new(sessions) as Box<_>);
@@ -410,9 +379,14 @@ mod tests {
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
+        let mut seal = MockRedemptionSeal::new();
+        seal.expect_code().return_const(Fingerprint([0; 32]));
         Login {
             apps: Arc::new(Apps::new(vec![app])),
             store: Arc::new(store),
+            directory: Arc::new(MockMemberDirectory::new()),
+            seal: Arc::new(seal),
+            in_flight: InFlight::default(),
             tokens: Arc::new(tokens),
             clock: Arc::new(clock),
             random: Arc::new(random),
@@ -435,6 +409,7 @@ mod tests {
             app_id: "wx01".into(),
             auto_register: true,
             phone_required: false,
+            on_conflict: ConflictPolicy::Merge,
             identity: Arc::new(identity),
             phone: Arc::new(phone),
         }
@@ -446,6 +421,8 @@ mod tests {
             code: LoginCode::parse("code").unwrap(),
             phone_code: phone_code.map(|code| PhoneCode::parse(code).unwrap()),
             nickname: None,
+            on_conflict: None,
+            idempotency_key: None,
         }
     }
 
@@ -549,7 +526,7 @@ mod tests {
         phone.expect_phone().returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
         let login = login(app(knows_alice(), phone), works.into());
         let error = login.run(request(Some("phone"))).await.unwrap_err();
-        assert!(matches!(error, LoginError::PhoneTaken), "{error:?}");
+        assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
     }
 
     #[tokio::test]

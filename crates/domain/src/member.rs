@@ -192,6 +192,19 @@ impl Member {
         self.touch(Actor::Operator, now);
     }
 
+    /// Takes over what another member has and this one lacks; notes are kept side by side. The name
+    /// and whatever both have stay this member's.
+    pub fn absorb(&mut self, other: Self, now: Timestamp) {
+        self.phone = self.phone.take().or(other.phone);
+        self.avatar = self.avatar.take().or(other.avatar);
+        if self.gender == Gender::Unknown {
+            self.gender = other.gender;
+        }
+        let notes: Vec<String> = self.remark.take().into_iter().chain(other.remark).collect();
+        self.remark = (!notes.is_empty()).then(|| notes.join("\n"));
+        self.touch(Actor::Operator, now);
+    }
+
     fn touch(&mut self, by: Actor, now: Timestamp) {
         self.updated_at = now;
         self.updated_by = by;

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod provider;
 pub mod random;
+pub mod redemption;
 pub mod services;
 pub mod store;
 pub mod tokens;

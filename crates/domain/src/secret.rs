@@ -14,6 +14,20 @@ pub struct LoginCode(SecretString);
 #[derive(Debug)]
 pub struct PhoneCode(SecretString);
 
+/// What a client calls one attempt to log in, to get the same answer when it has to ask again.
+///
+/// Who knows it, and the code, gets the tokens.
+#[derive(Debug)]
+pub struct IdempotencyKey(SecretString);
+
+/// The longest idempotency key, in bytes.
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// The text is no idempotency key.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an idempotency key is 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters")]
+pub struct MalformedIdempotencyKey;
+
 /// The text cannot be a code of any provider.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a code is 1 to {CODE_MAX} visible ASCII characters")]
@@ -45,9 +59,26 @@ impl PhoneCode {
     }
 }
 
+impl IdempotencyKey {
+    /// Takes what a client sent.
+    pub fn parse(raw: &str) -> Result<Self, MalformedIdempotencyKey> {
+        visible(raw, IDEMPOTENCY_KEY_MAX).map(Self).ok_or(MalformedIdempotencyKey)
+    }
+
+    /// The key itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
 fn code(raw: &str) -> Result<SecretString, MalformedCode> {
-    let possible = (1..=CODE_MAX).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
-    if possible { Ok(raw.into()) } else { Err(MalformedCode) }
+    visible(raw, CODE_MAX).ok_or(MalformedCode)
+}
+
+fn visible(raw: &str, longest: usize) -> Option<SecretString> {
+    let fits = (1..=longest).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| raw.into())
 }
 
 /// The key with which a provider signs and encrypts what it tells the client about the user.
@@ -120,11 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn an_idempotency_key_is_visible_ascii_of_bounded_length() {
+        assert!(IdempotencyKey::parse("8e03978e-40d5-43dd-bc93-6894a57f9324").is_ok());
+        for bad in ["", "a b", "钥", &"x".repeat(IDEMPOTENCY_KEY_MAX + 1)] {
+            let refused = IdempotencyKey::parse(bad).err();
+            assert_eq!(refused, Some(MalformedIdempotencyKey), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn no_secret_shows_in_debug_output() {
         let shown = format!(
-            "{:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
             LoginCode::parse("canary-code").unwrap(),
             PhoneCode::parse("canary-phone").unwrap(),
+            IdempotencyKey::parse("canary-idempotency-key").unwrap(),
             SessionKey::new("canary-key".into()),
             AccessToken::new("canary-access".into()),
             RefreshToken::new("canary-refresh".into()),

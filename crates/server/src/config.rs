@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use api::config::Origin;
 use domain::app::AppName;
+use domain::conflict::ConflictPolicy;
 use domain::nickname::NicknamePrefixes;
 use domain::session::SessionPolicy;
 use domain::signing_key::KeyPolicy;
@@ -87,6 +88,8 @@ pub struct AppConfig {
     pub phone_required: bool,
     /// Whether it takes new members.
     pub auto_register: bool,
+    /// What becomes of two members who turn out to be one person.
+    pub on_conflict: ConflictPolicy,
 }
 
 /// One thing that is wrong.
@@ -214,9 +217,23 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
         open_platform: Some(reader.text(&key("open_platform"))).filter(|group| !group.is_empty()),
         phone_required: reader.flag(&key("phone_required"), false),
         auto_register: reader.flag(&key("auto_register"), true),
+        on_conflict: on_conflict(reader, &key("on_conflict")),
         name: reader.checked(&format!("apps.{name}"), AppName::parse(name))?,
         secret: secret?,
     })
+}
+
+fn on_conflict(reader: &Reader<'_>, key: &str) -> ConflictPolicy {
+    match reader.text(key).as_str() {
+        "" => ConflictPolicy::default(),
+        "merge" => ConflictPolicy::Merge,
+        "ask" => ConflictPolicy::Ask,
+        "refuse" => ConflictPolicy::Refuse,
+        _ => {
+            reader.fault(key, "must be merge, ask or refuse");
+            ConflictPolicy::default()
+        }
+    }
 }
 
 fn service(reader: &Reader<'_>, name: String) -> Option<(String, SecretString)> {

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::key_keeper::KeyKeeper;
-use crate::wiring;
+use crate::{housekeeper, wiring};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -35,8 +35,10 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     };
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
+    let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(&store)));
     let served = server.serve(service(parts, &api), stop).await;
     keeping.abort();
+    tidying.abort();
     served.context("the server failed")?;
     store.close().await.context("the database was not closed")
 }

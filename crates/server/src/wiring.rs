@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
+use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
 use adapters::store::{SeaStore, StoreConfig};
@@ -20,9 +21,11 @@ use domain::authenticate::Authenticate;
 use domain::ban::Ban;
 use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
+use domain::housekeeping::Housekeeping;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
 use domain::log_out::LogOut;
+use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
@@ -45,9 +48,13 @@ pub fn parts(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let apps = Arc::new(apps(config, &clock)?);
+    let sealer = Arc::new(sealer(config)?);
     let login = Login {
         apps: Arc::clone(&apps),
         store: store.clone(),
+        directory: store.clone(),
+        seal: Arc::new(SealedAnswers::new(sealer)),
+        in_flight: InFlight::default(),
         tokens: tokens.clone(),
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
@@ -106,6 +113,12 @@ pub async fn ban(config: &Config) -> anyhow::Result<Ban> {
     Ok(Ban { store: store(config).await?, clock, random })
 }
 
+/// What forgets what has expired.
+#[must_use]
+pub fn housekeeping(store: &Arc<SeaStore>) -> Housekeeping {
+    Housekeeping { store: store.clone(), clock: Arc::new(SystemClock) }
+}
+
 /// The configured database, opened.
 ///
 /// # Errors
@@ -135,6 +148,7 @@ fn apps(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Apps> {
             app_id: app.app_id.clone(),
             auto_register: app.auto_register,
             phone_required: app.phone_required,
+            on_conflict: app.on_conflict,
             identity: users.clone(),
             phone: users,
         }

@@ -1,3 +1,4 @@
 //! The contracts of the ports, as suites that any implementation can be put through.
 
+pub mod orders;
 pub mod store;

@@ -15,5 +15,7 @@ pub mod contract;
 pub mod memory;
 pub mod provider;
 pub mod random;
+pub mod redemption;
 pub mod services;
 pub mod tokens;
+pub mod trust;

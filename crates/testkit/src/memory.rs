@@ -9,9 +9,11 @@ use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, SessionRepository,
-    SigningKeyDirectory, SigningKeyRepository, Store, StoreError, UnitOfWork, UpdateError,
+    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository,
+    RedemptionRepository, SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store,
+    StoreError, UnitOfWork, UpdateError,
 };
+use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
 use domain::signing_key::SigningKey;
 use domain::timestamp::Timestamp;
@@ -29,6 +31,7 @@ struct State {
     members: HashMap<MemberId, Member>,
     identities: Vec<(MemberId, Subject)>,
     sessions: HashMap<SessionId, Session>,
+    redemptions: HashMap<Fingerprint, Redemption>,
     audit: Vec<AuditEvent>,
     signing_keys: BTreeMap<u32, SigningKey>,
 }
@@ -50,6 +53,12 @@ impl MemoryStore {
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
         self.committed.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    /// Every login code that is remembered.
+    #[must_use]
+    pub fn redemptions(&self) -> Vec<Redemption> {
+        self.committed.lock().unwrap().redemptions.values().cloned().collect()
     }
 
     /// Every security event that was committed, the oldest first.
@@ -88,6 +97,10 @@ impl MemberDirectory for MemoryStore {
         Ok(self.committed.lock().unwrap().sessions_of(member))
     }
 
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
+        Ok(self.committed.lock().unwrap().redemptions.get(code).cloned())
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -123,6 +136,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    fn redemptions(&self) -> &dyn RedemptionRepository {
         self
     }
 
@@ -170,6 +187,18 @@ impl MemberRepository for MemoryUnitOfWork {
         state.members.insert(member.id, written);
         Ok(())
     }
+
+    async fn remove(&self, member: &Member) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        if state.members.get(&member.id).map(|stored| stored.version) != Some(member.version) {
+            return Err(UpdateError::Stale);
+        }
+        state.members.remove(&member.id);
+        state.identities.retain(|(owner, _)| *owner != member.id);
+        state.sessions.retain(|_, session| session.member != member.id);
+        state.redemptions.retain(|_, redemption| redemption.member != member.id);
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -195,6 +224,33 @@ impl IdentityRepository for MemoryUnitOfWork {
         }
         state.demand_member(member)?;
         state.identities.push((member, subject.clone()));
+        Ok(())
+    }
+
+    async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.demand_member(to)?;
+        for (owner, _) in state.identities.iter_mut().filter(|(owner, _)| *owner == from) {
+            *owner = to;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RedemptionRepository for MemoryUnitOfWork {
+    async fn add(&self, redemption: &Redemption) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.redemptions.contains_key(&redemption.code) {
+            return Err(AddError::Taken);
+        }
+        state.demand_member(redemption.member)?;
+        state.redemptions.insert(redemption.code, redemption.clone());
+        Ok(())
+    }
+
+    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.state().redemptions.retain(|_, redemption| now < redemption.expires_at());
         Ok(())
     }
 }

@@ -37,8 +37,18 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let (url, _folder) = nowhere();
     migration::up(&url).await.unwrap();
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
-    let ours = ["audit_event", "identity", "member", "seaql_migrations", "session", "signing_key"];
-    assert_eq!(tables, ours);
+    assert_eq!(
+        tables,
+        [
+            "audit_event",
+            "identity",
+            "member",
+            "redemption",
+            "seaql_migrations",
+            "session",
+            "signing_key",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ impl AuditLog for SeaUnitOfWork {
             kind: kind(event.kind).to_owned(),
             member_id: event.member.0,
             session_id: event.session.map(|session| session.0),
+            other_member_id: event.other.map(|other| other.0),
         };
         let (open, insert) = (self.open(), Entity::insert(row.into_active_model()));
         to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
@@ -30,5 +31,8 @@ fn kind(kind: AuditKind) -> &'static str {
         AuditKind::RefreshReplayed => "refresh_replayed",
         AuditKind::Banned => "banned",
         AuditKind::Unbanned => "unbanned",
+        AuditKind::LoginCodeReused => "login_code_reused",
+        AuditKind::UnionIdChanged => "union_id_changed",
+        AuditKind::Merged => "merged",
     }
 }

@@ -9,5 +9,6 @@
 pub(super) mod audit_event;
 pub(super) mod identity;
 pub(super) mod member;
+pub(super) mod redemption;
 pub(super) mod session;
 pub(super) mod signing_key;

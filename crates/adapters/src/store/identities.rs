@@ -5,6 +5,7 @@ use domain::identity::{Owner, Subject, SubjectKind};
 use domain::member::MemberId;
 use domain::ports::store::{AddError, IdentityRepository, StoreError};
 use domain::timestamp::Timestamp;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select,
 };
@@ -42,6 +43,15 @@ impl IdentityRepository for SeaUnitOfWork {
         let key = [Column::Namespace, Column::Kind, Column::Value];
         let added = to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await });
         if added.await? { Ok(()) } else { Err(AddError::Taken) }
+    }
+
+    async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError> {
+        let update = Entity::update_many()
+            .col_expr(Column::MemberId, Expr::value(to.0))
+            .filter(Column::MemberId.eq(from.0));
+        let open = self.open();
+        to_the_end(async move { update.exec(&open.txn).await }).await?;
+        Ok(())
     }
 }
 

@@ -64,6 +64,16 @@ impl MemberRepository for SeaUnitOfWork {
             Written::Taken => Err(UpdateError::Taken),
         }
     }
+
+    async fn remove(&self, member: &Member) -> Result<(), UpdateError> {
+        // The rest goes with the row, by the rules of its foreign keys.
+        let delete = Entity::delete_many()
+            .filter(Column::Id.eq(member.id.0))
+            .filter(Column::Version.eq(i64::from(member.version)));
+        let open = self.open();
+        let removed = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        if removed.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
+    }
 }
 
 fn to_row(member: &Member) -> ActiveModel {

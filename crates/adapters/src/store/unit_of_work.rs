@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::store::{
-    AuditLog, IdentityRepository, MemberRepository, SessionRepository, SigningKeyRepository,
-    StoreError, UnitOfWork,
+    AuditLog, IdentityRepository, MemberRepository, RedemptionRepository, SessionRepository,
+    SigningKeyRepository, StoreError, UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -60,6 +60,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    fn redemptions(&self) -> &dyn RedemptionRepository {
         self
     }
 

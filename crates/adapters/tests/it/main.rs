@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod master_key;
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod token;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use testkit::contract::store::Backend;
 
 /// A database of its own with the schema, in a folder that goes with the second value.
-async fn fresh() -> (Arc<dyn Backend>, TempDir) {
+pub(crate) async fn fresh() -> (Arc<dyn Backend>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();

@@ -158,12 +158,15 @@ fn retry_after() -> Header {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use domain::identity::UnionIdChanged;
-    use domain::member::Banned;
+    use domain::member::{Banned, MemberId};
     use domain::ports::provider::{ProviderError, ProviderFailure};
+    use domain::ports::redemption::UnsealError;
     use domain::ports::tokens::{SigningError, TokenRejected};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -203,8 +206,13 @@ mod tests {
             LoginError::PhoneRequired,
             LoginError::RegistrationClosed,
             LoginError::Banned(Banned),
-            LoginError::PhoneTaken,
-            LoginError::UnionIdChanged(UnionIdChanged),
+            LoginError::PhoneTaken { phone_required: false },
+            LoginError::PhoneTaken { phone_required: true },
+            LoginError::TwoMembers,
+            LoginError::UnionIdChanged(UnionIdChanged { member: MemberId(Uuid::nil()) }),
+            LoginError::CodeUsed,
+            LoginError::Joined(Arc::new(LoginError::Contended)),
+            LoginError::Unseal(UnsealError("a cause".into())),
             LoginError::Store(store()),
             LoginError::Contended,
             LoginError::Signing(SigningError("a cause".into())),

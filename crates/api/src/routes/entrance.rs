@@ -16,8 +16,9 @@ use crate::answer::Data;
 use crate::body::Body;
 use crate::detached::detached_within;
 use crate::error::documented::Refused;
-use crate::fields::{APP, CHOSEN_NICKNAME, CODE, PHONE_CODE};
+use crate::fields::{APP, CHOSEN_NICKNAME, CODE, ON_CONFLICT, PHONE_CODE};
 use crate::form::{Form, FromForm};
+use crate::idempotency::Key;
 use crate::query::Query;
 
 /// Routes that anyone may call.
@@ -33,14 +34,18 @@ impl EntranceApi {
     /// Log in
     ///
     /// Redeems the login code, and the phone code where there is one; a first login makes the member.
-    /// The login code is spent whatever the outcome: to try again, fetch a new one.
+    /// The login code is spent whatever the outcome: to try again, fetch a new one. With an
+    /// `Idempotency-Key` the same request can be sent again, also after a failure of the service: what
+    /// the codes proved is remembered for 60 seconds.
     #[craft(endpoint(operation_id = "login", tags("login")))]
     pub(crate) async fn login(
         &self,
+        key: Key,
         body: Body<LoginRequest>,
     ) -> Result<Data<LoginData>, Refused<LoginError>> {
-        let login = self.login.clone();
-        let work = async move { login.run(body.0).await };
+        let (login, request) =
+            (self.login.clone(), LoginRequest { idempotency_key: key.0, ..body.0 });
+        let work = async move { login.run(request).await };
         Ok(Data(detached_within(self.deadline, work).await?.into()))
     }
 
@@ -78,7 +83,9 @@ impl FromForm for LoginRequest {
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (code, phone_code) = (form.required(&CODE), form.optional(&PHONE_CODE));
         let (nickname, app) = (form.optional(&CHOSEN_NICKNAME).flatten(), form.optional(&APP));
-        Some(Self { app, code: code?, phone_code, nickname })
+        let on_conflict = form.optional(&ON_CONFLICT);
+        let idempotency_key = None;
+        Some(Self { app, code: code?, phone_code, nickname, on_conflict, idempotency_key })
     }
 }
 
@@ -118,6 +125,11 @@ pub(crate) struct LoginData {
     member_id: String,
     /// Whether this login made the member.
     is_new: bool,
+    /// The ids of members who turned out to be the same person and are this member from now on;
+    /// absent where there are none. Tell whoever knows them by these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[salvo(schema(value_type = Vec<String>, required = false))]
+    merged: Vec<String>,
 }
 
 impl From<LoggedIn> for LoginData {
@@ -129,6 +141,7 @@ impl From<LoggedIn> for LoginData {
             nick_name: logged_in.nickname.as_str().to_owned(),
             member_id: logged_in.member.0.to_string(),
             is_new: logged_in.is_new,
+            merged: logged_in.merged.iter().map(|id| id.0.to_string()).collect(),
         }
     }
 }

@@ -13,11 +13,13 @@ use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
-    SessionRepository, SigningKeyRepository, Store, StoreError, UnitOfWork, UpdateError,
+    RedemptionRepository, SessionRepository, SigningKeyRepository, Store, StoreError, UnitOfWork,
+    UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
 };
+use domain::redemption::Redemption;
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
 use salvo::async_trait;
@@ -310,6 +312,10 @@ impl UnitOfWork for Racing {
         self
     }
 
+    fn redemptions(&self) -> &dyn RedemptionRepository {
+        self
+    }
+
     fn audit(&self) -> &dyn AuditLog {
         self
     }
@@ -336,6 +342,21 @@ impl MemberRepository for Racing {
     async fn update(&self, _member: &Member) -> Result<(), UpdateError> {
         Err(UpdateError::Stale)
     }
+
+    async fn remove(&self, _member: &Member) -> Result<(), UpdateError> {
+        Err(UpdateError::Stale)
+    }
+}
+
+#[async_trait]
+impl RedemptionRepository for Racing {
+    async fn add(&self, _redemption: &Redemption) -> Result<(), AddError> {
+        Ok(())
+    }
+
+    async fn remove_expired(&self, _now: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -346,6 +367,10 @@ impl IdentityRepository for Racing {
 
     async fn add(&self, _: MemberId, _: &Subject, _: Timestamp) -> Result<(), AddError> {
         Err(AddError::Taken)
+    }
+
+    async fn reassign(&self, _from: MemberId, _to: MemberId) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
+use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
 use salvo::async_trait;
 use tokio::time::timeout;
@@ -47,6 +48,13 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
         }
 
         async fn sessions_of(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn find_redemption(
+            &self,
+            _code: &Fingerprint,
+        ) -> Result<Option<Redemption>, StoreError> {
             std::future::pending().await
         }
 

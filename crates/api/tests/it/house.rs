@@ -11,11 +11,13 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::app::{App, AppName, Apps};
 use domain::authenticate::Authenticate;
 use domain::ban::Ban;
+use domain::conflict::ConflictPolicy;
 use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
 use domain::log_out::LogOut;
+use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
 use domain::nickname::NicknamePrefixes;
 use domain::phone::PhoneNumber;
@@ -37,6 +39,7 @@ use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
+use testkit::redemption::MemorySeal;
 use testkit::services::MemoryServices;
 use testkit::tokens::MemoryTokens;
 use tracing::subscriber::set_global_default;
@@ -63,6 +66,7 @@ pub(crate) struct Plan {
     pub(crate) services: Arc<dyn ServiceAuthenticator>,
     pub(crate) auto_register: bool,
     pub(crate) phone_required: bool,
+    pub(crate) on_conflict: ConflictPolicy,
     pub(crate) config: ApiConfig,
 }
 
@@ -115,6 +119,7 @@ impl House {
             services: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
             auto_register: true,
             phone_required: false,
+            on_conflict: ConflictPolicy::default(),
             config: ApiConfig::default(),
         };
         change(&mut plan);
@@ -179,6 +184,7 @@ impl Plan {
             app_id: "wx5e8d6c0a4b2f1e37".into(),
             auto_register: self.auto_register,
             phone_required: self.phone_required,
+            on_conflict: self.on_conflict,
             identity: self.identity,
             phone: self.phone,
         };
@@ -206,6 +212,9 @@ impl Plan {
             login: Arc::new(Login {
                 apps: apps.clone(),
                 store: self.store.clone(),
+                directory: self.directory.clone(),
+                seal: Arc::new(MemorySeal::default()),
+                in_flight: InFlight::default(),
                 tokens: self.issuer,
                 clock: clock.clone(),
                 random: random.clone(),

@@ -89,7 +89,7 @@ async fn how_loud_a_failure_is_depends_on_who_must_act() {
     assert_eq!(levels(Some(ProviderFailure::Misconfigured), &["u1"]).await, "ERROR");
     assert_eq!(levels(Some(ProviderFailure::Unavailable { retry_after }), &["u1"]).await, "WARN");
     assert_eq!(levels(Some(ProviderFailure::CodeInvalid), &["u1"]).await, "DEBUG");
-    assert_eq!(levels(None, &["u1", "u2"]).await, "WARN", "a changed union id");
+    assert_eq!(levels(None, &["u1", "u2"]).await, "ERROR", "a changed union id");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod code2session;
+mod conflict;
 mod document;
 mod edge;
 mod failures;
@@ -17,6 +18,7 @@ mod login;
 mod me;
 mod oauth;
 mod openid;
+mod repetition;
 mod requests;
 mod session;
 mod sockets;

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::audit::AuditEvent;
 use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
+use crate::redemption::{Fingerprint, Redemption};
 use crate::session::{Session, SessionId};
 use crate::signing_key::SigningKey;
 use crate::timestamp::Timestamp;
@@ -38,6 +39,9 @@ pub trait UnitOfWork: Send + Sync {
     /// Their sessions.
     fn sessions(&self) -> &dyn SessionRepository;
 
+    /// The login codes that were redeemed.
+    fn redemptions(&self) -> &dyn RedemptionRepository;
+
     /// The record of security events.
     fn audit(&self) -> &dyn AuditLog;
 
@@ -65,6 +69,12 @@ pub trait MemberRepository: Send + Sync {
     /// [`UpdateError::Taken`] when the phone number is another member's; after either the unit of
     /// work is only good for dropping.
     async fn update(&self, member: &Member) -> Result<(), UpdateError>;
+
+    /// Removes a member, and with them their identities, sessions and redemptions.
+    ///
+    /// MUST be [`UpdateError::Stale`] when the stored version is no longer `member.version`; the unit of
+    /// work is only good for dropping then.
+    async fn remove(&self, member: &Member) -> Result<(), UpdateError>;
 }
 
 /// The subjects of members within a unit of work.
@@ -84,6 +94,21 @@ pub trait IdentityRepository: Send + Sync {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<(), AddError>;
+
+    /// Makes one member known under everything that another is known under now.
+    async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
+}
+
+/// The redeemed login codes within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait RedemptionRepository: Send + Sync {
+    /// Adds one, of an existing member. MUST be [`AddError::Taken`], leaving the unit of work usable,
+    /// when the code was redeemed before, at this moment elsewhere included.
+    async fn add(&self, redemption: &Redemption) -> Result<(), AddError>;
+
+    /// Forgets those that expire at `now` or expired before.
+    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The sessions within a unit of work. What is not there has ended.
@@ -157,6 +182,9 @@ pub trait MemberDirectory: Send + Sync {
 
     /// All sessions of a member, as last committed, in no order.
     async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+
+    /// What became of a login code, as last committed.
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError>;
 
     /// Whether the store answers.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,12 +1,17 @@
 //! A door with all its fakes at hand.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::app::{App, AppName, Apps};
+use domain::conflict::ConflictPolicy;
+use domain::login::in_flight::InFlight;
 use domain::login::{LoggedIn, Login, LoginError, LoginPolicy, LoginRequest};
 use domain::nickname::{Nickname, NicknamePrefixes};
 use domain::phone::PhoneNumber;
+use domain::ports::provider::IdentityProvider;
+use domain::ports::store::Store;
 use domain::ports::tokens::{Caller, TokenVerifier};
 use domain::session::SessionPolicy;
 use domain::timestamp::Timestamp;
@@ -14,6 +19,7 @@ use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
+use testkit::redemption::MemorySeal;
 use testkit::tokens::MemoryTokens;
 
 pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
@@ -23,46 +29,101 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
     per_member: 3,
 };
 
-pub(crate) struct Door {
+/// The fakes behind a door; clones are the same ones.
+#[derive(Clone)]
+pub(crate) struct Fakes {
     pub(crate) store: MemoryStore,
     pub(crate) provider: Arc<MemoryProvider>,
     pub(crate) tokens: Arc<MemoryTokens>,
     pub(crate) clock: Arc<FixedClock>,
-    pub(crate) login: Arc<Login>,
+    seal: Arc<MemorySeal>,
+    random: Arc<FixedRandom>,
 }
 
-impl Door {
-    pub(crate) fn new() -> Self {
-        let provider = Arc::new(MemoryProvider::default());
+impl Fakes {
+    fn new() -> Self {
+        let clock = Arc::new(FixedClock::at(Timestamp::from_unix_millis(1_800_000_000_000)));
+        Self {
+            store: MemoryStore::default(),
+            provider: Arc::default(),
+            tokens: Arc::new(MemoryTokens::new(clock.clone())),
+            clock,
+            seal: Arc::default(),
+            random: Arc::default(),
+        }
+    }
+
+    /// A login over these fakes, as a server that was just started has it.
+    pub(crate) fn login(&self, on_conflict: ConflictPolicy) -> Login {
+        self.login_over(self.provider.clone(), Arc::new(self.store.clone()), on_conflict)
+    }
+
+    pub(crate) fn login_over(
+        &self,
+        identity: Arc<dyn IdentityProvider>,
+        store: Arc<dyn Store>,
+        on_conflict: ConflictPolicy,
+    ) -> Login {
         let app = App {
             name: AppName::parse("main").unwrap(),
             app_id: "wx01".into(),
             auto_register: true,
             phone_required: false,
-            identity: provider.clone(),
-            phone: provider.clone(),
+            on_conflict,
+            identity,
+            phone: self.provider.clone(),
         };
-        let store = MemoryStore::default();
-        let clock = Arc::new(FixedClock::at(Timestamp::from_unix_millis(1_800_000_000_000)));
-        let tokens = Arc::new(MemoryTokens::new(clock.clone()));
-        let login = Login {
+        Login {
             apps: Arc::new(Apps::new(vec![app])),
-            store: Arc::new(store.clone()),
-            tokens: tokens.clone(),
-            clock: clock.clone(),
-            random: Arc::new(FixedRandom::default()),
+            store,
+            directory: Arc::new(self.store.clone()),
+            seal: self.seal.clone(),
+            in_flight: InFlight::default(),
+            tokens: self.tokens.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
                 sessions: SESSIONS,
             },
-        };
-        Self { store, provider, tokens, clock, login: Arc::new(login) }
+        }
+    }
+}
+
+pub(crate) struct Door {
+    pub(crate) fakes: Fakes,
+    pub(crate) login: Arc<Login>,
+}
+
+impl Deref for Door {
+    type Target = Fakes;
+
+    fn deref(&self) -> &Fakes {
+        &self.fakes
+    }
+}
+
+impl Door {
+    pub(crate) fn new() -> Self {
+        Self::with(ConflictPolicy::default())
+    }
+
+    pub(crate) fn with(on_conflict: ConflictPolicy) -> Self {
+        let fakes = Fakes::new();
+        Self { login: Arc::new(fakes.login(on_conflict)), fakes }
     }
 
     pub(crate) fn request(&self, user: &MemoryUser) -> LoginRequest {
         let code = self.provider.login_code(user);
-        LoginRequest { app: None, code, phone_code: None, nickname: None }
+        LoginRequest {
+            app: None,
+            code,
+            phone_code: None,
+            nickname: None,
+            on_conflict: None,
+            idempotency_key: None,
+        }
     }
 
     pub(crate) async fn log_in(&self, user: &MemoryUser) -> Result<LoggedIn, LoginError> {

@@ -9,13 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::trust::rounds;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::MAIN_APP;
 
 use crate::program::{Answer, Program, environment, menshen};
-use crate::trust::{rounds, sandbox, stranger};
+use crate::trust::{sandbox, stranger};
 
 /// How soon a revoked key must be forgotten by every instance.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);

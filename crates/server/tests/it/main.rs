@@ -8,4 +8,5 @@ mod leaks;
 mod life;
 mod login;
 mod program;
+mod repetition;
 mod trust;

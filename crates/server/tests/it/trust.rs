@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::trust::rounds;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
@@ -19,15 +20,6 @@ const TORN: &str =
     "SELECT (SELECT COUNT(*) FROM member WHERE id NOT IN (SELECT member_id FROM identity))
     + (SELECT COUNT(*) FROM (SELECT 1 FROM identity WHERE kind = 'open_id'
        GROUP BY member_id, namespace HAVING COUNT(*) > 1))";
-
-/// How many rounds: `few` among the tests, `full` with `cargo xtask trust`.
-pub(crate) fn rounds(few: usize, full: usize) -> usize {
-    if std::env::var_os("MENSHEN_TRUST").is_some_and(|wanted| wanted == "full") {
-        full
-    } else {
-        few
-    }
-}
 
 pub(crate) async fn sandbox() -> Sandbox {
     Sandbox::start(Config { limits: false, log_capacity: 0, ..Config::default() }).await.unwrap()

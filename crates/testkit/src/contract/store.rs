@@ -7,6 +7,7 @@ pub mod cancellation;
 pub mod identities;
 pub mod members;
 pub mod races;
+pub mod redemptions;
 pub mod sessions;
 pub mod signing_keys;
 pub mod units;
@@ -73,12 +74,19 @@ macro_rules! store_contract {
             members::an_unknown_member_cannot_be_updated
             members::an_update_cannot_take_anothers_phone_number
             members::a_phone_number_that_was_given_up_is_free
+            members::a_removed_member_is_gone_with_all_that_is_theirs
+            members::a_member_that_changed_is_not_removed
             identities::an_owner_is_found_with_all_their_subjects
             identities::an_unknown_subject_has_no_owner
             identities::subjects_are_compared_byte_by_byte
             identities::the_longest_subject_is_kept_whole
             identities::a_taken_subject_leaves_the_unit_of_work_usable
             identities::the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work
+            identities::what_one_member_is_known_under_becomes_anothers
+            redemptions::a_redemption_is_found_as_it_was_added
+            redemptions::a_redeemed_code_is_taken
+            redemptions::concurrent_redemptions_of_one_code_are_one
+            redemptions::expired_redemptions_are_forgotten
             sessions::a_session_is_read_as_it_was_written
             sessions::an_unknown_session_is_none
             sessions::a_session_advances_from_the_generation_before_only
@@ -117,7 +125,7 @@ pub async fn in_time(case: impl Future<Output = ()>) {
     tokio::time::timeout(Duration::from_mins(2), case).await.expect("the case hangs");
 }
 
-const SESSIONS: SessionPolicy = SessionPolicy {
+pub(super) const SESSIONS: SessionPolicy = SessionPolicy {
     idle: Duration::from_hours(1),
     absolute: Duration::from_hours(10),
     grace: Duration::from_secs(10),

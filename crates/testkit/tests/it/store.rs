@@ -20,6 +20,7 @@ fn every_case_of_the_contract_is_in_its_list() {
         ("identities", include_str!("../../src/contract/store/identities.rs")),
         ("members", include_str!("../../src/contract/store/members.rs")),
         ("races", include_str!("../../src/contract/store/races.rs")),
+        ("redemptions", include_str!("../../src/contract/store/redemptions.rs")),
         ("sessions", include_str!("../../src/contract/store/sessions.rs")),
         ("signing_keys", include_str!("../../src/contract/store/signing_keys.rs")),
         ("units", include_str!("../../src/contract/store/units.rs")),

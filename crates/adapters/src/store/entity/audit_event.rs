@@ -11,6 +11,7 @@ pub struct Model {
     pub kind: String,
     pub member_id: Uuid,
     pub session_id: Option<Uuid>,
+    pub other_member_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -27,6 +27,8 @@ pub struct Model {
 pub enum Relation {
     #[sea_orm(has_many = "super::identity::Entity")]
     Identity,
+    #[sea_orm(has_many = "super::redemption::Entity")]
+    Redemption,
     #[sea_orm(has_many = "super::session::Entity")]
     Session,
 }
@@ -34,6 +36,12 @@ pub enum Relation {
 impl Related<super::identity::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Identity.def()
+    }
+}
+
+impl Related<super::redemption::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Redemption.def()
     }
 }
 

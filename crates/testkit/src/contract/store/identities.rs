@@ -116,3 +116,18 @@ pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(stor
     let owner = unit.identities().find_owner(&open_id("o1")).await.unwrap();
     assert_eq!(owner.unwrap().member, first);
 }
+
+/// All subjects of one member change hands, and nobody else's.
+pub async fn what_one_member_is_known_under_becomes_anothers(store: Shared) {
+    let from = make_known(&*store, &[open_id("o1"), union_id("u1")]).await;
+    let to = make_known(&*store, &[open_id("o2")]).await;
+    let bystander = make_known(&*store, &[open_id("o3")]).await;
+    let unit = store.begin().await.unwrap();
+    unit.identities().reassign(from, to).await.unwrap();
+    let within = unit.identities().find_owner(&open_id("o1")).await.unwrap().unwrap();
+    assert_eq!(within.member, to);
+    unit.commit().await.unwrap();
+    let owner = owner_of(&*store, &union_id("u1")).await.unwrap();
+    assert_eq!((owner.member, owner.subjects.len()), (to, 3));
+    assert_eq!(owner_of(&*store, &open_id("o3")).await.unwrap().member, bystander);
+}

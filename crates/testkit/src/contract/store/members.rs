@@ -5,9 +5,12 @@ use domain::member::{Actor, Gender, Member, MemberStatus};
 use domain::nickname::{NICKNAME_MAX, Nickname};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{AddError, UpdateError};
+use domain::redemption::{Fingerprint, Redemption};
 use domain::timestamp::Timestamp;
 
-use super::{Backend, Shared, add_members, member, open_id, owner_of, phone};
+use super::{
+    Backend, NOW, Shared, add_members, make_known, member, open_id, owner_of, phone, session_of,
+};
 
 /// Every field comes back, whatever it holds.
 pub async fn a_member_is_read_as_it_was_written(store: Shared) {
@@ -167,4 +170,54 @@ async fn update(store: &dyn Backend, member: &Member) -> Result<(), UpdateError>
     let unit = store.begin().await?;
     unit.members().update(member).await?;
     Ok(unit.commit().await?)
+}
+
+/// A member is removed with identities, sessions and redemptions; nobody else's are touched, and the
+/// phone number is free.
+pub async fn a_removed_member_is_gone_with_all_that_is_theirs(store: Shared) {
+    let gone = make_known(&*store, &[open_id("o1")]).await;
+    let stays = make_known(&*store, &[open_id("o2")]).await;
+    let sessions = [session_of(gone), session_of(stays)];
+    let redemption = Redemption {
+        code: Fingerprint([1; 32]),
+        member: gone,
+        session: sessions[0].id,
+        redeemed_at: NOW,
+        repeatable: None,
+    };
+    let unit = store.begin().await.unwrap();
+    for session in &sessions {
+        unit.sessions().add(session).await.unwrap();
+    }
+    unit.redemptions().add(&redemption).await.unwrap();
+    let member = unit.members().find(gone).await.unwrap().unwrap();
+    unit.members().update(&Member { phone: Some(phone(1)), ..member }).await.unwrap();
+    unit.commit().await.unwrap();
+
+    let unit = store.begin().await.unwrap();
+    let member = unit.members().find(gone).await.unwrap().unwrap();
+    unit.members().remove(&member).await.unwrap();
+    assert_eq!(unit.members().find(gone).await.unwrap(), None);
+    let heir = unit.members().find(stays).await.unwrap().unwrap();
+    unit.members().update(&Member { phone: member.phone, ..heir }).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(owner_of(&*store, &open_id("o1")).await, None);
+    assert!(store.find_session(sessions[0].id).await.unwrap().is_none());
+    assert!(store.find_redemption(&redemption.code).await.unwrap().is_none());
+    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member, stays);
+    assert!(store.find_session(sessions[1].id).await.unwrap().is_some());
+}
+
+/// Who was changed since they were read is not removed: the change may have been a ban.
+pub async fn a_member_that_changed_is_not_removed(store: Shared) {
+    let read = member();
+    add_members(&*store, &[&read]).await;
+    let unit = store.begin().await.unwrap();
+    unit.members().update(&read).await.unwrap();
+    unit.commit().await.unwrap();
+    let unit = store.begin().await.unwrap();
+    let refused = unit.members().remove(&read).await;
+    assert!(matches!(refused, Err(UpdateError::Stale)), "{refused:?}");
+    drop(unit);
+    assert!(store.find(read.id).await.unwrap().is_some());
 }

@@ -134,9 +134,13 @@ pub async fn security_events_are_recorded_with_what_they_are_about(store: Shared
         (AuditKind::RefreshReplayed, Some(session_of(member).id)),
         (AuditKind::Banned, None),
         (AuditKind::Unbanned, None),
+        (AuditKind::LoginCodeReused, Some(session_of(member).id)),
+        (AuditKind::UnionIdChanged, None),
+        (AuditKind::Merged, None),
     ] {
         let unit = store.begin().await.unwrap();
-        let event = AuditEvent::new(kind, member, session, NOW, &CHANCE);
+        let other = (kind == AuditKind::Merged).then(|| super::member().id);
+        let event = AuditEvent { other, ..AuditEvent::new(kind, member, session, NOW, &CHANCE) };
         unit.audit().record(&event).await.unwrap();
         assert!(unit.audit().record(&event).await.is_err(), "an event is recorded once");
         drop(unit);

@@ -1,0 +1,103 @@
+//! Letting someone in: all that is written down of it, in one unit of work.
+
+use crate::app::App;
+use crate::identity::Verified;
+use crate::login::recognition::Recognised;
+use crate::login::{LoggedIn, Login, LoginError, LoginRequest, Mark};
+use crate::member::Member;
+use crate::phone::PhoneNumber;
+use crate::ports::store::{AddError, UnitOfWork};
+use crate::redemption::{Redemption, Repeatable};
+use crate::session::{Session, displaced};
+use crate::token_pair::TokenPair;
+
+/// How often an arrival is tried that loses to another one at the same moment. A second try sees what
+/// the winner wrote; a third one covers a winner that was undone meanwhile.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// Someone at the door, with everything that had to be asked outside.
+pub(super) struct Arrival<'a> {
+    pub(super) app: &'a App,
+    pub(super) request: &'a LoginRequest,
+    pub(super) verified: &'a Verified,
+    pub(super) phone: Option<&'a PhoneNumber>,
+    pub(super) mark: Mark,
+}
+
+/// Why one try at admitting someone ended.
+pub(super) enum Refusal {
+    /// Another writer came first; with what it wrote the verdict may be another.
+    Raced(LoginError),
+    Final(LoginError),
+}
+
+impl<E: Into<LoginError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Final(error.into())
+    }
+}
+
+impl Login {
+    pub(super) async fn admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, LoginError> {
+        let mut verdict = LoginError::Contended;
+        for _ in 0..ATTEMPTS {
+            match self.try_to_admit(arrival).await {
+                Ok(logged_in) => return Ok(logged_in),
+                Err(Refusal::Raced(reason)) => verdict = reason,
+                Err(Refusal::Final(reason)) => return Err(reason),
+            }
+        }
+        Err(verdict)
+    }
+
+    async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, Refusal> {
+        let now = self.clock.now();
+        let work = self.store.begin().await?;
+        let recognised = self.recognise(work.as_ref(), arrival, now).await?;
+        let Recognised { member, is_new, merged } = recognised;
+        if !is_new {
+            let sessions = work.sessions().of_member(member.id).await?;
+            work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;
+        }
+        let (app, random) = (arrival.app.name.clone(), self.random.as_ref());
+        let session = Session::open(member.id, app, &self.policy.sessions, now, random);
+        work.sessions().add(&session).await?;
+        // Signed before the commit: the answer is kept with what it is about, or neither is.
+        let (issuer, ttl) = (self.tokens.as_ref(), self.policy.access_ttl);
+        let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
+        let Member { id, nickname, .. } = member;
+        let logged_in = LoggedIn { member: id, nickname, is_new, merged, tokens };
+        self.remember(work.as_ref(), arrival.mark, &logged_in, &session).await?;
+        work.commit().await?;
+        for gone in &logged_in.merged {
+            tracing::info!(member = %logged_in.member.0, merged = %gone.0, "two members became one");
+        }
+        Ok(logged_in)
+    }
+
+    /// Remembers that the code was redeemed, and the answer where it is to be repeatable.
+    async fn remember(
+        &self,
+        work: &dyn UnitOfWork,
+        mark: Mark,
+        logged_in: &LoggedIn,
+        session: &Session,
+    ) -> Result<(), Refusal> {
+        let repeatable = mark.request.map(|request| {
+            let answer = self.seal.seal(&mark.code, logged_in);
+            Repeatable { request, answer }
+        });
+        let redemption = Redemption {
+            code: mark.code,
+            member: session.member,
+            session: session.id,
+            redeemed_at: session.created_at,
+            repeatable,
+        };
+        match work.redemptions().add(&redemption).await {
+            Ok(()) => Ok(()),
+            Err(AddError::Taken) => Err(LoginError::CodeUsed.into()),
+            Err(AddError::Store(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Who someone at the door is: nobody known, a member, or two members who are one person.
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::conflict::Choice;
+use crate::identity::{Owner, Subject, Verified};
+use crate::login::admission::{Arrival, Refusal};
+use crate::login::{Login, LoginError};
+use crate::member::{Member, MemberId};
+use crate::ports::store::{AddError, StoreError, UnitOfWork, UpdateError};
+use crate::timestamp::Timestamp;
+
+/// Who someone at the door is.
+pub(super) struct Recognised {
+    pub(super) member: Member,
+    pub(super) is_new: bool,
+    /// Who else they were until now.
+    pub(super) merged: Vec<MemberId>,
+}
+
+impl Login {
+    /// Finds or makes the member, and takes over what is new about them.
+    pub(super) async fn recognise(
+        &self,
+        work: &dyn UnitOfWork,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) -> Result<Recognised, Refusal> {
+        let owners = find_owners(work, arrival.verified).await?;
+        let recognised = match owners.split_first() {
+            None => self.register(work, arrival, now).await?,
+            Some((owner, others)) => self.welcome_back(work, arrival, owner, others, now).await?,
+        };
+        for subject in arrival.verified.subjects() {
+            if !is_known(&owners, subject) {
+                let added = work.identities().add(recognised.member.id, subject, now).await;
+                added.map_err(|error| taken(error, LoginError::Contended))?;
+            }
+        }
+        Ok(recognised)
+    }
+
+    /// Makes the member of someone unknown.
+    async fn register(
+        &self,
+        work: &dyn UnitOfWork,
+        arrival: &Arrival<'_>,
+        now: Timestamp,
+    ) -> Result<Recognised, Refusal> {
+        if !arrival.app.auto_register {
+            return Err(LoginError::RegistrationClosed.into());
+        }
+        if arrival.app.phone_required && arrival.phone.is_none() {
+            return Err(LoginError::PhoneRequired.into());
+        }
+        let random = self.random.as_ref();
+        let nickname = arrival.request.nickname.clone();
+        let nickname = nickname
+            .unwrap_or_else(|| self.policy.nickname_prefixes.nickname(arrival.phone, random));
+        let id = MemberId::generate(now, random);
+        let member = Member::register(id, nickname, arrival.phone.cloned(), now);
+        let added = work.members().add(&member).await;
+        added.map_err(|error| taken(error, phone_taken(arrival)))?;
+        Ok(Recognised { member, is_new: true, merged: vec![] })
+    }
+
+    /// Lets a known member in. `others` are members whom the provider takes for the same person.
+    async fn welcome_back(
+        &self,
+        work: &dyn UnitOfWork,
+        arrival: &Arrival<'_>,
+        owner: &Owner,
+        others: &[Owner],
+        now: Timestamp,
+    ) -> Result<Recognised, Refusal> {
+        owner.ensure_same_person(&arrival.verified.aliases).map_err(LoginError::from)?;
+        let mut member = find_member(work, owner).await?;
+        member.ensure_active().map_err(LoginError::from)?;
+        let mut merged = vec![];
+        for other in others {
+            let theirs = find_member(work, other).await?;
+            if settle(arrival, &member, &theirs)? == Choice::Merge {
+                owner.ensure_same_person(&other.subjects).map_err(LoginError::from)?;
+                let gone = self.merge(work, &mut member, theirs, now).await?;
+                merged.push(gone);
+            }
+        }
+        let phone = arrival.phone.cloned();
+        let phone_changed = phone.is_some_and(|phone| member.bind_phone(phone, now));
+        if arrival.app.phone_required && member.phone.is_none() {
+            return Err(LoginError::PhoneRequired.into());
+        }
+        if phone_changed || !merged.is_empty() {
+            let written = work.members().update(&member).await;
+            written.map_err(|error| refused_update(error, phone_taken(arrival)))?;
+        }
+        Ok(Recognised { member, is_new: false, merged })
+    }
+
+    /// Makes one member of two: the elder, who takes over what the younger has. `member` is that one
+    /// afterwards; the id that is gone is returned. The devices of the younger have to log in again.
+    async fn merge(
+        &self,
+        work: &dyn UnitOfWork,
+        member: &mut Member,
+        other: Member,
+        now: Timestamp,
+    ) -> Result<MemberId, Refusal> {
+        let younger = if (member.created_at, member.id) <= (other.created_at, other.id) {
+            other
+        } else {
+            std::mem::replace(member, other)
+        };
+        let gone = younger.id;
+        work.identities().reassign(gone, member.id).await?;
+        let removed = work.members().remove(&younger).await;
+        removed.map_err(|error| refused_update(error, LoginError::Contended))?;
+        member.absorb(younger, now);
+        let event = AuditEvent::new(AuditKind::Merged, member.id, None, now, self.random.as_ref());
+        work.audit().record(&AuditEvent { other: Some(gone), ..event }).await?;
+        Ok(gone)
+    }
+}
+
+/// Everyone the arrival may be: first the member whose login id it is, or else, when this app sees
+/// them for the first time, whose alias.
+async fn find_owners(work: &dyn UnitOfWork, verified: &Verified) -> Result<Vec<Owner>, StoreError> {
+    let mut owners: Vec<Owner> = vec![];
+    for subject in verified.subjects() {
+        if !is_known(&owners, subject) {
+            owners.extend(work.identities().find_owner(subject).await?);
+        }
+    }
+    Ok(owners)
+}
+
+fn is_known(owners: &[Owner], subject: &Subject) -> bool {
+    owners.iter().any(|owner| owner.subjects.contains(subject))
+}
+
+/// What becomes of two members who are one person.
+fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choice, LoginError> {
+    let costs_nothing = member.phone.is_none() || other.phone.is_none();
+    let settled = arrival.app.on_conflict.settle(arrival.request.on_conflict, costs_nothing);
+    match settled {
+        Some(Choice::Separate) => {
+            tracing::warn!(member = %member.id.0, other = %other.id.0, "one person stays two members");
+        }
+        // A ban is not escaped by becoming someone else.
+        Some(Choice::Merge) | None => other.ensure_active()?,
+    }
+    settled.ok_or(LoginError::TwoMembers)
+}
+
+/// The member behind an identity. Without one, the two were merged into others a moment ago.
+async fn find_member(work: &dyn UnitOfWork, owner: &Owner) -> Result<Member, Refusal> {
+    let found = work.members().find(owner.member).await?;
+    found.ok_or(Refusal::Raced(LoginError::Contended))
+}
+
+fn phone_taken(arrival: &Arrival<'_>) -> LoginError {
+    LoginError::PhoneTaken { phone_required: arrival.app.phone_required }
+}
+
+/// A value was taken: by someone else, or by this very user's other request a moment ago. Only a new
+/// look can tell.
+fn taken(error: AddError, verdict: LoginError) -> Refusal {
+    match error {
+        AddError::Taken => Refusal::Raced(verdict),
+        AddError::Store(error) => Refusal::Final(error.into()),
+    }
+}
+
+/// As [`taken`], for a member that is written back.
+fn refused_update(error: UpdateError, taken: LoginError) -> Refusal {
+    match error {
+        UpdateError::Stale => Refusal::Raced(LoginError::Contended),
+        UpdateError::Taken => Refusal::Raced(taken),
+        UpdateError::Store(error) => Refusal::Final(error.into()),
+    }
+}

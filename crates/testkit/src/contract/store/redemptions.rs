@@ -1,0 +1,90 @@
+//! Redemptions: which login code let whom in, and what may be said again.
+
+use std::time::Duration;
+
+use domain::member::MemberId;
+use domain::ports::store::AddError;
+use domain::redemption::{Fingerprint, REMEMBERED, Redemption, Repeatable};
+
+use super::{NOW, Shared, all_at_once, make_known, open_id, session_of};
+
+fn redemption(code: u8, member: MemberId) -> Redemption {
+    Redemption {
+        code: Fingerprint([code; 32]),
+        member,
+        session: session_of(member).id,
+        redeemed_at: NOW,
+        repeatable: None,
+    }
+}
+
+/// Adds redemptions and commits.
+async fn remember(store: &Shared, redemptions: &[&Redemption]) {
+    let unit = store.begin().await.unwrap();
+    for redemption in redemptions {
+        unit.redemptions().add(redemption).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+}
+
+/// What was remembered is found once it is committed, to the byte.
+pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
+    let member = make_known(&*store, &[open_id("o1")]).await;
+    let answer = (0..=255).cycle().take(8000).collect();
+    let repeatable = Some(Repeatable { request: Fingerprint([0xff; 32]), answer });
+    let (plain, kept) = (redemption(0, member), Redemption { repeatable, ..redemption(1, member) });
+    let unit = store.begin().await.unwrap();
+    unit.redemptions().add(&plain).await.unwrap();
+    assert_eq!(store.find_redemption(&plain.code).await.unwrap(), None, "not committed yet");
+    unit.commit().await.unwrap();
+    remember(&store, &[&kept]).await;
+    for redemption in [plain, kept] {
+        let found = store.find_redemption(&redemption.code).await.unwrap();
+        assert_eq!(found, Some(redemption));
+    }
+    assert_eq!(store.find_redemption(&Fingerprint([2; 32])).await.unwrap(), None);
+}
+
+/// A code is redeemed once; a second one leaves the unit of work usable.
+pub async fn a_redeemed_code_is_taken(store: Shared) {
+    let member = make_known(&*store, &[open_id("o1")]).await;
+    let first = redemption(1, member);
+    remember(&store, &[&first]).await;
+    let unit = store.begin().await.unwrap();
+    let second = Redemption { session: session_of(member).id, ..first.clone() };
+    let refused = unit.redemptions().add(&second).await;
+    assert!(matches!(refused, Err(AddError::Taken)), "{refused:?}");
+    unit.redemptions().add(&redemption(2, member)).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(store.find_redemption(&first.code).await.unwrap(), Some(first));
+    assert!(store.find_redemption(&Fingerprint([2; 32])).await.unwrap().is_some());
+}
+
+/// Of many who redeem one code at once, one does.
+pub async fn concurrent_redemptions_of_one_code_are_one(store: Shared) {
+    let member = make_known(&*store, &[open_id("o1")]).await;
+    let added = all_at_once((0..20).map(|_| {
+        let store = store.clone();
+        async move {
+            let unit = store.begin().await.unwrap();
+            let added = unit.redemptions().add(&redemption(1, member)).await;
+            unit.commit().await.unwrap();
+            added.is_ok()
+        }
+    }));
+    assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
+}
+
+/// What has expired is forgotten, and nothing else.
+pub async fn expired_redemptions_are_forgotten(store: Shared) {
+    let member = make_known(&*store, &[open_id("o1")]).await;
+    let old = redemption(1, member);
+    let redeemed_at = NOW.plus(Duration::from_millis(1));
+    let young = Redemption { redeemed_at, ..redemption(2, member) };
+    remember(&store, &[&old, &young]).await;
+    let unit = store.begin().await.unwrap();
+    unit.redemptions().remove_expired(NOW.plus(REMEMBERED)).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(store.find_redemption(&old.code).await.unwrap(), None);
+    assert_eq!(store.find_redemption(&young.code).await.unwrap(), Some(young));
+}

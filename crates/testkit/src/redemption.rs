@@ -1,0 +1,67 @@
+//! A seal that keeps the answers it is given and hands out numbers for them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
+
+use domain::app::AppName;
+use domain::login::{LoggedIn, LoginRequest};
+use domain::ports::redemption::{RedemptionSeal, UnsealError};
+use domain::redemption::Fingerprint;
+use domain::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
+use domain::token_pair::TokenPair;
+
+/// Recognises codes and requests, and keeps answers in memory.
+#[derive(Debug, Default)]
+pub struct MemorySeal(Mutex<Vec<(Fingerprint, LoggedIn)>>);
+
+impl RedemptionSeal for MemorySeal {
+    fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
+        fingerprint((app, code.expose()))
+    }
+
+    fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
+        let phone_code = request.phone_code.as_ref().map(PhoneCode::expose);
+        let nickname = request.nickname.as_ref().map(|nickname| nickname.as_str());
+        fingerprint((key.expose(), &request.app, request.code.expose(), phone_code, nickname))
+    }
+
+    fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8> {
+        let mut kept = self.0.lock().unwrap();
+        kept.push((*code, copy(answer)));
+        kept.len().to_be_bytes().to_vec()
+    }
+
+    fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError> {
+        let number = sealed.try_into().map(usize::from_be_bytes).unwrap_or_default();
+        let kept = self.0.lock().unwrap();
+        let answer = number.checked_sub(1).and_then(|index| kept.get(index));
+        match answer {
+            Some((theirs, answer)) if theirs == code => Ok(copy(answer)),
+            Some(_) | None => Err(UnsealError("never sealed, or for another code".into())),
+        }
+    }
+}
+
+/// Secrets are not cloned by accident.
+fn copy(answer: &LoggedIn) -> LoggedIn {
+    let TokenPair { access_token, refresh_token, expires_in } = &answer.tokens;
+    LoggedIn {
+        member: answer.member,
+        nickname: answer.nickname.clone(),
+        is_new: answer.is_new,
+        merged: answer.merged.clone(),
+        tokens: TokenPair {
+            access_token: AccessToken::new(access_token.expose().into()),
+            refresh_token: RefreshToken::new(refresh_token.expose().into()),
+            expires_in: *expires_in,
+        },
+    }
+}
+
+fn fingerprint(of: impl Hash) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&hasher.finish().to_be_bytes());
+    Fingerprint(bytes)
+}
