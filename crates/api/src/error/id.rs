@@ -209,8 +209,8 @@ impl ErrorId {
                  `wx.login` and try once more."
             }
             Self::LoginCodeUsed => {
-                "The login code was redeemed before. Fetch a new one with `wx.login` and try \
-                 once more."
+                "The login code was redeemed before, by another request or more than 60 seconds ago. \
+                 Fetch a new one with `wx.login` and try once more."
             }
             Self::PhoneCodeInvalid => {
                 "The phone code is wrong, expired, used or another user's. Let the user tap \
@@ -233,8 +233,9 @@ impl ErrorId {
             }
             Self::NotFound => "There is no such address or thing.",
             Self::Conflict => {
-                "It contradicts what is known: the phone number is another member's, or the \
-                 provider names another union id than before."
+                "It contradicts what is known; of a login, `conflict` says what, and how it can be \
+                 sent again. What `onConflict` adds under the same idempotency key needs no new \
+                 code."
             }
             Self::PayloadTooLarge => "The body is longer than the limit.",
             Self::UnsupportedMediaType => {
