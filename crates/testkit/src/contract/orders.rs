@@ -164,6 +164,8 @@ struct Town {
     /// Which union id was told of an openid first, and is its member's: who stays two members has it
     /// only once.
     union_ids: HashMap<(char, usize), char>,
+    /// Through which app each union id got in.
+    told: HashSet<(char, usize)>,
     /// Who proved a phone number, and got in with it.
     proved: HashSet<(char, char)>,
 }
@@ -214,6 +216,7 @@ impl Town {
             members: HashSet::new(),
             known: HashMap::new(),
             union_ids: HashMap::new(),
+            told: HashSet::new(),
             proved: HashSet::new(),
         }
     }
@@ -276,6 +279,7 @@ impl Town {
                 {
                     self.union_ids.entry(openid).or_insert(id);
                 }
+                self.told.extend(event.union_id.map(|id| (id, event.app)));
                 self.proved.extend(event.phone.map(|phone| (event.person, phone)));
             }
             Err(LoginError::PhoneTaken { .. }) => assert!(event.phone.is_some(), "{so_far}"),
@@ -335,14 +339,15 @@ impl Town {
         }
     }
 
-    /// Who may be merged is one member as soon as the provider has said so of all their openids.
+    /// Unless they are to stay two, a person is one member as soon as the provider has told the same
+    /// union id through both apps.
     fn check_merged(&self, owners: &HashMap<Subject, MemberId>, so_far: &str) {
-        let merges = self.choice == Some(Choice::Merge);
-        let told = |app| self.union_ids.get(&('x', app)).copied();
-        if merges && told(0) == Some('u') && told(1) == Some('u') {
-            let xi: HashSet<_> =
-                owners.iter().filter(|(s, _)| person_of(s) == 'x').map(|(_, o)| o).collect();
-            assert_eq!(xi.len(), 1, "one person is two members: {so_far}");
+        let separate =
+            self.policy == ConflictPolicy::Refuse || self.choice == Some(Choice::Separate);
+        if !separate && [0, 1].iter().all(|app| self.told.contains(&('u', *app))) {
+            let xi = owners.iter().filter(|(subject, _)| person_of(subject) == 'x');
+            let members: HashSet<_> = xi.map(|(_, owner)| owner).collect();
+            assert_eq!(members.len(), 1, "one person is two members: {so_far}");
         }
     }
 }
