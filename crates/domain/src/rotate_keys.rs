@@ -139,3 +139,68 @@ impl RotateKeys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ports::clock::MockClock;
+    use crate::ports::store::{
+        MockSigningKeyDirectory, MockSigningKeyRepository, MockStore, MockUnitOfWork,
+    };
+    use crate::ports::tokens::MockKeyGenerator;
+
+    /// The use cases over an empty store; each unit of work comes from `begin`.
+    fn rotate_keys(begin: impl Fn() -> MockUnitOfWork + Send + Sync + 'static) -> RotateKeys {
+        let (mut store, mut directory) = (MockStore::new(), MockSigningKeyDirectory::new());
+        store.expect_begin().returning(move || Ok(Box::new(begin())));
+        directory.expect_signing_keys().returning(|| Ok(Vec::new()));
+        let (mut clock, mut generator) = (MockClock::new(), MockKeyGenerator::new());
+        clock.expect_now().returning(|| Timestamp::from_unix_millis(0));
+        generator
+            .expect_generate()
+            .returning(|| Ok(GeneratedKey { id: "key".into(), sealed: Vec::new() }));
+        RotateKeys {
+            store: Arc::new(store),
+            directory: Arc::new(directory),
+            generator: Arc::new(generator),
+            clock: Arc::new(clock),
+            policy: KeyPolicy {
+                rotation: None,
+                overlap: Duration::from_secs(1),
+                access_ttl: Duration::from_secs(1),
+            },
+        }
+    }
+
+    /// A unit of work without keys that adds none; a commit would panic.
+    fn refusing(refusal: fn() -> AddError) -> MockUnitOfWork {
+        let (mut kept, mut unit) = (MockSigningKeyRepository::new(), MockUnitOfWork::new());
+        kept.expect_all().returning(|| Ok(Vec::new()));
+        kept.expect_add().returning(move |_| Err(refusal()));
+        unit.expect_signing_keys().return_const(Box::new(kept) as Box<dyn SigningKeyRepository>);
+        unit
+    }
+
+    #[tokio::test]
+    async fn a_race_is_run_again_so_often_and_then_given_up() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&begun);
+        let rotate_keys = rotate_keys(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            refusing(|| AddError::Taken)
+        });
+        assert!(matches!(rotate_keys.tend().await, Err(RotateKeysError::Contended)));
+        assert_eq!(begun.load(Ordering::SeqCst), ATTEMPTS);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_changes_nothing() {
+        let rotate_keys = rotate_keys(|| refusing(|| StoreError::new("down").into()));
+        for outcome in [rotate_keys.tend().await, rotate_keys.rotate().await] {
+            assert!(matches!(outcome, Err(RotateKeysError::Store(_))), "{outcome:?}");
+        }
+    }
+}

@@ -129,12 +129,13 @@ impl SigningKeys {
             let add = KeyChange::Add { number, signs_from: Some(now) };
             return Some(self.next(now).map_or(add, |key| KeyChange::Start { key, at: now }));
         };
-        let Some(next) = self.next(now) else {
+        // Made as soon as the one before has its turn in sight, so that there is never none.
+        let Some(next) = self.next(now).filter(|_| self.0.iter().any(SigningKey::waits)) else {
             return Some(KeyChange::Add { number, signs_from: None });
         };
         let term = policy.rotation.zip(current.signs_from);
         let over = term.is_some_and(|(period, since)| since.plus(period) <= now);
-        if over && next.signs_from.is_none() && self.may_rotate_at(policy, now) == Some(now) {
+        if over && next.waits() && self.may_rotate_at(policy, now) == Some(now) {
             return Some(KeyChange::Start { key: next, at: now });
         }
         let gone =
@@ -144,6 +145,11 @@ impl SigningKeys {
 }
 
 impl SigningKey {
+    /// Whether it is not known yet when its turn comes.
+    fn waits(&self) -> bool {
+        self.signs_from.is_none()
+    }
+
     fn has_begun(&self, now: Timestamp) -> bool {
         self.signs_from.is_some_and(|since| since <= now)
     }
