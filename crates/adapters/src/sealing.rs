@@ -56,7 +56,11 @@ pub enum OpenError {
 impl SealingKey {
     /// The keys that come from `master`.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "an HMAC-SHA256 is as long as AES-256 wants its key")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "an HMAC-SHA256 is as long as AES-256 wants its key"
+    )]
     pub fn new(master: &MasterKey) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master.bytes());
         let name = hmac::sign(&master, TO_NAME);
@@ -94,7 +98,11 @@ impl Sealer {
     /// The value in a form that nobody can read or change without the key: the key's name, a random
     /// nonce, and the ciphertext with its tag (AES-256-GCM).
     #[must_use]
-    #[expect(clippy::expect_used, reason = "AES-GCM refuses nothing that fits in memory")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "AES-GCM refuses nothing that fits in memory"
+    )]
     pub fn seal(&self, place: Place<'_>, value: &[u8]) -> Vec<u8> {
         let mut text = value.to_vec();
         let cipher = &self.current.cipher;

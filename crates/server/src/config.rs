@@ -182,7 +182,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         keys: KeyPolicy {
             rotation: Some(ttl("tokens.key_rotation", 0..=315_360_000))
                 .filter(|period| !period.is_zero()),
-            overlap: ttl("tokens.key_overlap", 1..=86_400),
+            overlap: ttl("tokens.key_overlap", 3..=86_400),
             access_ttl,
         },
         refresh_key: key(reader, "tokens.refresh_key", production),

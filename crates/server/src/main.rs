@@ -66,12 +66,13 @@ enum Migrate {
 enum Keys {
     /// Tells which keys there are, and where each one stands.
     List,
-    /// Lets the next key sign, once it has been published for tokens.key_overlap.
+    /// Lets the next key sign, once it has been published for `tokens.key_overlap`.
     Rotate,
     /// Believes no token of a key any more, on every instance within seconds. If it signs, the next
     /// one does at once. Nobody has to log in again.
     Revoke {
         /// The key's name, as in `kid`.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -36,10 +36,10 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(&store)));
-    let served = server.serve(service(parts, &api), stop).await;
+    let outcome = server.serve(service(parts, &api), stop).await;
     keeping.abort();
     tidying.abort();
-    served.context("the server failed")?;
+    outcome.context("the server failed")?;
     store.close().await.context("the database was not closed")
 }
 

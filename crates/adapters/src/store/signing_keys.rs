@@ -1,4 +1,4 @@
-//! The keys that sign access tokens, as rows.
+//! The keys that sign access tokens, as rows: never more than a few, so that they need no index.
 
 use async_trait::async_trait;
 use domain::ports::store::{AddError, SigningKeyDirectory, SigningKeyRepository, StoreError};

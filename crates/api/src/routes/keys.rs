@@ -35,7 +35,7 @@ impl KeysApi {
     }
 }
 
-/// The keys of all tokens that may be good now.
+/// The keys of all tokens that may be good now, or will be soon.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "KeySet"))]
 pub(crate) struct KeySet {

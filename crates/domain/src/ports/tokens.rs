@@ -110,7 +110,7 @@ pub enum TokenRejected {
 /// Tells the public keys with which anyone can check access tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait VerificationKeys: Send + Sync {
-    /// The keys of all tokens that may be good now.
+    /// The keys of all tokens that may be good now, or will be soon.
     fn verification_keys(&self) -> Vec<VerificationKey>;
 }
 

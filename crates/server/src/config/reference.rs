@@ -16,7 +16,8 @@ A key `section.key` is `MENSHEN_SECTION__KEY` in the environment (`MENSHEN_APPS_
 holds it, and wins over the key itself. Unknown keys are errors, and all faults are reported at once.
 `menshen config KEY` prints the value in force.
 
-Production refuses to start without keys for tokens, with the sandbox's secret, or with a short one.
+Production refuses to start without keys of its own for tokens and seals, with the sandbox's secret, or
+with a short one.
 ";
 
 /// The reference as Markdown: a table per section.

@@ -21,6 +21,9 @@ use crate::trust::{sandbox, stranger};
 /// How soon a revoked key must be forgotten by every instance.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long each key is used before the next rotation.
+const USED_FOR: Duration = Duration::from_secs(3);
+
 /// How many call at the same time.
 const CALLERS: usize = 12;
 
@@ -173,19 +176,16 @@ async fn trust_keys_rotate_under_load_and_nobody_notices() {
     }
     for _ in 0..rotations {
         load.fleet.rotate().await;
+        tokio::time::sleep(USED_FOR).await;
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
     load.on.store(false, Ordering::Relaxed);
     callers.join_all().await;
     let (calls, refreshes) =
         (load.calls.load(Ordering::Relaxed), load.refreshes.load(Ordering::Relaxed));
-    let keys: HashSet<String> = {
-        let mut keys = HashSet::new();
-        for device in &load.devices {
-            keys.extend(device.lock().await.access.iter().map(|token| kid(token)));
-        }
-        keys
-    };
+    let mut keys = HashSet::new();
+    for device in &load.devices {
+        keys.extend(device.lock().await.access.iter().map(|token| kid(token)));
+    }
     assert_eq!(keys.len(), rotations + 1, "every key signed");
     println!(
         "{rotations} rotations, 3 instances, {sessions} sessions: {calls} tokens accepted and {refreshes} \
@@ -197,7 +197,7 @@ async fn trust_keys_rotate_under_load_and_nobody_notices() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trust_tokens_of_a_revoked_key_are_refused_and_sessions_go_on() {
     let (sandbox, rounds, begun) = (sandbox().await, rounds(2, 50), Instant::now());
-    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__KEY_OVERLAP", "1")).await;
+    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__KEY_OVERLAP", "3")).await;
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     let mut device = Device::new(&fleet.instance(0).log_in(&code, None).await);
     let mut slowest = Duration::ZERO;
@@ -229,6 +229,26 @@ async fn trust_tokens_of_a_revoked_key_are_refused_and_sessions_go_on() {
 }
 
 #[tokio::test]
+async fn while_keys_cannot_be_read_the_last_ones_stay_in_use() {
+    let sandbox = sandbox().await;
+    let program = Program::start(&sandbox).await;
+    let said = async |what: &str| {
+        while !program.output().contains(what) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    program.execute("ALTER TABLE signing_key RENAME TO elsewhere").await;
+    said("signing keys cannot be tended").await;
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    let device = Device::new(&program.log_in(&code, None).await);
+    assert_eq!(me(&program, device.newest()).await.status, StatusCode::OK);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    program.execute("ALTER TABLE elsewhere RENAME TO signing_key").await;
+    said("signing keys are tended again").await;
+    assert_eq!(program.output().matches("cannot be tended").count(), 1, "it is said once");
+}
+
+#[tokio::test]
 async fn keys_are_listed_and_only_known_ones_revoked() {
     let sandbox = sandbox().await;
     let fleet = Fleet::start(&sandbox, 1, ("MENSHEN_TOKENS__KEY_ROTATION", "0")).await;
@@ -239,10 +259,28 @@ async fn keys_are_listed_and_only_known_ones_revoked() {
     let names: HashSet<_> = keys.iter().map(|[_, _, kid]| kid.clone()).collect();
     assert_eq!(published(fleet.instance(0)).await, names);
 
-    let unknown = menshen(&["keys", "revoke", "nobody"], &fleet.environment).output().unwrap();
+    let unknown = menshen(&["keys", "revoke", "-nobody"], &fleet.environment).output().unwrap();
     let said = String::from_utf8_lossy(&unknown.stderr);
     assert!(!unknown.status.success() && said.contains("there is no such key"), "{said}");
     assert_eq!(fleet.keys(&["list"]).await, keys);
+}
+
+#[tokio::test]
+async fn a_sealing_key_that_can_be_guessed_is_refused_without_telling_it() {
+    let sandbox = sandbox().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, key) in [
+        ("MENSHEN_SEALING__KEY", "Y2FuYXJ5"),
+        ("MENSHEN_SEALING__KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("MENSHEN_SEALING__FORMER_KEYS", "Y2FuYXJ5"),
+    ] {
+        let mut environment = environment(folder.path(), &sandbox);
+        environment.push((name.to_owned(), key.to_owned()));
+        let refused = menshen(&["serve"], &environment).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("openssl rand -base64 32"), "{said}");
+        assert!(said.contains("sealing.") && !said.contains(key), "{said}");
+    }
 }
 
 #[tokio::test]

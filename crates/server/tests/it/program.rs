@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement, TryGetable};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wechat_sandbox::Sandbox;
@@ -142,12 +144,23 @@ impl Program {
         answer.body["data"].clone()
     }
 
+    /// Changes the database past the program.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let database = self.database("rw").await;
+        database.execute_unprepared(sql).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    async fn database(&self, mode: &str) -> DatabaseConnection {
+        let path = self.folder().join("menshen.db");
+        let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
+        options.sqlx_logging(false).max_connections(1);
+        Database::connect(options).await.unwrap()
+    }
+
     /// The one value that a query finds in the database, read past the program.
     pub(crate) async fn query<T: TryGetable>(&self, sql: &str) -> T {
-        let path = self.folder().join("menshen.db");
-        let mut options = ConnectOptions::new(format!("sqlite://{}?mode=ro", path.display()));
-        options.sqlx_logging(false).max_connections(1);
-        let database = Database::connect(options).await.unwrap();
+        let database = self.database("ro").await;
         let statement = Statement::from_string(database.get_database_backend(), sql);
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         let value = row.try_get_by_index(0).unwrap();
