@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ports::clock::Clock;
 use crate::ports::store::{AddError, SigningKeyDirectory, SigningKeyRepository, Store, StoreError};
 use crate::ports::tokens::{GenerateKeyError, GeneratedKey, KeyGenerator};
-use crate::signing_key::{KeyChange, KeyPolicy, SigningKey, SigningKeys};
+use crate::signing_key::{KeyChange, KeyPolicy, KeyState, SigningKey, SigningKeys};
 use crate::timestamp::Timestamp;
 
 /// How often a change is tried anew after another instance made one first.
@@ -29,7 +29,7 @@ pub struct RotateKeys {
 #[derive(Debug, thiserror::Error)]
 pub enum RotateKeysError {
     /// There is no such key.
-    #[error("there is no such key; `menshen keys list` tells which there are")]
+    #[error("there is no such key")]
     NotFound,
     /// Others were faster, time and again.
     #[error("the change lost a race {ATTEMPTS} times")]
@@ -44,7 +44,7 @@ pub enum RotateKeysError {
 
 /// What an operator wants done to the keys as they are.
 type Order<'a> =
-    dyn Fn(&SigningKeys, Timestamp) -> Result<Option<KeyChange<'_>>, RotateKeysError> + Sync + 'a;
+    dyn Fn(&SigningKeys, Timestamp) -> Result<Vec<KeyChange<'_>>, RotateKeysError> + Sync + 'a;
 
 impl RotateKeys {
     /// The keys as they are, for those who only look.
@@ -57,7 +57,7 @@ impl RotateKeys {
     pub async fn tend(&self) -> Result<SigningKeys, RotateKeysError> {
         let keys = self.list().await?;
         match keys.due(&self.policy, self.clock.now()) {
-            Some(_) => self.change(&|_, _| Ok(None)).await,
+            Some(_) => self.change(&|_, _| Ok(Vec::new())).await,
             None => Ok(keys),
         }
     }
@@ -66,7 +66,7 @@ impl RotateKeys {
     pub async fn rotate(&self) -> Result<SigningKeys, RotateKeysError> {
         self.change(&|keys, now| {
             let next = keys.next(now).zip(keys.may_rotate_at(&self.policy, now));
-            Ok(next.map(|(next, at)| KeyChange::Start { key: next, at }))
+            Ok(next.map(|(key, at)| KeyChange::Start { key, at }).into_iter().collect())
         })
         .await
     }
@@ -74,9 +74,14 @@ impl RotateKeys {
     /// Believes no token of this key any more. If it signs, the next one does from now on; sessions
     /// last, and get tokens of that one with their next refresh.
     pub async fn revoke(&self, id: &str) -> Result<SigningKeys, RotateKeysError> {
-        self.change(&|keys, _| {
+        self.change(&|keys, now| {
             let key = keys.0.iter().find(|key| key.id == id).ok_or(RotateKeysError::NotFound)?;
-            Ok(Some(KeyChange::Remove { key }))
+            let remove = KeyChange::Remove { key };
+            Ok(match keys.state(key, now) {
+                // First, lest the key before it sign again.
+                KeyState::Current => vec![keys.succession(now), remove],
+                KeyState::Next | KeyState::Previous => vec![remove],
+            })
         })
         .await
     }
@@ -96,7 +101,7 @@ impl RotateKeys {
         let now = self.clock.now();
         let work = self.store.begin().await?;
         let keys = SigningKeys(work.signing_keys().all().await?);
-        if let Some(ordered) = order(&keys, now)? {
+        for ordered in order(&keys, now)? {
             self.carry_out(work.signing_keys(), ordered, now).await?;
         }
         let keys = self.settle(work.signing_keys(), now).await?;

@@ -123,15 +123,10 @@ impl SigningKeys {
     /// one key signs, one comes next, and none is left whose tokens have all expired.
     #[must_use]
     pub fn due(&self, policy: &KeyPolicy, now: Timestamp) -> Option<KeyChange<'_>> {
-        let number = self.0.iter().map(|key| key.number).max().unwrap_or(0).saturating_add(1);
-        let Some(current) = self.current(now) else {
-            // At the very beginning, and after the current key was revoked.
-            let add = KeyChange::Add { number, signs_from: Some(now) };
-            return Some(self.next(now).map_or(add, |key| KeyChange::Start { key, at: now }));
-        };
+        let Some(current) = self.current(now) else { return Some(self.succession(now)) };
         // Made as soon as the one before has its turn in sight, so that there is never none.
         let Some(next) = self.next(now).filter(|_| self.0.iter().any(SigningKey::waits)) else {
-            return Some(KeyChange::Add { number, signs_from: None });
+            return Some(self.addition(None));
         };
         let term = policy.rotation.zip(current.signs_from);
         let over = term.is_some_and(|(period, since)| since.plus(period) <= now);
@@ -141,6 +136,18 @@ impl SigningKeys {
         let gone =
             |key: &&SigningKey| self.kept_until(key, policy, now).is_some_and(|end| end <= now);
         self.0.iter().find(gone).map(|key| KeyChange::Remove { key })
+    }
+
+    /// What makes another key than the current one sign, at once.
+    #[must_use]
+    pub fn succession(&self, now: Timestamp) -> KeyChange<'_> {
+        let start = |key| KeyChange::Start { key, at: now };
+        self.next(now).map_or_else(|| self.addition(Some(now)), start)
+    }
+
+    fn addition(&self, signs_from: Option<Timestamp>) -> KeyChange<'_> {
+        let last = self.0.iter().map(|key| key.number).max().unwrap_or(0);
+        KeyChange::Add { number: last.saturating_add(1), signs_from }
     }
 }
 

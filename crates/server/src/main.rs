@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use adapters::system::SystemClock;
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use domain::member::MemberId;
 use domain::ports::clock::Clock;
@@ -122,7 +123,9 @@ async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
     let keys = match action {
         Keys::List => rotate_keys.list().await?,
         Keys::Rotate => rotate_keys.rotate().await?,
-        Keys::Revoke { kid } => rotate_keys.revoke(kid).await?,
+        Keys::Revoke { kid } => rotate_keys.revoke(kid).await.with_context(|| {
+            format!("{kid} is not revoked; `menshen keys list` tells which keys there are")
+        })?,
     };
     print!("{}", key_list::table(&keys, &config.keys, SystemClock.now()));
     Ok(store.close().await?)

@@ -138,6 +138,17 @@ async fn the_current_key_revoked_is_gone_and_the_next_signs_at_once() {
 }
 
 #[tokio::test]
+async fn a_previous_key_does_not_sign_again_when_the_current_one_is_revoked() {
+    let keys = Keys::under(KeyPolicy { rotation: None, ..POLICY });
+    keys.seen().await;
+    keys.later(50);
+    keys.rotate.rotate().await.unwrap();
+    keys.rotate.revoke("key-2").await.unwrap();
+    let revoked = named(&[("key-1", Previous), ("key-3", Current), ("key-4", Next)]);
+    assert_eq!(keys.seen().await, revoked);
+}
+
+#[tokio::test]
 async fn a_key_that_does_not_sign_is_revoked_without_a_rotation() {
     let keys = Keys::new();
     keys.seen().await;
@@ -201,6 +212,7 @@ proptest! {
             keys.seen().await;
             // Which key signed, and when last.
             let mut signed = vec![("key-1".to_owned(), keys.clock.now())];
+            let mut last_number = 1;
             for (event, pause) in history {
                 let mut emergency = false;
                 match event {
@@ -220,6 +232,8 @@ proptest! {
                 let current = all.current(now).unwrap();
                 let waiting = all.0.iter().filter(|key| key.signs_from.is_none());
                 prop_assert_eq!(waiting.count(), 1);
+                prop_assert!(current.number >= last_number, "key {} signs again", current.number);
+                last_number = current.number;
                 let known = signed.last().is_some_and(|(id, _)| *id == current.id);
                 let published = now.since(current.created_at) >= POLICY.overlap;
                 prop_assert!(known || published || emergency, "{} signs unheard of", current.id);
