@@ -1,6 +1,5 @@
 //! Signing keys at rest: made and sealed here, and opened to form a ring.
 
-use std::io;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -81,10 +80,9 @@ impl KeyVault {
 
 impl KeyGenerator for KeyVault {
     fn generate(&self) -> Result<GeneratedKey, GenerateKeyError> {
-        let failed = |error: io::Error| GenerateKeyError(error.into());
         let pkcs8 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
             .and_then(|pair| pair.to_pkcs8v1())
-            .map_err(|error| failed(io::Error::other(error)))?;
+            .map_err(|error| GenerateKeyError(error.into()))?;
         let pair = SigningPair::from_pkcs8(pkcs8.as_ref());
         let id = pair.map_err(|error| GenerateKeyError(error.into()))?.published.id;
         let sealed = self.0.seal(place(&id), pkcs8.as_ref());

@@ -173,6 +173,39 @@ fn a_value_that_stands_in_a_file_is_told_from_there() {
 }
 
 #[test]
+fn signing_keys_rotate_unless_the_period_is_zero() {
+    let keys = |environment: &[(&str, &str)]| {
+        let keys = Config::load(&sources("development", environment)).unwrap().keys;
+        (keys.rotation.map(|period| period.as_secs()), keys.overlap.as_secs(), keys.access_ttl)
+    };
+    let two_hours = std::time::Duration::from_hours(2);
+    assert_eq!(keys(&[]), (Some(90 * 86_400), 600, two_hours));
+    let by_hand = [("MENSHEN_TOKENS__KEY_ROTATION", "0"), ("MENSHEN_TOKENS__KEY_OVERLAP", "3")];
+    assert_eq!(keys(&by_hand), (None, 3, two_hours));
+    assert_eq!(
+        faults("development", &[("MENSHEN_TOKENS__KEY_OVERLAP", "2")]),
+        ["tokens.key_overlap: must be a whole number from 3 to 86400"]
+    );
+}
+
+#[test]
+fn former_sealing_keys_stand_in_a_list_or_in_the_lines_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("former");
+    std::fs::write(&path, "one\r\ntwo\n").unwrap();
+    for (name, value, expected) in [
+        ("MENSHEN_SEALING__FORMER_KEYS", "one, two", &["one", "two"][..]),
+        ("MENSHEN_SEALING__FORMER_KEYS_FILE", path.to_str().unwrap(), &["one", "two"]),
+        ("MENSHEN_SEALING__FORMER_KEYS", "", &[]),
+    ] {
+        let config = Config::load(&sources("development", &[(name, value)])).unwrap();
+        let keys = config.former_sealing_keys.iter();
+        let keys: Vec<_> = keys.map(secrecy::ExposeSecret::expose_secret).collect();
+        assert_eq!(keys, expected, "{name}={value}");
+    }
+}
+
+#[test]
 fn the_first_app_is_the_first_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("menshen.toml");
