@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::limits::Limits;
 use crate::member::Banned;
 use crate::ports::clock::Clock;
 use crate::ports::store::{MemberDirectory, StoreError};
 use crate::ports::tokens::{AccessClaims, Caller, TokenRejected, TokenVerifier};
+use crate::rate_limit::{LimitKey, TooMany};
 use crate::session::{Session, SessionId};
 
 /// The use case. Every route that a member calls passes through it, so that none can forget what ends
@@ -17,6 +19,8 @@ pub struct Authenticate {
     pub directory: Arc<dyn MemberDirectory>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How often a member may call.
+    pub limits: Arc<Limits>,
 }
 
 /// Why a caller is not believed.
@@ -36,15 +40,32 @@ pub enum AuthenticateError {
     Store(#[from] StoreError),
 }
 
+/// Why a caller is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// They are not believed.
+    #[error(transparent)]
+    Disbelieved(#[from] AuthenticateError),
+    /// They call too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+}
+
 impl Authenticate {
-    /// Who the access token speaks for, if its session still lasts.
-    pub async fn run(&self, token: &str) -> Result<Caller, AuthenticateError> {
-        self.claims(token).await.map(|claims| claims.caller())
+    /// Who the access token speaks for, if its session still lasts and they do not call too often.
+    /// Calls are counted before anything is looked up.
+    pub async fn run(&self, token: &str) -> Result<Caller, AdmitError> {
+        let claims = self.tokens.verify(token).map_err(AuthenticateError::from)?;
+        self.limits.admit(LimitKey::Member(claims.member)).await?;
+        Ok(self.lasting(claims).await?.caller())
     }
 
     /// What the access token says, if its session still lasts.
     pub async fn claims(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        let claims = self.tokens.verify(token)?;
+        self.lasting(self.tokens.verify(token)?).await
+    }
+
+    async fn lasting(&self, claims: AccessClaims) -> Result<AccessClaims, AuthenticateError> {
         let session = self.session(claims.session).await?;
         if session.member == claims.member {
             Ok(claims)

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod provider;
 pub mod random;
 pub mod redemption;
+pub mod rate_limiter;
 pub mod services;
 pub mod store;
 pub mod tokens;

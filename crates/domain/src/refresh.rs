@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditEvent, AuditKind};
+use crate::limits::Limits;
 use crate::member::{Banned, Member};
 use crate::ports::clock::Clock;
 use crate::ports::random::Random;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::{RefreshClaims, SigningError, TokenIssuer, TokenVerifier};
+use crate::rate_limit::{LimitKey, TooMany};
 use crate::session::{Presented, Session, SessionPolicy};
 use crate::timestamp::Timestamp;
 use crate::token_pair::TokenPair;
@@ -33,6 +35,8 @@ pub struct Refresh {
     pub policy: SessionPolicy,
     /// How long an access token is good for.
     pub access_ttl: Duration,
+    /// How often a session may be prolonged.
+    pub limits: Arc<Limits>,
 }
 
 /// Why there are no new tokens.
@@ -41,6 +45,9 @@ pub enum RefreshError {
     /// Not a refresh token of ours.
     #[error("the refresh token is not valid")]
     Invalid,
+    /// The session is prolonged too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The session is over.
     #[error("the session has ended")]
     Ended,
@@ -69,6 +76,7 @@ impl Refresh {
     /// holders is a thief; the member's other sessions go on.
     pub async fn run(&self, token: &str) -> Result<TokenPair, RefreshError> {
         let claims = self.verifier.open_refresh_token(token).ok_or(RefreshError::Invalid)?;
+        self.limits.admit(LimitKey::Session(claims.session)).await?;
         for _ in 0..ATTEMPTS {
             if let Some(tokens) = self.try_to_advance(claims).await? {
                 return Ok(tokens);

@@ -1,6 +1,7 @@
 //! Fakes of every port, and the contract suites that fakes and adapters must both pass.
 //!
-//! To check a new adapter, run the suite of its port against it: see [`store_contract!`] for a store.
+//! To check a new adapter, run the suite of its port against it: see [`store_contract!`] for a store,
+//! [`rate_limiter_contract!`] for a rate limiter.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ pub mod memory;
 pub mod provider;
 pub mod random;
 pub mod redemption;
+pub mod rate_limiter;
 pub mod services;
 pub mod tokens;
 pub mod trust;

@@ -1,13 +1,11 @@
 //! The adapters against the ports they implement.
 
-// `cfg(test)` is what tells clippy that the helpers beside the tests are test code too.
-#[cfg(test)]
+// Tells clippy that helpers beside the tests are tests as well.
+#![cfg(test)]
+
 mod master_key;
-#[cfg(test)]
 mod orders;
-#[cfg(test)]
+mod rate_limiter;
 mod store;
-#[cfg(test)]
 mod token;
-#[cfg(test)]
 mod wechat;

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::AuditKind;
-use domain::authenticate::{Authenticate, AuthenticateError};
+use domain::authenticate::{AdmitError, Authenticate, AuthenticateError};
 use domain::ban::Ban;
+use domain::limits::Quotas;
 use domain::log_out::{EndSessionError, LogOut};
 use domain::login::LoggedIn;
 use domain::ports::tokens::TokenVerifier;
+use domain::rate_limit::{Quota, TooMany};
 use domain::refresh::{Refresh, RefreshError};
 use domain::token_pair::TokenPair;
 use testkit::provider::MemoryUser;
 use testkit::random::FixedRandom;
+use testkit::rate_limiter::MemoryRateLimiter;
 
 use crate::door::{Door, SESSIONS};
 
@@ -27,9 +30,14 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::with(Quotas::default())
+    }
+
+    fn with(quotas: Quotas) -> Self {
         let door = Door::new();
         let store = Arc::new(door.store.clone());
         let (clock, random) = (door.clock.clone(), Arc::new(FixedRandom::default()));
+        let limits = MemoryRateLimiter::limits(quotas, clock.clone());
         Self {
             refresh: Refresh {
                 store: store.clone(),
@@ -39,11 +47,13 @@ impl House {
                 random: random.clone(),
                 policy: SESSIONS,
                 access_ttl: Duration::from_hours(2),
+                limits: limits.clone(),
             },
             authenticate: Authenticate {
                 tokens: door.tokens.clone(),
                 directory: store.clone(),
                 clock: clock.clone(),
+                limits,
             },
             log_out: LogOut {
                 store: store.clone(),
@@ -141,7 +151,10 @@ async fn what_is_no_refresh_token_refreshes_nothing() {
         assert!(matches!(house.refresh.run(token).await, Err(RefreshError::Invalid)), "{token}");
     }
     let swapped = house.authenticate.run(tokens.refresh_token.expose()).await;
-    assert!(matches!(swapped, Err(AuthenticateError::Token(_))), "nor the other way: {swapped:?}");
+    assert!(
+        matches!(swapped, Err(AdmitError::Disbelieved(AuthenticateError::Token(_)))),
+        "nor the other way: {swapped:?}"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +217,10 @@ async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
     let alice = house.log_in("oAlice").await;
     house.ban.ban(alice.member).await.unwrap();
     let refused = house.authenticate.run(alice.tokens.access_token.expose()).await;
-    assert!(matches!(refused, Err(AuthenticateError::SessionEnded)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AdmitError::Disbelieved(AuthenticateError::SessionEnded))),
+        "{refused:?}"
+    );
     assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     assert!(house.door.log_in(&MemoryUser::person("oAlice")).await.is_err());
     house.ban.unban(alice.member).await.unwrap();
@@ -238,4 +254,40 @@ async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwa
             house.ban.unban(alice.member).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_limit_puts_the_truth_off_and_never_hides_it() {
+    let session = Quota::new(3, 60);
+    let house = House::with(Quotas { session, ..Quotas::default() });
+    let alice = house.log_in("oAlice").await;
+    house.log_out.everywhere(&house.door.caller(&alice)).await.unwrap();
+    for _ in 0..3 {
+        assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+    }
+    for _ in 0..100 {
+        let refused = house.refresh(&alice.tokens).await;
+        let retry_after = Duration::from_secs(1);
+        assert!(
+            matches!(refused, Err(RefreshError::TooMany(TooMany { retry_after: told })) if told == retry_after)
+        );
+    }
+    house.later(1);
+    assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+}
+
+#[tokio::test]
+async fn members_and_sessions_are_counted_each_by_itself() {
+    let (member, session) = (Quota::new(4, 1), Quota::new(2, 1));
+    let house = House::with(Quotas { member, session, ..Quotas::default() });
+    let (here, there) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let bob = house.log_in("oBob").await;
+    for _ in 0..2 {
+        assert!(house.lets_in(&here.tokens).await && house.lets_in(&there.tokens).await);
+        assert!(house.refresh(&here.tokens).await.is_ok());
+    }
+    assert!(!house.lets_in(&there.tokens).await, "one member, on whatever device");
+    assert!(house.lets_in(&bob.tokens).await);
+    assert!(matches!(house.refresh(&here.tokens).await, Err(RefreshError::TooMany(_))));
+    assert!(house.refresh(&there.tokens).await.is_ok());
 }

@@ -4,4 +4,6 @@
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
+mod rate_limiter;
+#[cfg(test)]
 mod store;

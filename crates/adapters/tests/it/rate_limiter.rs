@@ -1,0 +1,14 @@
+//! The rate limiter in memory under the contract of rate limiters.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use adapters::rate_limiter::MemoryRateLimiter;
+use domain::ports::clock::Clock;
+use domain::ports::rate_limiter::RateLimiter;
+
+fn fresh(clock: Arc<dyn Clock>) -> Ready<(Arc<dyn RateLimiter>, ())> {
+    ready((Arc::new(MemoryRateLimiter::new(clock)), ()))
+}
+
+testkit::rate_limiter_contract!(fresh);

@@ -1,0 +1,129 @@
+//! The contract of [`domain::ports::rate_limiter`]: THE way to check a new rate limiter.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ports::clock::Clock;
+use domain::ports::rate_limiter::RateLimiter;
+use domain::rate_limit::{LimitKey, Network, Quota, TooMany};
+use domain::timestamp::Timestamp;
+
+use crate::clock::FixedClock;
+
+/// Makes a test of every case of the contract.
+///
+/// Takes the name of an `async fn` from an `Arc<dyn Clock>` to a pair: the limiter under test as an
+/// `Arc<dyn RateLimiter>`, which has counted nothing and tells the time by that clock, and whatever must
+/// outlive the case. The crate that calls this needs tokio with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! rate_limiter_contract {
+    ($fresh:expr) => {
+        $crate::rate_limiter_contract! { $fresh =>
+            a_burst_passes_and_the_next_is_told_when_to_come
+            refusals_take_nothing
+            nobody_pays_for_another
+            a_thousand_at_once_are_counted_exactly
+            a_clock_set_back_keeps_nobody_out
+            a_key_that_is_asked_for_is_not_forgotten_among_100_000_others
+        }
+    };
+    ($fresh:expr => $($case:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let clock = std::sync::Arc::new($crate::clock::FixedClock::default());
+            let (limiter, _outlives_the_case) = $fresh(clock.clone()).await;
+            $crate::contract::rate_limiter::$case(limiter, clock).await;
+        }
+    )* };
+}
+
+/// A limiter under test, as the cases pass it around.
+type Shared = Arc<dyn RateLimiter>;
+
+fn quota() -> Quota {
+    Quota::new(10, 60).unwrap()
+}
+
+fn address(number: u32) -> LimitKey {
+    LimitKey::Address(Network::of(Ipv4Addr::from_bits(number).into()))
+}
+
+/// How many of `tries` are let pass.
+async fn pass(limiter: &Shared, key: &LimitKey, tries: u32) -> u32 {
+    let mut passed = 0;
+    for _ in 0..tries {
+        passed += u32::from(limiter.take(key, quota()).await.is_ok());
+    }
+    passed
+}
+
+/// As many as the burst pass; whoever comes later is told to the second when the next may.
+pub async fn a_burst_passes_and_the_next_is_told_when_to_come(
+    limiter: Shared,
+    clock: Arc<FixedClock>,
+) {
+    assert_eq!(pass(&limiter, &address(1), 10).await, 10);
+    let refused = limiter.take(&address(1), quota()).await;
+    assert_eq!(refused, Err(TooMany { retry_after: Duration::from_secs(1) }));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(pass(&limiter, &address(1), 10).await, 1);
+    clock.advance(Duration::from_hours(24));
+    assert_eq!(pass(&limiter, &address(1), 100).await, 10);
+}
+
+/// Asking in vain costs nothing.
+pub async fn refusals_take_nothing(limiter: Shared, clock: Arc<FixedClock>) {
+    assert_eq!(pass(&limiter, &address(1), 1_000).await, 10);
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(pass(&limiter, &address(1), 1_000).await, 3);
+}
+
+/// Keys are counted each by itself, those of one value but another kind as well.
+pub async fn nobody_pays_for_another(limiter: Shared, _clock: Arc<FixedClock>) {
+    let network = Network::of(Ipv4Addr::LOCALHOST.into());
+    let services = ["orders", "Orders", "orders ", ""].map(|name| LimitKey::Service(name.into()));
+    let networks = [LimitKey::Address(network), LimitKey::Probe(network), address(2), address(3)];
+    for key in services.iter().chain(&networks) {
+        assert_eq!(pass(&limiter, key, 20).await, 10, "{key:?}");
+    }
+}
+
+/// However many ask at this moment, none too many passes and none too few.
+pub async fn a_thousand_at_once_are_counted_exactly(limiter: Shared, _clock: Arc<FixedClock>) {
+    let asked: Vec<_> = (0..1_000)
+        .map(|_| {
+            let limiter = Arc::clone(&limiter);
+            tokio::spawn(async move { limiter.take(&address(1), quota()).await.is_ok() })
+        })
+        .collect();
+    let mut passed = 0;
+    for asked in asked {
+        passed += u32::from(asked.await.unwrap());
+    }
+    assert_eq!(passed, 10);
+}
+
+/// A clock that is corrected by a day locks nobody out for a day.
+pub async fn a_clock_set_back_keeps_nobody_out(limiter: Shared, clock: Arc<FixedClock>) {
+    assert_eq!(pass(&limiter, &address(1), 10).await, 10);
+    let day_before = clock.now().unix_millis() - 86_400_000;
+    clock.set(Timestamp::from_unix_millis(day_before));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(pass(&limiter, &address(1), 1).await, 1);
+}
+
+/// Others, however many, push nobody's count out while they go on asking.
+pub async fn a_key_that_is_asked_for_is_not_forgotten_among_100_000_others(
+    limiter: Shared,
+    _clock: Arc<FixedClock>,
+) {
+    let mut passed = 0;
+    for other in 1_000..101_000 {
+        limiter.take(&address(other), quota()).await.unwrap();
+        if other % 100 == 0 {
+            passed += pass(&limiter, &address(1), 1).await;
+        }
+    }
+    assert_eq!(passed, 10);
+}

@@ -1,0 +1,40 @@
+//! Counts of requests that are never forgotten.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::limits::{Limits, Quotas};
+use domain::ports::clock::Clock;
+use domain::ports::rate_limiter::RateLimiter;
+use domain::rate_limit::{Bucket, LimitKey, Quota, TooMany};
+
+/// Counts every key there ever was: for tests only, as its memory has no bound.
+pub struct MemoryRateLimiter {
+    clock: Arc<dyn Clock>,
+    buckets: Mutex<HashMap<LimitKey, Bucket>>,
+}
+
+impl MemoryRateLimiter {
+    /// Counts by this clock.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, buckets: Mutex::default() }
+    }
+
+    /// Limits of these quotas, counted by this clock.
+    #[must_use]
+    pub fn limits(quotas: Quotas, clock: Arc<dyn Clock>) -> Arc<Limits> {
+        Arc::new(Limits { limiter: Arc::new(Self::new(clock)), quotas })
+    }
+}
+
+#[async_trait]
+impl RateLimiter for MemoryRateLimiter {
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany> {
+        let mut buckets = self.buckets.lock().unwrap();
+        let taken = quota.take(buckets.get(key).copied(), self.clock.now())?;
+        buckets.insert(key.clone(), taken);
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! The fake that counts requests under the contract of rate limiters.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use domain::ports::clock::Clock;
+use domain::ports::rate_limiter::RateLimiter;
+use testkit::rate_limiter::MemoryRateLimiter;
+
+fn fresh(clock: Arc<dyn Clock>) -> Ready<(Arc<dyn RateLimiter>, ())> {
+    ready((Arc::new(MemoryRateLimiter::new(clock)), ()))
+}
+
+testkit::rate_limiter_contract!(fresh);
+
+#[test]
+fn every_case_of_the_contract_is_in_its_list() {
+    let suite = include_str!("../../src/contract/rate_limiter.rs");
+    let cases =
+        suite.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next());
+    let cases: Vec<&str> = cases.collect();
+    assert!(!cases.is_empty());
+    for case in cases {
+        assert!(suite.contains(&format!("            {case}\n")), "{case} never runs");
+    }
+}
