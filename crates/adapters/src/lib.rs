@@ -2,9 +2,9 @@
 
 pub mod key_file;
 pub mod master_key;
+pub mod rate_limiter;
 pub mod redemption;
 pub mod sealing;
-pub mod rate_limiter;
 pub mod service_keys;
 pub mod store;
 pub mod system;

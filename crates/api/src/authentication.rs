@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use domain::authenticate::{Authenticate, AuthenticateError};
+use domain::limits::Limits;
 use domain::ports::services::{Service, ServiceAuthenticator};
 use domain::ports::tokens::Caller;
+use domain::rate_limit::LimitKey;
 use salvo::extract::Metadata;
 use salvo::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use salvo::http::{HeaderMap, StatusCode};
@@ -65,8 +67,24 @@ impl Guard for Members {
     }
 }
 
+/// Trusted back ends, and how often each may call.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) keys: Arc<dyn ServiceAuthenticator>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+impl Services {
+    /// Lets a service pass that has shown its key, unless it calls too often.
+    async fn admit(&self, service: Option<Service>) -> Result<Service, ApiError> {
+        let service = service.ok_or(ApiError::new(ErrorId::Unauthenticated))?;
+        self.limits.admit(LimitKey::Service(service.name.clone())).await?;
+        Ok(service)
+    }
+}
+
 /// Knows trusted back ends by their keys.
-pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAuthenticator>);
+pub(crate) struct BackEnds(pub(crate) Services);
 
 impl Guard for BackEnds {
     type Caller = Service;
@@ -74,13 +92,13 @@ impl Guard for BackEnds {
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
     async fn admit(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
-        let service = bearer_token(headers).and_then(|key| self.0.authenticate(key));
-        service.ok_or(ApiError::new(ErrorId::Unauthenticated))
+        let service = bearer_token(headers).and_then(|key| self.0.keys.authenticate(key));
+        self.0.admit(service).await
     }
 }
 
 /// Knows trusted back ends by their keys, with or without their names, as clients of OAuth show them.
-pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAuthenticator>);
+pub(crate) struct OAuthClients(pub(crate) Services);
 
 /// A trusted back end that calls as a client of OAuth.
 pub(crate) struct OAuthClient;
@@ -91,13 +109,15 @@ impl Guard for OAuthClients {
     const CHALLENGES: &'static [&'static str] = &["Bearer", r#"Basic realm="menshen""#];
 
     async fn admit(&self, headers: &HeaderMap) -> Result<OAuthClient, ApiError> {
-        let known = ServiceCredentials::readings(headers).iter().any(|reading| match reading {
-            ServiceCredentials::Bearer(key) => self.0.authenticate(key).is_some(),
+        let keys = &self.0.keys;
+        let mut readings = ServiceCredentials::readings(headers).into_iter();
+        let service = readings.find_map(|reading| match reading {
+            ServiceCredentials::Bearer(key) => keys.authenticate(&key),
             ServiceCredentials::Basic { name, key } => {
-                self.0.authenticate(key).is_some_and(|service| service.name == *name)
+                keys.authenticate(&key).filter(|service| service.name == name)
             }
         });
-        known.then_some(OAuthClient).ok_or(ApiError::new(ErrorId::Unauthenticated))
+        self.0.admit(service).await.map(|_| OAuthClient)
     }
 }
 

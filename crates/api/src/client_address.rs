@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
 use salvo::http::HeaderMap;
 
 use crate::config::Proxy;
@@ -13,16 +12,13 @@ use crate::config::Proxy;
 /// Every proxy appends whom it was called by, so only the right end was written by those we trust; what
 /// stands further left is the client's own word. No other header counts.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Proxy]) -> IpAddr {
-    let is_ours = |address: IpAddr| trusted.iter().any(|proxy| proxy.covers(address));
-    let mut client = peer.to_canonical();
     let lines = headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
-    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
-    for hop in hops.into_iter().rev() {
+    let mut hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    let mut client = peer.to_canonical();
+    while trusted.iter().any(|proxy| proxy.covers(client)) {
         // What cannot be read is as good as nothing: then whoever passed it on is the client.
-        match address(hop.trim()) {
-            Some(address) if is_ours(client) => client = address,
-            Some(_) | None => break,
-        }
+        let Some(address) = hops.pop().and_then(|hop| address(hop.trim())) else { break };
+        client = address;
     }
     client
 }
@@ -34,3 +30,59 @@ fn address(hop: &str) -> Option<IpAddr> {
     address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRUSTED: [&str; 3] = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"];
+
+    fn client(peer: &str, forwarded_for: &[&str]) -> String {
+        let trusted = TRUSTED.map(|proxy| Proxy::parse(proxy).unwrap());
+        let lines = forwarded_for
+            .iter()
+            .map(|line| ("x-forwarded-for".parse().unwrap(), line.parse().unwrap()));
+        client_address(peer.parse().unwrap(), &lines.collect(), &trusted).to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_where_they_call_from_whatever_they_say() {
+        for said in [&[][..], &["198.51.100.1"], &["10.0.0.1"], &["127.0.0.1, 10.0.0.1"]] {
+            assert_eq!(client("203.0.113.7", said), "203.0.113.7");
+            assert_eq!(client("::ffff:203.0.113.7", said), "203.0.113.7");
+        }
+    }
+
+    #[test]
+    fn behind_proxies_the_last_address_counts_that_is_none_of_theirs() {
+        for (said, is) in [
+            (&["198.51.100.1"][..], "198.51.100.1"),
+            (&["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
+            (&["1.1.1.1", "198.51.100.1 , 192.0.2.1"], "198.51.100.1"),
+            (&["198.51.100.1,10.9.9.9", "2001:db8::9,[2001:db8::8]:443"], "198.51.100.1"),
+            (&["10.1.1.1, 198.51.100.1, 10.2.2.2"], "198.51.100.1"),
+            (&["198.51.100.1:4711"], "198.51.100.1"),
+            (&["[2001:dba::1]:4711"], "2001:dba::1"),
+            (&["[2001:dba::1]"], "2001:dba::1"),
+            (&["::ffff:198.51.100.1"], "198.51.100.1"),
+        ] {
+            for peer in ["10.0.0.1", "192.0.2.1", "2001:db8::1", "::ffff:10.0.0.1"] {
+                assert_eq!(client(peer, said), is, "{said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_nothing_more_can_be_read_the_last_one_trusted_is_the_client() {
+        for (said, is) in [
+            (&[][..], "10.0.0.1"),
+            (&[""], "10.0.0.1"),
+            (&["198.51.100.1, unknown"], "10.0.0.1"),
+            (&["198.51.100.1, _hidden, 10.0.0.2"], "10.0.0.2"),
+            (&["198.51.100.1,,10.0.0.2"], "10.0.0.2"),
+            (&["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            (&["\u{e9}"], "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", said), is, "{said:?}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! What is configurable about the HTTP side.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use salvo::http::HeaderValue;
 use salvo::http::uri::Uri;
 
@@ -17,6 +19,8 @@ pub struct ApiConfig {
     pub login_deadline: Duration,
     /// Whose pages may call from a browser; nobody's by default.
     pub cors_origins: Vec<Origin>,
+    /// Whose word in `X-Forwarded-For` is believed; nobody's by default.
+    pub trusted_proxies: Vec<Proxy>,
 }
 
 impl Default for ApiConfig {
@@ -26,6 +30,7 @@ impl Default for ApiConfig {
             body_timeout: Duration::from_secs(5),
             login_deadline: Duration::from_secs(4),
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -61,6 +66,28 @@ impl Origin {
     }
 }
 
+/// A proxy of the operator's own, or a network of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proxy(IpNet);
+
+/// The text is no proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a proxy is an address, or a network as in 10.0.0.0/8, which cannot be everybody")]
+pub struct MalformedProxy;
+
+impl Proxy {
+    /// Takes an address or a network as configured.
+    pub fn parse(raw: &str) -> Result<Self, MalformedProxy> {
+        let network = raw.parse::<IpAddr>().map(|address| address.to_canonical().into());
+        let network = network.ok().or_else(|| raw.parse::<IpNet>().ok());
+        network.filter(|network| network.prefix_len() > 0).map(Self).ok_or(MalformedProxy)
+    }
+
+    pub(crate) fn covers(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +119,17 @@ mod tests {
             "https://a.example\r\nx: y",
         ] {
             assert_eq!(Origin::parse(bad), Err(MalformedOrigin), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network_but_not_everybody() {
+        for good in ["10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "::ffff:10.0.0.1"] {
+            assert!(Proxy::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "*", "0.0.0.0/0", "::/0", "10.0.0.0/33", "10.0.0", "proxy.example", " ::1"]
+        {
+            assert_eq!(Proxy::parse(bad), Err(MalformedProxy), "{bad:?}");
         }
     }
 }

@@ -5,13 +5,14 @@ use std::error::Error;
 use std::time::Duration;
 
 use domain::app::VerifyError;
-use domain::authenticate::AuthenticateError;
+use domain::authenticate::{AdmitError, AuthenticateError};
 use domain::current_member::CurrentMemberError;
 use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
 use domain::ports::store::StoreError;
 use domain::ports::tokens::TokenRejected;
+use domain::rate_limit::TooMany;
 use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
 use salvo::http::StatusCode;
@@ -174,10 +175,26 @@ impl From<AuthenticateError> for ApiError {
     }
 }
 
+impl From<AdmitError> for ApiError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Disbelieved(error) => error.into(),
+            AdmitError::TooMany(error) => error.into(),
+        }
+    }
+}
+
+impl From<TooMany> for ApiError {
+    fn from(error: TooMany) -> Self {
+        Self::new(ErrorId::RateLimited).retry_after(error.retry_after).caused_by(error)
+    }
+}
+
 impl From<RefreshError> for ApiError {
     fn from(error: RefreshError) -> Self {
         let answer = match &error {
             RefreshError::Invalid => Self::new(ErrorId::Unauthenticated),
+            RefreshError::TooMany(error) => (*error).into(),
             RefreshError::Ended => Self::new(ErrorId::SessionRevoked),
             // There may be a thief: the operator should know.
             RefreshError::Replayed => {

@@ -6,6 +6,7 @@
 mod answer;
 mod authentication;
 mod body;
+mod client_address;
 pub mod config;
 mod detached;
 mod edge;
@@ -17,6 +18,7 @@ mod form_body;
 mod framing;
 mod idempotency;
 mod language;
+mod limit;
 mod oauth;
 pub mod openapi;
 mod page;

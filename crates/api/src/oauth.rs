@@ -45,10 +45,12 @@ pub(crate) fn render_failure(error: &ApiError, res: &mut Response) {
     res.render(Json(Failure { error: code(error.status), error_description: described }));
 }
 
-/// The code for failures of this status; `server_error` stands in RFC 6749 section 4.1.2.1.
+/// The code for failures of this status; `server_error` and `temporarily_unavailable` stand in RFC 6749
+/// section 4.1.2.1.
 fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "invalid_client",
+        StatusCode::TOO_MANY_REQUESTS => "temporarily_unavailable",
         other if other.is_server_error() => "server_error",
         _ => "invalid_request",
     }
@@ -66,6 +68,7 @@ fn describe(status: StatusCode) -> &'static str {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             "only application/x-www-form-urlencoded in UTF-8 without content coding is understood"
         }
+        StatusCode::TOO_MANY_REQUESTS => "too many requests, come again after Retry-After seconds",
         other if other.is_server_error() => {
             "something broke in here, the cause is in the log under the x-request-id"
         }
@@ -94,7 +97,7 @@ pub(crate) fn document(components: &mut Components, operation: &mut Operation) {
 
 fn schema() -> Object {
     let text = |about: &str| Object::with_type(BasicType::String).description(about);
-    let codes = ["invalid_request", "invalid_client", "server_error"];
+    let codes = ["invalid_request", "invalid_client", "temporarily_unavailable", "server_error"];
     Object::new()
         .description("A failure, by RFC 6749 section 5.2.")
         .property("error", text("Which failure it is.").enum_values(codes))

@@ -37,7 +37,8 @@ pub fn openapi() -> OpenApi {
     });
     for (dialect, operation) in operations {
         // What the way to any route can end in.
-        failures::document(components, operation, &[ErrorId::InvalidRequest, ErrorId::Internal]);
+        let anywhere = [ErrorId::InvalidRequest, ErrorId::RateLimited, ErrorId::Internal];
+        failures::document(components, operation, &anywhere);
         if dialect == Dialect::OAuth {
             oauth::document(components, operation);
         }

@@ -7,6 +7,7 @@ use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
+use domain::limits::Limits;
 use domain::log_out::LogOut;
 use domain::login::Login;
 use domain::ports::clock::Clock;
@@ -18,7 +19,7 @@ use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use salvo::Router;
 
-use crate::authentication::{BackEnds, Gate, Members, OAuthClients};
+use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Services};
 use crate::config::ApiConfig;
 use crate::routes::back_end::BackEndApi;
 use crate::routes::entrance::EntranceApi;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub directory: Arc<dyn MemberDirectory>,
     /// Checks back ends' keys.
     pub services: Arc<dyn ServiceAuthenticator>,
+    /// Refuses who calls too often.
+    pub limits: Arc<Limits>,
     /// The time, for answers.
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
@@ -86,7 +89,8 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
-        let Parts { current_member, update_profile, services, .. } = parts;
+        let Parts { current_member, update_profile, .. } = parts;
+        let services = Services { keys: parts.services, limits: parts.limits };
         Self {
             entrance: EntranceApi { login, identify, deadline: config.login_deadline },
             back_end: BackEndApi { exchange_code },

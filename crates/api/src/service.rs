@@ -12,6 +12,7 @@ use crate::config::{ApiConfig, Origin};
 use crate::edge::{Edge, X_REQUEST_ID};
 use crate::framing::Framing;
 use crate::idempotency::IDEMPOTENCY_KEY;
+use crate::limit::Limit;
 use crate::openapi::openapi;
 use crate::page::page;
 use crate::routes::{Api, Parts, routes};
@@ -19,8 +20,8 @@ use crate::wiring::Wiring;
 
 /// The service: what a server serves, and what tests call in process.
 ///
-/// A request passes the edge, CORS and the check of its framing before its route; a failure anywhere
-/// becomes an envelope at the edge.
+/// A request passes the edge, CORS, the limit of its address and the check of its framing before its
+/// route; a failure anywhere becomes an envelope at the edge.
 #[must_use]
 pub fn service(parts: Parts, config: &ApiConfig) -> Service {
     let edge = Edge {
@@ -28,6 +29,8 @@ pub fn service(parts: Parts, config: &ApiConfig) -> Service {
         random: parts.random.clone(),
         limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
     };
+    let limit =
+        Limit { limits: parts.limits.clone(), trusted_proxies: config.trusted_proxies.clone() };
     let api = Api::new(parts, config);
     let router = Router::new()
         .push(routes(Wiring(Some(&api))))
@@ -38,7 +41,7 @@ pub fn service(parts: Parts, config: &ApiConfig) -> Service {
         [] => service,
         origins => service.hoop(cors(origins)),
     };
-    service.hoop(Framing)
+    service.hoop(limit).hoop(Framing)
 }
 
 /// The headers come before the route runs, so that a failure has them too.

@@ -4,8 +4,8 @@
 pub mod clock;
 pub mod provider;
 pub mod random;
-pub mod redemption;
 pub mod rate_limiter;
+pub mod redemption;
 pub mod services;
 pub mod store;
 pub mod tokens;

@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::config::Origin;
+use api::config::{Origin, Proxy};
 use domain::app::AppName;
 use domain::conflict::ConflictPolicy;
+use domain::limits::Quotas;
 use domain::nickname::NicknamePrefixes;
+use domain::rate_limit::Quota;
 use domain::session::SessionPolicy;
 use domain::signing_key::KeyPolicy;
 use secrecy::{ExposeSecret, SecretString};
@@ -35,6 +37,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Origins of web pages that may call the API.
     pub cors_origins: Vec<Origin>,
+    /// Whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<Proxy>,
+    /// How often anyone may ask.
+    pub quotas: Quotas,
     /// What is logged, in the language of `tracing-subscriber`'s filter.
     pub log_filter: String,
     /// Whether logs are JSON rather than text.
@@ -164,6 +170,8 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
     Some(Config {
         production,
         cors_origins: cors_origins(reader),
+        trusted_proxies: trusted_proxies(reader),
+        quotas: quotas(reader),
         log_filter,
         log_json: log_json(reader),
         database_url: database_url(reader),
@@ -254,6 +262,27 @@ fn cors_origins(reader: &Reader<'_>) -> Vec<Origin> {
     let origins = reader.list("http.cors_origins").into_iter();
     let parse = |origin: String| reader.checked("http.cors_origins", Origin::parse(&origin));
     origins.filter_map(parse).collect()
+}
+
+fn trusted_proxies(reader: &Reader<'_>) -> Vec<Proxy> {
+    let proxies = reader.list("http.trusted_proxies").into_iter();
+    let parse = |proxy: String| reader.checked("http.trusted_proxies", Proxy::parse(&proxy));
+    proxies.filter_map(parse).collect()
+}
+
+fn quotas(reader: &Reader<'_>) -> Quotas {
+    let quota = |whose: &str| {
+        let burst = reader.whole(&format!("limits.{whose}_burst"), 1..=1_000_000);
+        let per_minute = reader.whole(&format!("limits.{whose}_per_minute"), 0..=1_000_000);
+        Quota::new(burst, per_minute)
+    };
+    Quotas {
+        address: quota("address"),
+        app: quota("app"),
+        member: quota("member"),
+        session: quota("session"),
+        service: quota("service"),
+    }
 }
 
 fn log_json(reader: &Reader<'_>) -> bool {

@@ -20,7 +20,11 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let store = wiring::store(config).await?;
     let keeper = KeyKeeper::start(config, &store).await?;
     let parts = wiring::parts(config, &store, keeper.tokens())?;
-    let api = ApiConfig { cors_origins: config.cors_origins.clone(), ..ApiConfig::default() };
+    let api = ApiConfig {
+        cors_origins: config.cors_origins.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        ..ApiConfig::default()
+    };
     let address = config.listen;
     let server = Server::listen(address)
         .await

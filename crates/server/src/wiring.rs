@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
+use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
@@ -24,6 +25,7 @@ use domain::exchange_code::ExchangeCode;
 use domain::housekeeping::Housekeeping;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
+use domain::limits::{LimitedProvider, Limits};
 use domain::log_out::LogOut;
 use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
@@ -47,7 +49,9 @@ pub fn parts(
 ) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    let apps = Arc::new(apps(config, &clock)?);
+    let limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
+    let limits = Arc::new(Limits { limiter, quotas: config.quotas });
+    let apps = Arc::new(apps(config, &clock, &limits)?);
     let sealer = Arc::new(sealer(config)?);
     let login = Login {
         apps: Arc::clone(&apps),
@@ -72,11 +76,13 @@ pub fn parts(
         random: Arc::clone(&random),
         policy: config.sessions,
         access_ttl: config.access_ttl,
+        limits: Arc::clone(&limits),
     };
     let authenticate = Arc::new(Authenticate {
         tokens: tokens.clone(),
         directory: store.clone(),
         clock: Arc::clone(&clock),
+        limits: Arc::clone(&limits),
     });
     let introspect = Introspect {
         authenticate: Arc::clone(&authenticate),
@@ -99,6 +105,7 @@ pub fn parts(
         update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
         directory: store.clone(),
         services: Arc::new(services(config)?),
+        limits,
         clock,
         random,
     })
@@ -129,7 +136,7 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 
-fn apps(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Apps> {
+fn apps(config: &Config, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> anyhow::Result<Apps> {
     let http = WechatHttp::new(&WechatHttpConfig {
         base_url: config.wechat_base_url.clone(),
         proxy: config.wechat_proxy.clone(),
@@ -143,13 +150,18 @@ fn apps(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Apps> {
             open_platform: app.open_platform.clone(),
         };
         let users = Arc::new(WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock)));
+        let identity = LimitedProvider {
+            app: app.name.clone(),
+            provider: users.clone(),
+            limits: Arc::clone(limits),
+        };
         App {
             name: app.name.clone(),
             app_id: app.app_id.clone(),
             auto_register: app.auto_register,
             phone_required: app.phone_required,
             on_conflict: app.on_conflict,
-            identity: users.clone(),
+            identity: Arc::new(identity),
             phone: users,
         }
     };

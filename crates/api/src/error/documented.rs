@@ -113,6 +113,7 @@ impl Refuses for RefreshError {
         ErrorId::Unauthenticated,
         ErrorId::SessionRevoked,
         ErrorId::MemberBanned,
+        ErrorId::RateLimited,
         ErrorId::Internal,
     ];
 }
@@ -166,6 +167,7 @@ mod tests {
     use domain::ports::provider::{ProviderError, ProviderFailure};
     use domain::ports::redemption::UnsealError;
     use domain::ports::tokens::{SigningError, TokenRejected};
+    use domain::rate_limit::TooMany;
     use uuid::Uuid;
 
     use super::*;
@@ -240,6 +242,7 @@ mod tests {
         ]);
         assert_told([
             RefreshError::Invalid,
+            RefreshError::TooMany(TooMany { retry_after: Duration::from_secs(1) }),
             RefreshError::Ended,
             RefreshError::Replayed,
             RefreshError::Banned(Banned),

@@ -244,7 +244,7 @@ impl ErrorId {
             }
             Self::RateLimited => {
                 "Too many requests, to this service or from it to the provider. Wait for \
-                 `Retry-After` seconds, then come with a new code."
+                 `Retry-After` seconds, then try again; a login code must be a new one."
             }
             Self::ProviderUnavailable => {
                 "The provider is down, busy, slow or unintelligible. Wait for `Retry-After` \

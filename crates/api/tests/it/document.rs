@@ -34,22 +34,22 @@ fn every_route_stands_there_with_its_statuses() {
         format!("{method} {path} {} {statuses:?}", operation["operationId"])
     });
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
-    GET /.well-known/jwks.json "jwks" ["200", "400", "500"]
+    GET /.well-known/jwks.json "jwks" ["200", "400", "429", "500"]
     POST /code2session "code2Session" ["200", "400", "401", "403", "413", "415", "429", "500", "503"]
     GET /external/code_2_wx_openid "externalOpenid" ["200", "400", "401", "403", "429", "500", "503"]
-    GET /health/live "healthLive" ["200", "400", "500"]
-    GET /health/ready "healthReady" ["200", "400", "500", "503"]
+    GET /health/live "healthLive" ["200", "400", "429", "500"]
+    GET /health/ready "healthReady" ["200", "400", "429", "500", "503"]
     POST /login "login" ["200", "400", "401", "403", "409", "413", "415", "429", "500", "503"]
-    POST /logout "logOut" ["200", "400", "401", "403", "413", "415", "500"]
-    POST /logout/all "logOutEverywhere" ["200", "400", "401", "403", "413", "415", "500"]
-    GET /me "getMe" ["200", "400", "401", "403", "500"]
-    PATCH /me "updateMe" ["200", "400", "401", "403", "413", "415", "500"]
-    GET /me/sessions "listSessions" ["200", "400", "401", "403", "500"]
-    DELETE /me/sessions/{id} "endSession" ["200", "400", "401", "403", "404", "500"]
-    POST /oauth/introspect "introspect" ["200", "400", "401", "413", "415", "500"]
-    POST /oauth/revoke "revoke" ["200", "400", "401", "413", "415", "500"]
+    POST /logout "logOut" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    POST /logout/all "logOutEverywhere" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    GET /me "getMe" ["200", "400", "401", "403", "429", "500"]
+    PATCH /me "updateMe" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    GET /me/sessions "listSessions" ["200", "400", "401", "403", "429", "500"]
+    DELETE /me/sessions/{id} "endSession" ["200", "400", "401", "403", "404", "429", "500"]
+    POST /oauth/introspect "introspect" ["200", "400", "401", "413", "415", "429", "500"]
+    POST /oauth/revoke "revoke" ["200", "400", "401", "413", "415", "429", "500"]
     POST /openid "openid" ["200", "400", "401", "403", "413", "415", "429", "500", "503"]
-    POST /token/refresh "refresh" ["200", "400", "401", "403", "413", "415", "500"]
+    POST /token/refresh "refresh" ["200", "400", "401", "403", "413", "415", "429", "500"]
     "#);
 }
 

@@ -1,5 +1,6 @@
 //! A whole service over fakes, and the calls that tests make to it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use domain::current_member::CurrentMember;
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
+use domain::limits::{LimitedProvider, Quotas};
 use domain::log_out::LogOut;
 use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
@@ -39,6 +41,7 @@ use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
+use testkit::rate_limiter::MemoryRateLimiter;
 use testkit::redemption::MemorySeal;
 use testkit::services::MemoryServices;
 use testkit::tokens::MemoryTokens;
@@ -67,6 +70,7 @@ pub(crate) struct Plan {
     pub(crate) auto_register: bool,
     pub(crate) phone_required: bool,
     pub(crate) on_conflict: ConflictPolicy,
+    pub(crate) quotas: Quotas,
     pub(crate) config: ApiConfig,
 }
 
@@ -120,6 +124,7 @@ impl House {
             auto_register: true,
             phone_required: false,
             on_conflict: ConflictPolicy::default(),
+            quotas: Quotas::default(),
             config: ApiConfig::default(),
         };
         change(&mut plan);
@@ -179,13 +184,19 @@ fn listen() {
 
 impl Plan {
     fn into_parts(self, clock: &Arc<FixedClock>) -> Parts {
+        let limits = MemoryRateLimiter::limits(self.quotas, clock.clone());
+        let name = AppName::parse("main").unwrap();
         let app = App {
-            name: AppName::parse("main").unwrap(),
+            name: name.clone(),
             app_id: "wx5e8d6c0a4b2f1e37".into(),
             auto_register: self.auto_register,
             phone_required: self.phone_required,
             on_conflict: self.on_conflict,
-            identity: self.identity,
+            identity: Arc::new(LimitedProvider {
+                app: name,
+                provider: self.identity,
+                limits: limits.clone(),
+            }),
             phone: self.phone,
         };
         let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
@@ -198,6 +209,7 @@ impl Plan {
             tokens: self.verifier.clone(),
             directory: self.directory.clone(),
             clock: clock.clone(),
+            limits: limits.clone(),
         });
         Parts {
             refresh: Arc::new(Refresh {
@@ -208,6 +220,7 @@ impl Plan {
                 random: random.clone(),
                 policy: SESSIONS,
                 access_ttl: policy.access_ttl,
+                limits: limits.clone(),
             }),
             login: Arc::new(Login {
                 apps: apps.clone(),
@@ -239,6 +252,7 @@ impl Plan {
             update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
             directory: self.directory,
             services: self.services,
+            limits,
             clock: clock.clone(),
             random,
         }
@@ -341,9 +355,16 @@ impl Call {
         Self { builder: self.builder.body(body.into()), ..self }
     }
 
-    /// Sends it, and holds the answer to what is true of every answer.
+    /// Sends it from the loopback.
     pub(crate) async fn send(self, house: &House) -> Answer {
-        let mut response = self.builder.send(&house.service).await;
+        self.send_from("127.0.0.1", house).await
+    }
+
+    /// Sends it, and holds the answer to what is true of every answer.
+    pub(crate) async fn send_from(self, address: &str, house: &House) -> Answer {
+        let mut request = self.builder.build();
+        *request.remote_addr_mut() = SocketAddr::new(address.parse().unwrap(), 4711).into();
+        let mut response = house.service.handle(request).await;
         let answer = Answer {
             status: response.status_code.unwrap().as_u16(),
             headers: response.headers().clone(),
@@ -399,6 +420,7 @@ fn assert_is_oauth_failure(answer: &Answer) {
     let failure = answer.json();
     let error = match answer.status {
         401 => "invalid_client",
+        429 => "temporarily_unavailable",
         500.. => "server_error",
         _ => "invalid_request",
     };

@@ -13,6 +13,7 @@ mod health;
 mod hostile;
 mod house;
 mod keys;
+mod limit;
 mod log;
 mod login;
 mod me;

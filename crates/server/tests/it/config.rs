@@ -83,6 +83,9 @@ fn all_faults_come_at_once_with_what_is_allowed() {
         ("MENSHEN_APPS__MAIN__SECRET_FILE", "/nowhere"),
         ("MENSHEN_NICKNAMES__PREFIXES", ""),
         ("MENSHEN_HTTP__CORS_ORIGINS", "*"),
+        ("MENSHEN_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, 0.0.0.0/0"),
+        ("MENSHEN_LIMITS__ADDRESS_BURST", "0"),
+        ("MENSHEN_LIMITS__APP_PER_MINUTE", "many"),
     ];
     assert_eq!(
         faults("development", &environment),
@@ -96,6 +99,10 @@ fn all_faults_come_at_once_with_what_is_allowed() {
             "log.filter: must be a level, or levels per module: info,adapters=debug",
             "http.cors_origins: an origin is http:// or https://, a host in lower case and perhaps a \
              port, nothing more",
+            "http.trusted_proxies: a proxy is an address, or a network as in 10.0.0.0/8, which \
+             cannot be everybody",
+            "limits.address_burst: must be a whole number from 1 to 1000000",
+            "limits.app_per_minute: must be a whole number from 0 to 1000000",
             "log.format: must be json or text",
             "database.url: must begin with sqlite://, postgres:// or mysql://",
             "database.max_connections: must be a whole number from 1 to 1000",

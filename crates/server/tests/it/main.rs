@@ -6,6 +6,7 @@ mod faults;
 mod keys;
 mod leaks;
 mod life;
+mod limits;
 mod login;
 mod program;
 mod repetition;

@@ -1,0 +1,52 @@
+//! Turns back whoever calls too often, before a byte of their body is read.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use domain::limits::Limits;
+use domain::rate_limit::{LimitKey, Network};
+use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
+
+use crate::client_address::client_address;
+use crate::config::Proxy;
+use crate::error::ApiError;
+
+/// Counts every request by the network it comes from.
+pub(crate) struct Limit {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) trusted_proxies: Vec<Proxy>,
+}
+
+#[async_trait]
+impl Handler for Limit {
+    async fn handle(
+        &self,
+        req: &mut Request,
+        depot: &mut Depot,
+        res: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        match self.limits.admit(self.key(req)).await {
+            Ok(()) => {
+                ctrl.call_next(req, depot, res).await;
+            }
+            Err(too_many) => {
+                ctrl.skip_rest();
+                ApiError::from(too_many).write(req, depot, res).await;
+            }
+        }
+    }
+}
+
+impl Limit {
+    fn key(&self, req: &Request) -> LimitKey {
+        // A connection without an address does not come over a network.
+        let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));
+        if req.uri().path().starts_with("/health/") {
+            LimitKey::Probe(network)
+        } else {
+            LimitKey::Address(network)
+        }
+    }
+}
