@@ -1,5 +1,7 @@
 //! Requests counted in the memory of this process.
 
+pub mod counted;
+
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,6 +6,7 @@ mod error;
 mod identities;
 mod insert;
 mod members;
+mod meters;
 mod mysql;
 mod postgres;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::{self, Database};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
@@ -32,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::store::entity::{member, redemption, session};
+use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -59,6 +62,8 @@ pub struct SeaStore {
     reader: DatabaseConnection,
     /// One permit per unit of work that may be under way at a time.
     turns: Arc<Semaphore>,
+    pools: Arc<Pools>,
+    sessions: SessionMeters,
 }
 
 /// Why the database could not be opened.
@@ -99,6 +104,7 @@ struct Opened {
     reader: DatabaseConnection,
     /// How many units of work may be under way at a time.
     writers: usize,
+    pools: Vec<PoolMeter>,
 }
 
 impl SeaStore {
@@ -110,8 +116,16 @@ impl SeaStore {
             Some("mysql" | "mariadb") => mysql::open(config).await?,
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
-        let Opened { writer, reader, writers } = opened;
-        Ok(Self { writer, reader, turns: Arc::new(Semaphore::new(writers.max(1))) })
+        let Opened { writer, reader, writers, pools } = opened;
+        let turns = Arc::new(Semaphore::new(writers.max(1)));
+        let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
+        Ok(Self { writer, reader, turns, pools, sessions })
+    }
+
+    /// Shows operators how it goes.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(Arc::clone(&self.pools)));
+        self.sessions.register(registry);
     }
 
     /// Closes every connection once its unit of work is done; nothing can be begun afterwards.
@@ -141,7 +155,7 @@ impl Store for SeaStore {
         // The queue is here, first come first served, and not in the pool: a caller who gives up
         // while waiting leaves it.
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
-        Ok(Box::new(SeaUnitOfWork::begin(self.writer.clone(), turn).await?))
+        Ok(Box::new(SeaUnitOfWork::begin(self.writer.clone(), turn, self.sessions.clone()).await?))
     }
 }
 

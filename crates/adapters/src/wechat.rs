@@ -10,6 +10,7 @@ pub mod http;
 
 mod access_token;
 mod call_error;
+mod meters;
 mod reply;
 
 use std::hash::{BuildHasher, RandomState};

@@ -121,6 +121,29 @@ impl Guard for OAuthClients {
     }
 }
 
+/// Knows who may read the metrics: back ends, or anyone where the operator says so.
+pub(crate) struct Scrapers {
+    pub(crate) services: Services,
+    pub(crate) public: bool,
+}
+
+/// Someone who may read the metrics.
+pub(crate) struct Scraper;
+
+impl Guard for Scrapers {
+    type Caller = Scraper;
+
+    const CHALLENGES: &'static [&'static str] = BackEnds::CHALLENGES;
+
+    async fn admit(&self, headers: &HeaderMap) -> Result<Scraper, ApiError> {
+        if self.public {
+            return Ok(Scraper);
+        }
+        let service = bearer_token(headers).and_then(|key| self.services.keys.authenticate(key));
+        self.services.admit(service).await.map(|_| Scraper)
+    }
+}
+
 #[async_trait]
 impl<G: Guard> Handler for Gate<G> {
     async fn handle(
@@ -192,6 +215,14 @@ impl Principal for Service {
             "The key of a back end that the operator has configured under `services`.",
         );
         vec![("serviceKey", key)]
+    }
+}
+
+impl Principal for Scraper {
+    const IDS: &'static [ErrorId] = Service::IDS;
+
+    fn schemes() -> Vec<(&'static str, Http)> {
+        Service::schemes()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct ApiConfig {
     pub cors_origins: Vec<Origin>,
     /// Whose word in `X-Forwarded-For` is believed; nobody's by default.
     pub trusted_proxies: Vec<Proxy>,
+    /// Whether anyone may read the metrics, without a service key.
+    pub public_metrics: bool,
 }
 
 impl Default for ApiConfig {
@@ -31,6 +33,7 @@ impl Default for ApiConfig {
             login_deadline: Duration::from_secs(4),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            public_metrics: false,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::exchange::{Exchange, request_id};
 use crate::language::Language;
+use crate::metrics::Metrics;
 use crate::oauth::{self, Dialect};
 use crate::panic::caught;
 
@@ -26,6 +27,7 @@ pub(crate) struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) limits: BodyLimits,
+    pub(crate) metrics: Metrics,
 }
 
 #[async_trait]
@@ -55,7 +57,7 @@ impl Handler for Edge {
                 res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
             }
             close(depot, res);
-            log_request(req, res, started.elapsed());
+            self.note(req, res, started.elapsed());
         }
         .instrument(span)
         .await;
@@ -83,26 +85,30 @@ fn close(depot: &mut Depot, res: &mut Response) {
     }
 }
 
-/// One line a request. Successes are details: writing them all would halve what the service can take.
-/// Nothing of what the client sent is in it: of the path, only the pattern that it matched.
-fn log_request(req: &Request, res: &Response, elapsed: Duration) {
-    let known = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-    ];
-    let method =
-        known.iter().find(|method| *method == req.method()).map_or("other", Method::as_str);
-    let route = req.matched_path();
-    let status = res.status_code.unwrap_or_default();
-    let (status, ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
-    match status {
-        500.. => warn!(method, route, status, ms, "answered"),
-        400.. => info!(method, route, status, ms, "answered"),
-        _ => debug!(method, route, status, ms, "answered"),
+impl Edge {
+    /// Counts a request, and logs it in one line. Successes are details: writing them all would halve
+    /// what the service can take. Nothing of what the client sent is in it: of the path, only the
+    /// pattern that it matched.
+    fn note(&self, req: &Request, res: &Response, elapsed: Duration) {
+        let known = [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::HEAD,
+            Method::OPTIONS,
+        ];
+        let method =
+            known.iter().find(|method| *method == req.method()).map_or("other", Method::as_str);
+        let route = req.matched_path();
+        let status = res.status_code.unwrap_or_default();
+        let (status, ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
+        self.metrics.answered(method, route, status, elapsed);
+        match status {
+            500.. => warn!(method, route, status, ms, "answered"),
+            400.. => info!(method, route, status, ms, "answered"),
+            _ => debug!(method, route, status, ms, "answered"),
+        }
     }
 }

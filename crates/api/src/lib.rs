@@ -19,6 +19,7 @@ mod framing;
 mod idempotency;
 mod language;
 mod limit;
+pub mod metrics;
 mod oauth;
 pub mod openapi;
 mod page;

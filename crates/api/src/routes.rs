@@ -19,13 +19,15 @@ use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use salvo::Router;
 
-use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Services};
+use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers, Services};
 use crate::config::ApiConfig;
+use crate::metrics::Metrics;
 use crate::routes::back_end::BackEndApi;
 use crate::routes::entrance::EntranceApi;
 use crate::routes::health::HealthApi;
 use crate::routes::keys::KeysApi;
 use crate::routes::me::MeApi;
+use crate::routes::metrics::MetricsApi;
 use crate::routes::oauth::OAuthApi;
 use crate::routes::session::SessionApi;
 use crate::wiring::Wiring;
@@ -35,6 +37,7 @@ pub mod entrance;
 pub mod health;
 pub mod keys;
 pub mod me;
+pub mod metrics;
 pub mod oauth;
 pub mod session;
 
@@ -66,6 +69,8 @@ pub struct Parts {
     pub services: Arc<dyn ServiceAuthenticator>,
     /// Refuses who calls too often.
     pub limits: Arc<Limits>,
+    /// Counts what happens, for operators.
+    pub metrics: Metrics,
     /// The time, for answers.
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
@@ -81,27 +86,32 @@ pub(crate) struct Api {
     pub(crate) oauth: OAuthApi,
     pub(crate) keys: KeysApi,
     pub(crate) health: HealthApi,
+    pub(crate) metrics: MetricsApi,
     pub(crate) members: Gate<Members>,
     pub(crate) back_ends: Gate<BackEnds>,
     pub(crate) oauth_clients: Gate<OAuthClients>,
+    pub(crate) scrapers: Gate<Scrapers>,
 }
 
 impl Api {
     pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
-        let Parts { current_member, update_profile, .. } = parts;
+        let Parts { current_member, update_profile, metrics, .. } = parts;
+        let deadline = config.login_deadline;
         let services = Services { keys: parts.services, limits: parts.limits };
         Self {
-            entrance: EntranceApi { login, identify, deadline: config.login_deadline },
+            entrance: EntranceApi { login, identify, deadline, metrics: metrics.clone() },
             back_end: BackEndApi { exchange_code },
             me: MeApi { current_member, update_profile },
             health: HealthApi { directory: parts.directory },
-            session: SessionApi { refresh, log_out },
+            session: SessionApi { refresh, log_out, metrics: metrics.clone() },
             oauth: OAuthApi { introspect },
+            metrics: MetricsApi { metrics },
             keys: KeysApi { keys: parts.verification_keys },
             members: Gate::new(Members(parts.authenticate)),
             back_ends: Gate::new(BackEnds(services.clone())),
-            oauth_clients: Gate::new(OAuthClients(services)),
+            oauth_clients: Gate::new(OAuthClients(services.clone())),
+            scrapers: Gate::new(Scrapers { services, public: config.public_metrics }),
         }
     }
 }
@@ -147,6 +157,11 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .push(Router::with_path("revoke").post(to.to(|api| api.oauth.revoke()))),
         )
         .push(Router::with_path(".well-known/jwks.json").get(to.to(|api| api.keys.jwks())))
+        .push(
+            Router::with_path("metrics")
+                .hoop(to.to(|api| api.scrapers.clone()))
+                .get(to.to(|api| api.metrics.metrics())),
+        )
         .push(Router::with_path("health/live").get(to.to(|api| api.health.live())))
         .push(Router::with_path("health/ready").get(to.to(|api| api.health.ready())))
 }

@@ -28,6 +28,7 @@ pub fn service(parts: Parts, config: &ApiConfig) -> Service {
         clock: parts.clock.clone(),
         random: parts.random.clone(),
         limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
+        metrics: parts.metrics.clone(),
     };
     let limit =
         Limit { limits: parts.limits.clone(), trusted_proxies: config.trusted_proxies.clone() };

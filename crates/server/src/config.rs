@@ -41,6 +41,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Proxy>,
     /// How often anyone may ask.
     pub quotas: Quotas,
+    /// Whether anyone may read the metrics.
+    pub public_metrics: bool,
     /// What is logged, in the language of `tracing-subscriber`'s filter.
     pub log_filter: String,
     /// Whether logs are JSON rather than text.
@@ -172,6 +174,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         cors_origins: cors_origins(reader),
         trusted_proxies: trusted_proxies(reader),
         quotas: quotas(reader),
+        public_metrics: reader.flag("metrics.public", false),
         log_filter,
         log_json: log_json(reader),
         database_url: database_url(reader),

@@ -23,6 +23,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let api = ApiConfig {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        public_metrics: config.public_metrics,
         ..ApiConfig::default()
     };
     let address = config.listen;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
 use adapters::rate_limiter::MemoryRateLimiter;
+use adapters::rate_limiter::counted::CountedRateLimiter;
 use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
@@ -16,6 +17,7 @@ use adapters::token::{Es256Tokens, TokenSettings};
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::{WechatApp, WechatMiniProgram};
 use anyhow::{Context, anyhow};
+use api::metrics::Metrics;
 use api::routes::Parts;
 use domain::app::{App, Apps};
 use domain::authenticate::Authenticate;
@@ -34,6 +36,7 @@ use domain::ports::random::Random;
 use domain::refresh::Refresh;
 use domain::rotate_keys::RotateKeys;
 use domain::update_profile::UpdateProfile;
+use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{AppConfig, Config};
@@ -49,9 +52,14 @@ pub fn parts(
 ) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let mut registry = Registry::with_prefix("menshen");
+    store.register(&mut registry);
     let limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
+    let limiter = Arc::new(CountedRateLimiter::new(limiter, &mut registry));
     let limits = Arc::new(Limits { limiter, quotas: config.quotas });
-    let apps = Arc::new(apps(config, &clock, &limits)?);
+    let http = wechat(config)?;
+    http.register(&mut registry);
+    let apps = Arc::new(apps(config, &http, &clock, &limits));
     let sealer = Arc::new(sealer(config)?);
     let login = Login {
         apps: Arc::clone(&apps),
@@ -106,6 +114,7 @@ pub fn parts(
         directory: store.clone(),
         services: Arc::new(services(config)?),
         limits,
+        metrics: Metrics::new(registry),
         clock,
         random,
     })
@@ -136,13 +145,16 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 
-fn apps(config: &Config, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> anyhow::Result<Apps> {
+fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     let http = WechatHttp::new(&WechatHttpConfig {
         base_url: config.wechat_base_url.clone(),
         proxy: config.wechat_proxy.clone(),
         ..WechatHttpConfig::default()
     });
-    let http = http.context("wechat")?;
+    http.context("wechat")
+}
+
+fn apps(config: &Config, http: &WechatHttp, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> Apps {
     let app = |app: &AppConfig| {
         let wechat = WechatApp {
             app_id: app.app_id.clone(),
@@ -165,7 +177,7 @@ fn apps(config: &Config, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> anyhow
             phone: users,
         }
     };
-    Ok(Apps::new(config.apps.iter().map(app).collect()))
+    Apps::new(config.apps.iter().map(app).collect())
 }
 
 /// What issues and checks tokens, under these keys.

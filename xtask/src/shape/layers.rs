@@ -74,12 +74,14 @@ struct Owned {
     by: &'static [&'static str],
 }
 
-const OWNED: [Owned; 14] = [
+const OWNED: [Owned; 16] = [
     Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "clap", by: &["migration", "server", "wechat-sandbox", "xtask"] },
     Owned { name: "figment", by: &["server"] },
+    Owned { name: "ipnet", by: &["api"] },
     Owned { name: "jsonwebtoken", by: &["adapters"] },
+    Owned { name: "prometheus-client", by: &["adapters", "api", "server"] },
     Owned { name: "redis", by: &["adapters"] },
     Owned { name: "reqwest", by: &["adapters"] },
     Owned { name: "salvo", by: &["api", "wechat-sandbox"] },

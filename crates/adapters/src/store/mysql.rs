@@ -6,6 +6,7 @@ use sea_orm::SqlxMySqlConnector;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::{ConnectOptions, Executor, MySql};
 
+use crate::store::meters::PoolMeter;
 use crate::store::{ConnectError, Opened, StoreConfig, pool};
 
 /// What every connection begins with.
@@ -31,7 +32,8 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
         })
         .connect_with(options)
         .await?;
+    let pools = vec![PoolMeter::new("all", &pool)];
     let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
     let writers = config.max_connections as usize;
-    Ok(Opened { writer: connection.clone(), reader: connection, writers })
+    Ok(Opened { writer: connection.clone(), reader: connection, writers, pools })
 }

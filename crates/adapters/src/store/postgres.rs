@@ -6,6 +6,7 @@ use sea_orm::SqlxPostgresConnector;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{ConnectOptions, Error, Row, raw_sql};
 
+use crate::store::meters::PoolMeter;
 use crate::store::{ConnectError, Opened, StoreConfig, pool};
 
 /// What the server does to a transaction that is forgotten, and to a statement that hangs: their locks
@@ -20,9 +21,10 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
         .before_acquire(|connection, _| Box::pin(is_outside_any_transaction(connection)))
         .connect_with(options.options(LIMITS))
         .await?;
+    let pools = vec![PoolMeter::new("all", &pool)];
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
     let writers = config.max_connections as usize;
-    Ok(Opened { writer: connection.clone(), reader: connection, writers })
+    Ok(Opened { writer: connection.clone(), reader: connection, writers, pools })
 }
 
 /// Whether a connection from the pool answers, and is not inside a transaction somebody left open; if

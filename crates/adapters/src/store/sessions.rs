@@ -30,6 +30,7 @@ impl SessionRepository for SeaUnitOfWork {
     async fn add(&self, session: &Session) -> Result<(), StoreError> {
         let (open, insert) = (self.open(), Entity::insert(to_row(session).into_active_model()));
         to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
+        self.tally.opened();
         Ok(())
     }
 
@@ -49,14 +50,16 @@ impl SessionRepository for SeaUnitOfWork {
         }
         let ids = sessions.iter().map(|session| session.0);
         let (open, delete) = (self.open(), Entity::delete_many().filter(Column::Id.is_in(ids)));
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.tally.ended(deleted.rows_affected);
         Ok(())
     }
 
     async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
         let delete = Entity::delete_many().filter(Column::MemberId.eq(member.0));
         let open = self.open();
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.tally.ended(deleted.rows_affected);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use sea_orm::SqlxSqliteConnector;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Row, SqlitePool, raw_sql};
 
+use crate::store::meters::PoolMeter;
 use crate::store::{ConnectError, Opened, StoreConfig, pool};
 
 /// What SQLite must say of every connection.
@@ -38,6 +39,7 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
     assert_safe(&writer).await?;
     assert_safe(&reader).await?;
     Ok(Opened {
+        pools: vec![PoolMeter::new("writer", &writer), PoolMeter::new("reader", &reader)],
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         writers: 1,

@@ -13,10 +13,14 @@ use sea_orm::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::store::meters::{SessionMeters, Tally};
 use crate::store::task::to_the_end;
 
 /// A transaction under way; dropped, it is rolled back.
-pub(super) struct SeaUnitOfWork(Arc<Open>);
+pub(super) struct SeaUnitOfWork {
+    open: Arc<Open>,
+    pub(super) tally: Tally,
+}
 
 /// What every statement under way keeps alive: the transaction, and then the turn it takes.
 pub(super) struct Open {
@@ -29,6 +33,7 @@ impl SeaUnitOfWork {
     pub(super) async fn begin(
         writer: DatabaseConnection,
         turn: OwnedSemaphorePermit,
+        sessions: SessionMeters,
     ) -> Result<Self, StoreError> {
         // SQLite's own default takes the write lock at the first write, and fails then when another
         // process wrote since the first read. The other databases do not know the option.
@@ -40,12 +45,12 @@ impl SeaUnitOfWork {
             let txn = writer.begin_with_options(options).await?;
             Ok(Arc::new(Open { txn, turn }))
         });
-        Ok(Self(open.await?))
+        Ok(Self { open: open.await?, tally: Tally::of(sessions) })
     }
 
     /// The transaction, for a statement to keep until it is done.
     pub(super) fn open(&self) -> Arc<Open> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.open)
     }
 }
 
@@ -76,13 +81,17 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { open, tally } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
-        let Some(Open { txn, turn }) = Arc::into_inner(self.0) else {
+        let Some(Open { txn, turn }) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));
         };
         to_the_end(async move {
             let committed = txn.commit().await;
             drop(turn);
+            if committed.is_ok() {
+                tally.committed();
+            }
             committed
         })
         .await

@@ -16,6 +16,7 @@ use super::WechatApp;
 use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
 use super::http::WechatHttp;
+use super::meters::Lookup;
 use super::reply::Grant;
 
 /// Within so much of its end WeChat hands out a token's successor, while both work.
@@ -92,15 +93,23 @@ impl TokenBroker {
         let held = state.held.as_ref().filter(|held| held.serves(now));
         let served = held.map(|held| (held.token.clone(), held.renewable(now)));
         let failed = state.failed.as_ref().filter(|(since, _)| lasts(*since, STANDS, now));
+        let meters = &self.0.http.meters;
         match (served, failed.map(|(_, error)| Arc::clone(error))) {
             (Some((token, renewable)), failed) => {
+                meters.looked_up(Lookup::Hit);
                 if renewable && failed.is_none() {
                     self.fetch(&mut state);
                 }
                 Ok(Ok(token))
             }
-            (None, Some(error)) => Ok(Err(error)),
-            (None, None) => Err(self.fetch(&mut state)),
+            (None, Some(error)) => {
+                meters.looked_up(Lookup::Failed);
+                Ok(Err(error))
+            }
+            (None, None) => {
+                meters.looked_up(Lookup::Miss);
+                Err(self.fetch(&mut state))
+            }
         }
     }
 
@@ -141,6 +150,7 @@ impl Shared {
     /// Remembers what a fetch that began at `since` brought. A failure leaves a token that still serves
     /// in place.
     fn keep(&self, outcome: Result<Grant, CallError>, since: Timestamp) -> Outcome {
+        self.http.meters.fetched(outcome.is_ok());
         let now = self.clock.now();
         let mut state = self.state();
         state.fetch = None;

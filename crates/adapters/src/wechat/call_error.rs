@@ -80,6 +80,22 @@ impl CallError {
         self.refusal().map(|refusal| Class::of(refusal.code, self.endpoint))
     }
 
+    /// What kind of failure it is, as one of few words.
+    pub(super) fn label(&self) -> &'static str {
+        match &self.cause {
+            Cause::ImpossibleCode | Cause::ForeignOwner | Cause::NoToken(_) => "not_called",
+            Cause::Connect(_) => "no_connection",
+            Cause::Exchange(_) => "broken_off",
+            Cause::Slow(_) | Cause::Abandoned => "given_up",
+            Cause::Status(_) => "http_status",
+            Cause::TooLong | Cause::Unintelligible(_) => "unintelligible",
+            Cause::Untrusted(_) => "untrusted",
+            Cause::Refused(refusal) | Cause::RefusedAfterBusy(refusal) => {
+                Class::of(refusal.code, self.endpoint).label()
+            }
+        }
+    }
+
     /// The same failure of a second try, whose first was answered "busy".
     pub(super) fn after_busy(self) -> Self {
         if let Cause::Refused(refusal) = self.cause {

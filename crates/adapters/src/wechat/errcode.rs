@@ -159,6 +159,23 @@ impl Class {
         Row::find(code).map_or(Self::Unknown, |row| row.class(endpoint))
     }
 
+    /// The class as a word.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Busy => "busy",
+            StaleToken => "stale_token",
+            CodeInvalid => "code_invalid",
+            CodeUsed => "code_used",
+            UserBlocked => "user_blocked",
+            Refused => "refused",
+            Throttled => "throttled",
+            QuotaExceeded => "quota_exceeded",
+            Misconfigured => "misconfigured",
+            Self::Unknown => "unknown_errcode",
+        }
+    }
+
     /// What the caller can do about it, once trying again is out of the question.
     #[must_use]
     pub fn failure(self, now: Timestamp) -> ProviderFailure {

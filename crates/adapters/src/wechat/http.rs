@@ -4,8 +4,9 @@
 //! before anything else sees it.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, Request, StatusCode, Url};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
+use super::meters::Meters;
 use super::reply::Reply;
 
 /// The largest body read. WeChat's answers to these calls have less than 1 KiB.
@@ -31,6 +33,7 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 pub struct WechatHttp {
     client: Client,
     base: Url,
+    pub(super) meters: Meters,
 }
 
 /// Where WeChat is and how to get there.
@@ -95,7 +98,12 @@ impl WechatHttp {
         };
         let client =
             client.build().map_err(|error| WechatHttpError::Client(error.without_url()))?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, meters: Meters::new() })
+    }
+
+    /// Shows operators what becomes of all calls, of clones too.
+    pub fn register(&self, registry: &mut Registry) {
+        self.meters.register(registry);
     }
 
     /// Calls with everything in the query.
@@ -125,14 +133,16 @@ impl WechatHttp {
         endpoint: Endpoint,
         request: Result<Request, reqwest::Error>,
     ) -> Result<Reply, CallError> {
-        let started = Instant::now();
+        let call = self.meters.call(endpoint);
         let outcome = match request {
             Ok(request) => self.exchange(request).await.and_then(|body| Reply::parse(&body)),
             Err(error) => Err(stripped(error)),
         };
-        let elapsed = started.elapsed();
-        tracing::debug!(path = endpoint.path(), ?elapsed, ok = outcome.is_ok(), "WeChat called");
-        outcome.map_err(|cause| cause.at(endpoint))
+        let outcome = outcome.map_err(|cause| cause.at(endpoint));
+        let class = outcome.as_ref().map_or_else(CallError::label, |_| "ok");
+        tracing::debug!(path = endpoint.path(), elapsed = ?call.elapsed(), class, "WeChat called");
+        call.ended(class);
+        outcome
     }
 
     /// Sends the request once. Only a failure to connect, before anything was sent, is tried again.

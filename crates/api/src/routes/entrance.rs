@@ -19,6 +19,7 @@ use crate::error::documented::Refused;
 use crate::fields::{APP, CHOSEN_NICKNAME, CODE, ON_CONFLICT, PHONE_CODE};
 use crate::form::{Form, FromForm};
 use crate::idempotency::Key;
+use crate::metrics::Metrics;
 use crate::query::Query;
 
 /// Routes that anyone may call.
@@ -27,6 +28,7 @@ pub struct EntranceApi {
     pub(crate) login: Arc<Login>,
     pub(crate) identify: Arc<Identify>,
     pub(crate) deadline: Duration,
+    pub(crate) metrics: Metrics,
 }
 
 #[craft]
@@ -46,7 +48,9 @@ impl EntranceApi {
         let (login, request) =
             (self.login.clone(), LoginRequest { idempotency_key: key.0, ..body.0 });
         let work = async move { login.run(request).await };
-        Ok(Data(detached_within(self.deadline, work).await?.into()))
+        let outcome = detached_within(self.deadline, work).await;
+        self.metrics.logged_in(&outcome);
+        Ok(Data(outcome?.into()))
     }
 
     /// Tell the open id

@@ -21,6 +21,7 @@ use crate::detached::detached;
 use crate::error::documented::Refused;
 use crate::fields::REFRESH_TOKEN;
 use crate::form::{Form, FromForm};
+use crate::metrics::Metrics;
 use crate::path::PathId;
 use crate::rfc3339;
 
@@ -29,6 +30,7 @@ use crate::rfc3339;
 pub struct SessionApi {
     pub(crate) refresh: Arc<Refresh>,
     pub(crate) log_out: Arc<LogOut>,
+    pub(crate) metrics: Metrics,
 }
 
 #[craft]
@@ -45,7 +47,9 @@ impl SessionApi {
     ) -> Result<Data<TokenData>, Refused<RefreshError>> {
         let (refresh, token) = (self.refresh.clone(), body.0.0);
         let work = async move { refresh.run(token.expose()).await };
-        Ok(Data(detached(work).await?.into()))
+        let outcome = detached(work).await;
+        self.metrics.refreshed(&outcome);
+        Ok(Data(outcome?.into()))
     }
 
     /// Log out

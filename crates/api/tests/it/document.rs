@@ -46,6 +46,7 @@ fn every_route_stands_there_with_its_statuses() {
     PATCH /me "updateMe" ["200", "400", "401", "403", "413", "415", "429", "500"]
     GET /me/sessions "listSessions" ["200", "400", "401", "403", "429", "500"]
     DELETE /me/sessions/{id} "endSession" ["200", "400", "401", "403", "404", "429", "500"]
+    GET /metrics "metrics" ["200", "400", "401", "429", "500"]
     POST /oauth/introspect "introspect" ["200", "400", "401", "413", "415", "429", "500"]
     POST /oauth/revoke "revoke" ["200", "400", "401", "413", "415", "429", "500"]
     POST /openid "openid" ["200", "400", "401", "403", "413", "415", "429", "500", "503"]
@@ -111,14 +112,18 @@ async fn a_route_that_names_a_credential_lets_nobody_pass_without() {
     }
 }
 
+fn is_of_members(path: &str) -> bool {
+    ["me", "logout"].contains(&path.split('/').nth(1).unwrap())
+}
+
 /// What each kind of caller shows.
 #[test]
 fn credentials_are_told_apart_by_kind_of_caller() {
     for (_, path, operation) in operations(&document()) {
-        let members = path.starts_with("/me") || path.starts_with("/logout");
+        let members = is_of_members(&path);
         let expected = match path.as_str() {
             _ if members => json!([{ "memberToken": [] }]),
-            "/code2session" => json!([{ "serviceKey": [] }]),
+            "/code2session" | "/metrics" => json!([{ "serviceKey": [] }]),
             "/oauth/introspect" | "/oauth/revoke" => {
                 json!([{ "serviceKey": [] }, { "serviceBasic": [] }])
             }
@@ -146,7 +151,7 @@ async fn a_request_made_of_the_examples_is_well_formed() {
     let (house, document) = (House::new(), document());
     for (method, path, operation) in operations(&document) {
         let token = house.token_of("o1").await;
-        let members = path.starts_with("/me") || path.starts_with("/logout");
+        let members = is_of_members(&path);
         let call = Call::new(method, &path).bearer(if members { &token } else { SERVICE_KEY });
         let form = example_body(&document, &operation, "application/x-www-form-urlencoded");
         let call = match (example_body(&document, &operation, "application/json"), form) {

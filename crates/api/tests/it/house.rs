@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
 use api::config::ApiConfig;
+use api::metrics::Metrics;
 use api::openapi::openapi;
 use api::routes::Parts;
 use api::service::service;
@@ -31,6 +32,7 @@ use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, Ve
 use domain::refresh::Refresh;
 use domain::session::SessionPolicy;
 use domain::update_profile::UpdateProfile;
+use prometheus_client::registry::Registry;
 use salvo::Service;
 use salvo::http::HeaderMap;
 use salvo::http::Method;
@@ -253,6 +255,7 @@ impl Plan {
             directory: self.directory,
             services: self.services,
             limits,
+            metrics: Metrics::new(Registry::with_prefix("menshen")),
             clock: clock.clone(),
             random,
         }

@@ -17,6 +17,7 @@ mod limit;
 mod log;
 mod login;
 mod me;
+mod metrics;
 mod oauth;
 mod openid;
 mod repetition;

@@ -114,6 +114,14 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     assert!(output.contains("TRACE"), "the finest level was on");
     assert_eq!(search.found_in(&output), [""; 0], "in the logs");
     assert_eq!(search.found_in(&search.answers.join("\n")), [""; 0], "in the answers");
+
+    // Who is meant stands in answers and in the database, but never in a metric.
+    search.hide("member id", tokens["memberId"].as_str().unwrap());
+    search
+        .hide("open id", program.query::<String>("SELECT CAST(value AS TEXT) FROM identity").await);
+    let metrics = Answer::of(program.get("/metrics")).await.text;
+    assert!(metrics.contains("menshen_wechat_calls_total{"), "{metrics}");
+    assert_eq!(search.found_in(&metrics), [""; 0], "in the metrics");
 }
 
 #[test]

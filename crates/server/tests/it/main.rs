@@ -8,6 +8,7 @@ mod leaks;
 mod life;
 mod limits;
 mod login;
+mod metrics;
 mod program;
 mod repetition;
 mod trust;
