@@ -81,6 +81,13 @@ impl WechatMiniProgram {
         Self { app, http, clock, tokens }
     }
 
+    /// Finds out whether WeChat knows the app by its id and secret, by way of its access token.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        let failed =
+            |error: Arc<CallError>| ProviderError::new(error.failure(self.clock.now()), error);
+        self.tokens.get().await.map(drop).map_err(failed)
+    }
+
     async fn redeem_login(&self, code: &str) -> Result<Verified, CallError> {
         let query = [
             ("appid", self.app.app_id.as_str()),

@@ -1,6 +1,7 @@
 //! The menshen program: configuration and wiring.
 
 pub mod config;
+pub mod doctor;
 pub mod housekeeper;
 pub mod key_keeper;
 pub mod key_list;

@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use adapters::system::SystemClock;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use domain::member::MemberId;
 use domain::ports::clock::Clock;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
-use server::{key_list, logging, serve, wiring};
+use server::{doctor, key_list, logging, serve, wiring};
 use uuid::Uuid;
 
 /// Menshen, the login and member service for WeChat mini programs.
@@ -33,6 +33,8 @@ enum Command {
         #[command(subcommand)]
         action: Migrate,
     },
+    /// Looks whether everything the server needs is there and works, and says what to do if not.
+    Doctor,
     /// Keeps a member out: ends their sessions and refuses their logins, on every instance at once.
     Ban {
         /// The member's id, as in `memberId`.
@@ -85,8 +87,12 @@ fn main() -> anyhow::Result<()> {
         println!("{}", sources.value(key)?);
         return Ok(());
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Command::Doctor = cli.command {
+        return runtime.block_on(doctor(&sources));
+    }
     let config = Config::load(&sources)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    runtime.block_on(async {
         match cli.command {
             Command::Serve => {
                 logging::init(&config);
@@ -100,9 +106,19 @@ fn main() -> anyhow::Result<()> {
                 Ok(wiring::ban(&config).await?.unban(MemberId(member)).await?)
             }
             Command::Keys { action } => keys(&action, &config).await,
-            Command::Config { .. } => Ok(()),
+            Command::Config { .. } | Command::Doctor => Ok(()),
         }
     })
+}
+
+async fn doctor(sources: &Sources) -> anyhow::Result<()> {
+    let findings = doctor::examine(sources).await;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let faults = findings.iter().filter(|finding| finding.is_fault()).count();
+    ensure!(faults == 0, "{faults} of {} need attention", findings.len());
+    Ok(())
 }
 
 async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {

@@ -145,7 +145,8 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 
-fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
+/// The way to WeChat.
+pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     let http = WechatHttp::new(&WechatHttpConfig {
         base_url: config.wechat_base_url.clone(),
         proxy: config.wechat_proxy.clone(),
@@ -156,12 +157,7 @@ fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
 
 fn apps(config: &Config, http: &WechatHttp, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> Apps {
     let app = |app: &AppConfig| {
-        let wechat = WechatApp {
-            app_id: app.app_id.clone(),
-            secret: app.secret.clone(),
-            open_platform: app.open_platform.clone(),
-        };
-        let users = Arc::new(WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock)));
+        let users = Arc::new(mini_program(app, http, clock));
         let identity = LimitedProvider {
             app: app.name.clone(),
             provider: users.clone(),
@@ -180,16 +176,38 @@ fn apps(config: &Config, http: &WechatHttp, clock: &Arc<dyn Clock>, limits: &Arc
     Apps::new(config.apps.iter().map(app).collect())
 }
 
+/// The users of one configured app.
+pub(crate) fn mini_program(
+    app: &AppConfig,
+    http: &WechatHttp,
+    clock: &Arc<dyn Clock>,
+) -> WechatMiniProgram {
+    let wechat = WechatApp {
+        app_id: app.app_id.clone(),
+        secret: app.secret.clone(),
+        open_platform: app.open_platform.clone(),
+    };
+    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock))
+}
+
+/// The key that refresh tokens come from.
+///
+/// # Errors
+/// When it cannot be used.
+pub(crate) fn refresh_key(config: &Config) -> anyhow::Result<RefreshKey> {
+    let key = master_key(config, "tokens.refresh_key", config.refresh_key.as_ref(), "refresh-key")?;
+    Ok(RefreshKey::new(&key))
+}
+
 /// What issues and checks tokens, under these keys.
 ///
 /// # Errors
 /// When the key of refresh tokens cannot be used.
 pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
-    let refresh =
-        master_key(config, "tokens.refresh_key", config.refresh_key.as_ref(), "refresh-key");
+    let refresh = refresh_key(config)?;
     let settings =
         TokenSettings { issuer: config.issuer.clone(), audience: config.audience.clone() };
-    Ok(Es256Tokens::new(settings, keys, RefreshKey::new(&refresh?), Arc::new(SystemClock)))
+    Ok(Es256Tokens::new(settings, keys, refresh, Arc::new(SystemClock)))
 }
 
 /// The use cases of the keys that sign access tokens.
@@ -239,7 +257,7 @@ fn master_key(
     }
 }
 
-fn services(config: &Config) -> anyhow::Result<ServiceKeys> {
+pub(crate) fn services(config: &Config) -> anyhow::Result<ServiceKeys> {
     ServiceKeys::new(config.services.iter().cloned()).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow!(errors.join("\n")).context("services")

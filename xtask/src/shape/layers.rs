@@ -74,11 +74,12 @@ struct Owned {
     by: &'static [&'static str],
 }
 
-const OWNED: [Owned; 16] = [
+const OWNED: [Owned; 17] = [
     Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "clap", by: &["migration", "server", "wechat-sandbox", "xtask"] },
     Owned { name: "figment", by: &["server"] },
+    Owned { name: "httpdate", by: &["adapters"] },
     Owned { name: "ipnet", by: &["api"] },
     Owned { name: "jsonwebtoken", by: &["adapters"] },
     Owned { name: "prometheus-client", by: &["adapters", "api", "server"] },

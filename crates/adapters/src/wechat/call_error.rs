@@ -133,7 +133,8 @@ impl CallError {
         }
     }
 
-    fn failure(&self, now: Timestamp) -> ProviderFailure {
+    /// What the caller can do about it.
+    pub(super) fn failure(&self, now: Timestamp) -> ProviderFailure {
         match &self.cause {
             Cause::ImpossibleCode => ProviderFailure::CodeInvalid,
             Cause::ForeignOwner | Cause::Untrusted(_) => ProviderFailure::Misconfigured,

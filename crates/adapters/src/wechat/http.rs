@@ -4,10 +4,11 @@
 //! before anything else sees it.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use domain::timestamp::Timestamp;
 use prometheus_client::registry::Registry;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, DATE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, Request, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -104,6 +105,14 @@ impl WechatHttp {
     /// Shows operators what becomes of all calls, of clones too.
     pub fn register(&self, registry: &mut Registry) {
         self.meters.register(registry);
+    }
+
+    /// WeChat's own time, to the second, if it answers at all.
+    pub async fn date(&self) -> Option<Timestamp> {
+        let response = self.client.head(self.base.clone()).send().await.ok()?;
+        let date = httpdate::parse_http_date(response.headers().get(DATE)?.to_str().ok()?).ok()?;
+        let millis = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        i64::try_from(millis).ok().map(Timestamp::from_unix_millis)
     }
 
     /// Calls with everything in the query.

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod config;
+mod doctor;
 mod faults;
 mod keys;
 mod leaks;

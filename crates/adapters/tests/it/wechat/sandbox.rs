@@ -196,3 +196,14 @@ async fn force_new_token(sandbox: &Sandbox) {
     let answer = client.post(url).body(body.to_string()).send().await.unwrap();
     assert!(answer.text().await.unwrap().contains("access_token"));
 }
+
+#[tokio::test]
+async fn wechats_own_time_is_told_to_the_second() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let config = WechatHttpConfig { base_url: sandbox.base_url().into(), ..Default::default() };
+    let date = WechatHttp::new(&config).unwrap().date().await.unwrap();
+    let now = adapters::system::SystemClock.now();
+    assert!(now.since(date) < Duration::from_secs(5) && date <= now, "{date:?} {now:?}");
+    let nobody = WechatHttpConfig { base_url: "http://127.0.0.1:9".into(), ..Default::default() };
+    assert_eq!(WechatHttp::new(&nobody).unwrap().date().await, None);
+}
