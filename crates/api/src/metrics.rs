@@ -22,17 +22,20 @@ const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// A route as the router knows it, never as a client wrote it.
 type Route = [(&'static str, String); 2];
 
+type Status = [(&'static str, u16); 1];
+
+/// How a login or a refresh went: a success by its kind, a failure by its error id.
+type Outcome = [(&'static str, &'static str); 1];
+
 /// The meters of the HTTP side, and the page that shows them with all others.
 #[derive(Clone)]
 pub struct Metrics {
-    requests: Family<(Route, [(&'static str, u16); 1]), Counter>,
+    requests: Family<(Route, Status), Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     logins: Family<Outcome, Counter>,
     refreshes: Family<Outcome, Counter>,
     page: Arc<Registry>,
 }
-
-type Outcome = [(&'static str, &'static str); 1];
 
 impl Metrics {
     /// Adds the meters of the HTTP side to those of the rest.
@@ -69,7 +72,7 @@ impl Metrics {
         count(&self.refreshes, outcome.as_ref().map(|_| "ok"));
     }
 
-    /// Everything that is counted, as OpenMetrics text.
+    /// Everything that is counted, as `OpenMetrics` text.
     pub(crate) fn page(&self) -> String {
         let mut page = String::new();
         if encode(&mut page, &self.page).is_err() {

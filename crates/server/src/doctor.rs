@@ -23,7 +23,7 @@ use crate::wiring;
 const DATABASE_MAX: Duration = Duration::from_secs(5);
 
 /// How far the clock may be from WeChat's: a phone code lives five minutes by both.
-const SKEW_MAX: Duration = Duration::from_secs(60);
+const SKEW_MAX: Duration = Duration::from_mins(1);
 
 /// 2026 to 2100: a clock outside of these years was never set.
 const YEARS: std::ops::Range<i64> = 1_767_225_600..4_102_444_800;

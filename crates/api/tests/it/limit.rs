@@ -138,10 +138,8 @@ async fn a_flood_does_not_make_the_service_look_ill() {
 
 #[tokio::test]
 async fn a_caller_turned_back_at_the_door_costs_nothing() {
-    let mut quota = Quotas::default();
-    quota.address = Quota::new(1, 1);
     let house = House::planned(|plan| {
-        plan.quotas = quota;
+        plan.quotas.address = Quota::new(1, 1);
         // Nothing is expected of these: whoever asks them fails the test.
         plan.identity = Arc::new(MockIdentityProvider::new());
         plan.services = Arc::new(MockServiceAuthenticator::new());
