@@ -78,15 +78,36 @@ mod tests {
 
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_unix_millis(0);
+
+    fn quota() -> Quota {
+        Quota::new(1, 1).unwrap()
+    }
+
+    fn address(number: u32) -> LimitKey {
+        LimitKey::Address(Network::of(Ipv4Addr::from_bits(number).into()))
+    }
+
     #[test]
     fn memory_is_bound_whatever_addresses_come() {
         let mut generations = Generations::default();
-        let (quota, now) = (Quota::new(10, 60).unwrap(), Timestamp::from_unix_millis(0));
-        for address in 0..500_000 {
-            let key = LimitKey::Address(Network::of(Ipv4Addr::from_bits(address).into()));
-            generations.take(&key, quota, now).unwrap();
+        for number in 0..300_000 {
+            generations.take(&address(number), quota(), NOW).unwrap();
             assert!(generations.young.len() <= GENERATION && generations.old.len() <= GENERATION);
         }
         assert!(size_of::<(LimitKey, Bucket)>() <= 40);
+    }
+
+    #[test]
+    fn nobody_is_forgotten_for_being_refused() {
+        let mut generations = Generations::default();
+        let persistent = address(u32::MAX);
+        generations.take(&persistent, quota(), NOW).unwrap();
+        for number in 0..300_000 {
+            generations.take(&address(number), quota(), NOW).unwrap();
+            if number % 10_000 == 0 {
+                generations.take(&persistent, quota(), NOW).unwrap_err();
+            }
+        }
     }
 }

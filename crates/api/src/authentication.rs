@@ -75,6 +75,12 @@ pub(crate) struct Services {
 }
 
 impl Services {
+    /// Lets a service pass that shows its key as bearer.
+    async fn bearer(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
+        let service = bearer_token(headers).and_then(|key| self.keys.authenticate(key));
+        self.admit(service).await
+    }
+
     /// Lets a service pass that has shown its key, unless it calls too often.
     async fn admit(&self, service: Option<Service>) -> Result<Service, ApiError> {
         let service = service.ok_or(ApiError::new(ErrorId::Unauthenticated))?;
@@ -92,8 +98,7 @@ impl Guard for BackEnds {
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
     async fn admit(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
-        let service = bearer_token(headers).and_then(|key| self.0.keys.authenticate(key));
-        self.0.admit(service).await
+        self.0.bearer(headers).await
     }
 }
 
@@ -139,8 +144,7 @@ impl Guard for Scrapers {
         if self.public {
             return Ok(Scraper);
         }
-        let service = bearer_token(headers).and_then(|key| self.services.keys.authenticate(key));
-        self.services.admit(service).await.map(|_| Scraper)
+        self.services.bearer(headers).await.map(|_| Scraper)
     }
 }
 
