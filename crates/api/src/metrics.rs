@@ -1,5 +1,7 @@
 //! What operators can see of the service. No label carries anything that a client made up.
 
+pub(crate) mod text;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::error::ApiError;
 use crate::error::documented::Refuses;
+use crate::metrics::text::prometheus_text;
 
 /// The upper ends of the buckets, in seconds: a login is answered within 4.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];
@@ -72,13 +75,13 @@ impl Metrics {
         count(&self.refreshes, outcome.as_ref().map(|_| "ok"));
     }
 
-    /// Everything that is counted, as `OpenMetrics` text.
+    /// Everything that is counted, as Prometheus reads it.
     pub(crate) fn page(&self) -> String {
         let mut page = String::new();
         if encode(&mut page, &self.page).is_err() {
             tracing::error!("a meter cannot be read, so the page of metrics ends there");
         }
-        page
+        prometheus_text(&page)
     }
 }
 

@@ -10,8 +10,7 @@ use salvo::{Depot, Request, async_trait};
 
 use crate::authentication::{Authenticated, Scraper};
 use crate::metrics::Metrics;
-
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::metrics::text;
 
 /// The route of monitoring.
 #[derive(Clone)]
@@ -24,8 +23,7 @@ pub struct MetricsApi {
 impl MetricsApi {
     /// Tell what was counted
     ///
-    /// `OpenMetrics` text, as Prometheus reads it. With a service key as bearer, unless the operator has
-    /// made it public.
+    /// In Prometheus' text format. With a service key as bearer, unless the operator has made it public.
     #[craft(endpoint(operation_id = "metrics", tags("health")))]
     pub(crate) async fn metrics(&self, _scraper: Authenticated<Scraper>) -> Page {
         Page(self.metrics.page())
@@ -39,14 +37,14 @@ pub(crate) struct Page(String);
 impl Writer for Page {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut salvo::Response) {
         res.render(Text::Plain(self.0));
-        res.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+        res.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(text::CONTENT_TYPE));
     }
 }
 
 impl EndpointOutRegister for Page {
     fn register(_components: &mut Components, operation: &mut Operation) {
-        let text = Content::new(Object::with_type(BasicType::String));
-        let response = Response::new("The metrics.").add_content(OPEN_METRICS, text);
+        let page = Content::new(Object::with_type(BasicType::String));
+        let response = Response::new("The metrics.").add_content(text::CONTENT_TYPE, page);
         operation.responses.insert("200", response);
     }
 }
