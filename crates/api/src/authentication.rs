@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use domain::authenticate::{Authenticate, AuthenticateError};
-use domain::limits::Limits;
 use domain::ports::services::{Service, ServiceAuthenticator};
 use domain::ports::tokens::Caller;
-use domain::rate_limit::LimitKey;
 use salvo::extract::Metadata;
 use salvo::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use salvo::http::{HeaderMap, StatusCode};
@@ -67,30 +65,8 @@ impl Guard for Members {
     }
 }
 
-/// Trusted back ends, and how often each may call.
-#[derive(Clone)]
-pub(crate) struct Services {
-    pub(crate) keys: Arc<dyn ServiceAuthenticator>,
-    pub(crate) limits: Arc<Limits>,
-}
-
-impl Services {
-    /// Lets a service pass that shows its key as bearer.
-    async fn bearer(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
-        let service = bearer_token(headers).and_then(|key| self.keys.authenticate(key));
-        self.admit(service).await
-    }
-
-    /// Lets a service pass that has shown its key, unless it calls too often.
-    async fn admit(&self, service: Option<Service>) -> Result<Service, ApiError> {
-        let service = service.ok_or(ApiError::new(ErrorId::Unauthenticated))?;
-        self.limits.admit(LimitKey::Service(service.name.clone())).await?;
-        Ok(service)
-    }
-}
-
 /// Knows trusted back ends by their keys.
-pub(crate) struct BackEnds(pub(crate) Services);
+pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAuthenticator>);
 
 impl Guard for BackEnds {
     type Caller = Service;
@@ -98,12 +74,13 @@ impl Guard for BackEnds {
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
     async fn admit(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
-        self.0.bearer(headers).await
+        let service = bearer_token(headers).and_then(|key| self.0.authenticate(key));
+        service.ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
 }
 
 /// Knows trusted back ends by their keys, with or without their names, as clients of OAuth show them.
-pub(crate) struct OAuthClients(pub(crate) Services);
+pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAuthenticator>);
 
 /// A trusted back end that calls as a client of OAuth.
 pub(crate) struct OAuthClient;
@@ -114,21 +91,25 @@ impl Guard for OAuthClients {
     const CHALLENGES: &'static [&'static str] = &["Bearer", r#"Basic realm="menshen""#];
 
     async fn admit(&self, headers: &HeaderMap) -> Result<OAuthClient, ApiError> {
-        let keys = &self.0.keys;
-        let mut readings = ServiceCredentials::readings(headers).into_iter();
-        let service = readings.find_map(|reading| match reading {
-            ServiceCredentials::Bearer(key) => keys.authenticate(&key),
-            ServiceCredentials::Basic { name, key } => {
-                keys.authenticate(&key).filter(|service| service.name == name)
-            }
-        });
-        self.0.admit(service).await.map(|_| OAuthClient)
+        let service = service_of(headers, self.0.as_ref());
+        service.map(|_| OAuthClient).ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
+}
+
+/// The service whose key stands in `Authorization`, in whatever form.
+pub(crate) fn service_of(headers: &HeaderMap, keys: &dyn ServiceAuthenticator) -> Option<Service> {
+    let mut readings = ServiceCredentials::readings(headers).into_iter();
+    readings.find_map(|reading| match reading {
+        ServiceCredentials::Bearer(key) => keys.authenticate(&key),
+        ServiceCredentials::Basic { name, key } => {
+            keys.authenticate(&key).filter(|service| service.name == name)
+        }
+    })
 }
 
 /// Knows who may read the metrics: back ends, or anyone where the operator says so.
 pub(crate) struct Scrapers {
-    pub(crate) services: Services,
+    pub(crate) back_ends: BackEnds,
     pub(crate) public: bool,
 }
 
@@ -144,7 +125,7 @@ impl Guard for Scrapers {
         if self.public {
             return Ok(Scraper);
         }
-        self.services.bearer(headers).await.map(|_| Scraper)
+        self.back_ends.admit(headers).await.map(|_| Scraper)
     }
 }
 

@@ -4,16 +4,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use domain::limits::Limits;
+use domain::ports::services::ServiceAuthenticator;
 use domain::rate_limit::{LimitKey, Network};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
+use crate::authentication::service_of;
 use crate::client_address::client_address;
 use crate::config::Proxy;
 use crate::error::ApiError;
 
-/// Counts every request by the network it comes from.
+/// Counts every request by the network it comes from; that of a trusted back end, which all its users'
+/// requests may come through, by its name.
 pub(crate) struct Limit {
     pub(crate) limits: Arc<Limits>,
+    pub(crate) services: Arc<dyn ServiceAuthenticator>,
     pub(crate) trusted_proxies: Vec<Proxy>,
 }
 
@@ -40,6 +44,9 @@ impl Handler for Limit {
 
 impl Limit {
     fn key(&self, req: &Request) -> LimitKey {
+        if let Some(service) = service_of(req.headers(), self.services.as_ref()) {
+            return LimitKey::Service(service.name);
+        }
         // A connection without an address does not come over a network.
         let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));

@@ -19,7 +19,7 @@ use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use salvo::Router;
 
-use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers, Services};
+use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers};
 use crate::config::ApiConfig;
 use crate::metrics::Metrics;
 use crate::routes::back_end::BackEndApi;
@@ -98,7 +98,7 @@ impl Api {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
         let Parts { current_member, update_profile, metrics, .. } = parts;
         let deadline = config.login_deadline;
-        let services = Services { keys: parts.services, limits: parts.limits };
+        let (services, public) = (parts.services, config.public_metrics);
         Self {
             entrance: EntranceApi { login, identify, deadline, metrics: metrics.clone() },
             back_end: BackEndApi { exchange_code },
@@ -111,7 +111,7 @@ impl Api {
             members: Gate::new(Members(parts.authenticate)),
             back_ends: Gate::new(BackEnds(services.clone())),
             oauth_clients: Gate::new(OAuthClients(services.clone())),
-            scrapers: Gate::new(Scrapers { services, public: config.public_metrics }),
+            scrapers: Gate::new(Scrapers { back_ends: BackEnds(services), public }),
         }
     }
 }

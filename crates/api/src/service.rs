@@ -20,7 +20,7 @@ use crate::wiring::Wiring;
 
 /// The service: what a server serves, and what tests call in process.
 ///
-/// A request passes the edge, CORS, the limit of its address and the check of its framing before its
+/// A request passes the edge, CORS, the limit of its caller and the check of its framing before its
 /// route; a failure anywhere becomes an envelope at the edge.
 #[must_use]
 pub fn service(parts: Parts, config: &ApiConfig) -> Service {
@@ -30,8 +30,11 @@ pub fn service(parts: Parts, config: &ApiConfig) -> Service {
         limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
         metrics: parts.metrics.clone(),
     };
-    let limit =
-        Limit { limits: parts.limits.clone(), trusted_proxies: config.trusted_proxies.clone() };
+    let limit = Limit {
+        limits: parts.limits.clone(),
+        services: parts.services.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+    };
     let api = Api::new(parts, config);
     let router = Router::new()
         .push(routes(Wiring(Some(&api))))

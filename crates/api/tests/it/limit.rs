@@ -6,7 +6,6 @@ use std::time::Duration;
 use api::config::Proxy;
 use domain::limits::Quotas;
 use domain::ports::provider::MockIdentityProvider;
-use domain::ports::services::MockServiceAuthenticator;
 use domain::ports::store::MockMemberDirectory;
 use domain::rate_limit::Quota;
 use serde_json::json;
@@ -142,13 +141,12 @@ async fn a_caller_turned_back_at_the_door_costs_nothing() {
         plan.quotas.address = Quota::new(1, 1);
         // Nothing is expected of these: whoever asks them fails the test.
         plan.identity = Arc::new(MockIdentityProvider::new());
-        plan.services = Arc::new(MockServiceAuthenticator::new());
         plan.directory = Arc::new(MockMemberDirectory::new());
     });
     get("/nowhere").send(&house).await;
     let body = json!({ "code": "a-good-one" });
     for path in ["/login", "/openid", "/code2session", "/token/refresh", "/oauth/introspect"] {
-        let call = post(path).bearer(SERVICE_KEY).json(&body);
+        let call = post(path).bearer("any").json(&body);
         let answer = call.header("content-length", "100000000").send(&house).await;
         assert_eq!(answer.status, 429, "{path}: the body is not even looked at");
     }
@@ -191,4 +189,25 @@ async fn members_sessions_and_services_have_limits_of_their_own() {
     assert_eq!(asked.failure(), (429, "temporarily_unavailable".into()));
     assert!(!asked.header("retry-after").is_empty());
     assert_eq!(get("/me").bearer(&bob).send(&house).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_back_end_is_counted_by_its_key_and_not_by_its_address() {
+    let (address, service) = (Quota::new(1, 1), ten());
+    let house = house(Quotas { address, service, ..Quotas::default() });
+    for number in 0..10 {
+        let asked = post("/oauth/introspect").form("token=x");
+        let asked = if number % 2 == 0 {
+            asked.bearer(SERVICE_KEY)
+        } else {
+            asked.basic("orders", SERVICE_KEY)
+        };
+        assert_eq!(asked.send(&house).await.status, 200);
+    }
+    let elsewhere = post("/oauth/introspect").form("token=x").bearer(SERVICE_KEY);
+    assert_eq!(elsewhere.send_from("203.0.113.9", &house).await.status, 429);
+    for key in ["wrong", "orders"] {
+        get("/me").bearer(key).send(&house).await;
+        assert!(is_too_many(&get("/me").basic("orders", key).send(&house).await), "guessing");
+    }
 }
