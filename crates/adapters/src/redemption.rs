@@ -126,7 +126,7 @@ mod tests {
             tokens: TokenPair {
                 access_token: AccessToken::new("access.token.canary".into()),
                 refresh_token: RefreshToken::new("refresh-canary".into()),
-                expires_in: Duration::from_secs(7200),
+                expires_in: Duration::from_hours(2),
             },
         }
     }

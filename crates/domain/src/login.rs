@@ -192,17 +192,13 @@ impl Login {
     pub async fn run(&self, request: LoginRequest) -> Result<LoggedIn, LoginError> {
         let app = self.apps.named(request.app.as_deref())?;
         let code = self.seal.code(&app.name, &request.code);
-        match &request.idempotency_key {
-            Some(key) => {
-                let fingerprint = self.seal.request(key, &request);
-                self.log_in_once(app, &request, code, fingerprint).await
-            }
-            None => {
-                let mark = Mark { code, request: None };
-                let outcome = self.log_in(app, &request, mark, &mut Proof::default()).await;
-                self.on_record(code, outcome).await
-            }
+        if let Some(key) = &request.idempotency_key {
+            let fingerprint = self.seal.request(key, &request);
+            return self.log_in_once(app, &request, code, fingerprint).await;
         }
+        let mark = Mark { code, request: None };
+        let outcome = self.log_in(app, &request, mark, &mut Proof::default()).await;
+        self.on_record(code, outcome).await
     }
 
     async fn log_in(

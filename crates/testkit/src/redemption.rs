@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use domain::app::AppName;
 use domain::login::{LoggedIn, LoginRequest};
+use domain::nickname::Nickname;
 use domain::ports::redemption::{RedemptionSeal, UnsealError};
 use domain::redemption::Fingerprint;
 use domain::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
@@ -21,7 +22,7 @@ impl RedemptionSeal for MemorySeal {
 
     fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
         let phone_code = request.phone_code.as_ref().map(PhoneCode::expose);
-        let nickname = request.nickname.as_ref().map(|nickname| nickname.as_str());
+        let nickname = request.nickname.as_ref().map(Nickname::as_str);
         fingerprint((key.expose(), &request.app, request.code.expose(), phone_code, nickname))
     }
 

@@ -112,6 +112,7 @@ impl Login {
         };
         let gone = younger.id;
         work.identities().reassign(gone, member.id).await?;
+        work.sessions().remove_all(gone).await?;
         let removed = work.members().remove(&younger).await;
         removed.map_err(|error| refused_update(error, LoginError::Contended))?;
         member.absorb(younger, now);

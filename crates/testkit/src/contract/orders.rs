@@ -119,7 +119,7 @@ impl Told {
 
 fn read(code: &str) -> Event {
     let index = code.rsplit('-').next().and_then(|index| index.parse::<usize>().ok()).unwrap();
-    EVENTS[index]
+    *EVENTS.get(index).unwrap()
 }
 
 #[async_trait]
@@ -224,7 +224,8 @@ impl Town {
     async fn play(mut self, order: &[Event], checked: usize) {
         for (step, event) in order.iter().enumerate() {
             let outcome = self.log_in(*event).await;
-            let so_far = format!("{:?} {:?}: {:?}", self.policy, self.choice, &order[..=step]);
+            let so_far =
+                format!("{:?} {:?}: {:?}", self.policy, self.choice, order.get(..=step).unwrap());
             self.note(*event, outcome, &so_far).await;
             if step >= checked {
                 self.check(&so_far).await;
