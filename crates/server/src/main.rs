@@ -2,15 +2,17 @@
 #![expect(clippy::print_stdout, reason = "some of its commands answer there")]
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use adapters::system::SystemClock;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use domain::member::MemberId;
 use domain::ports::clock::Clock;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
-use server::{doctor, key_list, logging, serve, wiring};
+use server::doctor::{self, Finding};
+use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
 /// Menshen, the login and member service for WeChat mini programs.
@@ -80,16 +82,16 @@ enum Keys {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let sources = Sources::of_process(cli.config);
     if let Command::Config { key } = &cli.command {
         println!("{}", sources.value(key)?);
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Command::Doctor = cli.command {
-        return runtime.block_on(doctor(&sources));
+        return Ok(runtime.block_on(doctor(&sources)));
     }
     let config = Config::load(&sources)?;
     runtime.block_on(async {
@@ -108,17 +110,16 @@ fn main() -> anyhow::Result<()> {
             Command::Keys { action } => keys(&action, &config).await,
             Command::Config { .. } | Command::Doctor => Ok(()),
         }
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn doctor(sources: &Sources) -> anyhow::Result<()> {
+async fn doctor(sources: &Sources) -> ExitCode {
     let findings = doctor::examine(sources).await;
     for finding in &findings {
         println!("{finding}");
     }
-    let faults = findings.iter().filter(|finding| finding.is_fault()).count();
-    ensure!(faults == 0, "{faults} of {} need attention", findings.len());
-    Ok(())
+    if findings.iter().any(Finding::is_fault) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {

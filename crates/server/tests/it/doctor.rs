@@ -69,7 +69,10 @@ async fn a_healthy_program_is_called_so_line_by_line() {
     assert_eq!(told, lines("answers; `menshen serve` will bring its schema up to date"));
     let migrated = menshen(&["migrate", "up"], &patient.environment).output().unwrap();
     assert!(migrated.status.success());
-    assert_eq!(patient.examined().await, lines("answers, its schema is up to date, and its signing keys open"));
+    assert_eq!(
+        patient.examined().await,
+        lines("answers, its schema is up to date, and its signing keys open")
+    );
     assert_eq!(sandbox.log(Some("/cgi-bin/stable_token")).len(), 2, "one harmless call a visit");
 }
 
