@@ -72,8 +72,7 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut findings = vec![
         Finding::new("configuration", Ok(format!("sound, for {}", sources.profile))),
-        Finding::new("tokens.refresh_key", wiring::refresh_key(&config).map(|_| "fit for use")),
-        Finding::new("sealing.key", wiring::sealer(&config).map(|_| "fit for use")),
+        Finding::new("keys", keys(&config).map(|()| "fit for use")),
         Finding::new("services", wiring::services(&config).map(|_| "each has a key of its own")),
         Finding::new("database", database(&config, clock.now()).await),
     ];
@@ -90,6 +89,12 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
         findings.push(Finding::new(format!("apps.{}", app.name.as_str()), known(&users).await));
     }
     findings
+}
+
+fn keys(config: &Config) -> anyhow::Result<()> {
+    wiring::refresh_key(config)?;
+    wiring::sealer(config)?;
+    Ok(())
 }
 
 /// Whether the database answers and has the schema this program needs.

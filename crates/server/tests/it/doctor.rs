@@ -57,8 +57,7 @@ async fn a_healthy_program_is_called_so_line_by_line() {
         let database = format!("ok     database: {database}");
         let lines = [
             "ok     configuration: sound, for development",
-            "ok     tokens.refresh_key: fit for use",
-            "ok     sealing.key: fit for use",
+            "ok     keys: fit for use",
             "ok     services: each has a key of its own",
             &database,
             "ok     clock: agrees with WeChat's",
@@ -127,7 +126,7 @@ async fn every_fault_of_the_configuration_and_the_keys_is_a_line() {
     assert_eq!((code, lines.len()), (1, 2), "{lines:?}");
     assert!(lines.iter().all(|line| line.starts_with("fault  ") && line.contains("must be")));
     let keys = [
-        ("MENSHEN_TOKENS__SIGNING_KEY", "fault  keys: tokens.signing_key: "),
+        ("MENSHEN_SEALING__KEY", "fault  keys: sealing.key: "),
         ("MENSHEN_TOKENS__REFRESH_KEY", "fault  keys: tokens.refresh_key: "),
         ("MENSHEN_SERVICES__BACKEND__KEY", "fault  services: "),
     ];

@@ -31,13 +31,15 @@ pub(crate) fn stranger(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_a_thousand_first_logins_of_one_openid_are_one_member() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(1, 50), Instant::now());
+async fn trust_first_logins_of_one_openid_at_once_are_one_member() {
+    // As many as the machine, busy or not, lets in within the four seconds that a login may take.
+    let (crowd, rounds) = (rounds(300, 1_000), rounds(1, 50));
+    let (sandbox, begun) = (sandbox().await, Instant::now());
     let program = Program::start(&sandbox).await;
     for _ in 0..rounds {
         let user = stranger(&sandbox);
         let mut logins = JoinSet::new();
-        for _ in 0..1_000 {
+        for _ in 0..crowd {
             let code = sandbox.login_code(&user, MAIN_APP).unwrap();
             logins.spawn(Answer::of(program.post("/login", &json!({ "code": code }))));
         }
@@ -52,7 +54,7 @@ async fn trust_a_thousand_first_logins_of_one_openid_are_one_member() {
     let members: i64 = program.query("SELECT COUNT(*) FROM member").await;
     assert_eq!(usize::try_from(members).unwrap(), rounds);
     println!(
-        "{rounds} rounds of 1,000 first logins at once: {members} members, {:.0?}",
+        "{rounds} rounds of {crowd} first logins at once: {members} members, {:.0?}",
         begun.elapsed()
     );
 }
