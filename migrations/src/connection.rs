@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use sea_orm_migration::sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sea_orm_migration::sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm_migration::sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sea_orm_migration::sea_orm::sqlx::{ConnectOptions, Error};
+use sea_orm_migration::sea_orm::sqlx::mysql::MySqlConnectOptions;
+use sea_orm_migration::sea_orm::sqlx::pool::PoolOptions;
+use sea_orm_migration::sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm_migration::sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm_migration::sea_orm::sqlx::{ConnectOptions, Database, Error};
 use sea_orm_migration::sea_orm::{
     DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector,
 };
@@ -37,7 +38,7 @@ async fn open_sqlite(url: &str) -> Result<DatabaseConnection, MigrationError> {
         folder: folder.display().to_string(),
         source,
     })?;
-    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = one_connection();
     let options = options.create_if_missing(true).disable_statement_logging();
     let pool = pool.connect_with(options).await.map_err(MigrationError::Connect)?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
@@ -45,12 +46,17 @@ async fn open_sqlite(url: &str) -> Result<DatabaseConnection, MigrationError> {
 
 async fn open_postgres(url: &str) -> Result<DatabaseConnection, Error> {
     let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+    let pool = one_connection().connect_with(options).await?;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
 async fn open_mysql(url: &str) -> Result<DatabaseConnection, Error> {
     let options = MySqlConnectOptions::from_str(url)?.disable_statement_logging();
-    let pool = MySqlPoolOptions::new().max_connections(1).connect_with(options).await?;
+    let pool = one_connection().connect_with(options).await?;
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+}
+
+/// A pool of one, which sqlx is not asked to tend: the task that does can turn round for ever.
+fn one_connection<DB: Database>() -> PoolOptions<DB> {
+    PoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None)
 }

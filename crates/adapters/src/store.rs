@@ -142,11 +142,16 @@ impl SeaStore {
 ///
 /// A connection is not tried out before use in the way of sqlx, which sees less than the checks of our
 /// own for PostgreSQL and MySQL; one to a file cannot break.
+///
+/// None is closed for its age either: the task in which sqlx looks for aged ones counts idle connections
+/// down before up where one is taken at that moment, and then turns round for ever, 2⁶⁴ times.
 fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
     PoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(CONNECT_TIMEOUT)
         .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
 }
 
 #[async_trait]

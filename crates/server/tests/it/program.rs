@@ -151,10 +151,11 @@ impl Program {
         database.close().await.unwrap();
     }
 
+    /// sqlx is not asked to tend the connection: the task that does can turn round for ever.
     async fn database(&self, mode: &str) -> DatabaseConnection {
         let path = self.folder().join("menshen.db");
         let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
-        options.sqlx_logging(false).max_connections(1);
+        options.sqlx_logging(false).max_connections(1).idle_timeout(None).max_lifetime(None);
         Database::connect(options).await.unwrap()
     }
 

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 use testkit::trust::rounds;
 use tokio::task::JoinSet;
@@ -62,19 +61,16 @@ async fn a_login_sent_fifty_times_is_one_login_on_every_instance() {
 async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds() {
     let sandbox = sandbox().await;
     let program = Program::start(&sandbox).await;
-    let url = format!("sqlite://{}", program.folder().join("menshen.db").display());
-    let other = Database::connect(url).await.unwrap();
-    other.execute_unprepared("ALTER TABLE session RENAME TO elsewhere").await.unwrap();
+    program.execute("ALTER TABLE session RENAME TO elsewhere").await;
     let body = alice(&sandbox);
     let failed = log_in(&program, &body, "attempt").await;
     assert_eq!(failed.failure(), (500, "internal"), "{}", failed.text);
-    other.execute_unprepared("ALTER TABLE elsewhere RENAME TO session").await.unwrap();
+    program.execute("ALTER TABLE elsewhere RENAME TO session").await;
     let retried = log_in(&program, &body, "attempt").await;
     assert_eq!(retried.status, StatusCode::OK, "{}", retried.text);
     assert_eq!(sandbox.log(Some(SESSION)).len(), 1);
     let phones: i64 = program.query("SELECT COUNT(*) FROM member WHERE phone IS NOT NULL").await;
     assert_eq!(phones, 1, "the phone code counts as well");
-    other.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
