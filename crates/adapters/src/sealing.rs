@@ -5,6 +5,8 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
+use domain::ports::fingerprints::Fingerprints;
+use domain::redemption::Fingerprint;
 use secrecy::zeroize::Zeroizing;
 
 use crate::master_key::MasterKey;
@@ -139,6 +141,12 @@ impl Sealer {
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(context.sign().as_ref());
         fingerprint
+    }
+}
+
+impl Fingerprints for Sealer {
+    fn fingerprint(&self, kind: &'static str, parts: &[&[u8]]) -> Fingerprint {
+        Fingerprint(Self::fingerprint(self, kind, parts))
     }
 }
 

@@ -3,12 +3,14 @@
 mod audit;
 mod entity;
 mod error;
+mod holdings;
 mod identities;
 mod insert;
 mod members;
 mod meters;
 mod mysql;
 mod postgres;
+mod pushes;
 #[cfg(test)]
 mod query_plans;
 mod redemptions;
@@ -16,21 +18,25 @@ mod sessions;
 mod signing_keys;
 mod sqlite;
 mod task;
+mod tombstones;
 mod unit_of_work;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::holdings::Holding;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use domain::withdrawal::Withdrawal;
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::{self, Database};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
-use tokio::sync::Semaphore;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use crate::store::entity::{member, redemption, session};
@@ -62,6 +68,10 @@ pub struct SeaStore {
     reader: DatabaseConnection,
     /// One permit per unit of work that may be under way at a time.
     turns: Arc<Semaphore>,
+    /// How often a wipe was asked for, and how many of these times the last one that was done covers:
+    /// who waited while another was under way needs no third one each.
+    wipes_asked: AtomicU64,
+    wipes_done: Mutex<u64>,
     pools: Arc<Pools>,
     sessions: SessionMeters,
 }
@@ -119,7 +129,8 @@ impl SeaStore {
         let Opened { writer, reader, writers, pools } = opened;
         let turns = Arc::new(Semaphore::new(writers.max(1)));
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
-        Ok(Self { writer, reader, turns, pools, sessions })
+        let (wipes_asked, wipes_done) = (AtomicU64::new(0), Mutex::new(0));
+        Ok(Self { writer, reader, turns, wipes_asked, wipes_done, pools, sessions })
     }
 
     /// Shows operators how it goes.
@@ -162,6 +173,26 @@ impl Store for SeaStore {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
         Ok(Box::new(SeaUnitOfWork::begin(self.writer.clone(), turn, self.sessions.clone()).await?))
     }
+
+    async fn wipe_removed(&self) -> Result<(), StoreError> {
+        let DbBackend::Sqlite = self.writer.get_database_backend() else { return Ok(()) };
+        let asked = self.wipes_asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut done = self.wipes_done.lock().await;
+        if *done >= asked {
+            return Ok(());
+        }
+        let covered = self.wipes_asked.load(Ordering::SeqCst);
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
+        let writer = self.writer.clone();
+        to_the_end(async move {
+            let wiped = sqlite::wipe_removed(&writer).await;
+            drop(turn);
+            wiped
+        })
+        .await?;
+        *done = covered;
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -185,6 +216,17 @@ impl MemberDirectory for SeaStore {
         let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
         rows.iter().map(sessions::from_row).collect()
+    }
+
+    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
+        let reader = self.reader.clone();
+        to_the_end(async move { entity::held_of(&reader, member).await }).await
+    }
+
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
+        let reader = self.reader.clone();
+        let rows = to_the_end(async move { pushes::oldest(limit).all(&reader).await }).await?;
+        rows.into_iter().map(pushes::from_row).collect()
     }
 
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {

@@ -33,6 +33,8 @@ pub enum AuditKind {
     Banned,
     /// The member was let in again.
     Unbanned,
+    /// The member was erased; this is all that tells of them.
+    Erased,
     /// The login code behind the session was sent again, by somebody who does not know its request.
     LoginCodeReused,
     /// The provider named another union id than before; nobody was let in.

@@ -15,6 +15,7 @@ use crate::identity::{Standing, UnionIdChanged};
 use crate::member::{Banned, MemberId};
 use crate::nickname::{Nickname, NicknamePrefixes};
 use crate::ports::clock::Clock;
+use crate::ports::fingerprints::Fingerprints;
 use crate::ports::provider::{ProviderError, ProviderFailure};
 use crate::ports::random::Random;
 use crate::ports::redemption::{RedemptionSeal, UnsealError};
@@ -37,6 +38,8 @@ pub struct Login {
     pub directory: Arc<dyn MemberDirectory>,
     /// What makes tokens.
     pub tokens: Arc<dyn TokenIssuer>,
+    /// What recognises banned members who were erased.
+    pub fingerprints: Arc<dyn Fingerprints>,
     /// What keeps answers and recognises codes.
     pub seal: Arc<dyn RedemptionSeal>,
     /// The time.
@@ -276,12 +279,14 @@ mod tests {
     use crate::member::Member;
     use crate::phone::PhoneNumber;
     use crate::ports::clock::MockClock;
+    use crate::ports::fingerprints::MockFingerprints;
     use crate::ports::provider::{MockIdentityProvider, MockPhoneProof};
     use crate::ports::random::MockRandom;
     use crate::ports::redemption::MockRedemptionSeal;
     use crate::ports::store::{
         AddError, MockIdentityRepository, MockMemberDirectory, MockMemberRepository,
-        MockRedemptionRepository, MockSessionRepository, MockStore, MockUnitOfWork, UnitOfWork,
+        MockRedemptionRepository, MockSessionRepository, MockStore, MockTombstoneRepository,
+        MockUnitOfWork, UnitOfWork,
     };
     use crate::ports::tokens::MockTokenIssuer;
     use crate::secret::{AccessToken, RefreshToken};
@@ -294,6 +299,7 @@ mod tests {
     struct Work {
         members: MockMemberRepository,
         identities: MockIdentityRepository,
+        was_banned: bool,
         commits: usize,
     }
 
@@ -324,9 +330,12 @@ mod tests {
             sessions.expect_add().returning(|_| Ok(()));
             sessions.expect_of_member().returning(|_| Ok(vec![]));
             sessions.expect_remove().returning(|_| Ok(()));
+            let mut tombstones = MockTombstoneRepository::new();
+            tombstones.expect_any().returning(move |_| Ok(self.was_banned));
             let mut redemptions = MockRedemptionRepository::new();
             redemptions.expect_add().returning(|_| Ok(()));
             let mut work = MockUnitOfWork::new();
+            work.expect_tombstones().return_const(Box::new(tombstones) as Box<_>);
             work.expect_redemptions().return_const(Box::new(redemptions) as Box<_>);
             work.expect_members().return_const(Box::new(self.members) as Box<_>);
             work.expect_identities().return_const(Box::new(self.identities) as Box<_>);
@@ -375,6 +384,8 @@ mod tests {
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
+        let mut fingerprints = MockFingerprints::new();
+        fingerprints.expect_fingerprint().returning(|_, _| Fingerprint([7; 32]));
         let mut seal = MockRedemptionSeal::new();
         seal.expect_code().return_const(Fingerprint([0; 32]));
         Login {
@@ -384,6 +395,7 @@ mod tests {
             seal: Arc::new(seal),
             in_flight: InFlight::default(),
             tokens: Arc::new(tokens),
+            fingerprints: Arc::new(fingerprints),
             clock: Arc::new(clock),
             random: Arc::new(random),
             policy: LoginPolicy {
@@ -473,6 +485,13 @@ mod tests {
         let mut banned = member();
         banned.ban(NOW);
         let login = login(app(knows_alice(), MockPhoneProof::new()), vec![Work::knowing(banned)]);
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned(_))));
+    }
+
+    #[tokio::test]
+    async fn a_banned_member_who_was_erased_cannot_come_back() {
+        let work = Work { was_banned: true, ..Work::empty() };
+        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned(_))));
     }
 

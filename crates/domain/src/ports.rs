@@ -2,7 +2,9 @@
 //! what an implementation MUST do, and the contract suites of `testkit` hold every one to it.
 
 pub mod clock;
+pub mod fingerprints;
 pub mod provider;
+pub mod pushes;
 pub mod random;
 pub mod rate_limiter;
 pub mod redemption;

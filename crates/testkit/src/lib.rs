@@ -13,6 +13,7 @@
 
 pub mod clock;
 pub mod contract;
+pub mod fingerprints;
 pub mod memory;
 pub mod provider;
 pub mod random;

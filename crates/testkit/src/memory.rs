@@ -1,22 +1,25 @@
 //! A store in memory, with real units of work: one at a time, each on its own copy.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use domain::audit::AuditEvent;
+use domain::avatar::Avatar;
+use domain::holdings::{Held, Holding};
 use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository,
+    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, PushRepository,
     RedemptionRepository, SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store,
-    StoreError, UnitOfWork, UpdateError,
+    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
 use domain::signing_key::SigningKey;
 use domain::timestamp::Timestamp;
+use domain::withdrawal::Withdrawal;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// A store that forgets everything when it is dropped; clones are the same store.
@@ -33,6 +36,9 @@ struct State {
     sessions: HashMap<SessionId, Session>,
     redemptions: HashMap<Fingerprint, Redemption>,
     audit: Vec<AuditEvent>,
+    tombstones: HashSet<Fingerprint>,
+    seen: HashMap<Fingerprint, Timestamp>,
+    withdrawals: Vec<Withdrawal>,
     signing_keys: BTreeMap<u32, SigningKey>,
 }
 
@@ -66,6 +72,12 @@ impl MemoryStore {
     pub fn audit(&self) -> Vec<AuditEvent> {
         self.committed.lock().unwrap().audit.clone()
     }
+
+    /// How many tombstones were committed.
+    #[must_use]
+    pub fn tombstones(&self) -> usize {
+        self.committed.lock().unwrap().tombstones.len()
+    }
 }
 
 #[async_trait]
@@ -75,6 +87,10 @@ impl Store for MemoryStore {
         let copy = self.committed.lock().unwrap().clone();
         let committed = Arc::clone(&self.committed);
         Ok(Box::new(MemoryUnitOfWork { copy: Mutex::new(copy), committed, _turn: turn }))
+    }
+
+    async fn wipe_removed(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -95,6 +111,17 @@ impl MemberDirectory for MemoryStore {
 
     async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
         Ok(self.committed.lock().unwrap().sessions_of(member))
+    }
+
+    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
+        Ok(self.committed.lock().unwrap().held_of(member))
+    }
+
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
+        let mut withdrawals = self.committed.lock().unwrap().withdrawals.clone();
+        withdrawals.sort_by_key(|withdrawal| withdrawal.id);
+        withdrawals.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(withdrawals)
     }
 
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
@@ -144,6 +171,14 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn tombstones(&self) -> &dyn TombstoneRepository {
+        self
+    }
+
+    fn pushes(&self) -> &dyn PushRepository {
         self
     }
 
@@ -212,6 +247,12 @@ impl IdentityRepository for MemoryUnitOfWork {
         }))
     }
 
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let state = self.state();
+        let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
+        Ok(theirs.map(|(_, subject)| subject.clone()).collect())
+    }
+
     async fn add(
         &self,
         member: MemberId,
@@ -224,6 +265,11 @@ impl IdentityRepository for MemoryUnitOfWork {
         }
         state.demand_member(member)?;
         state.identities.push((member, subject.clone()));
+        Ok(())
+    }
+
+    async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError> {
+        self.state().identities.retain(|(_, known)| !subjects.contains(known));
         Ok(())
     }
 
@@ -306,6 +352,46 @@ impl AuditLog for MemoryUnitOfWork {
 }
 
 #[async_trait]
+impl TombstoneRepository for MemoryUnitOfWork {
+    async fn add(&self, tombstones: &[Fingerprint], _now: Timestamp) -> Result<(), StoreError> {
+        self.state().tombstones.extend(tombstones);
+        Ok(())
+    }
+
+    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
+        let state = self.state();
+        Ok(tombstones.iter().any(|tombstone| state.tombstones.contains(tombstone)))
+    }
+}
+
+#[async_trait]
+impl PushRepository for MemoryUnitOfWork {
+    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let new = !state.seen.contains_key(&fingerprint);
+        state.seen.entry(fingerprint).or_insert(now);
+        Ok(new)
+    }
+
+    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().seen.retain(|_, seen_at| *seen_at >= then);
+        Ok(())
+    }
+
+    async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
+        self.state().withdrawals.push(withdrawal.clone());
+        Ok(())
+    }
+
+    async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let before = state.withdrawals.len();
+        state.withdrawals.retain(|kept| kept.id != withdrawal.id);
+        Ok(state.withdrawals.len() < before)
+    }
+}
+
+#[async_trait]
 impl SigningKeyRepository for MemoryUnitOfWork {
     async fn all(&self) -> Result<Vec<SigningKey>, StoreError> {
         Ok(self.state().signing_keys.values().cloned().collect())
@@ -335,6 +421,39 @@ impl SigningKeyRepository for MemoryUnitOfWork {
 }
 
 impl State {
+    fn held_of(&self, id: MemberId) -> Vec<Holding> {
+        let number = |name: &str, number: i64| (name.to_owned(), Held::Number(number));
+        let text = |name: &str, text: &str| (name.to_owned(), Held::Text(text.to_owned()));
+        let members = self.members.get(&id).into_iter().map(|member| {
+            let phone = member.phone.as_ref().map(PhoneNumber::e164);
+            vec![
+                text("id", &id.0.to_string()),
+                text("nickname", member.nickname.as_str()),
+                text("avatar", member.avatar.as_ref().map_or("", Avatar::as_str)),
+                number("gender", member.gender.code().into()),
+                ("phone".to_owned(), phone.map_or(Held::Nothing, Held::Text)),
+                text("remark", member.remark.as_deref().unwrap_or_default()),
+                number("created_at", member.created_at.unix_millis()),
+            ]
+        });
+        let identities = self.identities.iter().filter(|(owner, _)| *owner == id);
+        let identities = identities.map(|(_, subject)| {
+            vec![text("namespace", &subject.namespace), text("value", &subject.value)]
+        });
+        let sessions = self.sessions_of(id).into_iter().map(|session| {
+            vec![text("id", &session.id.0.to_string()), text("app", session.app.as_str())]
+        });
+        let events = self.audit.iter().filter(|event| event.member == id);
+        let events = events.map(|event| vec![text("id", &event.id.to_string())]);
+        let holding = |table: &str, rows: Vec<_>| Holding { table: table.to_owned(), rows };
+        vec![
+            holding("member", members.collect()),
+            holding("identity", identities.collect()),
+            holding("session", sessions.collect()),
+            holding("audit_event", events.collect()),
+        ]
+    }
+
     fn sessions_of(&self, member: MemberId) -> Vec<Session> {
         let theirs = self.sessions.values().filter(|session| session.member == member);
         theirs.cloned().collect()

@@ -31,6 +31,7 @@ fn kind(kind: AuditKind) -> &'static str {
         AuditKind::RefreshReplayed => "refresh_replayed",
         AuditKind::Banned => "banned",
         AuditKind::Unbanned => "unbanned",
+        AuditKind::Erased => "erased",
         AuditKind::LoginCodeReused => "login_code_reused",
         AuditKind::UnionIdChanged => "union_id_changed",
         AuditKind::Merged => "merged",

@@ -1,14 +1,41 @@
 //! The rows of our tables. The modules are generated from the migrated schema; the list is not: add a
-//! new table's module here.
+//! new table's module here. What names a member in it is then part of the member's export.
 
 #![expect(
     unreachable_pub,
     reason = "the generator makes everything public, also in a private module"
 )]
 
-pub(super) mod audit_event;
-pub(super) mod identity;
-pub(super) mod member;
-pub(super) mod redemption;
-pub(super) mod session;
-pub(super) mod signing_key;
+use domain::holdings::Holding;
+use domain::member::MemberId;
+use sea_orm::{DatabaseConnection, DbErr};
+
+use crate::store::holdings::of_table;
+
+/// Declares every table's module, and with it whose rows they are.
+macro_rules! tables {
+    ($($table:ident)*) => {
+        $(pub(super) mod $table;)*
+
+        /// Everything that the tables hold of a member.
+        pub(super) async fn held_of(
+            reader: &DatabaseConnection,
+            member: MemberId,
+        ) -> Result<Vec<Holding>, DbErr> {
+            let held = [$(of_table::<$table::Entity>(reader, member).await?),*];
+            Ok(held.into_iter().flatten().collect())
+        }
+    };
+}
+
+tables! {
+    audit_event
+    identity
+    member
+    redemption
+    seen_push
+    session
+    signing_key
+    tombstone
+    withdrawal
+}

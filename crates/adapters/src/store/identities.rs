@@ -7,7 +7,8 @@ use domain::ports::store::{AddError, IdentityRepository, StoreError};
 use domain::timestamp::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+    Select,
 };
 
 use crate::store::entity::identity::{self, Column, Entity};
@@ -24,6 +25,12 @@ impl IdentityRepository for SeaUnitOfWork {
         let Some(member) = rows.first().map(|row| MemberId(row.member_id)) else { return Ok(None) };
         let subjects: Result<_, _> = rows.into_iter().map(from_row).collect();
         Ok(Some(Owner { member, subjects: subjects? }))
+    }
+
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let (open, theirs) = (self.open(), Entity::find().filter(Column::MemberId.eq(member.0)));
+        let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
+        rows.into_iter().map(from_row).collect()
     }
 
     async fn add(
@@ -45,6 +52,15 @@ impl IdentityRepository for SeaUnitOfWork {
         if added.await? { Ok(()) } else { Err(AddError::Taken) }
     }
 
+    async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError> {
+        for subject in subjects {
+            let delete = Entity::delete_many().filter(is(subject));
+            let open = self.open();
+            to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        }
+        Ok(())
+    }
+
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError> {
         let update = Entity::update_many()
             .col_expr(Column::MemberId, Expr::value(to.0))
@@ -55,33 +71,46 @@ impl IdentityRepository for SeaUnitOfWork {
     }
 }
 
+/// The row of a subject.
+fn is(subject: &Subject) -> Condition {
+    Condition::all()
+        .add(Column::Namespace.eq(subject.namespace.as_bytes()))
+        .add(Column::Kind.eq(kind(subject.kind)))
+        .add(Column::Value.eq(subject.value.as_bytes()))
+}
+
 /// The subject's row, and all other rows of its member.
 pub(super) fn with_the_same_owner(subject: &Subject) -> Select<Entity> {
-    let owner = Entity::find()
-        .select_only()
-        .column(Column::MemberId)
-        .filter(Column::Namespace.eq(subject.namespace.as_bytes()))
-        .filter(Column::Kind.eq(kind(subject.kind)))
-        .filter(Column::Value.eq(subject.value.as_bytes()));
+    let owner = Entity::find().select_only().column(Column::MemberId).filter(is(subject));
     Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()))
 }
 
 fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
     // The key is personal data: the member's id has to do.
     let at = Row { table: "identity", id: row.member_id };
+    subject(at, row.namespace, &row.kind, row.value)
+}
+
+/// The subject in three columns of a row.
+pub(super) fn subject(
+    at: Row,
+    namespace: Vec<u8>,
+    named: &str,
+    value: Vec<u8>,
+) -> Result<Subject, StoreError> {
     let text = |column, bytes: Vec<u8>| {
         String::from_utf8(bytes).map_err(|error| at.damaged(column, error.utf8_error()))
     };
     let kinds = [SubjectKind::OpenId, SubjectKind::UnionId];
-    let kind = kinds.into_iter().find(|candidate| kind(*candidate) == row.kind);
+    let kind = kinds.into_iter().find(|candidate| kind(*candidate) == named);
     Ok(Subject {
-        namespace: text("namespace", row.namespace)?,
+        namespace: text("namespace", namespace)?,
         kind: kind.ok_or_else(|| at.damaged("kind", "no such kind"))?,
-        value: text("value", row.value)?,
+        value: text("value", value)?,
     })
 }
 
-fn kind(kind: SubjectKind) -> &'static str {
+pub(super) fn kind(kind: SubjectKind) -> &'static str {
     match kind {
         SubjectKind::OpenId => "open_id",
         SubjectKind::UnionId => "union_id",

@@ -1,12 +1,16 @@
 //! Every look-up uses an index, however many rows there are.
 
 use domain::identity::{Subject, SubjectKind};
+use domain::redemption::Fingerprint;
+use domain::timestamp::Timestamp;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
 use uuid::Uuid;
 
 use crate::store::entity::{identity, member, session};
 use crate::store::identities::with_the_same_owner;
+use crate::store::pushes::seen_before;
+use crate::store::tombstones::one_of;
 
 /// How SQLite goes about a statement, step by step.
 async fn plan(statement: String) -> Vec<String> {
@@ -50,6 +54,16 @@ async fn all_that_goes_with_a_member_is_found_by_index() {
         .await;
     assert_indexed(&session::Entity::find().filter(session::Column::MemberId.eq(Uuid::nil())))
         .await;
+}
+
+#[tokio::test]
+async fn a_tombstone_is_found_by_index() {
+    assert_indexed(&one_of(&[Fingerprint([1; 32]), Fingerprint([2; 32])])).await;
+}
+
+#[tokio::test]
+async fn what_was_seen_is_forgotten_by_index() {
+    assert_indexed(&seen_before(Timestamp::from_unix_millis(0))).await;
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sea_orm::SqlxSqliteConnector;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Row, SqlitePool, raw_sql};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxSqliteConnector, Statement,
+};
 
 use crate::store::meters::PoolMeter;
 use crate::store::{ConnectError, Opened, StoreConfig, pool};
@@ -14,12 +16,14 @@ use crate::store::{ConnectError, Opened, StoreConfig, pool};
 /// What SQLite must say of every connection.
 ///
 /// `synchronous` 2 is FULL: with less, a power cut takes acknowledged logins with it. Versions before
-/// 3.51.3 can corrupt a database when its write-ahead log is reset.
-const NEEDED: [(&str, &str); 4] = [
+/// 3.51.3 can corrupt a database when its write-ahead log is reset. Without `secure_delete`, what was
+/// removed stays in the file until something else needs the room.
+const NEEDED: [(&str, &str); 5] = [
     ("journal_mode", "wal"),
     ("synchronous", "2"),
     ("foreign_keys", "1"),
     ("busy_timeout", "5000"),
+    ("secure_delete", "1"),
 ];
 const OLDEST: (&str, [u32; 3]) = ("3.51.3 or newer", [3, 51, 3]);
 
@@ -55,6 +59,7 @@ fn options(url: &str) -> Result<SqliteConnectOptions, ConnectError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
+        .pragma("secure_delete", "ON")
         .disable_statement_logging())
 }
 
@@ -78,6 +83,26 @@ async fn assert_safe(pool: &SqlitePool) -> Result<(), ConnectError> {
     Ok(())
 }
 
+/// Leaves no trace of what was removed.
+///
+/// `secure_delete` overwrites what is deleted, but not the copies that stay behind in a page when rows
+/// move to another one: only writing the whole file anew leaves them out.
+pub(super) async fn wipe_removed(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    writer.execute_unprepared("VACUUM").await?;
+    empty_log(writer).await
+}
+
+/// Moves everything out of the write-ahead log, which keeps old versions of pages, and cuts it to
+/// nothing. Waits for readers as for any lock.
+async fn empty_log(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let row = writer.query_one_raw(checkpoint).await?;
+    match row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? {
+        Some(0) => Ok(()),
+        Some(_) | None => Err(DbErr::Custom("a reader keeps the write-ahead log".to_owned())),
+    }
+}
+
 fn version(text: &str) -> Option<[u32; 3]> {
     let mut parts = text.split('.').map(|part| part.parse().ok());
     Some([parts.next()??, parts.next()??, parts.next()??])
@@ -85,8 +110,6 @@ fn version(text: &str) -> Option<[u32; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectionTrait, Statement};
-
     use super::*;
 
     fn config(folder: &Path) -> StoreConfig {
@@ -115,6 +138,7 @@ mod tests {
             (good.clone().synchronous(SqliteSynchronous::Normal), "synchronous"),
             (good.clone().foreign_keys(false), "foreign_keys"),
             (good.clone().busy_timeout(Duration::ZERO), "busy_timeout"),
+            (good.clone().pragma("secure_delete", "FAST"), "secure_delete"),
         ] {
             let pool = pool(1).connect_with(bad).await.unwrap();
             let refused = assert_safe(&pool).await.unwrap_err();

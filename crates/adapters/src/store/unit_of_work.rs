@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::store::{
-    AuditLog, IdentityRepository, MemberRepository, RedemptionRepository, SessionRepository,
-    SigningKeyRepository, StoreError, UnitOfWork,
+    AuditLog, IdentityRepository, MemberRepository, PushRepository, RedemptionRepository,
+    SessionRepository, SigningKeyRepository, StoreError, TombstoneRepository, UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -73,6 +73,14 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn tombstones(&self) -> &dyn TombstoneRepository {
+        self
+    }
+
+    fn pushes(&self) -> &dyn PushRepository {
         self
     }
 

@@ -1,5 +1,7 @@
 //! The store over SQL under the contract of stores, on SQLite.
 
+mod erasure;
+mod holdings;
 mod sqlite;
 
 use std::sync::Arc;

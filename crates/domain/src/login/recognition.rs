@@ -5,9 +5,10 @@ use crate::conflict::Choice;
 use crate::identity::{Owner, Subject, Verified};
 use crate::login::admission::{Arrival, Refusal};
 use crate::login::{Login, LoginError};
-use crate::member::{Member, MemberId};
+use crate::member::{Banned, Member, MemberId};
 use crate::ports::store::{AddError, StoreError, UnitOfWork, UpdateError};
 use crate::timestamp::Timestamp;
+use crate::tombstone::tombstones;
 
 /// Who someone at the door is.
 pub(super) struct Recognised {
@@ -46,6 +47,10 @@ impl Login {
         arrival: &Arrival<'_>,
         now: Timestamp,
     ) -> Result<Recognised, Refusal> {
+        let tombstones = tombstones(arrival.verified.subjects(), self.fingerprints.as_ref());
+        if work.tombstones().any(&tombstones).await? {
+            return Err(LoginError::Banned(Banned).into());
+        }
         if !arrival.app.auto_register {
             return Err(LoginError::RegistrationClosed.into());
         }

@@ -8,12 +8,14 @@ use std::error::Error;
 use async_trait::async_trait;
 
 use crate::audit::AuditEvent;
+use crate::holdings::Holding;
 use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
 use crate::redemption::{Fingerprint, Redemption};
 use crate::session::{Session, SessionId};
 use crate::signing_key::SigningKey;
 use crate::timestamp::Timestamp;
+use crate::withdrawal::Withdrawal;
 
 /// Where everything lasting is kept.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
@@ -24,6 +26,10 @@ pub trait Store: Send + Sync {
     /// An implementation MUST NOT leave anything locked or half open when the caller is cancelled
     /// while this or any later call waits.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+
+    /// MUST wipe what committed units of work have removed off the medium, as far as that is in the
+    /// store's own hands.
+    async fn wipe_removed(&self) -> Result<(), StoreError>;
 }
 
 /// Changes that happen together or not at all.
@@ -44,6 +50,12 @@ pub trait UnitOfWork: Send + Sync {
 
     /// The record of security events.
     fn audit(&self) -> &dyn AuditLog;
+
+    /// What is left of banned members who were erased.
+    fn tombstones(&self) -> &dyn TombstoneRepository;
+
+    /// The provider's pushes.
+    fn pushes(&self) -> &dyn PushRepository;
 
     /// The keys that sign access tokens.
     fn signing_keys(&self) -> &dyn SigningKeyRepository;
@@ -70,7 +82,7 @@ pub trait MemberRepository: Send + Sync {
     /// work is only good for dropping.
     async fn update(&self, member: &Member) -> Result<(), UpdateError>;
 
-    /// Removes a member, and with them their identities, sessions and redemptions.
+    /// Removes a member. MUST remove with them everything that names them but security events.
     ///
     /// MUST be [`UpdateError::Stale`] when the stored version is no longer `member.version`; the unit of
     /// work is only good for dropping then.
@@ -85,6 +97,9 @@ pub trait IdentityRepository: Send + Sync {
     /// byte: case and trailing blanks count.
     async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError>;
 
+    /// All subjects of a member, in no order.
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+
     /// Makes a member known under one more subject. MUST be [`AddError::Taken`], leaving the unit of
     /// work usable, when the subject is a member's already; that includes one that is being added at
     /// this moment elsewhere.
@@ -94,6 +109,9 @@ pub trait IdentityRepository: Send + Sync {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<(), AddError>;
+
+    /// Makes their member unknown under these subjects.
+    async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError>;
 
     /// Makes one member known under everything that another is known under now.
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
@@ -143,6 +161,36 @@ pub trait AuditLog: Send + Sync {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 }
 
+/// The tombstones within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait TombstoneRepository: Send + Sync {
+    /// Adds tombstones; those that are there already stay as they are.
+    async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Whether one of these is there.
+    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
+}
+
+/// The provider's pushes within a unit of work: which were seen, and what is still to be obeyed.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait PushRepository: Send + Sync {
+    /// Notes something as seen. MUST be `false`, leaving the unit of work usable, when it was noted
+    /// before; that includes one that is being noted at this moment elsewhere.
+    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Forgets what was seen before `then`.
+    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds a withdrawal that is to be obeyed.
+    async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError>;
+
+    /// Removes a withdrawal that is obeyed herewith. MUST be `false` when it is not there, however many
+    /// try at this moment.
+    async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError>;
+}
+
 /// The keys that sign access tokens, within a unit of work. What is not there signs nothing, and no
 /// token of its is believed.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
@@ -182,6 +230,13 @@ pub trait MemberDirectory: Send + Sync {
 
     /// All sessions of a member, as last committed, in no order.
     async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+
+    /// Everything that is held of a member, as last committed. MUST tell every value of every row that
+    /// names the member, and none of any other's.
+    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError>;
+
+    /// The withdrawals to be obeyed, as last committed: at most `limit`, the oldest first.
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
 
     /// What became of a login code, as last committed.
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError>;

@@ -16,6 +16,7 @@ use domain::ports::tokens::{Caller, TokenVerifier};
 use domain::session::SessionPolicy;
 use domain::timestamp::Timestamp;
 use testkit::clock::FixedClock;
+use testkit::fingerprints::MemoryFingerprints;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
@@ -78,6 +79,7 @@ impl Fakes {
             store,
             directory: Arc::new(self.store.clone()),
             seal: self.seal.clone(),
+            fingerprints: Arc::new(MemoryFingerprints),
             in_flight: InFlight::default(),
             tokens: self.tokens.clone(),
             clock: self.clock.clone(),

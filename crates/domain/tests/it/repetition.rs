@@ -196,6 +196,10 @@ impl Store for Failing {
             Err(_) => self.store.begin().await,
         }
     }
+
+    async fn wipe_removed(&self) -> Result<(), StoreError> {
+        self.store.wipe_removed().await
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use domain::secret::{LoginCode, PhoneCode};
 
 use super::store::{Backend, SESSIONS};
 use crate::clock::FixedClock;
+use crate::fingerprints::MemoryFingerprints;
 use crate::random::FixedRandom;
 use crate::redemption::MemorySeal;
 use crate::tokens::MemoryTokens;
@@ -191,6 +192,7 @@ impl Town {
         };
         let clock = Arc::new(FixedClock::default());
         let login = Login {
+            fingerprints: Arc::new(MemoryFingerprints),
             apps: Arc::new(Apps::new(vec![app(0), app(1)])),
             store: store.clone(),
             directory: store.clone(),

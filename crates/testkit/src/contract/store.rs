@@ -4,8 +4,10 @@
 //! A new adapter runs them all with [`store_contract!`](crate::store_contract).
 
 pub mod cancellation;
+pub mod erasure;
 pub mod identities;
 pub mod members;
+pub mod pushes;
 pub mod races;
 pub mod redemptions;
 pub mod sessions;
@@ -95,6 +97,14 @@ macro_rules! store_contract {
             sessions::sessions_end_one_by_one_or_all_of_a_member
             sessions::a_session_is_found_with_its_member_once_it_is_committed
             sessions::security_events_are_recorded_with_what_they_are_about
+            erasure::a_member_is_told_all_that_is_held_of_them_and_of_nobody_else
+            erasure::a_removed_member_leaves_their_subjects_and_phone_number_free
+            erasure::tombstones_are_kept_once_and_found_again
+            erasure::a_subject_that_is_removed_is_nobodys
+            pushes::what_was_seen_is_known_until_it_is_forgotten
+            pushes::of_many_who_see_one_thing_at_once_one_is_the_first
+            pushes::withdrawals_are_kept_until_they_are_obeyed_the_oldest_first
+            pushes::of_many_who_obey_one_withdrawal_at_once_one_does
             signing_keys::signing_keys_are_read_as_they_were_written
             signing_keys::a_number_is_one_signing_keys
             signing_keys::a_signing_key_starts_earlier_and_never_later

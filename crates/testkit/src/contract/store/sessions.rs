@@ -134,6 +134,7 @@ pub async fn security_events_are_recorded_with_what_they_are_about(store: Shared
         (AuditKind::RefreshReplayed, Some(session_of(member).id)),
         (AuditKind::Banned, None),
         (AuditKind::Unbanned, None),
+        (AuditKind::Erased, None),
         (AuditKind::LoginCodeReused, Some(session_of(member).id)),
         (AuditKind::UnionIdChanged, None),
         (AuditKind::Merged, None),

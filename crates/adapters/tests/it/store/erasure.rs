@@ -1,0 +1,114 @@
+//! What is left on the disk of members who were erased.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use adapters::store::{SeaStore, StoreConfig};
+use domain::avatar::Avatar;
+use domain::identity::{Subject, SubjectKind};
+use domain::member::{Member, MemberId};
+use domain::nickname::Nickname;
+use domain::phone::PhoneNumber;
+use domain::ports::store::{MemberDirectory, Store, UnitOfWork};
+use domain::timestamp::Timestamp;
+use testkit::random::FixedRandom;
+
+const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
+
+static CHANCE: FixedRandom = FixedRandom::seeded(7);
+
+/// Somebody whose data are like nobody else's.
+struct Person {
+    member: Member,
+    subjects: [Subject; 2],
+}
+
+impl Person {
+    fn new() -> Self {
+        let text = |length: usize| format!("{:0>length$x}", CHANCE.next());
+        let nickname = Nickname::parse(&format!("甲{}", text(16))).unwrap();
+        let phone = PhoneNumber::new(86, &format!("13{:09}", CHANCE.next() % 1_000_000_000));
+        let avatar = Avatar::parse(&format!("https://a.example/{}", text(16))).unwrap();
+        let id = MemberId::generate(NOW, &CHANCE);
+        let member = Member::register(id, nickname, phone.ok(), NOW);
+        let remark = Some(format!("remark {}", text(16)));
+        let subject = |kind| Subject { namespace: "wechat:app:wx01".into(), kind, value: text(28) };
+        Self {
+            member: Member { avatar: Some(avatar), remark, version: 1, ..member },
+            subjects: [subject(SubjectKind::OpenId), subject(SubjectKind::UnionId)],
+        }
+    }
+
+    /// Everything that must be nowhere once the person is erased.
+    fn data(&self) -> Vec<Vec<u8>> {
+        let Member { nickname, avatar, phone, remark, .. } = &self.member;
+        let own = [
+            nickname.as_str().to_owned(),
+            avatar.as_ref().unwrap().as_str().to_owned(),
+            phone.as_ref().unwrap().national().to_owned(),
+            remark.clone().unwrap(),
+        ];
+        let ids = self.subjects.each_ref().map(|subject| subject.value.clone());
+        own.into_iter().chain(ids).map(String::into_bytes).collect()
+    }
+
+    /// Comes with little at first, as people do: rows that grow move about in the file.
+    async fn join(&self, unit: &dyn UnitOfWork) {
+        let newcomer = Member { avatar: None, remark: None, version: 0, ..self.member.clone() };
+        unit.members().add(&newcomer).await.unwrap();
+        for subject in &self.subjects {
+            unit.identities().add(self.member.id, subject, NOW).await.unwrap();
+        }
+    }
+
+    async fn tell_more(&self, unit: &dyn UnitOfWork) {
+        unit.members().update(&Member { version: 0, ..self.member.clone() }).await.unwrap();
+    }
+}
+
+/// Those of the texts that the files hold: the database and its write-ahead log.
+fn found<'a>(folder: &Path, texts: &HashSet<&'a [u8]>) -> HashSet<&'a [u8]> {
+    let lengths: HashSet<usize> = texts.iter().map(|text| text.len()).collect();
+    let files = ["menshen.db", "menshen.db-wal"].map(|name| std::fs::read(folder.join(name)));
+    let mut found = HashSet::new();
+    for bytes in files.iter().flatten() {
+        for length in &lengths {
+            found.extend(bytes.windows(*length).filter_map(|window| texts.get(window)));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_byte_of_an_erased_member_is_left_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
+    migration::up(&url).await.unwrap();
+    let store = SeaStore::connect(&StoreConfig { url, max_connections: 2 }).await.unwrap();
+    let people: Vec<Person> = (0..1_000).map(|_| Person::new()).collect();
+    let unit = store.begin().await.unwrap();
+    for person in &people {
+        person.join(unit.as_ref()).await;
+    }
+    for person in &people {
+        person.tell_more(unit.as_ref()).await;
+    }
+    unit.commit().await.unwrap();
+    let gone = || people.iter().step_by(4);
+    let data: Vec<Vec<u8>> = gone().flat_map(Person::data).collect();
+    let data: HashSet<&[u8]> = data.iter().map(Vec::as_slice).collect();
+    assert_eq!(found(folder.path(), &data).len(), data.len(), "the search finds what is there");
+
+    let unit = store.begin().await.unwrap();
+    for person in gone() {
+        unit.members().remove(&person.member).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    store.wipe_removed().await.unwrap();
+
+    assert_eq!(found(folder.path(), &data), HashSet::new());
+    for (nth, person) in people.iter().enumerate() {
+        let member = store.find(person.member.id).await.unwrap();
+        assert_eq!(member.as_ref(), Some(&person.member).filter(|_| nth % 4 != 0));
+    }
+}

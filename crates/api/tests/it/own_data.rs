@@ -1,0 +1,51 @@
+//! `GET /me/export` and `DELETE /me`.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::house::{House, delete, get, post};
+
+async fn log_in(house: &House, open_id: &str, national: &str) -> String {
+    let code = house.login_code(open_id);
+    let body = json!({ "code": code, "phoneCode": house.phone_code(open_id, national) });
+    let login = post("/login").json(&body).send(house).await.json();
+    login["data"]["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn members_take_out_all_that_is_held_of_them_in_full() {
+    let house = House::new();
+    let token = log_in(&house, "o1", "13800138915").await;
+    log_in(&house, "o2", "13900139000").await;
+    let export = get("/me/export").bearer(&token).send(&house).await;
+    assert_eq!(export.status, 200, "{}", export.body);
+    let data = &export.json()["data"];
+    let kinds: Vec<&String> = data.as_object().unwrap().keys().collect();
+    assert_eq!(kinds, ["auditEvent", "identity", "member", "session"]);
+    assert_eq!(data["member"][0]["phone"], "+8613800138915", "in full");
+    assert_eq!(data["member"][0]["createdAt"], 1_795_168_800_123_i64);
+    assert_eq!(data["identity"][0]["value"], "o1");
+    assert_eq!(data["session"].as_array().unwrap().len(), 1);
+    for foreign in ["o2", "13900139000"] {
+        assert!(!export.body.contains(foreign), "{}", export.body);
+    }
+}
+
+#[tokio::test]
+async fn an_erased_member_is_gone_with_every_token() {
+    let house = House::new();
+    let (first, second) = (house.token_of("o1").await, house.token_of("o1").await);
+    let bystander = house.token_of("o2").await;
+    let before = get("/me").bearer(&bystander).send(&house).await.body;
+    let erased = delete("/me").bearer(&first).send(&house).await;
+    assert_snapshot!(erased.body, @r#"{"code":200,"msg":"操作成功","data":null,"operationTime":"2026-11-20T10:00:00Z"}"#);
+    for token in [&first, &second] {
+        for call in [get("/me"), delete("/me"), get("/me/export")] {
+            let answer = call.bearer(token).send(&house).await;
+            assert_eq!(answer.failure(), (401, "session_revoked".into()));
+        }
+    }
+    assert_eq!(get("/me").bearer(&bystander).send(&house).await.body, before);
+    let again = post("/login").json(&json!({ "code": house.login_code("o1") }));
+    assert_eq!(again.send(&house).await.json()["data"]["isNew"], Value::Bool(true));
+}

@@ -1,0 +1,87 @@
+//! Forget a member: everything that is held about them goes.
+
+use std::sync::Arc;
+
+use crate::audit::{AuditEvent, AuditKind};
+use crate::member::{Member, MemberId, MemberStatus};
+use crate::ports::clock::Clock;
+use crate::ports::fingerprints::Fingerprints;
+use crate::ports::random::Random;
+use crate::ports::store::{Store, StoreError, UnitOfWork, UpdateError};
+use crate::tombstone::tombstones;
+
+/// How often an erasure is tried anew after someone else wrote the same member first.
+const ATTEMPTS: u32 = 5;
+
+/// The use case.
+pub struct EraseMember {
+    /// Where members are kept.
+    pub store: Arc<dyn Store>,
+    /// What recognises banned members who come back.
+    pub fingerprints: Arc<dyn Fingerprints>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// Why nobody was erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseMemberError {
+    /// The member is no more.
+    #[error("the member is no more")]
+    Gone,
+    /// Others were faster, time and again.
+    #[error("the erasure lost a race {ATTEMPTS} times")]
+    Contended,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EraseMember {
+    /// Erases the member with all their identities and sessions. What stays is the record of security
+    /// events, which names ids only, and of a banned member their tombstones.
+    pub async fn run(&self, id: MemberId) -> Result<(), EraseMemberError> {
+        for _ in 0..ATTEMPTS {
+            let work = self.store.begin().await?;
+            let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
+            if self.erase(work.as_ref(), &member).await? {
+                work.commit().await?;
+                self.wipe().await;
+                return Ok(());
+            }
+        }
+        Err(EraseMemberError::Contended)
+    }
+
+    /// Erases the member within a unit of work; `false` when someone else wrote them first.
+    pub(crate) async fn erase(
+        &self,
+        work: &dyn UnitOfWork,
+        member: &Member,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if member.status == MemberStatus::Banned {
+            let subjects = work.identities().of_member(member.id).await?;
+            let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
+            work.tombstones().add(&tombstones, now).await?;
+        }
+        let event = AuditEvent::new(AuditKind::Erased, member.id, None, now, self.random.as_ref());
+        work.audit().record(&event).await?;
+        match work.members().remove(member).await {
+            Ok(()) => Ok(true),
+            // Nothing unique is taken over: whatever was in the way, another look decides.
+            Err(UpdateError::Stale | UpdateError::Taken) => Ok(false),
+            Err(UpdateError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.
+    pub(crate) async fn wipe(&self) {
+        if let Err(error) = self.store.wipe_removed().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what was erased may still lie on the disk: restart to wipe it");
+        }
+    }
+}

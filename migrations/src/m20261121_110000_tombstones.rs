@@ -1,0 +1,28 @@
+//! What is left of banned members who were erased: fingerprints by which their ids are recognised.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, var_binary};
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let tombstones = Table::create()
+            .table("tombstone")
+            .col(var_binary("fingerprint", 32).primary_key())
+            .col(big_integer("created_at"))
+            .take();
+        manager.create_table(tombstones).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("tombstone").take()).await
+    }
+}
