@@ -4,6 +4,8 @@ mod connection;
 mod m20261120_090000_members;
 mod m20261121_090000_signing_keys;
 mod m20261121_100000_redemptions;
+mod m20261121_110000_tombstones;
+mod m20261121_120000_pushes;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -17,6 +19,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_090000_members::Migration),
             Box::new(m20261121_090000_signing_keys::Migration),
             Box::new(m20261121_100000_redemptions::Migration),
+            Box::new(m20261121_110000_tombstones::Migration),
+            Box::new(m20261121_120000_pushes::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

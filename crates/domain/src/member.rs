@@ -3,10 +3,11 @@
 use uuid::Uuid;
 
 use crate::avatar::Avatar;
-use crate::nickname::Nickname;
+use crate::nickname::{Nickname, NicknamePrefixes};
 use crate::phone::PhoneNumber;
 use crate::ports::random::Random;
 use crate::timestamp::Timestamp;
+use crate::withdrawal::Withdrawn;
 
 /// A member's lasting, public id: 128 bits that begin with the time and end in 74 random ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +95,7 @@ pub struct Member {
     pub phone: Option<PhoneNumber>,
     /// Whether they may come in.
     pub status: MemberStatus,
-    /// A note of those who run the service; never shown to the member.
+    /// A note of those who run the service, about the member: shown to them in their export only.
     pub remark: Option<String>,
     /// When they first logged in.
     pub created_at: Timestamp,
@@ -176,6 +177,42 @@ impl Member {
         let changed = before != (self.nickname.clone(), self.avatar.clone(), self.gender);
         if changed {
             self.touch(Actor::Member, now);
+        }
+        changed
+    }
+
+    /// Gives up what its owner takes back; tells whether there was any of it. A name that ends in the
+    /// phone's digits, as default ones do, goes with the phone.
+    pub fn withdraw(
+        &mut self,
+        withdrawn: Withdrawn,
+        names: &NicknamePrefixes,
+        random: &dyn Random,
+        now: Timestamp,
+    ) -> bool {
+        let before = (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
+        match withdrawn {
+            Withdrawn::Phone => {
+                let digits = self.phone.take().map(|phone| phone.digits_after_seventh().to_owned());
+                let tells = |digits: &String| {
+                    !digits.is_empty() && self.nickname.as_str().ends_with(digits.as_str())
+                };
+                if digits.as_ref().is_some_and(tells) {
+                    self.nickname = names.nickname(None, random);
+                }
+            }
+            Withdrawn::Nickname => self.nickname = names.nickname(self.phone.as_ref(), random),
+            Withdrawn::Avatar => self.avatar = None,
+            Withdrawn::Profile => {
+                self.nickname = names.nickname(self.phone.as_ref(), random);
+                self.avatar = None;
+            }
+            // Not the member's own matter: see what obeys it.
+            Withdrawn::Account => {}
+        }
+        let changed = before != (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
+        if changed {
+            self.touch(Actor::Operator, now);
         }
         changed
     }
@@ -262,6 +299,32 @@ mod tests {
             member.change_profile(ProfileChange { avatar: Some(None), ..Default::default() }, NOW)
         );
         assert_eq!(member.avatar, None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_given_up_and_nothing_else() {
+        let names = NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap();
+        let before = |nickname: &str| Member {
+            nickname: Nickname::parse(nickname).unwrap(),
+            avatar: Some(Avatar::parse("https://a.example/1").unwrap()),
+            phone: Some(PhoneNumber::new(86, "13800138915").unwrap()),
+            ..member()
+        };
+        for (withdrawn, nickname, expected) in [
+            (Withdrawn::Phone, "Ann", ("Ann", true, false)),
+            (Withdrawn::Phone, "好柿开花8915", ("好柿开花7295", true, false)),
+            (Withdrawn::Nickname, "Ann", ("好柿开花8915", true, true)),
+            (Withdrawn::Avatar, "Ann", ("Ann", false, true)),
+            (Withdrawn::Profile, "Ann", ("好柿开花8915", false, true)),
+        ] {
+            let mut member = before(nickname);
+            assert!(member.withdraw(withdrawn, &names, &random(), NOW));
+            let left = (member.nickname.as_str(), member.avatar.is_some(), member.phone.is_some());
+            assert_eq!(left, expected, "{withdrawn:?}");
+            assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::Operator));
+            let again = withdrawn == Withdrawn::Phone;
+            assert!(!again || !member.withdraw(withdrawn, &names, &random(), NOW));
+        }
     }
 
     #[test]

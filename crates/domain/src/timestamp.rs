@@ -34,6 +34,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This time and `span` less; the first representable time where that would overflow.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How much later this is than `earlier`; nothing when it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -55,5 +61,7 @@ mod tests {
     fn adding_saturates_instead_of_wrapping() {
         let end = Timestamp::from_unix_millis(i64::MAX);
         assert_eq!(end.plus(Duration::MAX), end);
+        let begin = Timestamp::from_unix_millis(i64::MIN);
+        assert_eq!(begin.minus(Duration::MAX), begin);
     }
 }

@@ -37,18 +37,19 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let (url, _folder) = nowhere();
     migration::up(&url).await.unwrap();
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
-    assert_eq!(
-        tables,
-        [
-            "audit_event",
-            "identity",
-            "member",
-            "redemption",
-            "seaql_migrations",
-            "session",
-            "signing_key",
-        ]
-    );
+    let expected = [
+        "audit_event",
+        "identity",
+        "member",
+        "redemption",
+        "seaql_migrations",
+        "seen_push",
+        "session",
+        "signing_key",
+        "tombstone",
+        "withdrawal",
+    ];
+    assert_eq!(tables, expected);
 }
 
 #[tokio::test]

@@ -13,15 +13,16 @@ use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
-    RedemptionRepository, SessionRepository, SigningKeyRepository, Store, StoreError, UnitOfWork,
-    UpdateError,
+    PushRepository, RedemptionRepository, SessionRepository, SigningKeyRepository, Store,
+    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
 };
-use domain::redemption::Redemption;
+use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
+use domain::withdrawal::Withdrawal;
 use salvo::async_trait;
 use serde_json::json;
 use uuid::Uuid;
@@ -296,6 +297,10 @@ impl Store for Racing {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         Ok(Box::new(Self))
     }
+
+    async fn wipe_removed(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -317,6 +322,14 @@ impl UnitOfWork for Racing {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn tombstones(&self) -> &dyn TombstoneRepository {
+        self
+    }
+
+    fn pushes(&self) -> &dyn PushRepository {
         self
     }
 
@@ -365,8 +378,16 @@ impl IdentityRepository for Racing {
         Ok(None)
     }
 
+    async fn of_member(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn add(&self, _: MemberId, _: &Subject, _: Timestamp) -> Result<(), AddError> {
         Err(AddError::Taken)
+    }
+
+    async fn remove(&self, _subjects: &[Subject]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn reassign(&self, _from: MemberId, _to: MemberId) -> Result<(), StoreError> {
@@ -405,5 +426,35 @@ impl SessionRepository for Racing {
 impl AuditLog for Racing {
     async fn record(&self, _event: &AuditEvent) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl TombstoneRepository for Racing {
+    async fn add(&self, _: &[Fingerprint], _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn any(&self, _: &[Fingerprint]) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl PushRepository for Racing {
+    async fn see(&self, _: Fingerprint, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn forget_seen(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn add(&self, _: &Withdrawal) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &Withdrawal) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }

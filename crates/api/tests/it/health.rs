@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::holdings::Holding;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use domain::withdrawal::Withdrawal;
 use salvo::async_trait;
 use tokio::time::timeout;
 
@@ -48,6 +50,14 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
         }
 
         async fn sessions_of(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn held_of(&self, _member: MemberId) -> Result<Vec<Holding>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn withdrawals(&self, _limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
             std::future::pending().await
         }
 

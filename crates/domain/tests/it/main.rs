@@ -3,9 +3,11 @@
 
 mod conflict;
 mod door;
+mod erasure;
 mod login;
 mod orders;
 mod profile;
+mod pushes;
 mod repetition;
 mod session;
 mod signing_keys;

@@ -1,0 +1,98 @@
+//! The provider's pushes: what was seen, and what is to be obeyed.
+
+use std::time::Duration;
+
+use domain::app::AppName;
+use domain::ports::fingerprints::Fingerprints;
+use domain::redemption::Fingerprint;
+use domain::withdrawal::{Withdrawal, Withdrawn};
+use tokio::task::JoinSet;
+
+use super::{CHANCE, NOW, Shared, open_id};
+use crate::fingerprints::MemoryFingerprints;
+
+fn fingerprint(of: &str) -> Fingerprint {
+    MemoryFingerprints.fingerprint("test", &[of.as_bytes()])
+}
+
+fn withdrawal(withdrawn: Withdrawn, seconds: u64) -> Withdrawal {
+    let app = AppName::parse("main").unwrap();
+    let now = NOW.plus(Duration::from_secs(seconds));
+    Withdrawal::new(app, open_id("o1"), withdrawn, now, &CHANCE)
+}
+
+/// What was seen is known, within the unit of work and after it, until it is too old.
+pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
+    let later = NOW.plus(Duration::from_secs(1));
+    let unit = store.begin().await.unwrap();
+    assert!(unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
+    assert!(!unit.pushes().see(fingerprint("a"), later).await.unwrap());
+    assert!(unit.pushes().see(fingerprint("b"), later).await.unwrap());
+    unit.commit().await.unwrap();
+    let unit = store.begin().await.unwrap();
+    assert!(unit.pushes().see(fingerprint("dropped"), NOW).await.unwrap());
+    drop(unit);
+    let unit = store.begin().await.unwrap();
+    assert!(unit.pushes().see(fingerprint("dropped"), NOW).await.unwrap());
+    unit.pushes().forget_seen(NOW).await.unwrap();
+    assert!(!unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
+    unit.pushes().forget_seen(later).await.unwrap();
+    assert!(unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
+    assert!(!unit.pushes().see(fingerprint("b"), NOW).await.unwrap());
+}
+
+/// Of many, one is told that it is new.
+pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
+    let mut racers = JoinSet::new();
+    for _ in 0..30 {
+        let store = store.clone();
+        racers.spawn(async move {
+            let unit = store.begin().await.unwrap();
+            let new = unit.pushes().see(fingerprint("a"), NOW).await.unwrap();
+            unit.commit().await.unwrap();
+            new
+        });
+    }
+    assert_eq!(racers.join_all().await.into_iter().filter(|new| *new).count(), 1);
+}
+
+/// Every kind comes back as it was, in the order in which they came.
+pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: Shared) {
+    let first = withdrawal(Withdrawn::Phone, 0);
+    let kinds = [Withdrawn::Profile, Withdrawn::Nickname, Withdrawn::Avatar, Withdrawn::Account];
+    let later = kinds.into_iter().zip(1..).map(|(kind, seconds)| withdrawal(kind, seconds));
+    let later: Vec<_> = later.collect();
+    let kept: Vec<_> = std::iter::once(&first).chain(&later).cloned().collect();
+    let unit = store.begin().await.unwrap();
+    for withdrawal in kept.iter().rev() {
+        unit.pushes().add(withdrawal).await.unwrap();
+    }
+    assert_eq!(store.withdrawals(10).await.unwrap(), [], "nothing is committed yet");
+    unit.commit().await.unwrap();
+    assert_eq!(store.withdrawals(10).await.unwrap(), kept);
+    assert_eq!(store.withdrawals(1).await.unwrap(), std::slice::from_ref(&first));
+    let unit = store.begin().await.unwrap();
+    assert!(unit.pushes().remove(&first).await.unwrap());
+    assert!(!unit.pushes().remove(&first).await.unwrap());
+    unit.commit().await.unwrap();
+    assert_eq!(store.withdrawals(10).await.unwrap(), later);
+}
+
+/// Of many who work it off, one does.
+pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
+    let kept = withdrawal(Withdrawn::Phone, 0);
+    let unit = store.begin().await.unwrap();
+    unit.pushes().add(&kept).await.unwrap();
+    unit.commit().await.unwrap();
+    let mut racers = JoinSet::new();
+    for _ in 0..30 {
+        let (store, kept) = (store.clone(), kept.clone());
+        racers.spawn(async move {
+            let unit = store.begin().await.unwrap();
+            let obeyed = unit.pushes().remove(&kept).await.unwrap();
+            unit.commit().await.unwrap();
+            obeyed
+        });
+    }
+    assert_eq!(racers.join_all().await.into_iter().filter(|obeyed| *obeyed).count(), 1);
+}

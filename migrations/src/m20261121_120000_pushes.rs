@@ -1,0 +1,45 @@
+//! What the provider's pushes leave: marks of those that were seen, and what users withdrew until that
+//! is obeyed.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, string_len, uuid, var_binary};
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let seen = Table::create()
+            .table("seen_push")
+            .col(var_binary("fingerprint", 32).primary_key())
+            .col(big_integer("seen_at"))
+            .take();
+        manager.create_table(seen).await?;
+        let by_age =
+            Index::create().name("idx_seen_push_age").table("seen_push").col("seen_at").take();
+        manager.create_index(by_age).await?;
+        let withdrawals = Table::create()
+            .table("withdrawal")
+            .col(uuid("id").primary_key())
+            .col(var_binary("app", 32))
+            .col(var_binary("namespace", 128))
+            .col(string_len("kind", 16))
+            .col(var_binary("value", 128))
+            .col(string_len("withdrawn", 16))
+            .take();
+        manager.create_table(withdrawals).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["withdrawal", "seen_push"] {
+            manager.drop_table(Table::drop().table(table).take()).await?;
+        }
+        Ok(())
+    }
+}
