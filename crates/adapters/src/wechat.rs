@@ -7,6 +7,7 @@
 pub mod endpoint;
 pub mod errcode;
 pub mod http;
+pub mod push;
 
 mod access_token;
 mod call_error;
@@ -136,7 +137,7 @@ impl WechatMiniProgram {
     }
 
     fn namespace(&self) -> String {
-        format!("wechat:app:{}", self.app.app_id)
+        namespace(&self.app.app_id)
     }
 
     fn union_namespace(&self) -> String {
@@ -170,6 +171,11 @@ impl PhoneProof for WechatMiniProgram {
         };
         redeemed.await.map_err(|error| error.report(self.clock.now()))
     }
+}
+
+/// Where the openids of an app mean something.
+fn namespace(app_id: &str) -> String {
+    format!("wechat:app:{app_id}")
 }
 
 /// Refuses, without a call, what WeChat cannot have given out: its codes are letters and digits, and

@@ -74,7 +74,7 @@ struct Owned {
     by: &'static [&'static str],
 }
 
-const OWNED: [Owned; 17] = [
+const OWNED: [Owned; 18] = [
     Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "clap", by: &["migration", "server", "wechat-sandbox", "xtask"] },
@@ -85,6 +85,7 @@ const OWNED: [Owned; 17] = [
     Owned { name: "prometheus-client", by: &["adapters", "api", "server"] },
     Owned { name: "redis", by: &["adapters"] },
     Owned { name: "reqwest", by: &["adapters"] },
+    Owned { name: "roxmltree", by: &["adapters"] },
     Owned { name: "salvo", by: &["api", "wechat-sandbox"] },
     Owned { name: "sea-orm", by: &["adapters"] },
     Owned { name: "sea-orm-codegen", by: &["migration"] },

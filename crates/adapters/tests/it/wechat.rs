@@ -4,6 +4,7 @@ mod broken;
 mod errcodes;
 mod login;
 mod phone;
+mod push;
 mod sandbox;
 mod secrets;
 mod token;
