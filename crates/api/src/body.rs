@@ -7,7 +7,7 @@ use salvo::extract::Metadata;
 use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use salvo::http::{HeaderMap, Mime, ParseError};
 use salvo::oapi::{
-    Components, Content, EndpointArgRegister, Operation, Ref, RequestBody, Required, Schema,
+    Components, Content, EndpointArgRegister, Object, Operation, Ref, RequestBody, Required, Schema,
 };
 use salvo::{Depot, Extractible, Request, Writer};
 use serde_json::error::Category;
@@ -50,6 +50,37 @@ impl<'ex, T: FromForm> Extractible<'ex> for Body<T> {
         depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
         read(req, BodyLimits::of(depot)?).await.map(Self)
+    }
+}
+
+/// A body as it came, whatever it is declared as.
+pub(crate) struct RawBody(pub(crate) Vec<u8>);
+
+impl<'ex> Extractible<'ex> for RawBody {
+    fn metadata() -> &'static Metadata {
+        static METADATA: Metadata = Metadata::new("");
+        &METADATA
+    }
+
+    async fn extract(
+        req: &'ex mut Request,
+        depot: &'ex mut Depot,
+    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
+        receive(req, BodyLimits::of(depot)?).await.map(|bytes| Self(bytes.to_vec()))
+    }
+}
+
+impl EndpointArgRegister for RawBody {
+    fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
+        let content = || Content::new(Object::new());
+        operation.request_body = Some(
+            RequestBody::new()
+                .description("A message as WeChat writes it.")
+                .required(Required::True)
+                .add_content("application/json", content())
+                .add_content("text/xml", content()),
+        );
+        document(components, operation, &[ErrorId::PayloadTooLarge]);
     }
 }
 

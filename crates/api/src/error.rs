@@ -7,12 +7,15 @@ use std::time::Duration;
 use domain::app::VerifyError;
 use domain::authenticate::{AdmitError, AuthenticateError};
 use domain::current_member::CurrentMemberError;
+use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
+use domain::ports::pushes::PushRejected;
 use domain::ports::store::StoreError;
 use domain::ports::tokens::TokenRejected;
 use domain::rate_limit::TooMany;
+use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
 use salvo::http::StatusCode;
@@ -162,6 +165,16 @@ impl From<UpdateProfileError> for ApiError {
     }
 }
 
+impl From<EraseMemberError> for ApiError {
+    fn from(error: EraseMemberError) -> Self {
+        let id = match &error {
+            EraseMemberError::Gone => ErrorId::Unauthenticated,
+            EraseMemberError::Contended | EraseMemberError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
 impl From<AuthenticateError> for ApiError {
     fn from(error: AuthenticateError) -> Self {
         let id = match &error {
@@ -204,6 +217,22 @@ impl From<RefreshError> for ApiError {
             RefreshError::Contended | RefreshError::Store(_) | RefreshError::Signing(_) => {
                 Self::new(ErrorId::Internal)
             }
+        };
+        answer.caused_by(error)
+    }
+}
+
+impl From<ReceivePushError> for ApiError {
+    fn from(error: ReceivePushError) -> Self {
+        let answer = match &error {
+            ReceivePushError::UnknownApp => Self::new(ErrorId::NotFound),
+            ReceivePushError::Rejected(PushRejected::Malformed(what)) => {
+                Self::invalid_field("body", *what)
+            }
+            ReceivePushError::Rejected(PushRejected::Forged | PushRejected::Misdirected)
+            | ReceivePushError::Stale
+            | ReceivePushError::Replayed => Self::new(ErrorId::Forbidden),
+            ReceivePushError::Store(_) => Self::new(ErrorId::Internal),
         };
         answer.caused_by(error)
     }

@@ -16,6 +16,9 @@ const APP_MAX: usize = 64;
 /// The longest refresh token that is looked at, in bytes.
 const REFRESH_TOKEN_MAX: usize = 512;
 
+/// The longest parameter of a push that is looked at, in bytes.
+const PUSH_MAX: usize = 128;
+
 /// One line of text: neither control characters nor Unicode's line and paragraph separators.
 const ONE_LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
 
@@ -163,6 +166,59 @@ pub(crate) const GENDER: Field<Gender> = Field {
             .example(1)
     },
 };
+
+/// By what WeChat shows that a call is its own.
+pub(crate) const SIGNATURE: Field<String> = Field {
+    name: "signature",
+    read: visible,
+    schema: || {
+        let example = "f464b24fc39322e44b38aa78f5edd27bd1441696";
+        push("WeChat's signature over push token, time and nonce.", example)
+    },
+};
+
+/// By what it shows that an encrypted message is its own.
+pub(crate) const MESSAGE_SIGNATURE: Field<String> = Field {
+    name: "msg_signature",
+    read: visible,
+    schema: || {
+        let example = "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3";
+        push("WeChat's signature over an encrypted message.", example)
+    },
+};
+
+/// When it was signed.
+pub(crate) const TIMESTAMP: Field<String> = Field {
+    name: "timestamp",
+    read: visible,
+    schema: || push("When it was signed, in Unix seconds.", "1714036504"),
+};
+
+/// What makes a signature the only one.
+pub(crate) const NONCE: Field<String> = Field {
+    name: "nonce",
+    read: visible,
+    schema: || push("What makes the signature the only one.", "1514711492"),
+};
+
+/// What WeChat wants to hear.
+pub(crate) const ECHOSTR: Field<String> = Field {
+    name: "echostr",
+    read: visible,
+    schema: || push("What is answered.", "4375120948345356249"),
+};
+
+/// A parameter of WeChat's calls.
+fn visible(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    let fits = (1..=PUSH_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let why = || format!("is not 1 to {PUSH_MAX} visible ASCII characters");
+    fits.then(|| text.to_owned()).ok_or_else(why)
+}
+
+fn push(about: &str, example: &str) -> Object {
+    string(about, example).min_length(1).max_length(PUSH_MAX).pattern("^[!-~]+$")
+}
 
 /// A text without NUL, which not every database can keep.
 fn text(value: &Value) -> Result<&str, String> {

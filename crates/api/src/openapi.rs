@@ -28,6 +28,7 @@ pub fn openapi() -> OpenApi {
         Tag::new("member").description("For members who are logged in."),
         Tag::new("session").description("How logins last and end."),
         Tag::new("back ends").description("For trusted back ends, most of it with a service key."),
+        Tag::new("wechat").description("For WeChat itself, which signs what it sends."),
         Tag::new("health").description("For load balancers and operators."),
     ];
     let mut document = OpenApi::with_info(info).tags(tags).merge_router(&routes(Wiring(None)));

@@ -1,5 +1,6 @@
-//! The id that an address ends in.
+//! What an address ends in: an id, or an app.
 
+use domain::app::AppName;
 use salvo::extract::Metadata;
 use salvo::oapi::{
     BasicType, Components, EndpointArgRegister, KnownFormat, Object, Operation, Parameter,
@@ -40,6 +41,34 @@ impl EndpointArgRegister for PathId {
         let schema = Object::with_type(BasicType::String).format(uuid);
         let parameter = Parameter::new("id").location(ParameterIn::Path).required(true);
         operation.parameters.insert(parameter.description("Which one.").schema(schema));
+        document(components, operation, &[ErrorId::NotFound]);
+    }
+}
+
+/// The `app` in the address of a route, by its name. What cannot be one leads nowhere.
+pub(crate) struct PathApp(pub(crate) AppName);
+
+impl<'ex> Extractible<'ex> for PathApp {
+    fn metadata() -> &'static Metadata {
+        static METADATA: Metadata = Metadata::new("");
+        &METADATA
+    }
+
+    async fn extract(
+        req: &'ex mut Request,
+        _depot: &'ex mut Depot,
+    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
+        let name = req.params().get("app").and_then(|text| AppName::parse(text).ok());
+        name.map(Self).ok_or(ApiError::new(ErrorId::NotFound))
+    }
+}
+
+impl EndpointArgRegister for PathApp {
+    fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
+        let schema = Object::with_type(BasicType::String).pattern("^[a-z0-9_-]{1,32}$");
+        let parameter = Parameter::new("app").location(ParameterIn::Path).required(true);
+        let about = "The app's name in the configuration.";
+        operation.parameters.insert(parameter.description(about).schema(schema));
         document(components, operation, &[ErrorId::NotFound]);
     }
 }

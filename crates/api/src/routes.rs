@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use domain::authenticate::Authenticate;
 use domain::current_member::CurrentMember;
+use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
+use domain::export_member::ExportMember;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
 use domain::limits::Limits;
@@ -15,6 +17,7 @@ use domain::ports::random::Random;
 use domain::ports::services::ServiceAuthenticator;
 use domain::ports::store::MemberDirectory;
 use domain::ports::tokens::VerificationKeys;
+use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
 use salvo::Router;
@@ -29,6 +32,8 @@ use crate::routes::keys::KeysApi;
 use crate::routes::me::MeApi;
 use crate::routes::metrics::MetricsApi;
 use crate::routes::oauth::OAuthApi;
+use crate::routes::own_data::OwnDataApi;
+use crate::routes::push::PushApi;
 use crate::routes::session::SessionApi;
 use crate::wiring::Wiring;
 
@@ -39,6 +44,8 @@ pub mod keys;
 pub mod me;
 pub mod metrics;
 pub mod oauth;
+pub mod own_data;
+pub mod push;
 pub mod session;
 
 /// What the HTTP side is made over: the use cases, and the few ports it needs itself.
@@ -59,10 +66,16 @@ pub struct Parts {
     pub current_member: Arc<CurrentMember>,
     /// `PATCH /me`.
     pub update_profile: Arc<UpdateProfile>,
+    /// `GET /me/export`.
+    pub export_member: Arc<ExportMember>,
+    /// `DELETE /me`.
+    pub erase_member: Arc<EraseMember>,
     /// `POST /oauth/introspect` and `POST /oauth/revoke`.
     pub introspect: Arc<Introspect>,
     /// `GET /.well-known/jwks.json`.
     pub verification_keys: Arc<dyn VerificationKeys>,
+    /// `GET` and `POST /wechat/push/{app}`.
+    pub receive_push: Arc<ReceivePush>,
     /// Tells whether the store answers.
     pub directory: Arc<dyn MemberDirectory>,
     /// Checks back ends' keys.
@@ -82,6 +95,8 @@ pub(crate) struct Api {
     pub(crate) entrance: EntranceApi,
     pub(crate) back_end: BackEndApi,
     pub(crate) me: MeApi,
+    pub(crate) own_data: OwnDataApi,
+    pub(crate) push: PushApi,
     pub(crate) session: SessionApi,
     pub(crate) oauth: OAuthApi,
     pub(crate) keys: KeysApi,
@@ -97,12 +112,15 @@ impl Api {
     pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
         let Parts { current_member, update_profile, metrics, .. } = parts;
+        let Parts { export_member, erase_member, .. } = parts;
         let deadline = config.login_deadline;
         let (services, public) = (parts.services, config.public_metrics);
         Self {
             entrance: EntranceApi { login, identify, deadline, metrics: metrics.clone() },
             back_end: BackEndApi { exchange_code },
             me: MeApi { current_member, update_profile },
+            own_data: OwnDataApi { export_member, erase_member },
+            push: PushApi { receive_push: parts.receive_push },
             health: HealthApi { directory: parts.directory },
             session: SessionApi { refresh, log_out, metrics: metrics.clone() },
             oauth: OAuthApi { introspect },
@@ -137,6 +155,8 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .hoop(members())
                 .get(to.to(|api| api.me.get_me()))
                 .patch(to.to(|api| api.me.update_me()))
+                .delete(to.to(|api| api.own_data.erase()))
+                .push(Router::with_path("export").get(to.to(|api| api.own_data.export())))
                 .push(
                     Router::with_path("sessions")
                         .get(to.to(|api| api.session.list()))
@@ -155,6 +175,11 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .hoop(to.to(|api| api.oauth_clients.clone()))
                 .push(Router::with_path("introspect").post(to.to(|api| api.oauth.introspect())))
                 .push(Router::with_path("revoke").post(to.to(|api| api.oauth.revoke()))),
+        )
+        .push(
+            Router::with_path("wechat/push/{app}")
+                .get(to.to(|api| api.push.check()))
+                .post(to.to(|api| api.push.receive())),
         )
         .push(Router::with_path(".well-known/jwks.json").get(to.to(|api| api.keys.jwks())))
         .push(

@@ -25,6 +25,9 @@ use reader::Reader;
 /// The secret of the sandbox's app, known to everyone who has seen this repository.
 const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// The token of its pushes, known as well.
+const SANDBOX_PUSH_TOKEN: &str = "sandboxpushtoken";
+
 /// The shortest secret of an app that production accepts; WeChat's have 32 characters.
 const SECRET_MIN: usize = 16;
 
@@ -96,6 +99,10 @@ pub struct AppConfig {
     pub phone_required: bool,
     /// Whether it takes new members.
     pub auto_register: bool,
+    /// What WeChat signs its messages with, where it sends any.
+    pub push_token: Option<SecretString>,
+    /// What it encrypts them with.
+    pub push_aes_key: Option<SecretString>,
     /// What becomes of two members who turn out to be one person.
     pub on_conflict: ConflictPolicy,
 }
@@ -223,7 +230,10 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
         }
         Some(_) | None => {}
     }
+    let (push_token, push_aes_key) = push_secrets(reader, name, production);
     Some(AppConfig {
+        push_token,
+        push_aes_key,
         app_id: reader.required(&key("app_id")),
         open_platform: Some(reader.text(&key("open_platform"))).filter(|group| !group.is_empty()),
         phone_required: reader.flag(&key("phone_required"), false),
@@ -232,6 +242,27 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
         name: reader.checked(&format!("apps.{name}"), AppName::parse(name))?,
         secret: secret?,
     })
+}
+
+/// What WeChat's pushes to an app are protected with.
+fn push_secrets(
+    reader: &Reader<'_>,
+    name: &str,
+    production: bool,
+) -> (Option<SecretString>, Option<SecretString>) {
+    let key = |field: &str| format!("apps.{name}.{field}");
+    let token = reader.secret(&key("push_token"));
+    let aes_key = reader.secret(&key("push_aes_key"));
+    match token.as_ref().map(ExposeSecret::expose_secret) {
+        Some(SANDBOX_PUSH_TOKEN) if production => {
+            reader.fault(&key("push_token"), "is the sandbox's; production needs your own");
+        }
+        None if aes_key.is_some() => {
+            reader.fault(&key("push_token"), "is missing; push_aes_key is of no use without it");
+        }
+        Some(_) | None => {}
+    }
+    (token, aes_key)
 }
 
 fn on_conflict(reader: &Reader<'_>, key: &str) -> ConflictPolicy {

@@ -6,5 +6,6 @@ pub mod housekeeper;
 pub mod key_keeper;
 pub mod key_list;
 pub mod logging;
+pub mod obedience;
 pub mod serve;
 pub mod wiring;

@@ -4,12 +4,13 @@ use anyhow::{Context, bail};
 use api::config::ApiConfig;
 use api::server::Server;
 use api::service::service;
+use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::key_keeper::KeyKeeper;
-use crate::{housekeeper, wiring};
+use crate::{housekeeper, obedience, wiring};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -18,6 +19,8 @@ use crate::{housekeeper, wiring};
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let store = wiring::store(config).await?;
+    // A crash may have come between an erasure and its wiping.
+    store.wipe_removed().await.context("what was erased cannot be wiped")?;
     let keeper = KeyKeeper::start(config, &store).await?;
     let parts = wiring::parts(config, &store, keeper.tokens())?;
     let api = ApiConfig {
@@ -30,6 +33,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server::listen(address)
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
+    let withdrawals = wiring::obey_withdrawals(config, &store)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {
@@ -41,7 +45,9 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(&store)));
+    let obeying = tokio::spawn(obedience::run(withdrawals));
     let outcome = server.serve(service(parts, &api), stop).await;
+    obeying.abort();
     keeping.abort();
     tidying.abort();
     outcome.context("the server failed")?;

@@ -1,5 +1,6 @@
 //! Where ports meet adapters: the one place that knows both.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
@@ -15,15 +16,18 @@ use adapters::token::key_vault::KeyVault;
 use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
+use adapters::wechat::push::WechatPushes;
 use adapters::wechat::{WechatApp, WechatMiniProgram};
 use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
 use api::routes::Parts;
-use domain::app::{App, Apps};
+use domain::app::{App, AppName, Apps};
 use domain::authenticate::Authenticate;
 use domain::ban::Ban;
 use domain::current_member::CurrentMember;
+use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
+use domain::export_member::ExportMember;
 use domain::housekeeping::Housekeeping;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
@@ -31,8 +35,11 @@ use domain::limits::{LimitedProvider, Limits};
 use domain::log_out::LogOut;
 use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
+use domain::obey_withdrawals::ObeyWithdrawals;
 use domain::ports::clock::Clock;
+use domain::ports::pushes::PushReader;
 use domain::ports::random::Random;
+use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::rotate_keys::RotateKeys;
 use domain::update_profile::UpdateProfile;
@@ -65,9 +72,10 @@ pub fn parts(
         apps: Arc::clone(&apps),
         store: store.clone(),
         directory: store.clone(),
-        seal: Arc::new(SealedAnswers::new(sealer)),
+        seal: Arc::new(SealedAnswers::new(sealer.clone())),
         in_flight: InFlight::default(),
         tokens: tokens.clone(),
+        fingerprints: sealer.clone(),
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
         policy: LoginPolicy {
@@ -100,6 +108,19 @@ pub fn parts(
     };
     let log_out =
         LogOut { store: store.clone(), directory: store.clone(), clock: Arc::clone(&clock) };
+    let receive_push = ReceivePush {
+        readers: push_readers(config)?,
+        store: store.clone(),
+        fingerprints: sealer.clone(),
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+    };
+    let erase_member = EraseMember {
+        store: store.clone(),
+        fingerprints: sealer,
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+    };
     Ok(Parts {
         login: Arc::new(login),
         authenticate,
@@ -111,6 +132,9 @@ pub fn parts(
         exchange_code: Arc::new(ExchangeCode { apps }),
         current_member: Arc::new(CurrentMember { directory: store.clone() }),
         update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
+        export_member: Arc::new(ExportMember { directory: store.clone() }),
+        erase_member: Arc::new(erase_member),
+        receive_push: Arc::new(receive_push),
         directory: store.clone(),
         services: Arc::new(services(config)?),
         limits,
@@ -143,6 +167,33 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let store = StoreConfig { url, max_connections: config.max_connections };
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
+}
+
+/// What obeys those who took something back at WeChat.
+///
+/// # Errors
+/// When the sealing key cannot be used.
+pub fn obey_withdrawals(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<ObeyWithdrawals> {
+    let erase = EraseMember {
+        store: store.clone(),
+        fingerprints: Arc::new(sealer(config)?),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+    };
+    let nickname_prefixes = config.nickname_prefixes.clone();
+    Ok(ObeyWithdrawals { erase: Arc::new(erase), directory: store.clone(), nickname_prefixes })
+}
+
+/// What reads the messages that WeChat sends to the apps with a push token.
+fn push_readers(config: &Config) -> anyhow::Result<HashMap<AppName, Arc<dyn PushReader>>> {
+    let mut readers = HashMap::<_, Arc<dyn PushReader>>::new();
+    for AppConfig { name, app_id, push_token, push_aes_key, .. } in &config.apps {
+        let Some(token) = push_token.clone() else { continue };
+        let reader = WechatPushes::new(app_id, token, push_aes_key.as_ref());
+        let reader = reader.with_context(|| format!("apps.{}", name.as_str()))?;
+        readers.insert(name.clone(), Arc::new(reader));
+    }
+    Ok(readers)
 }
 
 /// The way to WeChat.

@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use domain::app::VerifyError;
 use domain::authenticate::AuthenticateError;
 use domain::current_member::CurrentMemberError;
+use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::ports::store::StoreError;
+use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
 use salvo::http::StatusCode;
@@ -98,6 +100,10 @@ impl Refuses for UpdateProfileError {
         &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
 }
 
+impl Refuses for EraseMemberError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
+}
+
 impl Refuses for AuthenticateError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::Unauthenticated,
@@ -116,6 +122,11 @@ impl Refuses for RefreshError {
         ErrorId::RateLimited,
         ErrorId::Internal,
     ];
+}
+
+impl Refuses for ReceivePushError {
+    const IDS: &'static [ErrorId] =
+        &[ErrorId::InvalidRequest, ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
 }
 
 impl Refuses for EndSessionError {
@@ -165,6 +176,7 @@ mod tests {
     use domain::identity::UnionIdChanged;
     use domain::member::{Banned, MemberId};
     use domain::ports::provider::{ProviderError, ProviderFailure};
+    use domain::ports::pushes::PushRejected;
     use domain::ports::redemption::UnsealError;
     use domain::ports::tokens::{SigningError, TokenRejected};
     use domain::rate_limit::TooMany;
@@ -234,6 +246,11 @@ mod tests {
             UpdateProfileError::Store(store()),
         ]);
         assert_told([
+            EraseMemberError::Gone,
+            EraseMemberError::Contended,
+            EraseMemberError::Store(store()),
+        ]);
+        assert_told([
             AuthenticateError::Token(TokenRejected::Invalid),
             AuthenticateError::Token(TokenRejected::Expired),
             AuthenticateError::SessionEnded,
@@ -250,6 +267,14 @@ mod tests {
             RefreshError::Store(store()),
             RefreshError::Signing(SigningError("a cause".into())),
         ]);
+        let rejected =
+            [PushRejected::Forged, PushRejected::Misdirected, PushRejected::Malformed("a cause")];
+        assert_told(rejected.into_iter().map(ReceivePushError::from).chain([
+            ReceivePushError::UnknownApp,
+            ReceivePushError::Stale,
+            ReceivePushError::Replayed,
+            ReceivePushError::Store(store()),
+        ]));
         assert_told([EndSessionError::NotFound, EndSessionError::Store(store())]);
         assert_told([store()]);
     }

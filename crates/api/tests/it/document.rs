@@ -42,8 +42,10 @@ fn every_route_stands_there_with_its_statuses() {
     POST /login "login" ["200", "400", "401", "403", "409", "413", "415", "429", "500", "503"]
     POST /logout "logOut" ["200", "400", "401", "403", "413", "415", "429", "500"]
     POST /logout/all "logOutEverywhere" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    DELETE /me "eraseMe" ["200", "400", "401", "403", "429", "500"]
     GET /me "getMe" ["200", "400", "401", "403", "429", "500"]
     PATCH /me "updateMe" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    GET /me/export "exportMe" ["200", "400", "401", "403", "429", "500"]
     GET /me/sessions "listSessions" ["200", "400", "401", "403", "429", "500"]
     DELETE /me/sessions/{id} "endSession" ["200", "400", "401", "403", "404", "429", "500"]
     GET /metrics "metrics" ["200", "400", "401", "429", "500"]
@@ -51,6 +53,8 @@ fn every_route_stands_there_with_its_statuses() {
     POST /oauth/revoke "revoke" ["200", "400", "401", "413", "415", "429", "500"]
     POST /openid "openid" ["200", "400", "401", "403", "413", "415", "429", "500", "503"]
     POST /token/refresh "refresh" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    GET /wechat/push/{app} "checkPush" ["200", "400", "403", "404", "429", "500"]
+    POST /wechat/push/{app} "receivePush" ["200", "400", "403", "404", "413", "429", "500"]
     "#);
 }
 
@@ -107,6 +111,8 @@ async fn a_route_that_names_a_credential_lets_nobody_pass_without() {
             "/.well-known/jwks.json",
             "/health/live",
             "/health/ready",
+            // Closed by WeChat's signature.
+            "/wechat/push/{app}",
         ];
         assert_eq!(guarded, !open.contains(&path.as_str()), "{path}");
     }

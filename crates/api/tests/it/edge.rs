@@ -87,13 +87,13 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::GET, "/login", "POST"),
         (Method::OPTIONS, "/login", "POST"),
         (Method::TRACE, "/login", "POST"),
-        (Method::POST, "/me", "GET, PATCH"),
+        (Method::POST, "/me", "DELETE, GET, PATCH"),
         (Method::GET, "/token/refresh", "POST"),
         (Method::GET, "/logout", "POST"),
         (Method::GET, "/me/sessions/x", "DELETE"),
         (Method::POST, "/.well-known/jwks.json", "GET"),
         (Method::DELETE, "/health/live", "GET"),
-        (Method::from_bytes(b"BREW").unwrap(), "/me", "GET, PATCH"),
+        (Method::from_bytes(b"BREW").unwrap(), "/me", "DELETE, GET, PATCH"),
     ] {
         let answer = Call::new(method, path).send(&house).await;
         assert_eq!(answer.failure(), (405, "invalid_request".into()), "{path}");

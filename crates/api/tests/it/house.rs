@@ -1,5 +1,6 @@
 //! A whole service over fakes, and the calls that tests make to it.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use domain::authenticate::Authenticate;
 use domain::ban::Ban;
 use domain::conflict::ConflictPolicy;
 use domain::current_member::CurrentMember;
+use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
+use domain::export_member::ExportMember;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
 use domain::limits::{LimitedProvider, Quotas};
@@ -26,9 +29,11 @@ use domain::nickname::NicknamePrefixes;
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
+use domain::ports::pushes::{MockPushReader, Push, PushReader, PushRejected, PushSignature};
 use domain::ports::services::ServiceAuthenticator;
 use domain::ports::store::{MemberDirectory, Store};
 use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, VerificationKey};
+use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::session::SessionPolicy;
 use domain::update_profile::UpdateProfile;
@@ -40,6 +45,7 @@ use salvo::http::header::{HeaderName, HeaderValue};
 use salvo::test::{RequestBuilder, ResponseExt};
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
+use testkit::fingerprints::MemoryFingerprints;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
@@ -69,6 +75,7 @@ pub(crate) struct Plan {
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) verifier: Arc<dyn TokenVerifier>,
     pub(crate) services: Arc<dyn ServiceAuthenticator>,
+    pub(crate) pushes: Arc<dyn PushReader>,
     pub(crate) auto_register: bool,
     pub(crate) phone_required: bool,
     pub(crate) on_conflict: ConflictPolicy,
@@ -122,6 +129,7 @@ impl House {
             directory: Arc::new(store.clone()),
             issuer: tokens.clone(),
             verifier: tokens.clone(),
+            pushes: Arc::new(believing()),
             services: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
             auto_register: true,
             phone_required: false,
@@ -231,6 +239,7 @@ impl Plan {
                 seal: Arc::new(MemorySeal::default()),
                 in_flight: InFlight::default(),
                 tokens: self.issuer,
+                fingerprints: Arc::new(MemoryFingerprints),
                 clock: clock.clone(),
                 random: random.clone(),
                 policy,
@@ -250,6 +259,20 @@ impl Plan {
             verification_keys: Arc::new(two_keys()),
             identify: Arc::new(Identify { apps: apps.clone() }),
             exchange_code: Arc::new(ExchangeCode { apps }),
+            receive_push: Arc::new(ReceivePush {
+                readers: HashMap::from([(AppName::parse("main").unwrap(), self.pushes)]),
+                store: self.store.clone(),
+                fingerprints: Arc::new(MemoryFingerprints),
+                clock: clock.clone(),
+                random: random.clone(),
+            }),
+            export_member: Arc::new(ExportMember { directory: self.directory.clone() }),
+            erase_member: Arc::new(EraseMember {
+                store: self.store.clone(),
+                fingerprints: Arc::new(MemoryFingerprints),
+                clock: clock.clone(),
+                random: random.clone(),
+            }),
             current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
             update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
             directory: self.directory,
@@ -260,6 +283,23 @@ impl Plan {
             random,
         }
     }
+}
+
+/// Believes what is signed `right`, and takes the body for the id of a message that says nothing.
+fn believing() -> MockPushReader {
+    let believes = |signature: &PushSignature| match signature.signature.as_str() {
+        "right" => Ok(()),
+        _ => Err(PushRejected::Forged),
+    };
+    let mut reader = MockPushReader::new();
+    reader.expect_verify().returning(believes);
+    reader.expect_read().returning(move |signature, body| {
+        believes(signature)?;
+        let id = String::from_utf8(body.to_vec());
+        let id = id.map_err(|_invalid| PushRejected::Malformed("it is not UTF-8"))?;
+        Ok(Push { identity: vec![id], withdrawn: None })
+    });
+    reader
 }
 
 fn two_keys() -> MockVerificationKeys {

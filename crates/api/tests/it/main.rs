@@ -20,6 +20,8 @@ mod me;
 mod metrics;
 mod oauth;
 mod openid;
+mod own_data;
+mod push;
 mod repetition;
 mod requests;
 mod session;

@@ -210,6 +210,10 @@ impl Store for SlowStore {
         self.begin.notified().await;
         self.store.begin().await
     }
+
+    async fn wipe_removed(&self) -> Result<(), StoreError> {
+        self.store.wipe_removed().await
+    }
 }
 
 #[tokio::test]

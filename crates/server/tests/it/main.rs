@@ -3,6 +3,7 @@
 
 mod config;
 mod doctor;
+mod erasure;
 mod faults;
 mod keys;
 mod leaks;
@@ -11,5 +12,6 @@ mod limits;
 mod login;
 mod metrics;
 mod program;
+mod push;
 mod repetition;
 mod trust;

@@ -106,6 +106,11 @@ impl Program {
         self.folder.path()
     }
 
+    /// Where others find it.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.base_url))
     }

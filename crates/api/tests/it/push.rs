@@ -1,0 +1,66 @@
+//! `GET` and `POST /wechat/push/{app}`.
+
+use std::time::Duration;
+
+use crate::house::{Call, House, get, post};
+
+/// A signature that the house believes, and now.
+const SIGNED: &str = "signature=right&timestamp=1795168800&nonce=n1";
+
+fn push(query: &str, body: &str) -> Call {
+    post(&format!("/wechat/push/main?{query}")).header("content-type", "text/xml").body(body)
+}
+
+#[tokio::test]
+async fn wechat_gets_its_echo_for_a_good_signature_only() {
+    let house = House::new();
+    let check = |query: &str| get(&format!("/wechat/push/main?{query}&echostr=437512"));
+    let answer = check(SIGNED).send(&house).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "437512"));
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    let forged = check(&SIGNED.replace("right", "wrong")).send(&house).await;
+    assert_eq!(forged.failure(), (403, "forbidden".into()));
+    let lacking = get(&format!("/wechat/push/main?{SIGNED}")).send(&house).await;
+    assert_eq!(lacking.fault("echostr"), "is required");
+}
+
+#[tokio::test]
+async fn a_message_is_answered_success_as_often_as_it_comes() {
+    let house = House::new();
+    for _ in 0..3 {
+        let answer = push(SIGNED, "m1").send(&house).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "success"));
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_good_for_one_message_and_for_five_minutes() {
+    let house = House::new();
+    assert_eq!(push(SIGNED, "m1").send(&house).await.status, 200);
+    let replayed = push(SIGNED, "m2").send(&house).await;
+    assert_eq!(replayed.failure(), (403, "forbidden".into()));
+    let next = SIGNED.replace("n1", "n2");
+    assert_eq!(push(&next, "m2").send(&house).await.status, 200);
+    house.clock.advance(Duration::from_mins(6));
+    for query in [&next, &SIGNED.replace("1795168800", "soon"), &SIGNED.replace("1795", "9999")] {
+        let stale = push(query, "m1").send(&house).await;
+        assert_eq!(stale.failure(), (403, "forbidden".into()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message_of_wechats_is_refused() {
+    let house = House::new();
+    let forged = push(&SIGNED.replace("right", "wrong"), "m1").send(&house).await;
+    assert_eq!(forged.failure(), (403, "forbidden".into()));
+    let broken = push(SIGNED, "").raw_header("x-any", b"1", true).body([0xff]).send(&house).await;
+    assert_eq!(broken.fault("body"), "it is not UTF-8");
+    for app in ["other", "Main", "%20", "main%2f"] {
+        let call = post(&format!("/wechat/push/{app}?{SIGNED}")).body("m1");
+        assert_eq!(call.send(&house).await.failure(), (404, "not_found".into()), "{app}");
+    }
+    let unsigned = post("/wechat/push/main").body("m1").send(&house).await;
+    for parameter in ["signature", "timestamp", "nonce"] {
+        assert_eq!(unsigned.fault(parameter), "is required");
+    }
+}
