@@ -6,6 +6,7 @@ pub mod rate_limiter;
 pub mod redemption;
 pub mod sealing;
 pub mod service_keys;
+pub mod session_key;
 pub mod store;
 pub mod system;
 pub mod token;

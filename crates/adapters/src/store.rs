@@ -14,6 +14,7 @@ mod pushes;
 #[cfg(test)]
 mod query_plans;
 mod redemptions;
+mod session_keys;
 mod sessions;
 mod signing_keys;
 mod sqlite;
@@ -27,10 +28,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::holdings::Holding;
+use domain::identity::Subject;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use domain::session_key::SealedSessionKey;
 use domain::withdrawal::Withdrawal;
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::PoolOptions;
@@ -39,7 +42,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilt
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
-use crate::store::entity::{member, redemption, session};
+use crate::store::entity::{identity, member, redemption, session};
 use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
@@ -227,6 +230,22 @@ impl MemberDirectory for SeaStore {
         let reader = self.reader.clone();
         let rows = to_the_end(async move { pushes::oldest(limit).all(&reader).await }).await?;
         rows.into_iter().map(pushes::from_row).collect()
+    }
+
+    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let reader = self.reader.clone();
+        let theirs = identity::Entity::find().filter(identity::Column::MemberId.eq(member.0));
+        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
+        rows.into_iter().map(identities::from_row).collect()
+    }
+
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError> {
+        let (reader, key) = (self.reader.clone(), session_keys::of(user));
+        let row = to_the_end(async move { key.one(&reader).await }).await?;
+        Ok(row.map(|row| session_keys::from_row(user.clone(), row)))
     }
 
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {

@@ -12,7 +12,9 @@ pub mod push;
 mod access_token;
 mod call_error;
 mod meters;
+mod open_data;
 mod reply;
+mod session;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -33,12 +35,13 @@ use self::call_error::{CallError, Cause};
 use self::endpoint::Endpoint;
 use self::errcode::Class;
 use self::http::WechatHttp;
+use self::reply::{Phone, Reply};
 
 /// A login is answered within two seconds, and a bit of that is for us.
 const LOGIN_MAX: Duration = Duration::from_millis(1900);
 
-/// A phone number is answered within one and a half.
-const PHONE_MAX: Duration = Duration::from_millis(1400);
+/// What takes an access token is answered within one and a half.
+const TOKEN_CALL_MAX: Duration = Duration::from_millis(1400);
 
 /// A second try that would have less time than this is not made.
 const TRY_MIN: Duration = Duration::from_millis(300);
@@ -118,25 +121,52 @@ impl WechatMiniProgram {
     /// WeChat checks for itself that the code is the openid's.
     async fn redeem_phone(&self, openid: &str, code: &str) -> Result<PhoneNumber, CallError> {
         let at = Endpoint::PhoneNumber;
-        let token = self.tokens.get().await.map_err(|error| Cause::NoToken(error).at(at))?;
+        let token = self.token(at).await?;
         let query = [("access_token", token.expose_secret())];
         let body = json!({ "code": code, "openid": openid });
-        let answer = self.http.post(at, &query, &body).await;
+        let answer = self.heeding(&token, self.http.post(at, &query, &body).await)?;
+        let phone = answer.phone().and_then(|phone| self.trusted(phone));
+        phone.map_err(|cause| cause.at(at))
+    }
+
+    /// The app's access token.
+    async fn token(&self, at: Endpoint) -> Result<SecretString, CallError> {
+        self.tokens.get().await.map_err(|error| Cause::NoToken(error).at(at))
+    }
+
+    /// The answer to a call with this token, which is not used again if it was refused.
+    fn heeding(
+        &self,
+        token: &SecretString,
+        answer: Result<Reply, CallError>,
+    ) -> Result<Reply, CallError> {
         if answer.as_ref().is_err_and(|error| error.class() == Some(Class::StaleToken)) {
-            self.tokens.reject(&token);
+            self.tokens.reject(token);
         }
-        let phone = answer?.phone().map_err(|cause| cause.at(at))?;
+        answer
+    }
+
+    /// The number, if WeChat gave it to this app a moment ago.
+    fn trusted(&self, phone: Phone) -> Result<PhoneNumber, Cause> {
         let age = self.clock.now().unix_seconds().abs_diff(phone.stamped_at);
         if phone.app_id != self.app.app_id {
-            Err(Cause::Untrusted("the phone number was given to another app").at(at))
+            Err(Cause::Untrusted("the phone number was given to another app"))
         } else if age > WATERMARK_MAX.as_secs() {
-            Err(Cause::Untrusted("the phone number was given at another time").at(at))
+            Err(Cause::Untrusted("the phone number was given at another time"))
         } else {
             Ok(phone.number)
         }
     }
 
-    fn namespace(&self) -> String {
+    /// The openid of a user of this app.
+    fn openid<'a>(&self, user: &'a Subject) -> Result<&'a str, Cause> {
+        let ours = user.kind == SubjectKind::OpenId && user.namespace == self.namespace();
+        ours.then_some(user.value.as_str()).ok_or(Cause::ForeignUser)
+    }
+
+    /// The namespace of its users' openids.
+    #[must_use]
+    pub fn namespace(&self) -> String {
         namespace(&self.app.app_id)
     }
 
@@ -164,10 +194,8 @@ impl PhoneProof for WechatMiniProgram {
         let at = Endpoint::PhoneNumber;
         let redeemed = async {
             let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
-            if owner.kind != SubjectKind::OpenId || owner.namespace != self.namespace() {
-                return Err(Cause::ForeignOwner.at(at));
-            }
-            twice_at_most(at, PHONE_MAX, || self.redeem_phone(&owner.value, code)).await
+            let openid = self.openid(owner).map_err(|cause| cause.at(at))?;
+            twice_at_most(at, TOKEN_CALL_MAX, || self.redeem_phone(openid, code)).await
         };
         redeemed.await.map_err(|error| error.report(self.clock.now()))
     }

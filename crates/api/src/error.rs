@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::app::VerifyError;
 use domain::authenticate::{AdmitError, AuthenticateError};
+use domain::bind_phone::BindPhoneError;
 use domain::current_member::CurrentMemberError;
 use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
@@ -18,6 +19,7 @@ use domain::rate_limit::TooMany;
 use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
+use domain::use_session_key::UseSessionKeyError;
 use salvo::http::StatusCode;
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use tracing::Level;
@@ -172,6 +174,34 @@ impl From<EraseMemberError> for ApiError {
             EraseMemberError::Contended | EraseMemberError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
+    }
+}
+
+impl From<BindPhoneError> for ApiError {
+    fn from(error: BindPhoneError) -> Self {
+        let answer = match &error {
+            BindPhoneError::Gone => Self::new(ErrorId::Unauthenticated),
+            BindPhoneError::Provider(error) => provider_failed(error, Step::Phone),
+            BindPhoneError::Undecipherable => Self::new(ErrorId::PhoneCodeInvalid),
+            BindPhoneError::PhoneTaken => Self::conflicting(Conflict::REQUIRED_PHONE_TAKEN),
+            BindPhoneError::Banned(_) => Self::new(ErrorId::MemberBanned),
+            BindPhoneError::Contended | BindPhoneError::Store(_) => Self::new(ErrorId::Internal),
+        };
+        answer.caused_by(error)
+    }
+}
+
+impl From<UseSessionKeyError> for ApiError {
+    fn from(error: UseSessionKeyError) -> Self {
+        let answer = match &error {
+            UseSessionKeyError::UnknownApp | UseSessionKeyError::NotKept => {
+                Self::invalid_field("app", &error)
+            }
+            UseSessionKeyError::NoKey => Self::new(ErrorId::NotFound),
+            UseSessionKeyError::Provider(error) => provider_failed(error, Step::SessionKey),
+            UseSessionKeyError::Store(_) => Self::new(ErrorId::Internal),
+        };
+        answer.caused_by(error)
     }
 }
 

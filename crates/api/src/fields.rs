@@ -1,5 +1,6 @@
 //! The fields that requests are made of.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::avatar::{AVATAR_MAX, Avatar};
 use domain::conflict::Choice;
 use domain::member::Gender;
@@ -18,6 +19,12 @@ const REFRESH_TOKEN_MAX: usize = 512;
 
 /// The longest parameter of a push that is looked at, in bytes.
 const PUSH_MAX: usize = 128;
+
+/// The longest encrypted data that are looked at, in characters. Those with a phone number have 200.
+const ENCRYPTED_MAX: usize = 4096;
+
+/// The longest open id, in bytes.
+const OPENID_MAX: usize = 128;
 
 /// One line of text: neither control characters nor Unicode's line and paragraph separators.
 const ONE_LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
@@ -39,6 +46,86 @@ pub(crate) const PHONE_CODE: Field<PhoneCode> = Field {
             "The one-time code of the phone button (`e.detail.code`), never that of `wx.login`.",
             example,
         )
+    },
+};
+
+/// Data that WeChat encrypted.
+pub(crate) const ENCRYPTED_DATA: Field<Vec<u8>> = Field {
+    name: "encryptedData",
+    read: |value| {
+        let text = text(value)?;
+        let fits = (1..=ENCRYPTED_MAX).contains(&text.len());
+        let data = fits.then(|| BASE64_STANDARD.decode(text).ok()).flatten();
+        data.ok_or_else(|| format!("is not 1 to {ENCRYPTED_MAX} characters of Base64"))
+    },
+    schema: || {
+        let about = "The older `e.detail.encryptedData` of the phone button.";
+        string(about, "bm90IGEgcmVhbCBwaG9uZQ==").min_length(1).max_length(ENCRYPTED_MAX).pattern(
+            "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?$",
+        )
+    },
+};
+
+/// What their encryption began with.
+pub(crate) const IV: Field<[u8; 16]> = Field {
+    name: "iv",
+    read: |value| {
+        let bytes = BASE64_STANDARD.decode(text(value)?).ok();
+        let iv = bytes.and_then(|bytes| bytes.try_into().ok());
+        iv.ok_or_else(|| "is not 16 bytes in Base64".to_owned())
+    },
+    schema: || {
+        string("The `e.detail.iv` that came with `encryptedData`.", "MDEyMzQ1Njc4OWFiY2RlZg==")
+            .pattern("^[A-Za-z0-9+/]{21}[AQgw]==$")
+    },
+};
+
+/// Who a user is within an app.
+pub(crate) const OPENID: Field<String> = Field {
+    name: "openid",
+    read: |value| {
+        let id = text(value)?;
+        let fits = (1..=OPENID_MAX).contains(&id.len());
+        let visible = fits && id.bytes().all(|b| b.is_ascii_graphic());
+        let fault = || format!("an openid is 1 to {OPENID_MAX} visible ASCII characters");
+        visible.then(|| id.to_owned()).ok_or_else(fault)
+    },
+    schema: || {
+        string("The user within the app.", "oABCD1234567890abcdefghijklm")
+            .min_length(1)
+            .max_length(OPENID_MAX)
+            .pattern("^[!-~]+$")
+    },
+};
+
+/// Data that WeChat signed: any text, to the byte.
+pub(crate) const RAW_DATA: Field<String> = Field {
+    name: "rawData",
+    read: |value| value.as_str().map(str::to_owned).ok_or_else(|| "is not a text".to_owned()),
+    schema: || {
+        string(
+            "The `rawData` exactly as the mini program got it, not parsed and written anew.",
+            r#"{"nickName":"Band","gender":1}"#,
+        )
+    },
+};
+
+/// WeChat's signature of them.
+pub(crate) const DATA_SIGNATURE: Field<String> = Field {
+    name: "signature",
+    read: |value| {
+        let signature = text(value)?;
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let fits = signature.len() == 40 && signature.bytes().all(digit);
+        fits.then(|| signature.to_owned())
+            .ok_or_else(|| "is not 40 hexadecimal digits in lower case".to_owned())
+    },
+    schema: || {
+        string(
+            "The `signature` that came with `rawData`.",
+            "75e81ceda165f4ffa64f4068af58c64b8f54b88c",
+        )
+        .pattern("^[0-9a-f]{40}$")
     },
 };
 
@@ -269,6 +356,54 @@ mod tests {
         agree(&CODE, &codes);
         agree(&PHONE_CODE, &codes);
         agree(&REFRESH_TOKEN, &codes);
+    }
+
+    #[test]
+    fn the_document_tells_what_encrypted_data_are_taken() {
+        let (longest, longer) = ("A".repeat(4096), "A".repeat(4100));
+        let iv = "r7BXXKkLb8qrSNn05n0qiA==";
+        let short = &iv[..20];
+        let texts = [
+            "",
+            " ",
+            "AAAA",
+            "AAA=",
+            "AAB=",
+            "AA==",
+            "AB==",
+            "A===",
+            "AAA",
+            "AA A",
+            "A-_A",
+            "AA==AAAA",
+            iv,
+            short,
+            &iv[..22],
+            "r7BXXKkLb8qrSNn05n0qiB==",
+            &longest,
+            &longer,
+        ];
+        agree(&ENCRYPTED_DATA, &texts);
+        agree(&IV, &texts);
+        let bytes: Vec<usize> = (1..40)
+            .filter(|length| {
+                let text = BASE64_STANDARD.encode(vec![7; *length]);
+                (IV.read)(&Value::String(text)).is_ok()
+            })
+            .collect();
+        assert_eq!(bytes, [16]);
+    }
+
+    #[test]
+    fn the_document_tells_what_back_ends_may_ask_about() {
+        let (longest, longer) = ("o".repeat(128), "o".repeat(129));
+        agree(&OPENID, &["", "o1", "o 1", "码", "o\n", &longest, &longer]);
+        agree(&RAW_DATA, &["", "{}", "码\n"]);
+        let (sound, long) = ("0a".repeat(20), "0a".repeat(21));
+        agree(
+            &DATA_SIGNATURE,
+            &["", &sound, &sound[1..], &long, &sound.to_uppercase(), &"g".repeat(40)],
+        );
     }
 
     #[test]

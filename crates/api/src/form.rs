@@ -26,6 +26,9 @@ pub(crate) trait Form {
 
     /// A field that may be absent or null; `None` also when it is faulty.
     fn optional<T>(&mut self, field: &Field<T>) -> Option<T>;
+
+    /// Fields that are sound each by itself, and mean nothing together.
+    fn refuse<T>(&mut self, reason: &'static str) -> Option<T>;
 }
 
 /// What a request means.
@@ -115,6 +118,13 @@ impl Form for Filled {
             }
         }
     }
+
+    fn refuse<T>(&mut self, reason: &'static str) -> Option<T> {
+        if self.faults.is_empty() {
+            self.fault("body", reason);
+        }
+        None
+    }
 }
 
 impl<'de> Deserialize<'de> for Filled {
@@ -197,6 +207,10 @@ impl Form for Blank {
             required: false,
             schema: (field.schema)(),
         });
+        None
+    }
+
+    fn refuse<T>(&mut self, _reason: &'static str) -> Option<T> {
         None
     }
 }

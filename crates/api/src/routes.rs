@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::authenticate::Authenticate;
+use domain::bind_phone::BindPhone;
 use domain::current_member::CurrentMember;
 use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
@@ -20,6 +21,7 @@ use domain::ports::tokens::VerificationKeys;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::update_profile::UpdateProfile;
+use domain::use_session_key::UseSessionKey;
 use salvo::Router;
 
 use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers};
@@ -35,6 +37,7 @@ use crate::routes::oauth::OAuthApi;
 use crate::routes::own_data::OwnDataApi;
 use crate::routes::push::PushApi;
 use crate::routes::session::SessionApi;
+use crate::routes::session_key::SessionKeyApi;
 use crate::wiring::Wiring;
 
 pub mod back_end;
@@ -47,6 +50,7 @@ pub mod oauth;
 pub mod own_data;
 pub mod push;
 pub mod session;
+pub mod session_key;
 
 /// What the HTTP side is made over: the use cases, and the few ports it needs itself.
 pub struct Parts {
@@ -70,6 +74,10 @@ pub struct Parts {
     pub export_member: Arc<ExportMember>,
     /// `DELETE /me`.
     pub erase_member: Arc<EraseMember>,
+    /// `PUT /me/phone`.
+    pub bind_phone: Arc<BindPhone>,
+    /// `POST /wechat/check_session`, `/wechat/reset_session_key` and `/wechat/verify_signature`.
+    pub use_session_key: Arc<UseSessionKey>,
     /// `POST /oauth/introspect` and `POST /oauth/revoke`.
     pub introspect: Arc<Introspect>,
     /// `GET /.well-known/jwks.json`.
@@ -98,6 +106,7 @@ pub(crate) struct Api {
     pub(crate) own_data: OwnDataApi,
     pub(crate) push: PushApi,
     pub(crate) session: SessionApi,
+    pub(crate) session_key: SessionKeyApi,
     pub(crate) oauth: OAuthApi,
     pub(crate) keys: KeysApi,
     pub(crate) health: HealthApi,
@@ -112,17 +121,18 @@ impl Api {
     pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
         let Parts { current_member, update_profile, metrics, .. } = parts;
-        let Parts { export_member, erase_member, .. } = parts;
+        let Parts { bind_phone, export_member, erase_member, .. } = parts;
         let deadline = config.login_deadline;
         let (services, public) = (parts.services, config.public_metrics);
         Self {
             entrance: EntranceApi { login, identify, deadline, metrics: metrics.clone() },
             back_end: BackEndApi { exchange_code },
-            me: MeApi { current_member, update_profile },
+            me: MeApi { current_member, update_profile, bind_phone },
             own_data: OwnDataApi { export_member, erase_member },
             push: PushApi { receive_push: parts.receive_push },
             health: HealthApi { directory: parts.directory },
             session: SessionApi { refresh, log_out, metrics: metrics.clone() },
+            session_key: SessionKeyApi { use_session_key: parts.use_session_key },
             oauth: OAuthApi { introspect },
             metrics: MetricsApi { metrics },
             keys: KeysApi { keys: parts.verification_keys },
@@ -151,12 +161,28 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .post(to.to(|api| api.back_end.code_to_session())),
         )
         .push(
+            Router::with_path("wechat/check_session")
+                .hoop(back_ends())
+                .post(to.to(|api| api.session_key.check())),
+        )
+        .push(
+            Router::with_path("wechat/reset_session_key")
+                .hoop(back_ends())
+                .post(to.to(|api| api.session_key.reset())),
+        )
+        .push(
+            Router::with_path("wechat/verify_signature")
+                .hoop(back_ends())
+                .post(to.to(|api| api.session_key.verify_signature())),
+        )
+        .push(
             Router::with_path("me")
                 .hoop(members())
                 .get(to.to(|api| api.me.get_me()))
                 .patch(to.to(|api| api.me.update_me()))
                 .delete(to.to(|api| api.own_data.erase()))
                 .push(Router::with_path("export").get(to.to(|api| api.own_data.export())))
+                .push(Router::with_path("phone").put(to.to(|api| api.me.bind_phone())))
                 .push(
                     Router::with_path("sessions")
                         .get(to.to(|api| api.session.list()))

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::conflict::ConflictPolicy;
-use crate::identity::Verified;
+use crate::identity::{Subject, SubjectKind, Verified};
 use crate::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
 use crate::secret::LoginCode;
+use crate::session_key::SessionKeys;
 
 /// The name an app has in the configuration, in tokens and in logs, e.g. `main`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub struct App {
     pub name: AppName,
     /// The provider's id of it, e.g. `wx5e8d6c0a4b2f1e37`.
     pub app_id: String,
+    /// The namespace of the subjects that log in.
+    pub namespace: String,
     /// Whether someone unknown becomes a member by logging in.
     pub auto_register: bool,
     /// Whether every member of this app must have a phone number.
@@ -52,6 +55,24 @@ pub struct App {
     pub identity: Arc<dyn IdentityProvider>,
     /// Who tells which phone number a phone code stands for.
     pub phone: Arc<dyn PhoneProof>,
+    /// What it takes to keep the users' session keys, where they are kept at all.
+    pub session_keys: Option<SessionKeys>,
+}
+
+impl App {
+    /// The user of this id within the app.
+    #[must_use]
+    pub fn user(&self, open_id: &str) -> Subject {
+        let namespace = self.namespace.clone();
+        Subject { namespace, kind: SubjectKind::OpenId, value: open_id.to_owned() }
+    }
+
+    /// Who somebody with these subjects is within the app.
+    #[must_use]
+    pub fn user_among<'a>(&self, subjects: &'a [Subject]) -> Option<&'a Subject> {
+        let mut subjects = subjects.iter();
+        subjects.find(|one| one.kind == SubjectKind::OpenId && one.namespace == self.namespace)
+    }
 }
 
 impl fmt::Debug for App {
@@ -122,11 +143,13 @@ mod tests {
         App {
             name: AppName::parse(name).unwrap(),
             app_id: app_id.into(),
+            namespace: format!("test:{app_id}"),
             auto_register: true,
             phone_required: false,
             on_conflict: ConflictPolicy::Merge,
             identity: Arc::new(MockIdentityProvider::new()),
             phone: Arc::new(MockPhoneProof::new()),
+            session_keys: None,
         }
     }
 
@@ -139,6 +162,15 @@ mod tests {
         assert_eq!(selected(Some("wx02")), Some("shop"));
         assert_eq!(selected(Some("wx03")), None);
         assert_eq!(selected(Some("")), None);
+    }
+
+    #[test]
+    fn a_user_is_known_by_the_open_id_of_this_very_app() {
+        let (main, shop) = (app("main", "wx01"), app("shop", "wx02"));
+        let alias = Subject { kind: SubjectKind::UnionId, ..main.user("u") };
+        let subjects = [shop.user("o2"), alias, main.user("o1")];
+        assert_eq!(main.user_among(&subjects), Some(&main.user("o1")));
+        assert_eq!(main.user_among(&subjects[..2]), None);
     }
 
     #[test]

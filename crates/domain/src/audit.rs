@@ -41,6 +41,8 @@ pub enum AuditKind {
     UnionIdChanged,
     /// Another member turned out to be the same person, and is now this one.
     Merged,
+    /// The member has another phone number than before.
+    PhoneChanged,
 }
 
 impl AuditEvent {

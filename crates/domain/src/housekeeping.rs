@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
+use crate::session_key::KEPT;
 
 /// The use case: to be run every minute or so, by any instance.
 pub struct Housekeeping {
@@ -14,10 +15,12 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Forgets the login codes whose time is over, and the answers kept for them.
+    /// Forgets the login codes whose time is over, and the answers kept for them; and session keys that
+    /// no login replaced for long.
     pub async fn run(&self) -> Result<(), StoreError> {
-        let work = self.store.begin().await?;
-        work.redemptions().remove_expired(self.clock.now()).await?;
+        let (work, now) = (self.store.begin().await?, self.clock.now());
+        work.redemptions().remove_expired(now).await?;
+        work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
         work.commit().await
     }
 }

@@ -415,11 +415,13 @@ mod tests {
         App {
             name: AppName::parse("main").unwrap(),
             app_id: "wx01".into(),
+            namespace: "test".into(),
             auto_register: true,
             phone_required: false,
             on_conflict: ConflictPolicy::Merge,
             identity: Arc::new(identity),
             phone: Arc::new(phone),
+            session_keys: None,
         }
     }
 

@@ -9,5 +9,6 @@ pub mod random;
 pub mod rate_limiter;
 pub mod redemption;
 pub mod services;
+pub mod session_keys;
 pub mod store;
 pub mod tokens;

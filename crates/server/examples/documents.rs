@@ -23,7 +23,7 @@ const WECHAT_HEAD: &str = "
 ## What WeChat answers, and what becomes of it
 
 `login` is what `POST /login`, `/openid` and `/code2session` answer when WeChat refuses the login code so,
-`phone` what `/login` answers when it refuses the phone code so. Between the two a refused access token is
+`phone` what `/login` and `/me/phone` answer when it refuses the phone code so. Between the two a refused access token is
 fetched anew once, and a busy WeChat asked once more. An errcode that is not in the table counts as
 `provider_unavailable`; so do timeouts, broken connections and answers that make no sense.
 

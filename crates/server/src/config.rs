@@ -105,6 +105,8 @@ pub struct AppConfig {
     pub push_aes_key: Option<SecretString>,
     /// What becomes of two members who turn out to be one person.
     pub on_conflict: ConflictPolicy,
+    /// Whether WeChat's session keys of its users are kept.
+    pub keep_session_keys: bool,
 }
 
 /// One thing that is wrong.
@@ -239,6 +241,7 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
         phone_required: reader.flag(&key("phone_required"), false),
         auto_register: reader.flag(&key("auto_register"), true),
         on_conflict: on_conflict(reader, &key("on_conflict")),
+        keep_session_keys: reader.flag(&key("keep_session_keys"), false),
         name: reader.checked(&format!("apps.{name}"), AppName::parse(name))?,
         secret: secret?,
     })

@@ -9,6 +9,7 @@ use adapters::rate_limiter::counted::CountedRateLimiter;
 use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
+use adapters::session_key::SealedSessionKeys;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom};
 use adapters::token::key_ring::KeyRing;
@@ -24,6 +25,7 @@ use api::routes::Parts;
 use domain::app::{App, AppName, Apps};
 use domain::authenticate::Authenticate;
 use domain::ban::Ban;
+use domain::bind_phone::BindPhone;
 use domain::current_member::CurrentMember;
 use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
@@ -42,7 +44,9 @@ use domain::ports::random::Random;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::rotate_keys::RotateKeys;
+use domain::session_key::SessionKeys;
 use domain::update_profile::UpdateProfile;
+use domain::use_session_key::UseSessionKey;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -66,8 +70,8 @@ pub fn parts(
     let limits = Arc::new(Limits { limiter, quotas: config.quotas });
     let http = wechat(config)?;
     http.register(&mut registry);
-    let apps = Arc::new(apps(config, &http, &clock, &limits));
     let sealer = Arc::new(sealer(config)?);
+    let apps = Arc::new(apps(config, &http, &clock, &limits, &sealer));
     let login = Login {
         apps: Arc::clone(&apps),
         store: store.clone(),
@@ -121,6 +125,19 @@ pub fn parts(
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
     };
+    let bind_phone = BindPhone {
+        apps: Arc::clone(&apps),
+        store: store.clone(),
+        directory: store.clone(),
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+    };
+    let use_session_key = UseSessionKey {
+        apps: Arc::clone(&apps),
+        store: store.clone(),
+        directory: store.clone(),
+        clock: Arc::clone(&clock),
+    };
     Ok(Parts {
         login: Arc::new(login),
         authenticate,
@@ -131,6 +148,8 @@ pub fn parts(
         identify: Arc::new(Identify { apps: Arc::clone(&apps) }),
         exchange_code: Arc::new(ExchangeCode { apps }),
         current_member: Arc::new(CurrentMember { directory: store.clone() }),
+        bind_phone: Arc::new(bind_phone),
+        use_session_key: Arc::new(use_session_key),
         update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
         export_member: Arc::new(ExportMember { directory: store.clone() }),
         erase_member: Arc::new(erase_member),
@@ -206,7 +225,13 @@ pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     http.context("wechat")
 }
 
-fn apps(config: &Config, http: &WechatHttp, clock: &Arc<dyn Clock>, limits: &Arc<Limits>) -> Apps {
+fn apps(
+    config: &Config,
+    http: &WechatHttp,
+    clock: &Arc<dyn Clock>,
+    limits: &Arc<Limits>,
+    sealer: &Arc<Sealer>,
+) -> Apps {
     let app = |app: &AppConfig| {
         let users = Arc::new(mini_program(app, http, clock));
         let identity = LimitedProvider {
@@ -214,14 +239,20 @@ fn apps(config: &Config, http: &WechatHttp, clock: &Arc<dyn Clock>, limits: &Arc
             provider: users.clone(),
             limits: Arc::clone(limits),
         };
+        let session_keys = app.keep_session_keys.then(|| SessionKeys {
+            seal: Arc::new(SealedSessionKeys::new(Arc::clone(sealer))),
+            uses: users.clone(),
+        });
         App {
             name: app.name.clone(),
             app_id: app.app_id.clone(),
+            namespace: users.namespace(),
             auto_register: app.auto_register,
             phone_required: app.phone_required,
             on_conflict: app.on_conflict,
             identity: Arc::new(identity),
             phone: users,
+            session_keys,
         }
     };
     Apps::new(config.apps.iter().map(app).collect())

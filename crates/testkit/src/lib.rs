@@ -20,5 +20,6 @@ pub mod random;
 pub mod rate_limiter;
 pub mod redemption;
 pub mod services;
+pub mod session_keys;
 pub mod tokens;
 pub mod trust;

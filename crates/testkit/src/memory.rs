@@ -12,11 +12,12 @@ use domain::member::{Member, MemberId};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, PushRepository,
-    RedemptionRepository, SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store,
-    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyDirectory,
+    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use domain::session_key::SealedSessionKey;
 use domain::signing_key::SigningKey;
 use domain::timestamp::Timestamp;
 use domain::withdrawal::Withdrawal;
@@ -35,6 +36,7 @@ struct State {
     identities: Vec<(MemberId, Subject)>,
     sessions: HashMap<SessionId, Session>,
     redemptions: HashMap<Fingerprint, Redemption>,
+    session_keys: HashMap<Subject, SealedSessionKey>,
     audit: Vec<AuditEvent>,
     tombstones: HashSet<Fingerprint>,
     seen: HashMap<Fingerprint, Timestamp>,
@@ -124,6 +126,19 @@ impl MemberDirectory for MemoryStore {
         Ok(withdrawals)
     }
 
+    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let state = self.committed.lock().unwrap();
+        let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
+        Ok(theirs.map(|(_, subject)| subject.clone()).collect())
+    }
+
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError> {
+        Ok(self.committed.lock().unwrap().session_keys.get(user).cloned())
+    }
+
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
         Ok(self.committed.lock().unwrap().redemptions.get(code).cloned())
     }
@@ -167,6 +182,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn redemptions(&self) -> &dyn RedemptionRepository {
+        self
+    }
+
+    fn session_keys(&self) -> &dyn SessionKeyRepository {
         self
     }
 
@@ -230,6 +249,8 @@ impl MemberRepository for MemoryUnitOfWork {
         }
         state.members.remove(&member.id);
         state.identities.retain(|(owner, _)| *owner != member.id);
+        let State { session_keys, identities, .. } = &mut *state;
+        session_keys.retain(|user, _| identities.iter().any(|(_, known)| known == user));
         state.sessions.retain(|_, session| session.member != member.id);
         state.redemptions.retain(|_, redemption| redemption.member != member.id);
         Ok(())
@@ -269,7 +290,9 @@ impl IdentityRepository for MemoryUnitOfWork {
     }
 
     async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError> {
-        self.state().identities.retain(|(_, known)| !subjects.contains(known));
+        let mut state = self.state();
+        state.identities.retain(|(_, known)| !subjects.contains(known));
+        state.session_keys.retain(|user, _| !subjects.contains(user));
         Ok(())
     }
 
@@ -297,6 +320,23 @@ impl RedemptionRepository for MemoryUnitOfWork {
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
         self.state().redemptions.retain(|_, redemption| now < redemption.expires_at());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionKeyRepository for MemoryUnitOfWork {
+    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.identities.iter().any(|(_, known)| *known == key.user) {
+            return Err(StoreError::new("there is no such identity"));
+        }
+        state.session_keys.insert(key.user.clone(), key.clone());
+        Ok(())
+    }
+
+    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().session_keys.retain(|_, key| key.obtained_at > then);
         Ok(())
     }
 }

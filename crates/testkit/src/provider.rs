@@ -52,10 +52,12 @@ impl MemoryUser {
 pub struct MemoryProvider(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     minted: usize,
     logins: HashMap<String, Code<MemoryUser>>,
     phones: HashMap<String, Code<(Subject, PhoneNumber)>>,
+    /// The session keys of those who logged in.
+    pub(crate) keys: HashMap<Subject, String>,
     failures: VecDeque<ProviderFailure>,
     calls: Vec<MemoryCall>,
 }
@@ -73,6 +75,8 @@ pub enum MemoryCall {
     Login,
     /// A phone code was to be redeemed.
     Phone,
+    /// A session key was to be checked or replaced.
+    Session,
 }
 
 impl MemoryProvider {
@@ -103,18 +107,18 @@ impl MemoryProvider {
         self.state().calls.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 }
 
 impl State {
-    fn mint(&mut self, kind: &str) -> String {
+    pub(crate) fn mint(&mut self, kind: &str) -> String {
         self.minted += 1;
         format!("{kind}-code-{}", self.minted)
     }
 
-    fn receive(&mut self, call: MemoryCall) -> Result<(), ProviderError> {
+    pub(crate) fn receive(&mut self, call: MemoryCall) -> Result<(), ProviderError> {
         self.calls.push(call);
         self.failures.pop_front().map_or(Ok(()), |failure| refuse(failure, "ordered by the test"))
     }
@@ -138,6 +142,9 @@ impl IdentityProvider for MemoryProvider {
         let mut state = self.state();
         state.receive(MemoryCall::Login)?;
         let user = redeem(&mut state.logins, code.expose())?;
+        if let Some(key) = &user.session_key {
+            state.keys.insert(user.login.clone(), key.clone());
+        }
         Ok(Verified {
             login: user.login,
             aliases: user.aliases,

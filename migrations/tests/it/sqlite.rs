@@ -45,6 +45,7 @@ async fn up_makes_the_file_its_folder_and_every_table() {
         "seaql_migrations",
         "seen_push",
         "session",
+        "session_key",
         "signing_key",
         "tombstone",
         "withdrawal",

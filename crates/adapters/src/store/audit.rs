@@ -35,5 +35,6 @@ fn kind(kind: AuditKind) -> &'static str {
         AuditKind::LoginCodeReused => "login_code_reused",
         AuditKind::UnionIdChanged => "union_id_changed",
         AuditKind::Merged => "merged",
+        AuditKind::PhoneChanged => "phone_changed",
     }
 }

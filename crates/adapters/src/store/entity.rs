@@ -35,6 +35,7 @@ tables! {
     redemption
     seen_push
     session
+    session_key
     signing_key
     tombstone
     withdrawal

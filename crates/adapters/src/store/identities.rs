@@ -85,7 +85,8 @@ pub(super) fn with_the_same_owner(subject: &Subject) -> Select<Entity> {
     Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()))
 }
 
-fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
+/// The subject in a row.
+pub(super) fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
     // The key is personal data: the member's id has to do.
     let at = Row { table: "identity", id: row.member_id };
     subject(at, row.namespace, &row.kind, row.value)
@@ -110,6 +111,7 @@ pub(super) fn subject(
     })
 }
 
+/// How a row names a kind of subject.
 pub(super) fn kind(kind: SubjectKind) -> &'static str {
     match kind {
         SubjectKind::OpenId => "open_id",

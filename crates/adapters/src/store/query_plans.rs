@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::store::entity::{identity, member, session};
 use crate::store::identities::with_the_same_owner;
 use crate::store::pushes::seen_before;
+use crate::store::session_keys;
 use crate::store::tombstones::one_of;
 
 /// How SQLite goes about a statement, step by step.
@@ -39,6 +40,7 @@ async fn a_member_is_found_by_index() {
 async fn an_owner_is_found_by_index() {
     let subject = Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value: "v".into() };
     assert_indexed(&with_the_same_owner(&subject)).await;
+    assert_indexed(&session_keys::of(&subject)).await;
 }
 
 #[tokio::test]

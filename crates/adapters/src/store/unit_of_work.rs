@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::ports::store::{
     AuditLog, IdentityRepository, MemberRepository, PushRepository, RedemptionRepository,
-    SessionRepository, SigningKeyRepository, StoreError, TombstoneRepository, UnitOfWork,
+    SessionKeyRepository, SessionRepository, SigningKeyRepository, StoreError, TombstoneRepository,
+    UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -69,6 +70,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn redemptions(&self) -> &dyn RedemptionRepository {
+        self
+    }
+
+    fn session_keys(&self) -> &dyn SessionKeyRepository {
         self
     }
 

@@ -25,8 +25,8 @@ pub(super) struct CallError {
 pub(super) enum Cause {
     #[error("not called: the code cannot be one of WeChat's")]
     ImpossibleCode,
-    #[error("not called: the owner of the code is not named by an openid of this app")]
-    ForeignOwner,
+    #[error("not called: the user is not named by an openid of this app")]
+    ForeignUser,
     #[error("not called: no access token")]
     NoToken(#[source] Arc<CallError>),
     #[error("no connection")]
@@ -83,7 +83,7 @@ impl CallError {
     /// What kind of failure it is, as one of few words.
     pub(super) fn label(&self) -> &'static str {
         match &self.cause {
-            Cause::ImpossibleCode | Cause::ForeignOwner | Cause::NoToken(_) => "not_called",
+            Cause::ImpossibleCode | Cause::ForeignUser | Cause::NoToken(_) => "not_called",
             Cause::Connect(_) => "no_connection",
             Cause::Exchange(_) => "broken_off",
             Cause::Slow(_) | Cause::Abandoned => "given_up",
@@ -137,7 +137,7 @@ impl CallError {
     pub(super) fn failure(&self, now: Timestamp) -> ProviderFailure {
         match &self.cause {
             Cause::ImpossibleCode => ProviderFailure::CodeInvalid,
-            Cause::ForeignOwner | Cause::Untrusted(_) => ProviderFailure::Misconfigured,
+            Cause::ForeignUser | Cause::Untrusted(_) => ProviderFailure::Misconfigured,
             Cause::NoToken(error) => error.failure(now),
             Cause::Connect(_)
             | Cause::Exchange(_)

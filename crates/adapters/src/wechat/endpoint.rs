@@ -7,13 +7,23 @@ pub enum Endpoint {
     CodeToSession,
     /// Redeems a phone code (`getPhoneNumber`).
     PhoneNumber,
+    /// Asks whether a session key is its user's present one (`checkSessionKey`).
+    CheckSession,
+    /// Puts another session key in place (`ResetUserSessionKey`).
+    ResetSession,
     /// Fetches the app's access token (`getStableAccessToken`).
     StableToken,
 }
 
 impl Endpoint {
     /// Every call there is.
-    pub const ALL: [Self; 3] = [Self::CodeToSession, Self::PhoneNumber, Self::StableToken];
+    pub const ALL: [Self; 5] = [
+        Self::CodeToSession,
+        Self::PhoneNumber,
+        Self::CheckSession,
+        Self::ResetSession,
+        Self::StableToken,
+    ];
 
     /// Its path below the base URL.
     #[must_use]
@@ -21,6 +31,8 @@ impl Endpoint {
         match self {
             Self::CodeToSession => "/sns/jscode2session",
             Self::PhoneNumber => "/wxa/business/getuserphonenumber",
+            Self::CheckSession => "/wxa/checksession",
+            Self::ResetSession => "/wxa/resetusersessionkey",
             Self::StableToken => "/cgi-bin/stable_token",
         }
     }

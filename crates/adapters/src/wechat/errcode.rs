@@ -136,18 +136,30 @@ impl Row {
     /// No access token is sent to log in or to fetch one, and no user takes part in fetching one:
     /// there, only the operator can mend what a new token, a new code or another user would. The openid
     /// that goes with a phone code is WeChat's own: where it does not fit, the code is someone else's.
+    /// What shows a session key has no other code in it than that key.
     #[must_use]
     pub const fn class(&self, endpoint: Endpoint) -> Class {
         match (endpoint, self.class) {
             (Endpoint::PhoneNumber, _) if matches!(self.code, 40003 | 43104) => CodeInvalid,
+            (Endpoint::CheckSession | Endpoint::ResetSession, CodeInvalid)
+                if matches!(self.code, 87007 | 87009) =>
+            {
+                CodeInvalid
+            }
             (Endpoint::CodeToSession, StaleToken)
+            | (Endpoint::CheckSession | Endpoint::ResetSession, CodeInvalid | CodeUsed)
             | (
                 Endpoint::StableToken,
                 StaleToken | CodeInvalid | CodeUsed | UserBlocked | Refused,
             ) => Misconfigured,
-            (Endpoint::CodeToSession | Endpoint::PhoneNumber | Endpoint::StableToken, class) => {
-                class
-            }
+            (
+                Endpoint::CodeToSession
+                | Endpoint::PhoneNumber
+                | Endpoint::CheckSession
+                | Endpoint::ResetSession
+                | Endpoint::StableToken,
+                class,
+            ) => class,
         }
     }
 }

@@ -71,30 +71,22 @@ impl Reply {
             Some(Value::String(empty)) if empty.is_empty() => None,
             Some(_) => Some(sound(visible(fields, "unionid", ID_MAX), "unionid is not sound")?),
         };
-        let key = text(fields, "session_key").filter(|key| is_aes_key(key));
-        let key = sound(key, "there is no session_key of 16 bytes in Base64")?;
         Ok(Session {
             openid: openid.to_owned(),
             union_id: union_id.map(str::to_owned),
-            key: key.into(),
+            key: self.session_key()?,
         })
     }
 
-    /// Reads what getPhoneNumber answers. `countryCode` is a number or a string, by the year.
+    /// Reads the session key, which `code2Session` and `ResetUserSessionKey` answer.
+    pub(super) fn session_key(&self) -> Result<SecretString, Cause> {
+        let key = text(&self.0, "session_key").filter(|key| is_aes_key(key));
+        sound(key, "there is no session_key of 16 bytes in Base64").map(SecretString::from)
+    }
+
+    /// Reads what getPhoneNumber answers.
     pub(super) fn phone(&self) -> Result<Phone, Cause> {
-        let info = sound(object(&self.0, "phone_info"), "there is no phone_info")?;
-        let stamp = sound(object(info, "watermark"), "there is no watermark")?;
-        let app_id = sound(text(stamp, "appid"), "the watermark names no app")?;
-        let stamped_at = present(stamp, "timestamp").and_then(integer);
-        let country = present(info, "countryCode").and_then(integer);
-        let country = sound(country, "there is no countryCode")?;
-        let number = text(info, "purePhoneNumber")
-            .and_then(|national| PhoneNumber::new(u16::try_from(country).ok()?, national).ok());
-        Ok(Phone {
-            number: sound(number, "there is no possible phone number")?,
-            app_id: app_id.to_owned(),
-            stamped_at: sound(stamped_at, "the watermark has no timestamp")?,
-        })
+        Phone::read(sound(object(&self.0, "phone_info"), "there is no phone_info")?)
     }
 
     /// Reads what getStableAccessToken answers.
@@ -104,6 +96,37 @@ impl Reply {
         Ok(Grant {
             token: sound(token, "there is no sound access_token")?.into(),
             expires_in: sound(expires_in, "there is no expires_in")?,
+        })
+    }
+}
+
+impl Phone {
+    /// Reads what WeChat encrypts, once it is decrypted.
+    ///
+    /// Who changes a bit of the ciphertext changes the same bit of the text one block later. The number
+    /// stands there twice, so a change of one is noticed.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Cause> {
+        let object: Option<Fields> = serde_json::from_slice(text).ok();
+        let info = sound(object, "it is not a JSON object")?;
+        let phone = Self::read(&info)?;
+        let whole = self::text(&info, "phoneNumber");
+        let same = whole.filter(|whole| whole.ends_with(phone.number.national()));
+        sound(same, "there are two phone numbers").map(|_| phone)
+    }
+
+    /// `countryCode` is a number or a string, by the year.
+    fn read(info: &Fields) -> Result<Self, Cause> {
+        let stamp = sound(object(info, "watermark"), "there is no watermark")?;
+        let app_id = sound(text(stamp, "appid"), "the watermark names no app")?;
+        let stamped_at = present(stamp, "timestamp").and_then(integer);
+        let country = present(info, "countryCode").and_then(integer);
+        let country = sound(country, "there is no countryCode")?;
+        let number = text(info, "purePhoneNumber")
+            .and_then(|national| PhoneNumber::new(u16::try_from(country).ok()?, national).ok());
+        Ok(Self {
+            number: sound(number, "there is no possible phone number")?,
+            app_id: app_id.to_owned(),
+            stamped_at: sound(stamped_at, "the watermark has no timestamp")?,
         })
     }
 }
@@ -349,6 +372,19 @@ mod tests {
             let outcome = phone(&body);
             assert!(outcome.starts_with("unintelligible answer: "), "{body}: {outcome}");
         }
+    }
+
+    #[test]
+    fn a_decrypted_number_stands_there_twice() {
+        let read = |whole: &str| {
+            let text = phone_body("86", r#""13580006666""#, r#"{"timestamp":1,"appid":"wx1"}"#);
+            let text: Value = serde_json::from_str(&text).unwrap();
+            let mut info = text["phone_info"].clone();
+            info["phoneNumber"] = whole.into();
+            Phone::parse(info.to_string().as_bytes()).is_ok()
+        };
+        assert!(read("13580006666") && read("+8613580006666"));
+        assert!(!read("13580006667") && !read(""));
     }
 
     #[test]

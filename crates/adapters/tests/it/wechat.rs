@@ -7,6 +7,7 @@ mod phone;
 mod push;
 mod sandbox;
 mod secrets;
+mod session_key;
 mod token;
 mod upstream;
 
@@ -19,7 +20,8 @@ use domain::identity::{Subject, SubjectKind, Verified};
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
-use domain::secret::{LoginCode, PhoneCode};
+use domain::ports::session_keys::SessionKeyUse;
+use domain::secret::{LoginCode, PhoneCode, SessionKey};
 use domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
@@ -90,6 +92,10 @@ fn owner() -> Subject {
         kind: SubjectKind::OpenId,
         value: OPENID.into(),
     }
+}
+
+fn session_key() -> SessionKey {
+    SessionKey::new(SESSION_KEY.into())
 }
 
 /// What code2Session answers when all is well.

@@ -1,4 +1,4 @@
-//! What a login contradicts, and what the client can do about it.
+//! What a login or a phone number contradicts, and what the client can do about it.
 
 use salvo::oapi::{Array, BasicType, Object};
 use serde::Serialize;
@@ -38,7 +38,7 @@ impl Conflict {
     pub(crate) const PHONE_TAKEN: Self =
         Self { reason: Reason::PhoneTaken, choices: &[Choice::WithoutPhone, Choice::AnotherPhone] };
 
-    /// Where the app lets nobody in without a number.
+    /// Where the app lets nobody in without a number, or the number is all it is about.
     pub(crate) const REQUIRED_PHONE_TAKEN: Self =
         Self { reason: Reason::PhoneTaken, choices: &[Choice::AnotherPhone] };
 
@@ -72,7 +72,7 @@ impl Conflict {
         let reasons = ["phone_taken", "two_members", "union_id_changed"];
         let choices = ["without_phone", "another_phone", "merge", "separate"];
         Object::new()
-            .description("With the `conflict` of a login: what it contradicts, and how the same login can be sent again.")
+            .description("With a `conflict`: what the login or the phone number contradicts, and how the same can be sent again.")
             .property("reason", text().enum_values(reasons).description("The phone number is another member's; the provider says that two members are one person; or it names another union id than before."))
             .property("choices", Array::new().items(text().enum_values(choices)).description("What can be changed: leave `phoneCode` out, send that of another number, or say `merge` or `separate` in `onConflict`. Empty: only the operator can help."))
             .required("reason")

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use domain::app::VerifyError;
 use domain::authenticate::AuthenticateError;
+use domain::bind_phone::BindPhoneError;
 use domain::current_member::CurrentMemberError;
 use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
@@ -12,6 +13,7 @@ use domain::ports::store::StoreError;
 use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
 use domain::update_profile::UpdateProfileError;
+use domain::use_session_key::UseSessionKeyError;
 use salvo::http::StatusCode;
 use salvo::oapi::{
     BasicType, Components, Content, EndpointOutRegister, Example, Header, Object, Operation, RefOr,
@@ -102,6 +104,34 @@ impl Refuses for UpdateProfileError {
 
 impl Refuses for EraseMemberError {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
+}
+
+impl Refuses for BindPhoneError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::PhoneCodeInvalid,
+        ErrorId::Unauthenticated,
+        ErrorId::UserBlocked,
+        ErrorId::MemberBanned,
+        ErrorId::Forbidden,
+        ErrorId::Conflict,
+        ErrorId::RateLimited,
+        ErrorId::ProviderUnavailable,
+        ErrorId::ProviderMisconfigured,
+        ErrorId::Internal,
+    ];
+}
+
+impl Refuses for UseSessionKeyError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::InvalidRequest,
+        ErrorId::UserBlocked,
+        ErrorId::Forbidden,
+        ErrorId::NotFound,
+        ErrorId::RateLimited,
+        ErrorId::ProviderUnavailable,
+        ErrorId::ProviderMisconfigured,
+        ErrorId::Internal,
+    ];
 }
 
 impl Refuses for AuthenticateError {
@@ -245,6 +275,22 @@ mod tests {
             UpdateProfileError::Contended,
             UpdateProfileError::Store(store()),
         ]);
+        let others = [
+            BindPhoneError::Gone,
+            BindPhoneError::Undecipherable,
+            BindPhoneError::PhoneTaken,
+            BindPhoneError::Banned(Banned),
+            BindPhoneError::Contended,
+            BindPhoneError::Store(store()),
+        ];
+        assert_told(provider_errors().map(BindPhoneError::from).chain(others));
+        let others = [
+            UseSessionKeyError::UnknownApp,
+            UseSessionKeyError::NotKept,
+            UseSessionKeyError::NoKey,
+            UseSessionKeyError::Store(store()),
+        ];
+        assert_told(provider_errors().map(UseSessionKeyError::from).chain(others));
         assert_told([
             EraseMemberError::Gone,
             EraseMemberError::Contended,

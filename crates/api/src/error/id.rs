@@ -46,13 +46,15 @@ pub enum ErrorId {
     Internal,
 }
 
-/// Which code the provider was asked about.
+/// What the provider was asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The login code.
     Login,
     /// The phone code.
     Phone,
+    /// The session key.
+    SessionKey,
 }
 
 impl ErrorId {
@@ -86,6 +88,9 @@ impl ErrorId {
             (ProviderFailure::CodeUsed, Step::Login) => Self::LoginCodeUsed,
             (ProviderFailure::CodeInvalid | ProviderFailure::CodeUsed, Step::Phone) => {
                 Self::PhoneCodeInvalid
+            }
+            (ProviderFailure::CodeInvalid | ProviderFailure::CodeUsed, Step::SessionKey) => {
+                Self::NotFound
             }
             (ProviderFailure::UserBlocked, _) => Self::UserBlocked,
             (ProviderFailure::Refused, _) => Self::Forbidden,
@@ -213,8 +218,9 @@ impl ErrorId {
                  Fetch a new one with `wx.login` and try once more."
             }
             Self::PhoneCodeInvalid => {
-                "The phone code is wrong, expired, used or another user's. Let the user tap \
-                 the phone button again; the login code is spent too."
+                "The phone code is wrong, expired, used or another user's, or the encrypted data \
+                 give no phone number. Let the user tap the phone button again; after a login the \
+                 login code is spent too."
             }
             Self::Unauthenticated => {
                 "There is no token or service key in `Authorization`, or it is not a good one, \
@@ -233,7 +239,7 @@ impl ErrorId {
             }
             Self::NotFound => "There is no such address or thing.",
             Self::Conflict => {
-                "It contradicts what is known; of a login, `conflict` says what, and how it can be \
+                "It contradicts what is known; `conflict` says what, and how the request can be \
                  sent again. What `onConflict` adds under the same idempotency key needs no new \
                  code."
             }

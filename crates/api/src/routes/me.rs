@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use domain::avatar::Avatar;
+use domain::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
 use domain::current_member::{CurrentMember, CurrentMemberError};
 use domain::member::{Member, ProfileChange};
 use domain::phone::PhoneNumber;
 use domain::ports::tokens::Caller;
+use domain::session_key::EncryptedData;
 use domain::update_profile::{UpdateProfile, UpdateProfileError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -16,8 +18,9 @@ use serde::Serialize;
 use crate::answer::Data;
 use crate::authentication::Authenticated;
 use crate::body::Body;
+use crate::detached::detached;
 use crate::error::documented::Refused;
-use crate::fields::{AVATAR, GENDER, NICKNAME};
+use crate::fields::{AVATAR, ENCRYPTED_DATA, GENDER, IV, NICKNAME, PHONE_CODE};
 use crate::form::{Form, FromForm};
 use crate::rfc3339;
 
@@ -26,6 +29,7 @@ use crate::rfc3339;
 pub struct MeApi {
     pub(crate) current_member: Arc<CurrentMember>,
     pub(crate) update_profile: Arc<UpdateProfile>,
+    pub(crate) bind_phone: Arc<BindPhone>,
 }
 
 #[craft]
@@ -49,6 +53,39 @@ impl MeApi {
         body: Body<ProfileChange>,
     ) -> Result<Data<MemberData>, Refused<UpdateProfileError>> {
         Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
+    }
+
+    /// Bind my phone number
+    ///
+    /// Takes the `phoneCode`; without one, what the phone button gave before there were codes, where the
+    /// app keeps session keys. Answers with the member as they are then. A number of another member
+    /// stays theirs.
+    #[craft(endpoint(operation_id = "bindPhone", tags("member")))]
+    pub(crate) async fn bind_phone(
+        &self,
+        caller: Authenticated<Caller>,
+        body: Body<PhoneEvidence>,
+    ) -> Result<Data<MemberData>, Refused<BindPhoneError>> {
+        let bind_phone = self.bind_phone.clone();
+        // The code is spent and was paid for: the number is bound even if the caller hangs up.
+        let work = async move { bind_phone.run(&caller.0, &body.0).await };
+        Ok(Data(detached(work).await?.into()))
+    }
+}
+
+impl FromForm for PhoneEvidence {
+    const NAME: &'static str = "PhoneRequest";
+    const ABOUT: &'static str = "A phone number to bind: `phoneCode`, or `encryptedData` with `iv`. The button gives all three, and the code counts.";
+
+    fn from_form(form: &mut impl Form) -> Option<Self> {
+        let (code, ciphertext) = (form.optional(&PHONE_CODE), form.optional(&ENCRYPTED_DATA));
+        match (code, ciphertext, form.optional(&IV)) {
+            (Some(code), _, _) => Some(Self::Code(code)),
+            (None, Some(ciphertext), Some(iv)) => {
+                Some(Self::Encrypted(EncryptedData { ciphertext, iv }))
+            }
+            (None, _, _) => form.refuse("needs `phoneCode`, or `encryptedData` and `iv`"),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
     AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
-    PushRepository, RedemptionRepository, SessionRepository, SigningKeyRepository, Store,
-    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
+    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
@@ -25,9 +25,10 @@ use domain::timestamp::Timestamp;
 use domain::withdrawal::Withdrawal;
 use salvo::async_trait;
 use serde_json::json;
+use testkit::provider::MemoryUser;
 use uuid::Uuid;
 
-use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, delete, get, patch, post};
+use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, delete, get, patch, post, put};
 
 /// Makes the call in both languages and checks status, id and message; returns the Chinese answer.
 async fn fails(house: &House, call: impl Fn() -> Call, id: ErrorId) -> Answer {
@@ -191,6 +192,11 @@ async fn everything_is_internal(house: &House) {
     fails(house, login, ErrorId::Internal).await;
     let change = || patch("/me").bearer("any").json(&json!({ "gender": 1 }));
     fails(house, change, ErrorId::Internal).await;
+    let bind = || {
+        let code = house.phone_code("o1", "13800138915");
+        put("/me/phone").bearer("any").json(&json!({ "phoneCode": code }))
+    };
+    fails(house, bind, ErrorId::Internal).await;
     let refresh = || post("/token/refresh").json(&json!({ "refreshToken": "any" }));
     fails(house, refresh, ErrorId::Internal).await;
 }
@@ -269,6 +275,7 @@ fn directory_of_anyone() -> MockMemberDirectory {
     let mut directory = MockMemberDirectory::new();
     let found = || (session_of_anyone(), member(MemberId(Uuid::nil())));
     directory.expect_find_session().returning(move |_| Ok(Some(found())));
+    directory.expect_subjects_of().returning(|_| Ok(vec![MemoryUser::person("o1").login]));
     directory
 }
 
@@ -319,6 +326,10 @@ impl UnitOfWork for Racing {
 
     fn redemptions(&self) -> &dyn RedemptionRepository {
         self
+    }
+
+    fn session_keys(&self) -> &dyn SessionKeyRepository {
+        unreachable!("no login gets that far")
     }
 
     fn audit(&self) -> &dyn AuditLog {

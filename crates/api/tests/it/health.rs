@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::holdings::Holding;
+use domain::identity::Subject;
 use domain::member::{Member, MemberId};
 use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
+use domain::session_key::SealedSessionKey;
 use domain::withdrawal::Withdrawal;
 use salvo::async_trait;
 use tokio::time::timeout;
@@ -58,6 +60,17 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
         }
 
         async fn withdrawals(&self, _limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn subjects_of(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn find_session_key(
+            &self,
+            _user: &Subject,
+        ) -> Result<Option<SealedSessionKey>, StoreError> {
             std::future::pending().await
         }
 

@@ -9,12 +9,16 @@ use salvo::http::Method;
 const REQUESTS: usize = 10_000;
 const SEED: u64 = 20_261_120;
 
-const PATHS: [(&str, &str); 14] = [
+const PATHS: [(&str, &str); 18] = [
     ("POST", "/login"),
     ("POST", "/openid"),
     ("POST", "/code2session"),
     ("PATCH", "/me"),
     ("GET", "/me"),
+    ("PUT", "/me/phone"),
+    ("POST", "/wechat/check_session"),
+    ("POST", "/wechat/reset_session_key"),
+    ("POST", "/wechat/verify_signature"),
     ("GET", "/external/code_2_wx_openid"),
     ("POST", "/token/refresh"),
     ("POST", "/logout"),
@@ -41,7 +45,7 @@ const HEADERS: [&str; 12] = [
     "x-forwarded-for",
 ];
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 17] = [
     "code",
     "phoneCode",
     "nickName",
@@ -49,6 +53,11 @@ const FIELDS: [&str; 12] = [
     "avatar",
     "gender",
     "refreshToken",
+    "encryptedData",
+    "iv",
+    "openid",
+    "rawData",
+    "signature",
     "token",
     "token_type_hint",
     "status",

@@ -14,6 +14,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::app::{App, AppName, Apps};
 use domain::authenticate::Authenticate;
 use domain::ban::Ban;
+use domain::bind_phone::BindPhone;
 use domain::conflict::ConflictPolicy;
 use domain::current_member::CurrentMember;
 use domain::erase_member::EraseMember;
@@ -36,7 +37,9 @@ use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, Ve
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::session::SessionPolicy;
+use domain::session_key::SessionKeys;
 use domain::update_profile::UpdateProfile;
+use domain::use_session_key::UseSessionKey;
 use prometheus_client::registry::Registry;
 use salvo::Service;
 use salvo::http::HeaderMap;
@@ -52,6 +55,7 @@ use testkit::random::FixedRandom;
 use testkit::rate_limiter::MemoryRateLimiter;
 use testkit::redemption::MemorySeal;
 use testkit::services::MemoryServices;
+use testkit::session_keys::MemoryKeySeal;
 use testkit::tokens::MemoryTokens;
 use tracing::subscriber::set_global_default;
 
@@ -70,6 +74,7 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
 pub(crate) struct Plan {
     pub(crate) identity: Arc<dyn IdentityProvider>,
     pub(crate) phone: Arc<dyn PhoneProof>,
+    pub(crate) session_keys: Option<SessionKeys>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Arc<dyn MemberDirectory>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
@@ -125,6 +130,10 @@ impl House {
         let mut plan = Plan {
             identity: provider.clone(),
             phone: phones.clone(),
+            session_keys: Some(SessionKeys {
+                seal: Arc::new(MemoryKeySeal),
+                uses: provider.clone(),
+            }),
             store: Arc::new(store.clone()),
             directory: Arc::new(store.clone()),
             issuer: tokens.clone(),
@@ -193,12 +202,14 @@ fn listen() {
 }
 
 impl Plan {
+    #[expect(clippy::too_many_lines, reason = "it wires every use case, each in a few lines")]
     fn into_parts(self, clock: &Arc<FixedClock>) -> Parts {
         let limits = MemoryRateLimiter::limits(self.quotas, clock.clone());
         let name = AppName::parse("main").unwrap();
         let app = App {
             name: name.clone(),
             app_id: "wx5e8d6c0a4b2f1e37".into(),
+            namespace: "memory".into(),
             auto_register: self.auto_register,
             phone_required: self.phone_required,
             on_conflict: self.on_conflict,
@@ -208,6 +219,7 @@ impl Plan {
                 limits: limits.clone(),
             }),
             phone: self.phone,
+            session_keys: self.session_keys,
         };
         let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
         let policy = LoginPolicy {
@@ -258,7 +270,6 @@ impl Plan {
             authenticate,
             verification_keys: Arc::new(two_keys()),
             identify: Arc::new(Identify { apps: apps.clone() }),
-            exchange_code: Arc::new(ExchangeCode { apps }),
             receive_push: Arc::new(ReceivePush {
                 readers: HashMap::from([(AppName::parse("main").unwrap(), self.pushes)]),
                 store: self.store.clone(),
@@ -272,6 +283,20 @@ impl Plan {
                 fingerprints: Arc::new(MemoryFingerprints),
                 clock: clock.clone(),
                 random: random.clone(),
+            }),
+            exchange_code: Arc::new(ExchangeCode { apps: apps.clone() }),
+            bind_phone: Arc::new(BindPhone {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            }),
+            use_session_key: Arc::new(UseSessionKey {
+                apps,
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                clock: clock.clone(),
             }),
             current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
             update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
@@ -342,6 +367,10 @@ pub(crate) fn post(path: &str) -> Call {
 
 pub(crate) fn delete(path: &str) -> Call {
     Call::new(Method::DELETE, path)
+}
+
+pub(crate) fn put(path: &str) -> Call {
+    Call::new(Method::PUT, path)
 }
 
 pub(crate) fn patch(path: &str) -> Call {

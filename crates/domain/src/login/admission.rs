@@ -55,6 +55,10 @@ impl Login {
         let work = self.store.begin().await?;
         let recognised = self.recognise(work.as_ref(), arrival, now).await?;
         let Recognised { member, is_new, merged } = recognised;
+        let Verified { login, session_key, .. } = arrival.verified;
+        if let (Some(keys), Some(key)) = (&arrival.app.session_keys, session_key) {
+            keys.keep(work.as_ref(), login, key, now).await?;
+        }
         if !is_new {
             let sessions = work.sessions().of_member(member.id).await?;
             work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;

@@ -98,6 +98,10 @@ impl Login {
             let written = work.members().update(&member).await;
             written.map_err(|error| refused_update(error, phone_taken(arrival)))?;
         }
+        if phone_changed {
+            let (kind, random) = (AuditKind::PhoneChanged, self.random.as_ref());
+            work.audit().record(&AuditEvent::new(kind, member.id, None, now, random)).await?;
+        }
         Ok(Recognised { member, is_new: false, merged })
     }
 

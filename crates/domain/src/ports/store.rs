@@ -13,6 +13,7 @@ use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
 use crate::redemption::{Fingerprint, Redemption};
 use crate::session::{Session, SessionId};
+use crate::session_key::SealedSessionKey;
 use crate::signing_key::SigningKey;
 use crate::timestamp::Timestamp;
 use crate::withdrawal::Withdrawal;
@@ -47,6 +48,9 @@ pub trait UnitOfWork: Send + Sync {
 
     /// The login codes that were redeemed.
     fn redemptions(&self) -> &dyn RedemptionRepository;
+
+    /// The session keys that are kept.
+    fn session_keys(&self) -> &dyn SessionKeyRepository;
 
     /// The record of security events.
     fn audit(&self) -> &dyn AuditLog;
@@ -127,6 +131,19 @@ pub trait RedemptionRepository: Send + Sync {
 
     /// Forgets those that expire at `now` or expired before.
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The session keys within a unit of work. One belongs to an identity: it stays with it whoever the
+/// member is, and goes with it.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionKeyRepository: Send + Sync {
+    /// Keeps the key of a user known here. MUST replace the one before, also where another is kept at
+    /// this moment elsewhere.
+    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError>;
+
+    /// Forgets the keys that were obtained at `then` or before.
+    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The sessions within a unit of work. What is not there has ended.
@@ -237,6 +254,15 @@ pub trait MemberDirectory: Send + Sync {
 
     /// The withdrawals to be obeyed, as last committed: at most `limit`, the oldest first.
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
+
+    /// All subjects of a member, as last committed, in no order.
+    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+
+    /// The session key kept of a user, as last committed.
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError>;
 
     /// What became of a login code, as last committed.
     async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError>;

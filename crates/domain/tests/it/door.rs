@@ -14,6 +14,7 @@ use domain::ports::provider::IdentityProvider;
 use domain::ports::store::Store;
 use domain::ports::tokens::{Caller, TokenVerifier};
 use domain::session::SessionPolicy;
+use domain::session_key::SessionKeys;
 use domain::timestamp::Timestamp;
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
@@ -21,6 +22,7 @@ use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
 use testkit::redemption::MemorySeal;
+use testkit::session_keys::MemoryKeySeal;
 use testkit::tokens::MemoryTokens;
 
 pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
@@ -37,6 +39,7 @@ pub(crate) struct Fakes {
     pub(crate) provider: Arc<MemoryProvider>,
     pub(crate) tokens: Arc<MemoryTokens>,
     pub(crate) clock: Arc<FixedClock>,
+    keep_session_keys: bool,
     seal: Arc<MemorySeal>,
     random: Arc<FixedRandom>,
 }
@@ -49,6 +52,7 @@ impl Fakes {
             provider: Arc::default(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
             clock,
+            keep_session_keys: true,
             seal: Arc::default(),
             random: Arc::default(),
         }
@@ -68,11 +72,16 @@ impl Fakes {
         let app = App {
             name: AppName::parse("main").unwrap(),
             app_id: "wx01".into(),
+            namespace: "memory".into(),
             auto_register: true,
             phone_required: false,
             on_conflict,
             identity,
             phone: self.provider.clone(),
+            session_keys: self.keep_session_keys.then(|| SessionKeys {
+                seal: Arc::new(MemoryKeySeal),
+                uses: self.provider.clone(),
+            }),
         };
         Login {
             apps: Arc::new(Apps::new(vec![app])),
@@ -114,6 +123,12 @@ impl Door {
     pub(crate) fn with(on_conflict: ConflictPolicy) -> Self {
         let fakes = Fakes::new();
         Self { login: Arc::new(fakes.login(on_conflict)), fakes }
+    }
+
+    /// A door of an app that keeps no session keys.
+    pub(crate) fn keeping_no_keys() -> Self {
+        let fakes = Fakes { keep_session_keys: false, ..Fakes::new() };
+        Self { login: Arc::new(fakes.login(ConflictPolicy::default())), fakes }
     }
 
     pub(crate) fn request(&self, user: &MemoryUser) -> LoginRequest {

@@ -10,4 +10,5 @@ mod profile;
 mod pushes;
 mod repetition;
 mod session;
+mod session_key;
 mod signing_keys;

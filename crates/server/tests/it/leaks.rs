@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET};
+use wechat_sandbox::control::encrypt::{EncryptOrder, Kind};
 use wechat_sandbox::fault::Fault;
 
 use crate::program::{Answer, Program, SERVICE_KEY};
@@ -82,7 +83,9 @@ fn forms(secret: &str) -> Vec<(String, String)> {
 #[tokio::test]
 async fn no_secret_leaves_at_the_finest_log_level() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start_with(&sandbox, &[("MENSHEN_LOG__FILTER", "trace")]).await;
+    let more =
+        [("MENSHEN_LOG__FILTER", "trace"), ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true")];
+    let program = Program::start_with(&sandbox, &more).await;
     let mut search = Search::default();
     search.hide("app secret", MAIN_SECRET);
     search.hide("service key", SERVICE_KEY);
@@ -96,6 +99,7 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     let tokens = log_in(&sandbox, &program, &mut search).await;
     ask_with(&tokens, &program, &mut search).await;
     refresh_and_end(&sandbox, &program, &mut search).await;
+    use_session_key(&sandbox, &program, &mut search).await;
     exchange(&sandbox, &program, &mut search).await;
     meet_faults(&sandbox, &program, &mut search).await;
     send_nonsense(&program, &mut search).await;
@@ -122,6 +126,23 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     let metrics = Answer::of(program.get("/metrics")).await.text;
     assert!(metrics.contains("menshen_wechat_calls_total{"), "{metrics}");
     assert_eq!(search.found_in(&metrics), [""; 0], "in the metrics");
+    let kept: i64 = program.query("SELECT COUNT(*) FROM session_key").await;
+    assert_eq!(kept, 1);
+    let mut found = search.found_in(&stored(&program));
+    found.retain(|secret| secret.starts_with("session key"));
+    assert_eq!(found, [""; 0], "in the database");
+}
+
+/// Every byte of the database, as far as it is text.
+fn stored(program: &Program) -> String {
+    let files = std::fs::read_dir(program.folder()).unwrap().map(|file| file.unwrap().path());
+    let files: Vec<_> =
+        files.filter(|path| path.to_string_lossy().contains("menshen.db")).collect();
+    assert!(!files.is_empty());
+    let text = files
+        .iter()
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+    text.collect()
 }
 
 #[test]
@@ -183,6 +204,36 @@ async fn refresh_and_end(sandbox: &Sandbox, program: &Program, search: &mut Sear
     search.look_at(Answer::of(program.refresh(&fresh)).await, &[]);
     let swapped = json!({ "refreshToken": token });
     search.look_at(Answer::of(program.post("/token/refresh", &swapped)).await, &[]);
+}
+
+async fn use_session_key(sandbox: &Sandbox, program: &Program, search: &mut Search) {
+    let tokens = log_in(sandbox, program, search).await;
+    let token = tokens["token"].as_str().unwrap();
+    let order = |kind| EncryptOrder { user: "alice".into(), kind, ..Default::default() };
+    let data = sandbox.encrypt(order(Kind::Phone)).unwrap();
+    let text = search.hide("encrypted data", data.encrypted_data);
+    let body = json!({ "encryptedData": text, "iv": data.iv });
+    let bound = Answer::of(program.put("/me/phone", &body).bearer_auth(token)).await;
+    assert_eq!(bound.status, 200, "{}", bound.text);
+    search.look_at(bound, &[]);
+    let changed = json!({ "encryptedData": text.replace(&text[..1], "_"), "iv": data.iv });
+    search.look_at(Answer::of(program.put("/me/phone", &changed).bearer_auth(token)).await, &[]);
+    let openid = sandbox.user("alice").unwrap().openids[MAIN_APP].clone();
+    let profile = sandbox.encrypt(order(Kind::Profile)).unwrap();
+    let user = json!({ "openid": openid });
+    let signed = json!({
+        "openid": openid, "rawData": profile.raw_data, "signature": profile.signature,
+    });
+    for (path, body) in [
+        ("/wechat/verify_signature", &signed),
+        ("/wechat/check_session", &user),
+        ("/wechat/reset_session_key", &user),
+        ("/wechat/verify_signature", &signed),
+    ] {
+        let answer = Answer::of(program.post(path, body).bearer_auth(SERVICE_KEY)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        search.look_at(answer, &[]);
+    }
 }
 
 async fn exchange(sandbox: &Sandbox, program: &Program, search: &mut Search) {

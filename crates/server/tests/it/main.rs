@@ -14,4 +14,5 @@ mod metrics;
 mod program;
 mod push;
 mod repetition;
+mod session_key;
 mod trust;

@@ -131,6 +131,10 @@ impl Program {
         self.http.patch(format!("{}{path}", self.base_url)).json(body)
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.http.put(format!("{}{path}", self.base_url)).json(body)
+    }
+
     /// A client that outlives the program.
     pub(crate) fn client(&self) -> Caller {
         Caller { base_url: self.base_url.clone(), http: self.http.clone() }

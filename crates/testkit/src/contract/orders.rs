@@ -183,11 +183,13 @@ impl Town {
             App {
                 name: AppName::parse(&format!("app{app}")).unwrap(),
                 app_id: format!("wx{app}"),
+                namespace: format!("orders:app{app}"),
                 auto_register: true,
                 phone_required: false,
                 on_conflict: policy,
                 identity: told.clone(),
                 phone: told,
+                session_keys: None,
             }
         };
         let clock = Arc::new(FixedClock::default());

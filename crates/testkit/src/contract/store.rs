@@ -10,6 +10,7 @@ pub mod members;
 pub mod pushes;
 pub mod races;
 pub mod redemptions;
+pub mod session_keys;
 pub mod sessions;
 pub mod signing_keys;
 pub mod units;
@@ -89,6 +90,14 @@ macro_rules! store_contract {
             redemptions::a_redeemed_code_is_taken
             redemptions::concurrent_redemptions_of_one_code_are_one
             redemptions::expired_redemptions_are_forgotten
+            session_keys::a_session_key_is_found_as_it_was_kept
+            session_keys::a_later_session_key_replaces_the_one_before
+            session_keys::concurrent_session_keys_of_one_user_are_one
+            session_keys::a_session_key_of_nobody_is_not_kept
+            session_keys::a_session_key_stays_with_its_identity
+            session_keys::a_session_key_goes_with_its_member
+            session_keys::old_session_keys_are_forgotten
+            session_keys::a_member_is_known_under_their_own_subjects
             sessions::a_session_is_read_as_it_was_written
             sessions::an_unknown_session_is_none
             sessions::a_session_advances_from_the_generation_before_only

@@ -21,6 +21,7 @@ fn every_case_of_the_contract_is_in_its_list() {
         ("members", include_str!("../../src/contract/store/members.rs")),
         ("races", include_str!("../../src/contract/store/races.rs")),
         ("redemptions", include_str!("../../src/contract/store/redemptions.rs")),
+        ("session_keys", include_str!("../../src/contract/store/session_keys.rs")),
         ("sessions", include_str!("../../src/contract/store/sessions.rs")),
         ("signing_keys", include_str!("../../src/contract/store/signing_keys.rs")),
         ("units", include_str!("../../src/contract/store/units.rs")),

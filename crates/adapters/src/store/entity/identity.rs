@@ -25,11 +25,19 @@ pub enum Relation {
         on_delete = "Cascade"
     )]
     Member,
+    #[sea_orm(has_one = "super::session_key::Entity")]
+    SessionKey,
 }
 
 impl Related<super::member::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Member.def()
+    }
+}
+
+impl Related<super::session_key::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::SessionKey.def()
     }
 }
 

@@ -19,6 +19,14 @@ async fn forced(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (Provide
     let failure = match endpoint {
         Endpoint::CodeToSession => failure(app.login("code").await),
         Endpoint::PhoneNumber | Endpoint::StableToken => failure(app.phone("phonecode").await),
+        Endpoint::CheckSession => {
+            let current = app.program.is_current(&owner(), &session_key()).await;
+            current.map_or_else(|error| error.failure, |_no| ProviderFailure::CodeInvalid)
+        }
+        Endpoint::ResetSession => {
+            let fresh = app.program.renew(&owner(), &session_key()).await;
+            fresh.map_or_else(|error| error.failure, |_none| ProviderFailure::CodeInvalid)
+        }
     };
     (failure, sandbox.log(Some(path)).len())
 }

@@ -1,0 +1,208 @@
+//! What a session key is good for: data that WeChat encrypted and signed, and its word on the key.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::ports::random::Random;
+use domain::session_key::EncryptedData;
+use serde_json::Map;
+use testkit::random::FixedRandom;
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET, SECOND_APP};
+use wechat_sandbox::control::encrypt::{EncryptOrder, Encrypted, Kind};
+
+use super::upstream::Upstream;
+use super::*;
+
+const CHECK: &str = "/wxa/checksession";
+const RESET: &str = "/wxa/resetusersessionkey";
+
+/// Alice, logged in at the offline WeChat.
+struct Alice {
+    sandbox: Sandbox,
+    app: App,
+    user: Subject,
+    key: SessionKey,
+}
+
+impl Alice {
+    async fn new() -> Self {
+        let sandbox = Sandbox::start(Config::default()).await.unwrap();
+        let now = i64::try_from(sandbox.now()).unwrap();
+        let clock = FixedClock::at(Timestamp::from_unix_millis(now * 1000));
+        let secret = MAIN_SECRET.into();
+        let app = WechatApp { app_id: MAIN_APP.into(), secret, open_platform: None };
+        let app = App::new(app, sandbox.base_url(), clock);
+        let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+        let verified = app.login(&code).await.unwrap();
+        Self { sandbox, app, user: verified.login, key: verified.session_key.unwrap() }
+    }
+
+    /// Her number as the phone button gave it before there were codes.
+    fn phone(&self) -> EncryptedData {
+        let user = "alice".into();
+        self.encrypted(EncryptOrder { user, kind: Kind::Phone, ..Default::default() })
+    }
+
+    /// The same with another watermark, and with some more of the data changed.
+    fn stamped(&self, app_id: &str, seconds: i64, more: Value) -> EncryptedData {
+        let watermark = json!({ "timestamp": seconds, "appid": app_id });
+        let data = json!({
+            "phoneNumber": "13800138000", "purePhoneNumber": "13800138000", "countryCode": "86",
+            "watermark": watermark,
+        });
+        let mut data: Map<String, Value> = serde_json::from_value(data).unwrap();
+        data.extend(serde_json::from_value::<Map<String, Value>>(more).unwrap());
+        let (user, data) = ("alice".into(), Some(data));
+        self.encrypted(EncryptOrder { user, data, ..Default::default() })
+    }
+
+    fn encrypted(&self, order: EncryptOrder) -> EncryptedData {
+        let Encrypted { encrypted_data, iv, .. } = self.sandbox.encrypt(order).unwrap();
+        let iv = STANDARD.decode(iv).unwrap().try_into().unwrap();
+        EncryptedData { ciphertext: STANDARD.decode(encrypted_data).unwrap(), iv }
+    }
+
+    fn decrypt(&self, data: &EncryptedData) -> Option<String> {
+        self.app.program.decrypt_phone(&self.key, data).map(|phone| phone.e164())
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_wechat_encrypted_is_read() {
+    let alice = Alice::new().await;
+    assert_eq!(alice.decrypt(&alice.phone()).as_deref(), Some("+8613800138000"));
+    let chan =
+        json!({ "phoneNumber": "+85291234567", "purePhoneNumber": "91234567", "countryCode": 852 });
+    let now = alice.app.clock.now().unix_seconds();
+    let data = alice.stamped(MAIN_APP, now, chan);
+    assert_eq!(alice.decrypt(&data).as_deref(), Some("+85291234567"));
+}
+
+#[tokio::test]
+async fn ten_thousand_changed_ciphertexts_give_no_number() {
+    let alice = Alice::new().await;
+    let (data, random) = (alice.phone(), FixedRandom::seeded(7));
+    let bits = (data.iv.len() + data.ciphertext.len()) * 8;
+    for round in 0..10_000 {
+        let mut changed = [&data.iv[..], &data.ciphertext].concat();
+        let mut chance = [0; 8];
+        random.fill(&mut chance);
+        let any = usize::try_from(u64::from_be_bytes(chance) % bits as u64).unwrap();
+        // Each bit alone, then any two.
+        let other = round % bits;
+        changed[other / 8] ^= 1 << (other % 8);
+        if round >= bits && any != other {
+            changed[any / 8] ^= 1 << (any % 8);
+        }
+        let (iv, ciphertext) = changed.split_first_chunk().unwrap();
+        let changed = EncryptedData { iv: *iv, ciphertext: ciphertext.to_vec() };
+        assert_eq!(alice.decrypt(&changed), None, "bits {other} and {any}");
+    }
+    for length in 0..data.ciphertext.len() {
+        let cut = EncryptedData { ciphertext: data.ciphertext[..length].to_vec(), ..data };
+        assert_eq!(alice.decrypt(&cut), None, "{length} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_number_for_another_app_of_another_time_or_of_nobody_is_none() {
+    let alice = Alice::new().await;
+    let now = alice.app.clock.now().unix_seconds();
+    for seconds in [now, now - 600, now + 600] {
+        assert!(alice.decrypt(&alice.stamped(MAIN_APP, seconds, json!({}))).is_some());
+    }
+    for (app_id, seconds, more) in [
+        (SECOND_APP, now, json!({})),
+        ("", now, json!({})),
+        (MAIN_APP, now - 601, json!({})),
+        (MAIN_APP, now + 601, json!({})),
+        (MAIN_APP, now * 1000, json!({})),
+        (MAIN_APP, now, json!({ "watermark": null })),
+        (MAIN_APP, now, json!({ "purePhoneNumber": "13900139000" })),
+        (MAIN_APP, now, json!({ "purePhoneNumber": null })),
+        (MAIN_APP, now, json!({ "countryCode": "0" })),
+    ] {
+        let data = alice.stamped(app_id, seconds, more.clone());
+        assert_eq!(alice.decrypt(&data), None, "{app_id} {seconds} {more}");
+    }
+    let user = "alice".into();
+    let profile = alice.encrypted(EncryptOrder { user, ..Default::default() });
+    assert_eq!(alice.decrypt(&profile), None, "a profile is no phone number");
+}
+
+#[tokio::test]
+async fn another_key_opens_nothing_and_signs_nothing() {
+    let alice = Alice::new().await;
+    let user = "alice".into();
+    let order = EncryptOrder { user, ..Default::default() };
+    let signed = alice.sandbox.encrypt(order).unwrap();
+    let is_signed =
+        |key: &SessionKey| alice.app.program.is_signed(key, &signed.raw_data, &signed.signature);
+    assert!(is_signed(&alice.key));
+    for wrong in [SESSION_KEY, "", "short", "tiihtNczf5v6AKRyjwEU"] {
+        let key = SessionKey::new(wrong.into());
+        assert!(!is_signed(&key), "{wrong}");
+        assert_eq!(alice.app.program.decrypt_phone(&key, &alice.phone()), None, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn wechat_tells_whether_a_key_is_current_and_replaces_it() {
+    let Alice { sandbox, app, user, key } = Alice::new().await;
+    assert!(app.program.is_current(&user, &key).await.unwrap());
+    assert!(!app.program.is_current(&user, &session_key()).await.unwrap());
+    assert!(app.program.renew(&user, &session_key()).await.unwrap().is_none());
+    assert!(app.program.is_current(&user, &key).await.unwrap(), "a wrong key changed nothing");
+
+    let fresh = app.program.renew(&user, &key).await.unwrap().unwrap();
+    assert!(!app.program.is_current(&user, &key).await.unwrap());
+    assert!(app.program.is_current(&user, &fresh).await.unwrap());
+    assert_eq!((sandbox.log(Some(CHECK)).len(), sandbox.log(Some(RESET)).len()), (5, 2));
+}
+
+#[tokio::test]
+async fn only_a_user_of_this_app_is_asked_about() {
+    let upstream = Upstream::start(well).await;
+    let app = App::at(upstream.url());
+    for stranger in [
+        Subject { namespace: "wechat:app:wx0000000000000000".into(), ..owner() },
+        Subject { kind: SubjectKind::UnionId, ..owner() },
+    ] {
+        let asked = app.program.is_current(&stranger, &session_key()).await;
+        assert_eq!(failure(asked), ProviderFailure::Misconfigured);
+        let renewed = app.program.renew(&stranger, &session_key()).await;
+        assert_eq!(failure(renewed), ProviderFailure::Misconfigured);
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_and_the_question_asked_once_more() {
+    let upstream = Upstream::script([
+        body(token("71_old")),
+        body(refusal(40001)),
+        body(token("71_new")),
+        body(json!({ "errcode": 0, "errmsg": "ok" })),
+    ])
+    .await;
+    assert!(App::at(upstream.url()).program.is_current(&owner(), &session_key()).await.unwrap());
+    let [_, first, _, second] = upstream.requests().try_into().unwrap();
+    assert_eq!(first.param("access_token").as_deref(), Some("71_old"));
+    assert_eq!(second.param("access_token").as_deref(), Some("71_new"));
+    assert_eq!(second.param("openid").as_deref(), Some(OPENID));
+    assert_eq!(second.param("sig_method").as_deref(), Some("hmac_sha256"));
+    // HMAC-SHA256 of nothing under the text of the key, computed elsewhere.
+    let signature = "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735";
+    assert_eq!(second.param("signature").as_deref(), Some(signature));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_new_key_is_an_outage() {
+    let upstream = Upstream::start(|request| match request.path() {
+        TOKEN => body(token("71_token")),
+        _ => body(json!({ "errcode": 0, "errmsg": "ok", "session_key": "short" })),
+    })
+    .await;
+    let renewed = App::at(upstream.url()).program.renew(&owner(), &session_key()).await;
+    assert!(matches!(failure(renewed), ProviderFailure::Unavailable { .. }));
+}

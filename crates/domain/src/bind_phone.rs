@@ -1,0 +1,122 @@
+//! Bind the phone number that the provider vouches for to the member who asks for it.
+
+use std::sync::Arc;
+
+use crate::app::{App, Apps};
+use crate::audit::{AuditEvent, AuditKind};
+use crate::identity::Subject;
+use crate::member::{Banned, Member};
+use crate::phone::PhoneNumber;
+use crate::ports::clock::Clock;
+use crate::ports::provider::ProviderError;
+use crate::ports::random::Random;
+use crate::ports::store::{MemberDirectory, Store, StoreError, UpdateError};
+use crate::ports::tokens::Caller;
+use crate::secret::PhoneCode;
+use crate::session_key::EncryptedData;
+
+/// How often the number is bound anew after someone else wrote the same member first.
+const ATTEMPTS: u32 = 5;
+
+/// The use case.
+pub struct BindPhone {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+    /// Where members are kept.
+    pub store: Arc<dyn Store>,
+    /// Where it is looked up who the caller is in the app.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// What a client shows for a number to be the caller's.
+pub enum PhoneEvidence {
+    /// A code that the provider gives the number for.
+    Code(PhoneCode),
+    /// The number itself, as the provider encrypted it before there were codes.
+    Encrypted(EncryptedData),
+}
+
+/// Why a number was not bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindPhoneError {
+    /// The token is good, but its member is no more, or no more known in its app.
+    #[error("the member is no more known in the app")]
+    Gone,
+    /// The phone code led to no number.
+    #[error("the phone code was not redeemed")]
+    Provider(#[from] ProviderError),
+    /// The encrypted data led to no number, for whatever reason.
+    #[error("the encrypted data give no phone number")]
+    Undecipherable,
+    /// The number is another member's.
+    #[error("the phone number belongs to another member")]
+    PhoneTaken,
+    /// The member is banned.
+    #[error(transparent)]
+    Banned(#[from] Banned),
+    /// Others were faster, time and again.
+    #[error("the change lost a race {ATTEMPTS} times")]
+    Contended,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BindPhone {
+    /// Binds the number to the caller's own member, and tells what the member is then. A number of
+    /// another member stays theirs.
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        evidence: &PhoneEvidence,
+    ) -> Result<Member, BindPhoneError> {
+        let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::Gone)?;
+        let subjects = self.directory.subjects_of(caller.member).await?;
+        let user = app.user_among(&subjects).ok_or(BindPhoneError::Gone)?;
+        let phone = match evidence {
+            PhoneEvidence::Code(code) => app.phone.phone(user, code).await?,
+            PhoneEvidence::Encrypted(data) => self.decrypt(app, user, data).await?,
+        };
+        self.bind(caller, &phone).await
+    }
+
+    async fn decrypt(
+        &self,
+        app: &App,
+        user: &Subject,
+        data: &EncryptedData,
+    ) -> Result<PhoneNumber, BindPhoneError> {
+        let keys = app.session_keys.as_ref().ok_or(BindPhoneError::Undecipherable)?;
+        let key = keys.of(self.directory.as_ref(), user).await?;
+        let phone = key.and_then(|key| keys.uses.decrypt_phone(&key, data));
+        phone.ok_or(BindPhoneError::Undecipherable)
+    }
+
+    async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
+        for _ in 0..ATTEMPTS {
+            let (work, now) = (self.store.begin().await?, self.clock.now());
+            let found = work.members().find(caller.member).await?;
+            let mut member = found.ok_or(BindPhoneError::Gone)?;
+            member.ensure_active()?;
+            if !member.bind_phone(phone.clone(), now) {
+                return Ok(member);
+            }
+            match work.members().update(&member).await {
+                Ok(()) => {}
+                Err(UpdateError::Stale) => continue,
+                Err(UpdateError::Taken) => return Err(BindPhoneError::PhoneTaken),
+                Err(UpdateError::Store(error)) => return Err(error.into()),
+            }
+            let (kind, random) = (AuditKind::PhoneChanged, self.random.as_ref());
+            let event = AuditEvent::new(kind, member.id, Some(caller.session), now, random);
+            work.audit().record(&event).await?;
+            work.commit().await?;
+            return Ok(member);
+        }
+        Err(BindPhoneError::Contended)
+    }
+}

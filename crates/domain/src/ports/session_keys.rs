@@ -1,0 +1,59 @@
+//! What keeps session keys unreadable, and what a provider lets them be used for.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::identity::Subject;
+use crate::phone::PhoneNumber;
+use crate::ports::provider::ProviderError;
+use crate::secret::SessionKey;
+use crate::session_key::EncryptedData;
+
+/// Makes session keys fit to be stored.
+///
+/// An implementation MUST seal a key so that nobody without the sealing key reads it, and so that it
+/// opens for its own user only.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait SessionKeySeal: Send + Sync {
+    /// Seals a user's key.
+    fn seal(&self, user: &Subject, key: &SessionKey) -> Vec<u8>;
+
+    /// The key that was sealed for this user.
+    fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError>;
+}
+
+/// A sealed session key does not open: it is damaged, or its sealing key is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("the session key that was kept does not open")]
+pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
+
+/// What a session key is good for, for one configured app.
+///
+/// An implementation
+/// - MUST NOT let a key, or anything that was encrypted with it, into an error or a log;
+/// - MUST answer, well or ill, within one and a half seconds.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionKeyUse: Send + Sync {
+    /// The phone number in what the provider encrypted for the client.
+    ///
+    /// MUST be `None`, and tell nobody which it was, when the key is another one, the text was changed
+    /// or holds no number, or the provider stamped it for another app or at another time.
+    fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber>;
+
+    /// Whether the provider signed these data with the key. MUST compare in a time that does not depend
+    /// on how much of the signature is right.
+    fn is_signed(&self, key: &SessionKey, raw_data: &str, signature: &str) -> bool;
+
+    /// Whether the key is the user's present one, by the provider's word.
+    async fn is_current(&self, user: &Subject, key: &SessionKey) -> Result<bool, ProviderError>;
+
+    /// Has the provider put another key in place of this one, and answers that; `None` when this one
+    /// was no longer the user's.
+    async fn renew(
+        &self,
+        user: &Subject,
+        key: &SessionKey,
+    ) -> Result<Option<SessionKey>, ProviderError>;
+}

@@ -1,0 +1,107 @@
+//! Use the session key that is kept of a user, on behalf of a trusted back end that never sees it.
+
+use std::sync::Arc;
+
+use crate::app::{App, Apps};
+use crate::identity::Subject;
+use crate::ports::clock::Clock;
+use crate::ports::provider::ProviderError;
+use crate::ports::services::Service;
+use crate::ports::store::{MemberDirectory, Store, StoreError};
+use crate::secret::SessionKey;
+use crate::session_key::SessionKeys;
+
+/// The use cases. A caller without a service key has no [`Service`] to pass.
+pub struct UseSessionKey {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+    /// Where a new key is kept.
+    pub store: Arc<dyn Store>,
+    /// Where keys are looked up.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A user as a back end names them.
+pub struct NamedUser {
+    /// The app, by name or app id; the first one when `None`.
+    pub app: Option<String>,
+    /// The user within the app.
+    pub open_id: String,
+}
+
+/// Why a session key was not used.
+#[derive(Debug, thiserror::Error)]
+pub enum UseSessionKeyError {
+    /// The caller named an app that is not served here.
+    #[error("no app of that name or id is configured")]
+    UnknownApp,
+    /// The app's keys are not kept.
+    #[error("the app keeps no session keys: set its keep_session_keys to true")]
+    NotKept,
+    /// There is no key, or none that the provider still knows.
+    #[error("there is no good session key of the user: they have to log in again")]
+    NoKey,
+    /// The provider was asked in vain.
+    #[error("the provider did not answer as it should")]
+    Provider(#[from] ProviderError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A user, their key, and what it is good for.
+struct Found<'a> {
+    keys: &'a SessionKeys,
+    user: Subject,
+    key: SessionKey,
+}
+
+impl UseSessionKey {
+    /// Whether the key is the user's present one, by the provider's word.
+    pub async fn check(
+        &self,
+        _service: &Service,
+        named: &NamedUser,
+    ) -> Result<bool, UseSessionKeyError> {
+        let Found { keys, user, key } = self.find(named).await?;
+        Ok(keys.uses.is_current(&user, &key).await?)
+    }
+
+    /// Has the provider replace the key, and keeps the new one.
+    pub async fn reset(
+        &self,
+        service: &Service,
+        named: &NamedUser,
+    ) -> Result<(), UseSessionKeyError> {
+        let Found { keys, user, key } = self.find(named).await?;
+        let fresh = keys.uses.renew(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
+        let work = self.store.begin().await?;
+        keys.keep(work.as_ref(), &user, &fresh, self.clock.now()).await?;
+        work.commit().await?;
+        tracing::info!(service = service.name, "session key reset");
+        Ok(())
+    }
+
+    /// Whether the provider signed these data of the user.
+    pub async fn verify_signature(
+        &self,
+        _service: &Service,
+        named: &NamedUser,
+        raw_data: &str,
+        signature: &str,
+    ) -> Result<bool, UseSessionKeyError> {
+        let Found { keys, key, .. } = self.find(named).await?;
+        Ok(keys.uses.is_signed(&key, raw_data, signature))
+    }
+
+    async fn find(&self, named: &NamedUser) -> Result<Found<'_>, UseSessionKeyError> {
+        let app = self.apps.select(named.app.as_deref());
+        let app: &App = app.ok_or(UseSessionKeyError::UnknownApp)?;
+        let keys = app.session_keys.as_ref().ok_or(UseSessionKeyError::NotKept)?;
+        let user = app.user(&named.open_id);
+        let key = keys.of(self.directory.as_ref(), &user).await?;
+        Ok(Found { keys, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
+    }
+}

@@ -1,0 +1,63 @@
+//! The session keys that are kept of users, sealed.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, string_len, var_binary};
+use sea_orm_migration::sea_orm::DbBackend;
+
+/// What names an identity.
+const IDENTITY: [&str; 3] = ["namespace", "kind", "value"];
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = session_keys();
+        if manager.get_database_backend() == DbBackend::MySql {
+            // As the identities have it: what refers to a text must be of its kind.
+            table.character_set("utf8mb4");
+        }
+        manager.create_table(table).await?;
+        let old = Index::create()
+            .name("idx_session_key_obtained_at")
+            .table("session_key")
+            .col("obtained_at")
+            .take();
+        manager.create_index(old).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("session_key").take()).await
+    }
+}
+
+fn session_keys() -> TableCreateStatement {
+    let mut identity = ForeignKey::create()
+        .name("fk_session_key_identity")
+        .from_tbl("session_key")
+        .to_tbl("identity")
+        .on_delete(ForeignKeyAction::Cascade)
+        .take();
+    let mut key = Index::create();
+    for column in IDENTITY {
+        identity.from_col(column).to_col(column);
+        key.col(column);
+    }
+    Table::create()
+        .table("session_key")
+        .col(var_binary("namespace", 128))
+        .col(string_len("kind", 16))
+        .col(var_binary("value", 128))
+        // WeChat's key has 24 characters, and sealing adds 32 bytes.
+        .col(var_binary("sealed", 512))
+        .col(big_integer("obtained_at"))
+        .primary_key(&mut key)
+        .foreign_key(&mut identity)
+        .take()
+}
