@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::form::Field;
 
-/// The longest name or id of an app that is looked up at all, in bytes.
+/// The longest name or id of an app that is looked up at all, in Unicode scalar values.
 const APP_MAX: usize = 64;
 
 /// The longest refresh token that is looked at, in bytes.
@@ -28,6 +28,9 @@ const OPENID_MAX: usize = 128;
 
 /// One line of text: neither control characters nor Unicode's line and paragraph separators.
 const ONE_LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
+
+/// One line of text that holds more than blanks.
+const NOT_BLANK: &str = r"^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]*[^\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000][^\u0000-\u001F\u007F-\u009F\u2028\u2029]*$";
 
 /// Who wants to log in.
 pub(crate) const CODE: Field<LoginCode> = Field {
@@ -166,13 +169,14 @@ pub(crate) const APP: Field<String> = Field {
     name: "app",
     read: |value| {
         let app = text(value)?;
-        let fits = (1..=APP_MAX).contains(&app.len());
-        fits.then(|| app.to_owned()).ok_or_else(|| format!("is not 1 to {APP_MAX} bytes long"))
+        let fits = (1..=APP_MAX).contains(&app.chars().count());
+        fits.then(|| app.to_owned()).ok_or_else(|| format!("is not 1 to {APP_MAX} characters long"))
     },
     schema: || {
         string("The app that is meant, by its configured name or its app id; the first one when absent.", "main")
             .min_length(1)
             .max_length(APP_MAX)
+            .pattern(r"^[^\u0000]*$")
     },
 };
 
@@ -215,7 +219,7 @@ pub(crate) const NICKNAME: Field<Nickname> = Field {
         string("The new name: not blank, not `微信用户`.", "小明")
             .min_length(1)
             .max_length(NICKNAME_MAX)
-            .pattern(ONE_LINE)
+            .pattern(NOT_BLANK)
     },
 };
 
@@ -242,8 +246,10 @@ pub(crate) const AVATAR: Field<Option<Avatar>> = Field {
 pub(crate) const GENDER: Field<Gender> = Field {
     name: "gender",
     read: |value| {
-        let code = value.as_u64().and_then(|code| u8::try_from(code).ok());
-        code.and_then(Gender::from_code).ok_or_else(|| "is not 0, 1 or 2".to_owned())
+        // In JSON, 1.0 and 1 are the same number.
+        let is = |gender: &Gender| value.as_f64() == Some(f64::from(gender.code()));
+        let mut genders = (0..=u8::MAX).map_while(Gender::from_code);
+        genders.find(is).ok_or_else(|| "is not 0, 1 or 2".to_owned())
     },
     schema: || {
         Object::with_type(BasicType::Integer)
@@ -425,7 +431,9 @@ mod tests {
         agree(&NICKNAME, &names);
         agree(&CHOSEN_NICKNAME, &names);
         agree(&CHOSEN_NICKNAME, &["", " ", "微信用户"]);
-        agree(&APP, &["", "main", &"x".repeat(64), &"x".repeat(65)]);
+        agree(&NICKNAME, &["", " ", "\u{3000}", " a ", "\u{feff}", "\u{200b}"]);
+        let apps = ["", "main", "a\0", &"名".repeat(64), &"x".repeat(65)];
+        agree(&APP, &apps);
     }
 
     #[test]
@@ -459,7 +467,10 @@ mod tests {
         let schema = serde_json::to_value((GENDER.schema)()).unwrap();
         for code in 0..=3_u64 {
             let told = code <= schema["maximum"].as_u64().unwrap();
-            assert_eq!((GENDER.read)(&Value::from(code)).is_ok(), told, "{code}");
+            for number in [code.to_string(), format!("{code}.0"), format!("{code}e0")] {
+                let value = serde_json::from_str(&number).unwrap();
+                assert_eq!((GENDER.read)(&value).is_ok(), told, "{number}");
+            }
         }
     }
 }
