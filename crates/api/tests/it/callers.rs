@@ -1,0 +1,183 @@
+//! Every route against every kind of caller, each with the ids of one and the same member: who is let
+//! in, and that nobody else is told of her. The routes are those of the document.
+
+use std::time::Duration;
+
+use salvo::http::Method;
+use serde_json::{Value, json};
+
+use crate::document::{document, example_body, operations};
+use crate::house::{Answer, Call, House, SERVICE_KEY, Tokens, get, post};
+
+const OPEN_ID: &str = "oVictim4567890abcdefghijklmn";
+const ANOTHER: &str = "oAnother567890abcdefghijklmn";
+const PHONE: &str = "13812345678";
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Nobody,
+    Herself,
+    AnotherMember,
+    ABannedMember,
+    ABackEnd,
+    AnotherWithAnExpiredToken,
+    AnotherWithARefreshToken,
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Nobody,
+    Kind::Herself,
+    Kind::AnotherMember,
+    Kind::ABannedMember,
+    Kind::ABackEnd,
+    Kind::AnotherWithAnExpiredToken,
+    Kind::AnotherWithARefreshToken,
+];
+
+/// What a route demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    Open,
+    Members,
+    BackEnds,
+}
+
+impl Guard {
+    fn of(operation: &Value) -> Self {
+        match operation["security"][0].as_object().and_then(|demand| demand.keys().next()) {
+            None => Self::Open,
+            Some(scheme) if scheme == "memberToken" => Self::Members,
+            Some(scheme) if scheme == "serviceKey" => Self::BackEnds,
+            Some(scheme) => panic!("nobody here shows a {scheme}"),
+        }
+    }
+
+    /// How a caller is turned back, or `None` where they are let in.
+    fn refusal(self, kind: Kind) -> Option<(u16, &'static str)> {
+        match (self, kind) {
+            (Self::Open, _)
+            | (Self::Members, Kind::Herself | Kind::AnotherMember)
+            | (Self::BackEnds, Kind::ABackEnd) => None,
+            (Self::Members, Kind::ABannedMember) => Some((403, "member_banned")),
+            (Self::Members, Kind::AnotherWithAnExpiredToken) => Some((401, "token_expired")),
+            (Self::Members | Self::BackEnds, _) => Some((401, "unauthenticated")),
+        }
+    }
+}
+
+/// A member with all that can be known of a member.
+struct Member {
+    token: String,
+    session: String,
+    known: Vec<String>,
+}
+
+impl Member {
+    async fn new(house: &House) -> Self {
+        let phone = house.phone_code(OPEN_ID, PHONE);
+        let body = json!({ "code": house.login_code(OPEN_ID), "phoneCode": phone });
+        let Tokens { access: token, refresh } =
+            Tokens::of(&post("/login").json(&body).send(house).await);
+        let profile = json!({ "nickName": "受害者", "avatar": "https://a.example/her.png" });
+        Call::new(Method::PATCH, "/me").bearer(&token).json(&profile).send(house).await;
+        let me = get("/me").bearer(&token).send(house).await.json()["data"].clone();
+        let sessions = get("/me/sessions").bearer(&token).send(house).await.json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let session = text(&sessions["data"]["sessions"][0]["id"]);
+        let told = ["memberId", "nickName", "avatar", "phone"].map(|field| text(&me[field]));
+        let others = [OPEN_ID, PHONE, &token, &refresh, &session].map(str::to_owned);
+        Self { token, session, known: told.into_iter().chain(others).collect() }
+    }
+
+    /// What an answer tells of her.
+    fn told_in(&self, answer: &Answer) -> Vec<&String> {
+        let all = format!("{:?} {}", answer.headers, answer.body);
+        self.known.iter().filter(|known| all.contains(known.as_str())).collect()
+    }
+}
+
+/// What a caller of this kind shows, who is not the member herself.
+async fn shown(kind: Kind, house: &House) -> Option<String> {
+    match kind {
+        Kind::Nobody | Kind::Herself => None,
+        Kind::ABackEnd => Some(SERVICE_KEY.to_owned()),
+        Kind::AnotherMember => Some(house.token_of(ANOTHER).await),
+        Kind::AnotherWithARefreshToken => Some(house.log_in(ANOTHER).await.refresh),
+        Kind::ABannedMember => {
+            let token = house.token_of(ANOTHER).await;
+            house.ban_and_forget_the_sessions().await;
+            Some(token)
+        }
+        Kind::AnotherWithAnExpiredToken => {
+            let token = house.token_of(ANOTHER).await;
+            house.clock.advance(Duration::from_hours(2));
+            Some(token)
+        }
+    }
+}
+
+/// A request that has no fault, made of the document's examples and the id of the member's session.
+fn request(document: &Value, route: &Route, house: &House, member: &Member) -> Call {
+    let (method, path, operation) = route;
+    let body = |content_type| {
+        let mut body = example_body(document, operation, content_type)?;
+        if body["code"].is_string() {
+            body["code"] = house.login_code(ANOTHER).into();
+        }
+        if body["phoneCode"].is_string() {
+            body["phoneCode"] = Value::Null;
+        }
+        Some(body)
+    };
+    let call = Call::new(method.clone(), &path.replace("{id}", &member.session));
+    match (body("application/json"), body("application/x-www-form-urlencoded")) {
+        (Some(body), _) => call.json(&body),
+        (None, Some(form)) => call.form(format!("token={}", form["token"].as_str().unwrap())),
+        (None, None) => call,
+    }
+}
+
+type Route = (Method, String, Value);
+
+async fn call(document: &Value, route: &Route, kind: Kind) {
+    let house = House::new();
+    let other = shown(kind, &house).await;
+    let member = Member::new(&house).await;
+    let token = if kind == Kind::Herself { Some(&member.token) } else { other.as_ref() };
+    let before = get("/me/sessions").bearer(&member.token).send(&house).await.json();
+    let call = request(document, route, &house, &member);
+    let answer = token.into_iter().fold(call, |call, token| call.bearer(token)).send(&house).await;
+
+    let (guard, what) = (Guard::of(&route.2), format!("{} {} {kind:?}", route.0, route.1));
+    match guard.refusal(kind) {
+        Some((status, error)) => {
+            let error = if route.1.starts_with("/oauth/") { "invalid_client" } else { error };
+            assert_eq!(answer.failure(), (status, error.to_owned()), "{what}");
+        }
+        None if guard != Guard::Open => {
+            let hers = kind != Kind::Herself && route.1.contains("{id}");
+            assert_eq!(answer.status, if hers { 404 } else { 200 }, "{what}: {}", answer.body);
+        }
+        None => {}
+    }
+    if kind == Kind::Herself {
+        // Without this the search could go blind unnoticed.
+        let me = route.0 == Method::GET && route.1 == "/me";
+        assert!(!me || member.told_in(&answer).len() == 4, "{what}: {}", answer.body);
+        return;
+    }
+    assert_eq!(member.told_in(&answer), [""; 0], "{what}: {}", answer.body);
+    let after = get("/me/sessions").bearer(&member.token).send(&house).await.json();
+    assert_eq!(after["data"], before["data"], "{what}");
+}
+
+#[tokio::test]
+async fn nobody_gets_at_another_member_by_any_route() {
+    let document = document();
+    for route in operations(&document) {
+        for kind in KINDS {
+            call(&document, &route, kind).await;
+        }
+    }
+}
