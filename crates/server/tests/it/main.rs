@@ -11,6 +11,7 @@ mod life;
 mod limits;
 mod login;
 mod metrics;
+mod naughty;
 mod program;
 mod push;
 mod repetition;
