@@ -35,7 +35,7 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     println!("Building the server and the offline WeChat: minutes the first time, seconds later.");
     build(sh)?;
     let start = Instant::now();
-    let mut environment = Environment::start(&ports, None)?;
+    let mut environment = Environment::start(&ports, None, &[])?;
     let Environment { server_url, sandbox_url, .. } = &environment;
     println!("\nBoth are up after {} ms.", start.elapsed().as_millis());
     println!("  the server          {server_url}");
@@ -91,8 +91,13 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Starts both; the server keeps its data where it is configured to, or else in `data`.
-    pub(crate) fn start(ports: &Ports, data: Option<&Path>) -> Result<Self> {
+    /// Starts both; the server keeps its data where it is configured to, or else in `data`, and takes
+    /// `settings` as further environment.
+    pub(crate) fn start(
+        ports: &Ports,
+        data: Option<&Path>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let (sandbox, sandbox_url) = start_sandbox(ports.sandbox)?;
         let listen = format!("127.0.0.1:{}", ports.server);
         let mut command = Command::new(cargo::program("menshen")?);
@@ -101,7 +106,8 @@ impl Environment {
             .current_dir(cargo::root())
             .env("MENSHEN_PROFILE", "development")
             .env("MENSHEN_HTTP__LISTEN", &listen)
-            .env("MENSHEN_WECHAT__BASE_URL", &sandbox_url);
+            .env("MENSHEN_WECHAT__BASE_URL", &sandbox_url)
+            .envs(settings.iter().copied());
         if let Some(data) = data {
             let database = format!("sqlite://{}", data.join("menshen.db").display());
             command.env("MENSHEN_DATABASE__URL", database);

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
 mod documented;
+pub(crate) mod schemathesis;
 mod verifiers;
 mod wechatpy;
 
@@ -25,10 +26,11 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 3] = [
+const WITH_SERVICES: [Step; 4] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
     ("the documented verifiers of tokens", verifiers::run),
+    ("the OpenAPI document against the server", schemathesis::run),
 ];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {

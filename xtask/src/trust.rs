@@ -4,8 +4,10 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::cargo;
+use crate::test::schemathesis;
 
-/// Runs the tests named `trust_…`, which read their number of rounds from `MENSHEN_TRUST`.
+/// Runs the tests named `trust_…`, which read their number of rounds from `MENSHEN_TRUST`, and holds the
+/// OpenAPI document against the server.
 ///
 /// One at a time, so that their figures are not each other's noise; nextest takes that, and the
 /// printing of what they measured, from its profile.
@@ -13,5 +15,6 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     let _full = sh.push_env("MENSHEN_TRUST", "full");
     let _alone = sh.push_env("RUST_TEST_THREADS", "1");
     let _printed = sh.push_env("RUST_TEST_NOCAPTURE", "1");
-    cargo::test(sh, "trust", &["trust_".to_owned()])
+    cargo::test(sh, "trust", &["trust_".to_owned()])?;
+    schemathesis::run_in_full(sh)
 }

@@ -20,7 +20,7 @@ const TOOLS: [&str; 2] = ["curl", "openssl"];
 pub(super) fn run(sh: &Shell) -> Result<()> {
     dev::build(sh)?;
     let data = sh.create_temp_dir()?;
-    let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()))?;
+    let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &[])?;
     for page in PAGES {
         let markdown = sh.read_file(page)?;
         let blocks = marked_blocks(&markdown).with_context(|| page.to_owned())?;

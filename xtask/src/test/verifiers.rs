@@ -26,7 +26,7 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
     ensure!(!programs.is_empty(), "{PAGE} marks no programs to test with `{MARK}… -->`");
     dev::build(sh)?;
     let data = sh.create_temp_dir()?;
-    let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()))?;
+    let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &[])?;
     let login = Login::new(&environment)?;
     for program in programs {
         let Program { line, runner, .. } = &program;

@@ -1,0 +1,94 @@
+"""Whom Schemathesis calls as, and with which codes and tokens."""
+
+import base64
+import itertools
+import json
+import os
+
+import requests
+import schemathesis
+from schemathesis import GenerationMode
+
+SERVER = os.environ["SERVER_URL"]
+SANDBOX = os.environ["WECHAT_SANDBOX_URL"]
+AS_NOBODY = "AS_NOBODY" in os.environ
+SERVICE, KEY = "backend", "development-key-of-the-back-end-0001"
+
+http = requests.Session()
+http.trust_env = False
+turns = itertools.count(1)
+# The sessions that members' requests came with, by what they showed.
+sessions = {}
+
+
+def posted(url, body):
+    answer = http.post(url, json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def newcomer():
+    """A user of WeChat whom nobody has seen yet: WeChat counts the logins of each."""
+    user = {"phone": f"139{next(turns):08}"}
+    return posted(f"{SANDBOX}/_sandbox/users", user)["user"]
+
+
+def code(kind, user):
+    return posted(f"{SANDBOX}/_sandbox/codes/{kind}", {"user": user})["code"]
+
+
+def log_in(user):
+    return posted(f"{SERVER}/login", {"code": code("login", user)})["data"]
+
+
+@schemathesis.auth(refresh_interval=None)
+class Callers:
+    """A member who has just logged in, since many requests end the session; or a service, by bearer and
+    by HTTP Basic in turns where both are understood."""
+
+    def get(self, case, ctx):
+        demanded = [] if AS_NOBODY else case.operation.definition.raw.get("security", [])
+        schemes = [scheme for demand in demanded for scheme in demand]
+        return schemes[next(turns) % len(schemes)] if schemes else None
+
+    def set(self, case, scheme, ctx):
+        if scheme == "memberToken":
+            token = log_in(newcomer())["token"]
+            shown = f"Bearer {token}"
+            sessions[shown] = session_of(token)
+        elif scheme == "serviceKey":
+            shown = f"Bearer {KEY}"
+        else:
+            shown = requests.auth._basic_auth_str(SERVICE, KEY)
+        case.headers["Authorization"] = shown
+
+
+def session_of(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=="))["sid"]
+
+
+# What a text that is merely well-formed is replaced by: nobody has issued it, so it would be refused.
+GOOD = {
+    "code": lambda user: code("login", user),
+    "phoneCode": lambda user: code("phone", user),
+    "app": lambda user: "main",
+    "refreshToken": lambda user: log_in(user)["refreshToken"],
+    "token": lambda user: log_in(user)["token"],
+}
+
+
+@schemathesis.hook
+def before_call(ctx, case, kwargs):
+    """Makes requests good that have no fault but what no schema can tell."""
+    if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
+        return
+    user = newcomer()
+    for part in (case.query, case.body):
+        if isinstance(part, dict):
+            for name in GOOD.keys() & part.keys():
+                if isinstance(part[name], str):
+                    part[name] = GOOD[name](user)
+    session = sessions.get((case.headers or {}).get("Authorization"))
+    if session and "id" in (case.path_parameters or {}):
+        case.path_parameters["id"] = session
