@@ -69,7 +69,7 @@ async fn every_faulty_field_is_told_at_once_and_no_code_is_spent() {
     let house = House::new();
     let body = json!({ "code": "a b", "phoneCode": 7, "nickName": "x".repeat(65), "app": "", "nickname": "x" });
     let answer = post("/login").json(&body).send(&house).await;
-    assert_snapshot!(answer.body, @r#"{"code":400,"msg":"请求参数有误","data":null,"operationTime":"2026-11-20T10:00:00Z","error":"invalid_request","requestId":"test-request","fields":{"app":"is not 1 to 64 bytes long","body":"holds fields that are not known here","code":"a code is 1 to 512 visible ASCII characters","nickName":"a nickname has at most 64 characters","nickname":"is not known here","phoneCode":"is not a text"}}"#);
+    assert_snapshot!(answer.body, @r#"{"code":400,"msg":"请求参数有误","data":null,"operationTime":"2026-11-20T10:00:00Z","error":"invalid_request","requestId":"test-request","fields":{"app":"is not 1 to 64 characters long","body":"holds fields that are not known here","code":"a code is 1 to 512 visible ASCII characters","nickName":"a nickname has at most 64 characters","nickname":"is not known here","phoneCode":"is not a text"}}"#);
     assert_eq!(house.provider.calls(), []);
 }
 
