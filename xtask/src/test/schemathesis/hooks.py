@@ -17,8 +17,8 @@ SERVICE, KEY = "backend", "development-key-of-the-back-end-0001"
 http = requests.Session()
 http.trust_env = False
 turns = itertools.count(1)
-# The sessions that members' requests came with, by what they showed.
-sessions = {}
+# The user behind a member's request, and the session, by what the request shows.
+members = {}
 
 
 def posted(url, body):
@@ -53,9 +53,10 @@ class Callers:
 
     def set(self, case, scheme, ctx):
         if scheme == "memberToken":
-            token = log_in(newcomer())["token"]
+            user = newcomer()
+            token = log_in(user)["token"]
             shown = f"Bearer {token}"
-            sessions[shown] = session_of(token)
+            members[shown] = user, session_of(token)
         elif scheme == "serviceKey":
             shown = f"Bearer {KEY}"
         else:
@@ -83,12 +84,12 @@ def before_call(ctx, case, kwargs):
     """Makes requests good that have no fault but what no schema can tell."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return
-    user = newcomer()
+    member = members.get((case.headers or {}).get("Authorization"))
+    user, session = member or (newcomer(), None)
     for part in (case.query, case.body):
         if isinstance(part, dict):
             for name in GOOD.keys() & part.keys():
                 if isinstance(part[name], str):
                     part[name] = GOOD[name](user)
-    session = sessions.get((case.headers or {}).get("Authorization"))
     if session and "id" in (case.path_parameters or {}):
         case.path_parameters["id"] = session
