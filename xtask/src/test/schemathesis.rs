@@ -20,6 +20,12 @@ const HOOKS: &str = "xtask/src/test/schemathesis/hooks.py";
 /// The same requests each time, or else a failure could not be looked at.
 const SEED: &str = "20261121";
 
+/// What WeChat's pushes are signed with.
+const PUSH_TOKEN: (&str, &str) = ("MENSHEN_APPS__MAIN__PUSH_TOKEN", "pushtokenofmain");
+
+/// What no schema tells is how WeChat writes its messages; other tests send some.
+const WRITTEN_BY_WECHAT: &str = "POST /wechat/push/{app}";
+
 /// With some requests to each route: about a minute.
 pub(super) fn run(sh: &Shell) -> Result<()> {
     check(sh, 100)
@@ -36,7 +42,11 @@ fn check(sh: &Shell, examples: u16) -> Result<()> {
     dev::build(sh)?;
     let data = sh.create_temp_dir()?;
     // As in production, and as the document has it.
-    let settings = [("MENSHEN_METRICS__PUBLIC", "false")];
+    let settings = [
+        ("MENSHEN_METRICS__PUBLIC", "false"),
+        ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true"),
+        PUSH_TOKEN,
+    ];
     let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &settings)?;
     let document = document(&environment.server_url)?;
     for nobody in [true, false] {
@@ -68,6 +78,7 @@ fn play(
         .args(["--generation-database", "none", "--report-json-path", "report.json"])
         .env("SCHEMATHESIS_HOOKS", hooks)
         .env("SERVER_URL", server_url)
+        .envs([PUSH_TOKEN])
         .env("WECHAT_SANDBOX_URL", sandbox_url)
         .envs(nobody.then_some(("AS_NOBODY", "1")))
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -93,7 +104,8 @@ fn missed(document: &Value, report: &Value, nobody: bool) -> Vec<String> {
         if nobody {
             (guarded && !is_closed(&route)).then(|| format!("{route} is not closed"))
         } else {
-            (!lets_in(&route)).then(|| format!("{route} let no valid request in"))
+            let expected = route != WRITTEN_BY_WECHAT;
+            (expected && !lets_in(&route)).then(|| format!("{route} let no valid request in"))
         }
     });
     faults.collect()

@@ -118,7 +118,7 @@ async fn shown(kind: Kind, house: &House) -> Option<String> {
 }
 
 /// A request that has no fault, made of the document's examples and the id of the member's session.
-fn request(document: &Value, route: &Route, house: &House, member: &Member) -> Call {
+fn request(document: &Value, route: &Route, kind: Kind, house: &House, member: &Member) -> Call {
     let (method, path, operation) = route;
     let body = |content_type| {
         let mut body = example_body(document, operation, content_type)?;
@@ -126,7 +126,12 @@ fn request(document: &Value, route: &Route, house: &House, member: &Member) -> C
             body["code"] = house.login_code(ANOTHER).into();
         }
         if body["phoneCode"].is_string() {
-            body["phoneCode"] = Value::Null;
+            body["phoneCode"] = if path == "/me/phone" {
+                let open_id = if kind == Kind::Herself { OPEN_ID } else { ANOTHER };
+                house.phone_code(open_id, "13987654321").into()
+            } else {
+                Value::Null
+            };
         }
         Some(body)
     };
@@ -146,7 +151,7 @@ async fn call(document: &Value, route: &Route, kind: Kind) {
     let member = Member::new(&house).await;
     let token = if kind == Kind::Herself { Some(&member.token) } else { other.as_ref() };
     let before = get("/me/sessions").bearer(&member.token).send(&house).await.json();
-    let call = request(document, route, &house, &member);
+    let call = request(document, route, kind, &house, &member);
     let answer = token.into_iter().fold(call, |call, token| call.bearer(token)).send(&house).await;
 
     let (guard, what) = (Guard::of(&route.2), format!("{} {} {kind:?}", route.0, route.1));
@@ -157,7 +162,9 @@ async fn call(document: &Value, route: &Route, kind: Kind) {
         }
         None if guard != Guard::Open => {
             let hers = kind != Kind::Herself && route.1.contains("{id}");
-            assert_eq!(answer.status, if hers { 404 } else { 200 }, "{what}: {}", answer.body);
+            // Nor is a session key kept of the user in the document's example.
+            let missing = hers || route.1.starts_with("/wechat/");
+            assert_eq!(answer.status, if missing { 404 } else { 200 }, "{what}: {}", answer.body);
         }
         None => {}
     }

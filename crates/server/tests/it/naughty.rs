@@ -75,7 +75,8 @@ impl Field {
     /// The fields of a body of this type.
     fn of_body(document: &Value, content_type: &str, content: &Value) -> Vec<Self> {
         let place = if content_type == "application/json" { Place::Json } else { Place::Form };
-        let name = content["schema"]["$ref"].as_str().unwrap();
+        // Without a name it is no form of ours, but a message as its sender writes it.
+        let Some(name) = content["schema"]["$ref"].as_str() else { return Vec::new() };
         let schema = document.pointer(&name[1..]).unwrap();
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         let properties = schema["properties"].as_object().into_iter().flatten();
