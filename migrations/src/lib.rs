@@ -7,6 +7,7 @@ mod m20261121_100000_redemptions;
 mod m20261121_110000_tombstones;
 mod m20261121_120000_pushes;
 mod m20261121_130000_session_keys;
+mod m20261121_140000_sealed_phones;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_110000_tombstones::Migration),
             Box::new(m20261121_120000_pushes::Migration),
             Box::new(m20261121_130000_session_keys::Migration),
+            Box::new(m20261121_140000_sealed_phones::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

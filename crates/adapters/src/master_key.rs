@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use aws_lc_rs::error::Unspecified;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
@@ -58,6 +59,18 @@ impl MasterKey {
         load_or_create(path, generate_base64)
     }
 
+    /// A key that nobody has seen.
+    pub(crate) fn generate() -> Result<Self, Unspecified> {
+        let mut bytes = Zeroizing::new(vec![0; BYTES_MIN]);
+        aws_lc_rs::rand::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The key that was kept as these bytes.
+    pub(crate) fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes themselves.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
@@ -71,7 +84,6 @@ impl fmt::Debug for MasterKey {
 }
 
 fn generate_base64() -> io::Result<SecretString> {
-    let mut bytes = Zeroizing::new([0; BYTES_MIN]);
-    aws_lc_rs::rand::fill(&mut *bytes).map_err(io::Error::other)?;
-    Ok((STANDARD.encode(*bytes) + "\n").into())
+    let key = MasterKey::generate().map_err(io::Error::other)?;
+    Ok((STANDARD.encode(key.bytes()) + "\n").into())
 }

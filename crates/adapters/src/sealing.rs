@@ -113,6 +113,12 @@ impl Sealer {
         [&self.current.id[..], nonce.as_ref(), &text].concat()
     }
 
+    /// Whether the key that seals now sealed this.
+    #[must_use]
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.starts_with(&self.current.id)
+    }
+
     /// The value that was sealed for this place.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (id, rest) = sealed.split_first_chunk::<KEY_ID>().ok_or(OpenError::Damaged)?;
@@ -226,7 +232,8 @@ mod tests {
         assert_eq!(successor.open(HERE, &sealed).err(), Some(OpenError::UnknownKey));
         let successor = successor.also_opening(key(1));
         assert_eq!(successor.open(HERE, &sealed).unwrap().as_slice(), b"value");
-        assert_eq!(&successor.seal(HERE, b"value")[..KEY_ID], &key(2).id, "it seals with the new");
+        assert!(!successor.is_current(&sealed));
+        assert!(successor.is_current(&successor.seal(HERE, b"value")), "it seals with the new");
     }
 
     #[test]

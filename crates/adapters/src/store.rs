@@ -1,6 +1,7 @@
 //! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
 mod audit;
+mod data_keys;
 mod entity;
 mod error;
 mod holdings;
@@ -9,11 +10,13 @@ mod insert;
 mod members;
 mod meters;
 mod mysql;
+mod phones;
 mod postgres;
 mod pushes;
 #[cfg(test)]
 mod query_plans;
 mod redemptions;
+pub mod rekey;
 mod session_keys;
 mod sessions;
 mod signing_keys;
@@ -30,6 +33,7 @@ use async_trait::async_trait;
 use domain::holdings::Holding;
 use domain::identity::Subject;
 use domain::member::{Member, MemberId};
+use domain::phone::PhoneNumber;
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
@@ -42,6 +46,8 @@ use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilt
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
+use crate::sealing::Sealer;
+use crate::store::data_keys::DataKeyring;
 use crate::store::entity::{identity, member, redemption, session};
 use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
@@ -63,6 +69,8 @@ pub struct StoreConfig {
     /// How many connections at most, and at least one. SQLite has one that writes, and this many that
     /// read.
     pub max_connections: u32,
+    /// What seals the data keys, which seal what members would not have told.
+    pub sealer: Arc<Sealer>,
 }
 
 /// Members, identities and sessions in a SQL database.
@@ -77,6 +85,7 @@ pub struct SeaStore {
     wipes_done: Mutex<u64>,
     pools: Arc<Pools>,
     sessions: SessionMeters,
+    keyring: Arc<DataKeyring>,
 }
 
 /// Why the database could not be opened.
@@ -133,7 +142,8 @@ impl SeaStore {
         let turns = Arc::new(Semaphore::new(writers.max(1)));
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
         let (wipes_asked, wipes_done) = (AtomicU64::new(0), Mutex::new(0));
-        Ok(Self { writer, reader, turns, wipes_asked, wipes_done, pools, sessions })
+        let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
+        Ok(Self { writer, reader, turns, wipes_asked, wipes_done, pools, sessions, keyring })
     }
 
     /// Shows operators how it goes.
@@ -149,6 +159,28 @@ impl SeaStore {
             connection.close_by_ref().await.map_err(|error| error::fault(&error))?;
         }
         Ok(())
+    }
+
+    /// A unit of work, when it is the caller's turn.
+    async fn unit_of_work(&self) -> Result<SeaUnitOfWork, StoreError> {
+        // The queue is here, first come first served, and not in the pool: a caller who gives up
+        // while waiting leaves it.
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
+        let (writer, keyring) = (self.writer.clone(), Arc::clone(&self.keyring));
+        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring).await
+    }
+
+    /// The member in a row.
+    async fn member(&self, row: member::Model) -> Result<Member, StoreError> {
+        let phone = self.phone(&row).await?;
+        members::from_row(row, phone)
+    }
+
+    /// The phone number in a row.
+    async fn phone(&self, row: &member::Model) -> Result<Option<PhoneNumber>, StoreError> {
+        let reader = self.reader.clone();
+        let rows = to_the_end(async move { data_keys::all(&reader).await });
+        self.keyring.phone(row, rows).await
     }
 }
 
@@ -171,10 +203,7 @@ fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
 #[async_trait]
 impl Store for SeaStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        // The queue is here, first come first served, and not in the pool: a caller who gives up
-        // while waiting leaves it.
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
-        Ok(Box::new(SeaUnitOfWork::begin(self.writer.clone(), turn, self.sessions.clone()).await?))
+        Ok(Box::new(self.unit_of_work().await?))
     }
 
     async fn wipe_removed(&self) -> Result<(), StoreError> {
@@ -203,7 +232,10 @@ impl MemberDirectory for SeaStore {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let reader = self.reader.clone();
         let row = to_the_end(async move { member::Entity::find_by_id(id.0).one(&reader).await });
-        row.await?.map(members::from_row).transpose()
+        match row.await? {
+            Some(row) => self.member(row).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
@@ -211,7 +243,7 @@ impl MemberDirectory for SeaStore {
         let both = session::Entity::find_by_id(id.0).find_also_related(member::Entity);
         let found = to_the_end(async move { both.one(&reader).await }).await?;
         let Some((session, Some(member))) = found else { return Ok(None) };
-        Ok(Some((sessions::from_row(&session)?, members::from_row(member)?)))
+        Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))
     }
 
     async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
@@ -223,7 +255,14 @@ impl MemberDirectory for SeaStore {
 
     async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
         let reader = self.reader.clone();
-        to_the_end(async move { entity::held_of(&reader, member).await }).await
+        let held = to_the_end(async move { entity::held_of(&reader, member).await }).await?;
+        let (reader, not_in_clear) = (self.reader.clone(), member::Column::Phone.is_null());
+        let row = member::Entity::find_by_id(member.0).filter(not_in_clear);
+        let Some(row) = to_the_end(async move { row.one(&reader).await }).await? else {
+            return Ok(held);
+        };
+        let phone = self.phone(&row).await?;
+        Ok(holdings::with_phone(held, phone.as_ref()))
     }
 
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {

@@ -1,5 +1,6 @@
 //! `menshen serve`: from configuration to an orderly end.
 
+use adapters::store::SeaStore;
 use anyhow::{Context, bail};
 use api::config::ApiConfig;
 use api::server::Server;
@@ -19,6 +20,7 @@ use crate::{housekeeper, obedience, wiring};
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let store = wiring::store(config).await?;
+    seal_phones(&store).await?;
     // A crash may have come between an erasure and its wiping.
     store.wipe_removed().await.context("what was erased cannot be wiped")?;
     let keeper = KeyKeeper::start(config, &store).await?;
@@ -52,6 +54,19 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     tidying.abort();
     outcome.context("the server failed")?;
     store.close().await.context("the database was not closed")
+}
+
+/// Phone numbers from before there were sealed ones; those that are being served are never in clear.
+async fn seal_phones(store: &SeaStore) -> anyhow::Result<()> {
+    let tell = |sealed| tracing::info!("sealed {sealed} phone numbers so far");
+    let sealed =
+        store.seal_phones_in_clear(&tell).await.context("phone numbers cannot be sealed")?;
+    if sealed > 0 {
+        tracing::warn!(
+            "sealed {sealed} phone numbers that were in clear: old backups still hold them"
+        );
+    }
+    Ok(())
 }
 
 /// Development migrates on start. Production does not: which of many instances would, and when?

@@ -181,10 +181,11 @@ pub fn housekeeping(store: &Arc<SeaStore>) -> Housekeeping {
 /// The configured database, opened.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When it cannot be opened, or a sealing key cannot be used.
 pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
-    let store = StoreConfig { url, max_connections: config.max_connections };
+    let (max_connections, sealer) = (config.max_connections, Arc::new(sealer(config)?));
+    let store = StoreConfig { url, max_connections, sealer };
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 

@@ -39,6 +39,7 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
     let expected = [
         "audit_event",
+        "data_key",
         "identity",
         "member",
         "redemption",

@@ -30,6 +30,7 @@ macro_rules! tables {
 
 tables! {
     audit_event
+    data_key
     identity
     member
     redemption

@@ -2,6 +2,7 @@
 
 use domain::holdings::{Held, Holding};
 use domain::member::MemberId;
+use domain::phone::PhoneNumber;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DbErr, EntityTrait, Iden, Iterable, ModelTrait, QueryFilter,
     Value,
@@ -25,6 +26,17 @@ where
         E::Column::iter().map(|column| (column.to_string(), held(row.get(column)))).collect()
     };
     Ok(Some(Holding { table, rows: rows.into_iter().map(row).collect() }))
+}
+
+/// The same with the member's phone number, which lies sealed beside the column it is told under.
+pub(super) fn with_phone(mut held: Vec<Holding>, phone: Option<&PhoneNumber>) -> Vec<Holding> {
+    let members = held.iter_mut().filter(|holding| holding.table == "member");
+    for (column, value) in members.flat_map(|holding| &mut holding.rows).flatten() {
+        if column == "phone" {
+            *value = phone.map_or(Held::Nothing, |phone| Held::Text(phone.e164()));
+        }
+    }
+    held
 }
 
 /// A value as it is told.

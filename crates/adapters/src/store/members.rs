@@ -14,6 +14,7 @@ use sea_orm::{
 use crate::store::entity::member::{self, ActiveModel, Column, Entity};
 use crate::store::error::{Row, is_taken};
 use crate::store::insert::insert_unless_taken;
+use crate::store::phones::SealedPhone;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -29,13 +30,15 @@ impl MemberRepository for SeaUnitOfWork {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let open = self.open();
         let row = to_the_end(async move { Entity::find_by_id(id.0).one(&open.txn).await });
-        row.await?.map(from_row).transpose()
+        let Some(row) = row.await? else { return Ok(None) };
+        let phone = self.keyring().phone(&row, self.data_key_rows()).await?;
+        from_row(row, phone).map(Some)
     }
 
     async fn add(&self, member: &Member) -> Result<(), AddError> {
-        let (open, row) = (self.open(), to_row(member));
-        let added =
-            to_the_end(async move { insert_unless_taken(&open.txn, row, &[Column::Phone]).await });
+        let (open, row) = (self.open(), to_row(member, self.sealed_phone(member).await?));
+        let key = [Column::PhoneIndex];
+        let added = to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await });
         if added.await? { Ok(()) } else { Err(AddError::Taken) }
     }
 
@@ -44,7 +47,7 @@ impl MemberRepository for SeaUnitOfWork {
         let written = ActiveModel {
             id: ActiveValue::NotSet,
             version: ActiveValue::Set(read + 1),
-            ..to_row(member)
+            ..to_row(member, self.sealed_phone(member).await?)
         };
         let update = Entity::update_many()
             .set(written)
@@ -76,14 +79,23 @@ impl MemberRepository for SeaUnitOfWork {
     }
 }
 
-fn to_row(member: &Member) -> ActiveModel {
+impl SeaUnitOfWork {
+    async fn sealed_phone(&self, member: &Member) -> Result<Option<SealedPhone>, StoreError> {
+        let Some(phone) = &member.phone else { return Ok(None) };
+        let keys = self.data_keys().await?;
+        Ok(Some(SealedPhone::new(&keys, member.id.0, phone)))
+    }
+}
+
+fn to_row(member: &Member, phone: Option<SealedPhone>) -> ActiveModel {
+    let (phone_sealed, phone_index) = phone.map(|phone| (phone.sealed, phone.index)).unzip();
     let row = member::Model {
         id: member.id.0,
         nickname: member.nickname.as_str().to_owned(),
         avatar: member.avatar.as_ref().map(|avatar| avatar.as_str().to_owned()),
         gender: i16::from(member.gender.code()),
-        phone: member.phone.as_ref().map(|phone| phone.e164().into_bytes()),
-        phone_country_code: member.phone.as_ref().map(|phone| phone.country_code().cast_signed()),
+        phone: None,
+        phone_country_code: None,
         status: status(member.status).to_owned(),
         remark: member.remark.clone(),
         created_at: member.created_at.unix_millis(),
@@ -91,12 +103,17 @@ fn to_row(member: &Member) -> ActiveModel {
         updated_at: member.updated_at.unix_millis(),
         updated_by: actor(member.updated_by).to_owned(),
         version: i64::from(member.version),
+        phone_sealed,
+        phone_index,
     };
     row.into_active_model().reset_all()
 }
 
-/// The member in a row.
-pub(super) fn from_row(row: member::Model) -> Result<Member, StoreError> {
+/// The member in a row, with the number that was sealed there.
+pub(super) fn from_row(
+    row: member::Model,
+    phone: Option<PhoneNumber>,
+) -> Result<Member, StoreError> {
     let at = Row { table: "member", id: row.id };
     let gender = u8::try_from(row.gender).ok().and_then(Gender::from_code);
     let by = |column, text: &str| {
@@ -116,7 +133,7 @@ pub(super) fn from_row(row: member::Model) -> Result<Member, StoreError> {
             .transpose()
             .map_err(|error| at.damaged("avatar", error))?,
         gender: gender.ok_or_else(|| at.damaged("gender", "no such gender"))?,
-        phone: phone(&row, at)?,
+        phone,
         status: status.ok_or_else(|| at.damaged("status", "no such status"))?,
         created_at: Timestamp::from_unix_millis(row.created_at),
         created_by: by("created_by", &row.created_by)?,
@@ -125,17 +142,6 @@ pub(super) fn from_row(row: member::Model) -> Result<Member, StoreError> {
         version: u32::try_from(row.version).map_err(|error| at.damaged("version", error))?,
         remark: row.remark,
     })
-}
-
-fn phone(row: &member::Model, at: Row) -> Result<Option<PhoneNumber>, StoreError> {
-    let Some(e164) = &row.phone else { return Ok(None) };
-    let e164 = str::from_utf8(e164).map_err(|error| at.damaged("phone", error))?;
-    let country_code = row.phone_country_code.unwrap_or_default();
-    let national = e164.strip_prefix(&format!("+{country_code}"));
-    let national = national.ok_or_else(|| at.damaged("phone", "not of that country"))?;
-    let country_code = country_code.cast_unsigned();
-    let phone = PhoneNumber::new(country_code, national);
-    phone.map(Some).map_err(|error| at.damaged("phone", error))
 }
 
 fn status(status: MemberStatus) -> &'static str {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::store::entity::{identity, member, session};
 use crate::store::identities::with_the_same_owner;
 use crate::store::pushes::seen_before;
+use crate::store::rekey::phones::in_clear;
 use crate::store::session_keys;
 use crate::store::tombstones::one_of;
 
@@ -34,6 +35,11 @@ async fn assert_indexed(statement: &impl QueryTrait) {
 #[tokio::test]
 async fn a_member_is_found_by_index() {
     assert_indexed(&member::Entity::find_by_id(Uuid::nil())).await;
+}
+
+#[tokio::test]
+async fn numbers_in_clear_are_found_by_index() {
+    assert_indexed(&in_clear()).await;
 }
 
 #[tokio::test]

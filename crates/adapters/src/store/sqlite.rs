@@ -86,7 +86,8 @@ async fn assert_safe(pool: &SqlitePool) -> Result<(), ConnectError> {
 /// Leaves no trace of what was removed.
 ///
 /// `secure_delete` overwrites what is deleted, but not the copies that stay behind in a page when rows
-/// move to another one: only writing the whole file anew leaves them out.
+/// move to another one, nor what was deleted without it: only writing the whole file anew leaves them
+/// out.
 pub(super) async fn wipe_removed(writer: &DatabaseConnection) -> Result<(), DbErr> {
     writer.execute_unprepared("VACUUM").await?;
     empty_log(writer).await
@@ -110,11 +111,20 @@ fn version(text: &str) -> Option<[u32; 3]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::master_key::MasterKey;
+    use crate::sealing::{Sealer, SealingKey};
+
+    fn sealer() -> Arc<Sealer> {
+        let key = MasterKey::from_base64("MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=").unwrap();
+        Arc::new(Sealer::new(SealingKey::new(&key)))
+    }
 
     fn config(folder: &Path) -> StoreConfig {
         let url = format!("sqlite://{}", folder.join("a/b/menshen.db").display());
-        StoreConfig { url, max_connections: 2 }
+        StoreConfig { url, max_connections: 2, sealer: sealer() }
     }
 
     #[tokio::test]

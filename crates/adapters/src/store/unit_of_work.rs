@@ -14,6 +14,7 @@ use sea_orm::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::store::data_keys::DataKeyring;
 use crate::store::meters::{SessionMeters, Tally};
 use crate::store::task::to_the_end;
 
@@ -21,6 +22,7 @@ use crate::store::task::to_the_end;
 pub(super) struct SeaUnitOfWork {
     open: Arc<Open>,
     pub(super) tally: Tally,
+    keyring: Arc<DataKeyring>,
 }
 
 /// What every statement under way keeps alive: the transaction, and then the turn it takes.
@@ -35,6 +37,7 @@ impl SeaUnitOfWork {
         writer: DatabaseConnection,
         turn: OwnedSemaphorePermit,
         sessions: SessionMeters,
+        keyring: Arc<DataKeyring>,
     ) -> Result<Self, StoreError> {
         // SQLite's own default takes the write lock at the first write, and fails then when another
         // process wrote since the first read. The other databases do not know the option.
@@ -46,12 +49,17 @@ impl SeaUnitOfWork {
             let txn = writer.begin_with_options(options).await?;
             Ok(Arc::new(Open { txn, turn }))
         });
-        Ok(Self { open: open.await?, tally: Tally::of(sessions) })
+        Ok(Self { open: open.await?, tally: Tally::of(sessions), keyring })
     }
 
     /// The transaction, for a statement to keep until it is done.
     pub(super) fn open(&self) -> Arc<Open> {
         Arc::clone(&self.open)
+    }
+
+    /// What seals and opens the values of rows.
+    pub(super) fn keyring(&self) -> &DataKeyring {
+        &self.keyring
     }
 }
 
@@ -94,7 +102,7 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { open, tally } = *self;
+        let Self { open, tally, keyring: _ } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
         let Some(Open { txn, turn }) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));

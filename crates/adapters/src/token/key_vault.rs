@@ -6,6 +6,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use domain::ports::tokens::{GenerateKeyError, GeneratedKey, KeyGenerator};
 use domain::signing_key::{SigningKey, SigningKeys};
 use domain::timestamp::Timestamp;
+use secrecy::zeroize::Zeroizing;
 
 use super::key_ring::KeyRing;
 use super::keys::{NoSigningPair, SigningPair};
@@ -70,9 +71,7 @@ impl KeyVault {
 
     fn open(&self, key: &SigningKey) -> Result<SigningPair, VaultError> {
         let id = || key.id.clone();
-        let opened = self.0.open(place(&key.id), &key.sealed);
-        let private = opened.map_err(|source| VaultError::Sealed { id: id(), source })?;
-        let pair = SigningPair::from_pkcs8(&private);
+        let pair = SigningPair::from_pkcs8(&unseal(&self.0, key)?);
         let pair = pair.map_err(|source| VaultError::NoSigningPair { id: id(), source })?;
         if pair.published.id == key.id { Ok(pair) } else { Err(VaultError::Misnamed(id())) }
     }
@@ -88,6 +87,19 @@ impl KeyGenerator for KeyVault {
         let sealed = self.0.seal(place(&id), pkcs8.as_ref());
         Ok(GeneratedKey { id, sealed })
     }
+}
+
+/// The private half sealed anew, if a former key sealed it.
+pub(crate) fn reseal(sealer: &Sealer, key: &SigningKey) -> Result<Option<Vec<u8>>, VaultError> {
+    if sealer.is_current(&key.sealed) {
+        return Ok(None);
+    }
+    Ok(Some(sealer.seal(place(&key.id), &unseal(sealer, key)?)))
+}
+
+fn unseal(sealer: &Sealer, key: &SigningKey) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let opened = sealer.open(place(&key.id), &key.sealed);
+    opened.map_err(|source| VaultError::Sealed { id: key.id.clone(), source })
 }
 
 /// A sealed key opens under its own name only.

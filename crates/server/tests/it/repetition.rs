@@ -69,7 +69,8 @@ async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds() 
     let retried = log_in(&program, &body, "attempt").await;
     assert_eq!(retried.status, StatusCode::OK, "{}", retried.text);
     assert_eq!(sandbox.log(Some(SESSION)).len(), 1);
-    let phones: i64 = program.query("SELECT COUNT(*) FROM member WHERE phone IS NOT NULL").await;
+    let phones: i64 =
+        program.query("SELECT COUNT(*) FROM member WHERE phone_index IS NOT NULL").await;
     assert_eq!(phones, 1, "the phone code counts as well");
 }
 

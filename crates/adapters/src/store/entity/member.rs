@@ -21,6 +21,10 @@ pub struct Model {
     pub updated_at: i64,
     pub updated_by: String,
     pub version: i64,
+    #[sea_orm(column_type = "VarBinary(StringLen::N(64))", nullable)]
+    pub phone_sealed: Option<Vec<u8>>,
+    #[sea_orm(column_type = "VarBinary(StringLen::N(32))", nullable)]
+    pub phone_index: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -20,6 +20,8 @@ use testkit::random::FixedRandom;
 use tracing::Level;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use super::sealer;
+
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
 static CHANCE: FixedRandom = FixedRandom::seeded(7);
@@ -31,7 +33,8 @@ fn whole(error: &impl Error) -> String {
 }
 
 async fn connect(url: &str) -> Result<SeaStore, ConnectError> {
-    SeaStore::connect(&StoreConfig { url: url.to_owned(), max_connections: 2 }).await
+    let sealer = Arc::new(sealer(1));
+    SeaStore::connect(&StoreConfig { url: url.to_owned(), max_connections: 2, sealer }).await
 }
 
 /// A migrated database, and its URL.
@@ -116,7 +119,8 @@ async fn a_damaged_member_is_named_without_their_values() {
         ("avatar", "'javascript:Canary'"),
         ("gender", "9"),
         ("phone", "x'2B3836FF'"),
-        ("phone_country_code", "852"),
+        ("phone_country_code", "852, phone = '+8613800138915'"),
+        ("phone_sealed", "x'0102030405'"),
         ("status", "'Canary'"),
         ("created_by", "'Canary'"),
         ("updated_by", "'Canary'"),
