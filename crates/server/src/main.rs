@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use adapters::store::rekey::Rekeyed;
 use adapters::system::SystemClock;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -52,6 +53,10 @@ enum Command {
         #[command(subcommand)]
         action: Keys,
     },
+    /// Brings all that lasts in the database under sealing.key, while instances serve. Begin it when all
+    /// of them have the new key, with the one before among the former keys; begin it again if it
+    /// was interrupted.
+    Rekey,
     /// Prints the value of one key of the configuration in force, secret or not.
     Config {
         /// The key, as in http.listen.
@@ -108,6 +113,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 Ok(wiring::ban(&config).await?.unban(MemberId(member)).await?)
             }
             Command::Keys { action } => keys(&action, &config).await,
+            Command::Rekey => rekey(&config).await,
             Command::Config { .. } | Command::Doctor => Ok(()),
         }
     })?;
@@ -145,5 +151,21 @@ async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
         })?,
     };
     print!("{}", key_list::table(&keys, &config.keys, SystemClock.now()));
+    Ok(store.close().await?)
+}
+
+async fn rekey(config: &Config) -> anyhow::Result<()> {
+    let store = wiring::store(config).await?;
+    let tell = |done: Rekeyed| {
+        let Rekeyed { new_data_keys, keys, phones } = done;
+        println!(
+            "made {new_data_keys} data keys, sealed {keys} keys and {phones} phone numbers anew"
+        );
+    };
+    tell(store.rekey(&tell).await.context("run `menshen rekey` again to go on")?);
+    println!(
+        "All that lasts is under sealing.key. Its former keys may go in five minutes, when the"
+    );
+    println!("answers to logins that were kept under them have expired.");
     Ok(store.close().await?)
 }

@@ -14,6 +14,7 @@ mod metrics;
 mod naughty;
 mod program;
 mod push;
+mod rekey;
 mod repetition;
 mod session_key;
 mod trust;
