@@ -48,7 +48,7 @@ use tokio::time::timeout;
 
 use crate::sealing::Sealer;
 use crate::store::data_keys::DataKeyring;
-use crate::store::entity::{identity, member, redemption, session};
+use crate::store::entity::{member, redemption, session};
 use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
@@ -272,8 +272,7 @@ impl MemberDirectory for SeaStore {
     }
 
     async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        let reader = self.reader.clone();
-        let theirs = identity::Entity::find().filter(identity::Column::MemberId.eq(member.0));
+        let (reader, theirs) = (self.reader.clone(), identities::of_member(member));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
         rows.into_iter().map(identities::from_row).collect()
     }

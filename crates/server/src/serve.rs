@@ -35,7 +35,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server::listen(address)
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
-    let withdrawals = wiring::obey_withdrawals(config, &store)?;
+    let withdrawals = wiring::obey_withdrawals(config, &store, parts.erase_member.clone());
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {

@@ -189,19 +189,15 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
 }
 
-/// What obeys those who took something back at WeChat.
-///
-/// # Errors
-/// When the sealing key cannot be used.
-pub fn obey_withdrawals(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<ObeyWithdrawals> {
-    let erase = EraseMember {
-        store: store.clone(),
-        fingerprints: Arc::new(sealer(config)?),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-    };
+/// What obeys those who took something back at WeChat, over what erases members.
+#[must_use]
+pub fn obey_withdrawals(
+    config: &Config,
+    store: &Arc<SeaStore>,
+    erase: Arc<EraseMember>,
+) -> ObeyWithdrawals {
     let nickname_prefixes = config.nickname_prefixes.clone();
-    Ok(ObeyWithdrawals { erase: Arc::new(erase), directory: store.clone(), nickname_prefixes })
+    ObeyWithdrawals { erase, directory: store.clone(), nickname_prefixes }
 }
 
 /// What reads the messages that WeChat sends to the apps with a push token.

@@ -28,7 +28,7 @@ impl IdentityRepository for SeaUnitOfWork {
     }
 
     async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        let (open, theirs) = (self.open(), Entity::find().filter(Column::MemberId.eq(member.0)));
+        let (open, theirs) = (self.open(), of_member(member));
         let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
         rows.into_iter().map(from_row).collect()
     }
@@ -69,6 +69,11 @@ impl IdentityRepository for SeaUnitOfWork {
         to_the_end(async move { update.exec(&open.txn).await }).await?;
         Ok(())
     }
+}
+
+/// The rows of a member.
+pub(super) fn of_member(member: MemberId) -> Select<Entity> {
+    Entity::find().filter(Column::MemberId.eq(member.0))
 }
 
 /// The row of a subject.
