@@ -1,15 +1,17 @@
 //! A seal that keeps the answers it is given and hands out numbers for them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
 use domain::app::AppName;
 use domain::login::{LoggedIn, LoginRequest};
 use domain::nickname::Nickname;
+use domain::ports::fingerprints::Fingerprints;
 use domain::ports::redemption::{RedemptionSeal, UnsealError};
 use domain::redemption::Fingerprint;
 use domain::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
 use domain::token_pair::TokenPair;
+
+use crate::fingerprints::MemoryFingerprints;
 
 /// Recognises codes and requests, and keeps answers in memory.
 #[derive(Debug, Default)]
@@ -17,13 +19,16 @@ pub struct MemorySeal(Mutex<Vec<(Fingerprint, LoggedIn)>>);
 
 impl RedemptionSeal for MemorySeal {
     fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
-        fingerprint((app, code.expose()))
+        let parts = [app.as_str(), code.expose()].map(str::as_bytes);
+        MemoryFingerprints.fingerprint("login code", &parts)
     }
 
     fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
-        let phone_code = request.phone_code.as_ref().map(PhoneCode::expose);
-        let nickname = request.nickname.as_ref().map(Nickname::as_str);
-        fingerprint((key.expose(), &request.app, request.code.expose(), phone_code, nickname))
+        let app = request.app.as_deref().unwrap_or_default();
+        let phone_code = request.phone_code.as_ref().map_or("", PhoneCode::expose);
+        let nickname = request.nickname.as_ref().map_or("", Nickname::as_str);
+        let parts = [key.expose(), app, request.code.expose(), phone_code, nickname];
+        MemoryFingerprints.fingerprint("login request", &parts.map(str::as_bytes))
     }
 
     fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8> {
@@ -57,12 +62,4 @@ fn copy(answer: &LoggedIn) -> LoggedIn {
             expires_in: *expires_in,
         },
     }
-}
-
-fn fingerprint(of: impl Hash) -> Fingerprint {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&hasher.finish().to_be_bytes());
-    Fingerprint(bytes)
 }
