@@ -68,7 +68,7 @@ pub struct Parts {
     pub log_out: Arc<LogOut>,
     /// `GET /me`.
     pub current_member: Arc<CurrentMember>,
-    /// `PATCH /me`.
+    /// `PATCH /me` and `POST /me`.
     pub update_profile: Arc<UpdateProfile>,
     /// `GET /me/export`.
     pub export_member: Arc<ExportMember>,
@@ -180,6 +180,7 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .hoop(members())
                 .get(to.to(|api| api.me.get_me()))
                 .patch(to.to(|api| api.me.update_me()))
+                .post(to.to(|api| api.me.update_me_by_post()))
                 .delete(to.to(|api| api.own_data.erase()))
                 .push(Router::with_path("export").get(to.to(|api| api.own_data.export())))
                 .push(Router::with_path("phone").put(to.to(|api| api.me.bind_phone())))

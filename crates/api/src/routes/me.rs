@@ -55,6 +55,18 @@ impl MeApi {
         Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 
+    /// Change my profile, where there is no PATCH
+    ///
+    /// The same as `PATCH /me`, which WeChat's `wx.request` does not know.
+    #[craft(endpoint(operation_id = "updateMeByPost", tags("member")))]
+    pub(crate) async fn update_me_by_post(
+        &self,
+        caller: Authenticated<Caller>,
+        body: Body<ProfileChange>,
+    ) -> Result<Data<MemberData>, Refused<UpdateProfileError>> {
+        Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
+    }
+
     /// Bind my phone number
     ///
     /// Takes the `phoneCode`; without one, what the phone button gave before there were codes, where the

@@ -45,6 +45,7 @@ fn every_route_stands_there_with_its_statuses() {
     DELETE /me "eraseMe" ["200", "400", "401", "403", "429", "500"]
     GET /me "getMe" ["200", "400", "401", "403", "429", "500"]
     PATCH /me "updateMe" ["200", "400", "401", "403", "413", "415", "429", "500"]
+    POST /me "updateMeByPost" ["200", "400", "401", "403", "413", "415", "429", "500"]
     GET /me/export "exportMe" ["200", "400", "401", "403", "429", "500"]
     PUT /me/phone "bindPhone" ["200", "400", "401", "403", "409", "413", "415", "429", "500", "503"]
     GET /me/sessions "listSessions" ["200", "400", "401", "403", "429", "500"]

@@ -87,19 +87,19 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::GET, "/login", "POST"),
         (Method::OPTIONS, "/login", "POST"),
         (Method::TRACE, "/login", "POST"),
-        (Method::POST, "/me", "DELETE, GET, PATCH"),
+        (Method::PUT, "/me", "DELETE, GET, PATCH, POST"),
         (Method::GET, "/token/refresh", "POST"),
         (Method::GET, "/logout", "POST"),
         (Method::GET, "/me/sessions/x", "DELETE"),
         (Method::POST, "/.well-known/jwks.json", "GET"),
         (Method::DELETE, "/health/live", "GET"),
-        (Method::from_bytes(b"BREW").unwrap(), "/me", "DELETE, GET, PATCH"),
+        (Method::from_bytes(b"BREW").unwrap(), "/me", "DELETE, GET, PATCH, POST"),
     ] {
         let answer = Call::new(method, path).send(&house).await;
         assert_eq!(answer.failure(), (405, "invalid_request".into()), "{path}");
         assert_eq!(answer.header("allow"), allow);
     }
-    let overridden = Call::new(Method::POST, "/me").header("x-http-method-override", "PATCH");
+    let overridden = Call::new(Method::PUT, "/me").header("x-http-method-override", "PATCH");
     assert_eq!(overridden.send(&house).await.status, 405);
 }
 

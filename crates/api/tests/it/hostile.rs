@@ -9,11 +9,12 @@ use salvo::http::Method;
 const REQUESTS: usize = 10_000;
 const SEED: u64 = 20_261_120;
 
-const PATHS: [(&str, &str); 18] = [
+const PATHS: [(&str, &str); 19] = [
     ("POST", "/login"),
     ("POST", "/openid"),
     ("POST", "/code2session"),
     ("PATCH", "/me"),
+    ("POST", "/me"),
     ("GET", "/me"),
     ("PUT", "/me/phone"),
     ("POST", "/wechat/check_session"),

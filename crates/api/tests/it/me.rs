@@ -1,4 +1,4 @@
-//! `GET /me` and `PATCH /me`.
+//! `GET /me`, `PATCH /me` and `POST /me`.
 
 use std::time::Duration;
 
@@ -41,6 +41,17 @@ async fn a_change_touches_only_what_it_names() {
     expected["avatar"] = Value::Null;
     assert_eq!(answer["data"], expected);
     assert_eq!(get("/me").bearer(&token).send(&house).await.json()["data"], expected);
+}
+
+#[tokio::test]
+async fn clients_without_patch_change_themselves_by_post() {
+    let house = House::new();
+    let token = house.token_of("o1").await;
+    let answer = post("/me").bearer(&token).json(&json!({ "nickName": "小明" })).send(&house).await;
+    assert_eq!(answer.json()["data"]["nickName"], "小明");
+    assert_eq!(get("/me").bearer(&token).send(&house).await.json()["data"]["nickName"], "小明");
+    let answer = post("/me").bearer(&token).json(&json!({ "nickName": " " })).send(&house).await;
+    assert_eq!(answer.failure(), (400, "invalid_request".into()));
 }
 
 #[tokio::test]
