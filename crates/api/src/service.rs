@@ -55,6 +55,7 @@ fn cors(origins: &[Origin]) -> CorsHandler {
         .allow_methods(AllowMethods::list([
             Method::GET,
             Method::POST,
+            Method::PUT,
             Method::PATCH,
             Method::DELETE,
         ]))

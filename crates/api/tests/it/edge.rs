@@ -150,7 +150,7 @@ async fn pages_of_configured_origins_may_call() {
     let answer = preflight.send(&house).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("access-control-allow-origin"), "https://a.example");
-    assert_eq!(answer.header("access-control-allow-methods"), "GET,POST,PATCH,DELETE");
+    assert_eq!(answer.header("access-control-allow-methods"), "GET,POST,PUT,PATCH,DELETE");
     assert!(answer.header("access-control-allow-headers").contains("authorization"));
     for call in [get("/me"), get("/nowhere"), get("/health/live")] {
         let answer = call.header("origin", "https://a.example").send(&house).await;
