@@ -1,5 +1,7 @@
 //! `cargo xtask codegen`: everything that is generated from the code and committed beside it.
 
+mod typescript;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -31,14 +33,24 @@ const GENERATORS: [Generator; 2] = [
     Generator { example: "documents", folder: "docs", alone: false },
 ];
 
+/// Where the types of the mini program's side are, among other files: its source, and what of it is
+/// shipped, which is the same.
+const TYPES: [(&str, &str); 2] =
+    [("clients/miniprogram/src", "api.ts"), ("clients/miniprogram/miniprogram_dist", "api.d.ts")];
+
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let mut stale = Vec::new();
-    for generator in GENERATORS {
-        let made = generate(sh, generator.example)?;
-        let committed = cargo::root().join(generator.folder);
-        for name in ensure_fresh(&made, &committed, generator.alone, options.check)? {
-            stale.push(format!("{}/{}", generator.folder, name.display()));
+    let mut refresh = |made: &Path, folder: &str, alone| -> Result<()> {
+        for name in ensure_fresh(made, &cargo::root().join(folder), alone, options.check)? {
+            stale.push(format!("{folder}/{}", name.display()));
         }
+        Ok(())
+    };
+    for Generator { example, folder, alone } in GENERATORS {
+        refresh(&generate(sh, example)?, folder, alone)?;
+    }
+    for (folder, name) in TYPES {
+        refresh(&generate_types(sh, name)?, folder, false)?;
     }
     if options.check {
         let list = stale.join("\n  ");
@@ -56,9 +68,7 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
 /// writes into an empty folder under `target/`, and its Rust is formatted.
 fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     cargo::build(sh, &["--example", example])?;
-    let folder = cargo::scratch("codegen")?.join(example);
-    sh.remove_path(&folder)?;
-    sh.create_dir(&folder)?;
+    let folder = empty_folder(sh, example)?;
     let program = cargo::program(&format!("examples/{example}"))?;
     cmd!(sh, "{program} {folder}").quiet().run()?;
     let rust: Vec<PathBuf> = files(&folder)?.into_keys().filter(|name| is_rust(name)).collect();
@@ -70,9 +80,30 @@ fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Writes the TypeScript types from the document that was just made.
+fn generate_types(sh: &Shell, name: &str) -> Result<PathBuf> {
+    let document = cargo::scratch("codegen")?.join("documents/openapi.json");
+    let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?)?;
+    let folder = empty_folder(sh, "types")?;
+    sh.write_file(folder.join(name), types)?;
+    Ok(folder)
+}
+
+fn empty_folder(sh: &Shell, name: &str) -> Result<PathBuf> {
+    let folder = cargo::scratch("codegen")?.join(name);
+    sh.remove_path(&folder)?;
+    sh.create_dir(&folder)?;
+    Ok(folder)
+}
+
 /// Makes `committed` hold what `made` holds, or with `check` only looks; returns the names of the
 /// files that differ. Where the files are `alone` in their folder, others in it are stale too.
-fn ensure_fresh(made: &Path, committed: &Path, alone: bool, check: bool) -> Result<Vec<PathBuf>> {
+pub(crate) fn ensure_fresh(
+    made: &Path,
+    committed: &Path,
+    alone: bool,
+    check: bool,
+) -> Result<Vec<PathBuf>> {
     let (made, present) = (files(made)?, files(committed)?);
     let mut stale = Vec::new();
     for (name, contents) in &made {

@@ -28,7 +28,8 @@ enum Task {
     /// Brings a database's schema up or down, or starts a new migration.
     #[command(subcommand)]
     Migrate(migrate::Action),
-    /// Writes everything that is generated: entities, OpenAPI, error table, configuration reference.
+    /// Writes everything that is generated: entities, OpenAPI, error table, configuration reference,
+    /// TypeScript types.
     Codegen(codegen::Options),
     /// Runs the long checks in full and prints their figures.
     Trust,
