@@ -27,15 +27,15 @@ impl Text {
     }
 }
 
-/// Every file of the repository whose name ends with `ending`; what is built or kept at run time
-/// is not of the repository.
+/// Every file of the repository whose name ends with `ending`; what is built, installed or kept at run
+/// time is not of the repository.
 fn texts(ending: &str) -> Vec<Text> {
     fn collect(folder: &Path, ending: &str, found: &mut Vec<Text>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if !["target", "data", ".git"].contains(&name) {
+                if !["target", "data", "node_modules", ".git"].contains(&name) {
                     collect(&path, ending, found);
                 }
             } else if name.ends_with(ending) {

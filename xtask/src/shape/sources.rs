@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn no_line_ends_in_blanks() {
-        for ending in [".rs", ".toml", ".md", ".py"] {
+        for ending in [".rs", ".toml", ".md", ".py", ".ts", ".js", ".mjs", ".wxml", ".wxss"] {
             assert_none(&trailing_blanks(&texts(ending)));
         }
     }
