@@ -1,4 +1,4 @@
-//! Python and Node.js for tests, each with packages of its own in a folder under `target/`.
+//! Python and Node.js for tests, each with packages in a folder of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -26,10 +26,7 @@ pub(crate) fn python(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<Pat
 
 /// Node.js, with these packages for programs in `folder`.
 pub(crate) fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let works = |program: &str| {
-        cmd!(sh, "{program} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
-    };
-    apt::ensure(sh, "Node.js with npm", &["nodejs", "npm"], || works("node") && works("npm"))?;
+    ensure_node(sh)?;
     install(sh, folder, packages, true, || {
         sh.create_dir(folder)?;
         let npm = cmd!(sh, "npm install --silent --no-audit --no-fund --prefix {folder}");
@@ -37,6 +34,27 @@ pub(crate) fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathB
         Ok(())
     })?;
     Ok("node".into())
+}
+
+/// Makes sure of Node.js, and of the packages that the lock file in `folder` names.
+pub(crate) fn locked_node(sh: &Shell, folder: &Path) -> Result<()> {
+    ensure_node(sh)?;
+    let lock = sh.read_file(folder.join("package-lock.json"))?;
+    install(sh, &folder.join("node_modules"), &[&lock], true, || {
+        cmd!(sh, "npm ci --silent --no-audit --no-fund --prefix {folder}").run()?;
+        Ok(())
+    })
+}
+
+/// The oldest that Debian and Ubuntu still support comes with version 18.
+fn ensure_node(sh: &Shell) -> Result<()> {
+    let works = |program: &str, args: &[&str]| {
+        cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    };
+    let young = ["-e", "process.exit(parseInt(process.versions.node) < 18)"];
+    apt::ensure(sh, "Node.js 18 or later with npm", &["nodejs", "npm"], || {
+        works("node", &young) && works("npm", &["--version"])
+    })
 }
 
 /// Makes `folder` anew by `make` unless it `works` and has these packages.

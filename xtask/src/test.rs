@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
 mod documented;
+mod mini_program;
 pub(crate) mod schemathesis;
 mod verifiers;
 mod wechatpy;
@@ -26,10 +27,11 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 4] = [
+const WITH_SERVICES: [Step; 5] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
     ("the documented verifiers of tokens", verifiers::run),
+    ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
 ];
 
