@@ -47,14 +47,35 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     Ok(target.join("xtask").join(name))
 }
 
+/// Which of the Rust tests to run, each a profile of `.config/nextest.toml`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tests {
+    /// Those that need nothing beside the toolchain.
+    Embedded,
+    /// All; the servers run and are announced.
+    All,
+    /// One at a time and as long as they take.
+    InFull,
+}
+
+/// In which modules tests are that need a server. `.config/nextest.toml` has them too.
+const SERVERS: [&str; 2] = ["on_postgresql::", "on_mariadb::"];
+
 /// Runs the workspace's Rust tests whose names contain one of `names` (all when empty), with
-/// cargo-nextest where it is present. `profile` is one of `.config/nextest.toml`.
-pub(crate) fn test(sh: &Shell, profile: &str, names: &[String]) -> Result<()> {
+/// cargo-nextest where it is present.
+pub(crate) fn test(sh: &Shell, tests: Tests, names: &[String]) -> Result<()> {
+    let profile = match tests {
+        Tests::Embedded => "default",
+        Tests::All => "all",
+        Tests::InFull => "trust",
+    };
     let nextest = cmd!(sh, "cargo nextest --version").quiet().ignore_stderr().read().is_ok();
     let command = if nextest {
         cmd!(sh, "cargo nextest run --workspace --all-targets --profile {profile} -- {names...}")
     } else {
-        cmd!(sh, "cargo test --workspace --all-targets --no-fail-fast -- {names...}")
+        let servers = SERVERS.iter().flat_map(|server| ["--skip", server]);
+        let skipped: Vec<_> = servers.filter(|_| tests == Tests::Embedded).collect();
+        cmd!(sh, "cargo test --workspace --all-targets --no-fail-fast -- {names...} {skipped...}")
     };
     command.run()?;
     Ok(())
@@ -64,4 +85,18 @@ pub(crate) fn test(sh: &Shell, profile: &str, names: &[String]) -> Result<()> {
 pub(crate) fn doctest(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo test --workspace --doc --quiet").run()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nextest_and_cargo_leave_the_same_tests_out() {
+        let settings = std::fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
+        let kinds: Vec<_> = SERVERS.iter().filter_map(|name| name.strip_suffix("::")).collect();
+        let kinds: Vec<_> = kinds.iter().filter_map(|name| name.strip_prefix("on_")).collect();
+        let filter = format!(r"'not test(/\bon_({})::/)'", kinds.join("|"));
+        assert!(settings.contains(&filter), "{filter}");
+    }
 }

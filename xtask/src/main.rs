@@ -7,6 +7,7 @@ mod codegen;
 mod dev;
 mod interpreters;
 mod migrate;
+mod servers;
 mod service;
 #[cfg(test)]
 mod shape;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -21,9 +21,12 @@ pub(crate) struct Service {
 
 /// Runs its arguments as a program until the program ends, or until its own standard input does:
 /// the kernel closes that pipe when the task dies, be it by Ctrl-C, `kill -9` or a panic. The
-/// program gets SIGTERM and, if it has not stopped by then, SIGKILL ten seconds later.
+/// program gets SIGTERM and, if it has not stopped by then, SIGKILL ten seconds later. The first
+/// argument is not its own: it names what goes with it, if that is not empty.
 const GUARD: &str = r#"
 exec 3<&0 </dev/null
+data=$1
+shift
 "$@" 3<&- &
 program=$!
 { read -r _ <&3; kill "$program"; sleep 10; kill -9 "$program"; } >/dev/null 2>&1 &
@@ -31,6 +34,7 @@ watch=$!
 wait "$program"
 code=$?
 kill "$watch" 2>/dev/null
+[ -z "$data" ] || rm -rf -- "$data"
 exit "$code"
 "#;
 
@@ -40,6 +44,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Service {
     /// Starts `command` with what it prints going to the file `log`.
     pub(crate) fn start(name: &'static str, command: &Command, log: PathBuf) -> Result<Self> {
+        Self::start_with_data(name, command, log, Path::new(""))
+    }
+
+    /// As [`start`](Self::start), with a folder of data that is deleted once the program has ended.
+    pub(crate) fn start_with_data(
+        name: &'static str,
+        command: &Command,
+        log: PathBuf,
+        data: &Path,
+    ) -> Result<Self> {
         if let Some(folder) = log.parent() {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -47,7 +61,8 @@ impl Service {
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, name]).arg(command.get_program()).args(command.get_args());
+        guard.args(["-c", GUARD, name]).arg(data);
+        guard.arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
                 Some(value) => guard.env(key, value),
@@ -161,6 +176,22 @@ mod tests {
         drop(service);
         assert!(!runs(&pid));
         assert!(fs::read_to_string(&log).unwrap().ends_with("asked\n"));
+        fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn the_data_of_a_service_goes_with_it() {
+        let data = std::env::temp_dir().join(format!("xtask-data-{}", process::id()));
+        fs::create_dir(&data).unwrap();
+        let log = data.with_extension("log");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap 'touch late; exit' TERM; touch here; while :; do sleep 0.05; done"]);
+        command.current_dir(&data);
+        let mut service = Service::start_with_data("data", &command, log.clone(), &data).unwrap();
+        service.wait_for(|_| data.join("here").is_file().then_some(())).unwrap();
+        drop(service);
+        assert!(!data.exists());
         fs::remove_file(log).unwrap();
     }
 

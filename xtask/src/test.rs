@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use xshell::Shell;
 
-use crate::cargo;
+use crate::{
+    cargo::{self, Tests},
+    servers,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -36,8 +39,7 @@ const WITH_SERVICES: [Step; 5] = [
 ];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
-    let mut outcomes =
-        vec![timed("the Rust tests", || cargo::test(sh, "default", &options.filter))];
+    let mut outcomes = vec![timed("the Rust tests", || run_rust(sh, options))];
     if options.filter.is_empty() {
         outcomes.push(timed("the examples in doc comments", || cargo::doctest(sh)));
         let services = if options.embedded { &[] } else { WITH_SERVICES.as_slice() };
@@ -52,6 +54,15 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
         [only] => bail!("{} failed", only.name),
         several => bail!("{} parts failed", several.len()),
     }
+}
+
+/// The Rust tests, and unless told otherwise the servers that some of them need.
+fn run_rust(sh: &Shell, options: &Options) -> Result<()> {
+    if options.embedded {
+        return cargo::test(sh, Tests::Embedded, &options.filter);
+    }
+    let _running = servers::start_all(sh)?;
+    cargo::test(sh, Tests::All, &options.filter)
 }
 
 struct Outcome {

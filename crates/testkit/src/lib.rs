@@ -13,6 +13,8 @@
 
 pub mod clock;
 pub mod contract;
+#[cfg(feature = "databases")]
+pub mod databases;
 pub mod fingerprints;
 pub mod memory;
 pub mod provider;

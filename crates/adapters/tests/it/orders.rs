@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use testkit::contract::orders;
+use testkit::databases::Kind;
 use testkit::trust::rounds;
 
 use crate::store::fresh;
 
 #[tokio::test]
 async fn trust_nobody_is_lost_doubled_mixed_up_or_locked_out_in_any_order_on_sqlite() {
-    let (store, _folder) = fresh().await;
+    let (store, _folder) = fresh(Kind::Sqlite).await;
     let (length, events) = (rounds(5, 6), &orders::EVENTS[..rounds(5, 7)]);
     let begun = Instant::now();
     let played = orders::play(events, length, || store.clone()).await;

@@ -1,4 +1,4 @@
-//! The store over SQL under the contract of stores, on SQLite.
+//! The store over SQL under the contract of stores, on every database.
 
 mod erasure;
 mod holdings;
@@ -12,8 +12,8 @@ use adapters::sealing::{Sealer, SealingKey};
 use adapters::store::{SeaStore, StoreConfig};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tempfile::TempDir;
 use testkit::contract::store::Backend;
+use testkit::databases::{FreshDatabase, Kind};
 
 fn sealing_key(seed: u8) -> SealingKey {
     let bytes: Vec<u8> = (seed..seed + 32).collect();
@@ -24,14 +24,29 @@ fn sealer(seed: u8) -> Sealer {
     Sealer::new(sealing_key(seed))
 }
 
-/// A database of its own with the schema, in a folder that goes with the second value.
-pub(crate) async fn fresh() -> (Arc<dyn Backend>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
-    migration::up(&url).await.unwrap();
-    let config = StoreConfig { url, max_connections: 4, sealer: Arc::new(sealer(1)) };
-    let store = SeaStore::connect(&config).await.unwrap();
-    (Arc::new(store), folder)
+/// The store over a database of its own with the schema, which goes with the second value.
+pub(crate) async fn fresh(kind: Kind) -> (Arc<dyn Backend>, FreshDatabase) {
+    let database = FreshDatabase::new(kind).await;
+    migration::up(database.url()).await.unwrap();
+    let sealer = Arc::new(sealer(1));
+    let config = StoreConfig { url: database.url().to_owned(), max_connections: 4, sealer };
+    (Arc::new(SeaStore::connect(&config).await.unwrap()), database)
 }
 
-testkit::store_contract!(fresh);
+mod on_sqlite {
+    use super::*;
+
+    testkit::store_contract!(|| fresh(Kind::Sqlite));
+}
+
+mod on_postgresql {
+    use super::*;
+
+    testkit::store_contract!(|| fresh(Kind::Postgresql));
+}
+
+mod on_mariadb {
+    use super::*;
+
+    testkit::store_contract!(|| fresh(Kind::Mariadb));
+}

@@ -36,7 +36,7 @@ impl<T: Store + MemberDirectory + SigningKeyDirectory> Backend for T {}
 
 /// Makes a test of every case of the contract.
 ///
-/// Takes the name of an `async fn` without arguments, called once per case, that makes a pair: the
+/// Takes an `async fn` or closure without arguments, called once per case, that makes a pair: the
 /// backend under test as an `Arc<dyn Backend>`, **empty**, and whatever must outlive the case (a
 /// temporary folder, say, or nothing: `()`). The crate that calls this needs tokio with `macros` and
 /// `rt-multi-thread`.
@@ -132,7 +132,8 @@ macro_rules! store_contract {
     ($fresh:expr => $($topic:ident::$case:ident)*) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
-            let (store, _outlives_the_case) = $fresh().await;
+            let fresh = $fresh;
+            let (store, _outlives_the_case) = fresh().await;
             let case = $crate::contract::store::$topic::$case(store);
             $crate::contract::store::in_time(case).await;
         }

@@ -1,0 +1,161 @@
+//! Databases for tests: a fresh one for each, of every kind that is supported.
+
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, TryGetable,
+};
+use tempfile::TempDir;
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    Sqlite,
+    /// A database on the server that `MENSHEN_TEST_POSTGRESQL` names.
+    Postgresql,
+    /// A database on the server that `MENSHEN_TEST_MARIADB` names.
+    Mariadb,
+}
+
+/// A database that is nobody else's, and empty; gone when dropped.
+pub struct FreshDatabase {
+    kind: Kind,
+    url: String,
+    folder: TempDir,
+    /// The server's own URL, and what the database is called there.
+    server: Option<(String, String)>,
+}
+
+/// How many were made by this process.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// Makes a test of each of these for every kind of database: each is an `async fn` that takes a
+/// [`FreshDatabase`]. The crate that calls this needs tokio with `macros`
+/// and `rt-multi-thread`.
+#[macro_export]
+macro_rules! on_every_database {
+    ($($case:ident)*) => {
+        $crate::on_every_database! { @on_sqlite Sqlite $($case)* }
+        $crate::on_every_database! { @on_postgresql Postgresql $($case)* }
+        $crate::on_every_database! { @on_mariadb Mariadb $($case)* }
+    };
+    (@$module:ident $kind:ident $($case:ident)*) => {
+        mod $module {
+            use $crate::databases::{FreshDatabase, Kind};
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(FreshDatabase::new(Kind::$kind).await).await;
+                }
+            )*
+        }
+    };
+}
+
+impl FreshDatabase {
+    /// Makes one. A server for it must be there: `cargo xtask test` starts them.
+    pub async fn new(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = match kind {
+            Kind::Sqlite => {
+                let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
+                return Self { kind, url, folder, server: None };
+            }
+            Kind::Postgresql => "MENSHEN_TEST_POSTGRESQL",
+            Kind::Mariadb => "MENSHEN_TEST_MARIADB",
+        };
+        let server = std::env::var(server).unwrap_or_else(|_| {
+            panic!("{server} names no server: run this with `cargo xtask test -- NAME`")
+        });
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", process::id());
+        let url = match kind {
+            Kind::Sqlite | Kind::Mariadb => format!("{server}/{name}"),
+            // There, a connection is always to some database.
+            Kind::Postgresql => format!("{}/{name}", server.trim_end_matches("/postgres")),
+        };
+        execute(&server, &format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
+        execute(&server, &format!("CREATE DATABASE {name}")).await.unwrap();
+        Self { kind, url, folder, server: Some((server, name)) }
+    }
+
+    /// Which kind it is of.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How it is opened.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A folder that goes with it. The database is there if it is a file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A connection past everything else.
+    pub async fn connect(&self) -> DatabaseConnection {
+        connect(&self.url).await.unwrap()
+    }
+
+    /// Runs statements.
+    pub async fn execute(&self, sql: &str) {
+        execute(&self.url, sql).await.unwrap();
+    }
+
+    /// The one value that a query finds.
+    pub async fn query<T: TryGetable>(&self, sql: &str) -> T {
+        let mut values = self.query_all(sql).await;
+        assert_eq!(values.len(), 1, "{sql}");
+        values.remove(0)
+    }
+
+    /// The first value of every row that a query finds.
+    pub async fn query_all<T: TryGetable>(&self, sql: &str) -> Vec<T> {
+        let connection = self.connect().await;
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        let values = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        connection.close().await.unwrap();
+        values
+    }
+}
+
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        let Some((url, name)) = &self.server else { return };
+        let drop = match self.kind {
+            Kind::Sqlite | Kind::Postgresql => format!("DROP DATABASE {name} WITH (FORCE)"),
+            // Somebody's forgotten transaction would be waited for.
+            Kind::Mariadb => format!("SET lock_wait_timeout = 2; DROP DATABASE {name}"),
+        };
+        let url = url.clone();
+        // The caller's runtime cannot be waited for here. A failure is the next server's loss only.
+        let _ = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async { execute(&url, &drop).await })
+        })
+        .join();
+    }
+}
+
+/// sqlx is not asked to tend the connection: the task that does can turn round for ever.
+async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.sqlx_logging(false).max_connections(1).idle_timeout(None).max_lifetime(None);
+    Database::connect(options).await
+}
+
+async fn execute(url: &str, sql: &str) -> Result<(), DbErr> {
+    let connection = connect(url).await?;
+    connection.execute_unprepared(sql).await?;
+    connection.close().await
+}
