@@ -8,7 +8,7 @@ use domain::ports::random::Random;
 use salvo::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use salvo::http::{Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
-use tracing::{Instrument, debug, error_span, info, warn};
+use tracing::{Instrument, Span, debug, error_span, info, warn};
 
 use crate::answer;
 use crate::body::BodyLimits;
@@ -19,6 +19,7 @@ use crate::language::Language;
 use crate::metrics::Metrics;
 use crate::oauth::{self, Dialect};
 use crate::panic::caught;
+use crate::trace;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,7 +49,8 @@ impl Handler for Edge {
             clock: self.clock.clone(),
         };
         // Of the highest level, so that whatever is logged at all is logged with the request's id.
-        let span = error_span!("request", request_id = exchange.request_id);
+        let span = error_span!("request", request_id = exchange.request_id, otel.kind = "server");
+        trace::link(&span, req.headers());
         let request_id = HeaderValue::from_str(&exchange.request_id).ok();
         depot.insert_typed(exchange);
         async {
@@ -86,7 +88,7 @@ fn close(depot: &mut Depot, res: &mut Response) {
 }
 
 impl Edge {
-    /// Counts a request, and logs it in one line. Successes are details: writing them all would halve
+    /// Counts a request, completes its trace, and logs it in one line. Successes are details: writing them all would halve
     /// what the service can take. Nothing of what the client sent is in it: of the path, only the
     /// pattern that it matched.
     fn note(&self, req: &Request, res: &Response, elapsed: Duration) {
@@ -103,6 +105,7 @@ impl Edge {
             known.iter().find(|method| *method == req.method()).map_or("other", Method::as_str);
         let route = req.matched_path();
         let status = res.status_code.unwrap_or_default();
+        trace::answered(&Span::current(), method, route, status);
         let (status, ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
         self.metrics.answered(method, route, status, elapsed);
         match status {

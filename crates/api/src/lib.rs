@@ -30,4 +30,5 @@ pub mod rfc3339;
 pub mod routes;
 pub mod server;
 pub mod service;
+mod trace;
 mod wiring;

@@ -50,6 +50,8 @@ pub struct Config {
     pub log_filter: String,
     /// Whether logs are JSON rather than text.
     pub log_json: bool,
+    /// Where traces go, if anywhere.
+    pub telemetry: Option<Telemetry>,
     /// Where members are kept; holds a password.
     pub database_url: SecretString,
     /// Most connections to it.
@@ -82,6 +84,15 @@ pub struct Config {
     pub nickname_prefixes: NicknamePrefixes,
     /// Back ends and their keys.
     pub services: Vec<(String, SecretString)>,
+}
+
+/// Where traces go, and how many.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// The base URL of a collector that takes OTLP over HTTP.
+    pub otlp_endpoint: String,
+    /// Which part of all requests is traced, from 0 to 1.
+    pub sample_ratio: f64,
 }
 
 /// One mini program.
@@ -186,6 +197,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         public_metrics: reader.flag("metrics.public", false),
         log_filter,
         log_json: log_json(reader),
+        telemetry: telemetry(reader),
         database_url: database_url(reader),
         max_connections: reader.whole("database.max_connections", 1..=1000),
         wechat_base_url: reader.required("wechat.base_url"),
@@ -331,6 +343,16 @@ fn log_json(reader: &Reader<'_>) -> bool {
             false
         }
     }
+}
+
+fn telemetry(reader: &Reader<'_>) -> Option<Telemetry> {
+    let otlp_endpoint = reader.text("telemetry.otlp_endpoint");
+    let sample_ratio = reader.ratio("telemetry.sample_ratio");
+    let known = ["http://", "https://"];
+    if !otlp_endpoint.is_empty() && !known.iter().any(|scheme| otlp_endpoint.starts_with(scheme)) {
+        reader.fault("telemetry.otlp_endpoint", "must be a URL, as in http://127.0.0.1:4318");
+    }
+    (!otlp_endpoint.is_empty()).then_some(Telemetry { otlp_endpoint, sample_ratio })
 }
 
 fn database_url(reader: &Reader<'_>) -> SecretString {

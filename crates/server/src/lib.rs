@@ -8,4 +8,5 @@ pub mod key_list;
 pub mod logging;
 pub mod obedience;
 pub mod serve;
+pub mod traces;
 pub mod wiring;

@@ -13,6 +13,7 @@ use domain::ports::clock::Clock;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
 use server::doctor::{self, Finding};
+use server::traces::Traces;
 use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
@@ -102,8 +103,11 @@ fn main() -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match cli.command {
             Command::Serve => {
-                logging::init(&config);
-                serve::serve(&config).await
+                let traces = config.telemetry.as_ref().map(Traces::start).transpose()?;
+                logging::init(&config, traces.as_ref());
+                let served = serve::serve(&config).await;
+                traces.into_iter().for_each(Traces::stop);
+                served
             }
             Command::Migrate { action } => migrate(&action, &config).await,
             Command::Ban { member } => {

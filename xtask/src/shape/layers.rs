@@ -74,7 +74,7 @@ struct Owned {
     by: &'static [&'static str],
 }
 
-const OWNED: [Owned; 18] = [
+const OWNED: [Owned; 24] = [
     Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "clap", by: &["migration", "server", "wechat-sandbox", "xtask"] },
@@ -82,7 +82,12 @@ const OWNED: [Owned; 18] = [
     Owned { name: "httpdate", by: &["adapters"] },
     Owned { name: "ipnet", by: &["api"] },
     Owned { name: "jsonwebtoken", by: &["adapters"] },
+    Owned { name: "opentelemetry", by: &["api", "server"] },
+    Owned { name: "opentelemetry-otlp", by: &["server"] },
+    Owned { name: "opentelemetry-proto", by: &["server"] },
+    Owned { name: "opentelemetry_sdk", by: &["server"] },
     Owned { name: "prometheus-client", by: &["adapters", "api", "server"] },
+    Owned { name: "prost", by: &["server"] },
     Owned { name: "redis", by: &["adapters"] },
     Owned { name: "reqwest", by: &["adapters"] },
     Owned { name: "roxmltree", by: &["adapters"] },
@@ -91,6 +96,7 @@ const OWNED: [Owned; 18] = [
     Owned { name: "sea-orm-codegen", by: &["migration"] },
     Owned { name: "sea-orm-migration", by: &["migration"] },
     Owned { name: "sqlx", by: &["adapters"] },
+    Owned { name: "tracing-opentelemetry", by: &["api", "server"] },
     Owned { name: "tracing-subscriber", by: &["server"] },
     Owned { name: "xshell", by: &["xtask"] },
 ];

@@ -2,7 +2,7 @@
 
 use domain::ports::store::StoreError;
 use sea_orm::DbErr;
-use tracing::Instrument;
+use tracing::{Instrument, info_span};
 
 use crate::store::error::fault;
 
@@ -15,6 +15,6 @@ use crate::store::error::fault;
 pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let done = tokio::spawn(work.in_current_span()).await;
+    let done = tokio::spawn(work.instrument(info_span!("statement")).in_current_span()).await;
     done.map_err(StoreError::new)?.map_err(|error| fault(&error))
 }

@@ -13,6 +13,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Span, field, info_span};
 
 use crate::store::data_keys::DataKeyring;
 use crate::store::meters::{SessionMeters, Tally};
@@ -23,6 +24,7 @@ pub(super) struct SeaUnitOfWork {
     open: Arc<Open>,
     pub(super) tally: Tally,
     keyring: Arc<DataKeyring>,
+    span: Span,
 }
 
 /// What every statement under way keeps alive: the transaction, and then the turn it takes.
@@ -39,6 +41,7 @@ impl SeaUnitOfWork {
         sessions: SessionMeters,
         keyring: Arc<DataKeyring>,
     ) -> Result<Self, StoreError> {
+        let span = info_span!("unit of work", committed = field::Empty);
         // SQLite's own default takes the write lock at the first write, and fails then when another
         // process wrote since the first read. The other databases do not know the option.
         let options = TransactionOptions {
@@ -49,7 +52,7 @@ impl SeaUnitOfWork {
             let txn = writer.begin_with_options(options).await?;
             Ok(Arc::new(Open { txn, turn }))
         });
-        Ok(Self { open: open.await?, tally: Tally::of(sessions), keyring })
+        Ok(Self { open: open.await?, tally: Tally::of(sessions), keyring, span })
     }
 
     /// The transaction, for a statement to keep until it is done.
@@ -102,7 +105,7 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { open, tally, keyring: _ } = *self;
+        let Self { open, tally, keyring: _, span } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
         let Some(Open { txn, turn }) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));
@@ -112,6 +115,7 @@ impl UnitOfWork for SeaUnitOfWork {
             drop(turn);
             if committed.is_ok() {
                 tally.committed();
+                span.record("committed", true);
             }
             committed
         })

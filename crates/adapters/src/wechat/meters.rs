@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tracing::{Span, field, info_span};
 
 use super::endpoint::Endpoint;
 
@@ -57,7 +58,9 @@ impl Meters {
 
     /// A call that begins now.
     pub(super) fn call(&self, endpoint: Endpoint) -> Call<'_> {
-        Call { meters: self, endpoint, begun: Instant::now(), class: "given_up" }
+        let path = endpoint.path();
+        let span = info_span!("wechat", otel.kind = "client", path, class = field::Empty);
+        Call { meters: self, endpoint, begun: Instant::now(), class: "given_up", span }
     }
 
     pub(super) fn looked_up(&self, lookup: Lookup) {
@@ -81,6 +84,7 @@ pub(super) struct Call<'a> {
     endpoint: Endpoint,
     begun: Instant,
     class: &'static str,
+    span: Span,
 }
 
 impl Call<'_> {
@@ -96,6 +100,7 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
+        self.span.record("class", self.class);
         let path = ("path", self.endpoint.path());
         self.meters.calls.get_or_create(&[path, ("class", self.class)]).inc();
         let took = self.elapsed().as_secs_f64();

@@ -66,6 +66,21 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A part of all: a number from 0 to 1.
+    pub(super) fn ratio(&self, key: &str) -> f64 {
+        let number = match self.value(key) {
+            Some(Value::String(_, text)) => text.parse().ok(),
+            Some(Value::Num(_, number)) => number.to_f64().or_else(|| {
+                number.to_i128().and_then(|whole| u32::try_from(whole).ok()).map(f64::from)
+            }),
+            Some(_) | None => None,
+        };
+        number.filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or_else(|| {
+            self.fault(key, "must be a number from 0 to 1");
+            0.0
+        })
+    }
+
     /// Yes or no; `default` when absent.
     pub(super) fn flag(&self, key: &str, default: bool) -> bool {
         match self.value(key) {
@@ -139,7 +154,10 @@ impl<'a> Reader<'a> {
     pub(super) fn shown(&self, key: &str) -> Option<String> {
         match self.value(key) {
             Some(Value::Bool(_, flag)) => Some(flag.to_string()),
-            Some(Value::Num(_, number)) => number.to_i128().map(|number| number.to_string()),
+            Some(Value::Num(_, number)) => {
+                let whole = number.to_i128().map(|number| number.to_string());
+                whole.or_else(|| number.to_f64().map(|number| number.to_string()))
+            }
             Some(Value::Array(..)) => Some(self.list(key).join(",")),
             Some(Value::Empty(..) | Value::Dict(..)) => None,
             Some(Value::String(..) | Value::Char(..)) | None => {

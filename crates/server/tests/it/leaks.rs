@@ -10,6 +10,7 @@ use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET};
 use wechat_sandbox::control::encrypt::{EncryptOrder, Kind};
 use wechat_sandbox::fault::Fault;
 
+use crate::collector::Collector;
 use crate::program::{Answer, Program, SERVICE_KEY};
 
 /// What must not be seen, and the answers of the program in which to look for it.
@@ -83,8 +84,12 @@ fn forms(secret: &str) -> Vec<(String, String)> {
 #[tokio::test]
 async fn no_secret_leaves_at_the_finest_log_level() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let more =
-        [("MENSHEN_LOG__FILTER", "trace"), ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true")];
+    let collector = Collector::start();
+    let more = [
+        ("MENSHEN_LOG__FILTER", "trace"),
+        ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true"),
+        ("MENSHEN_TELEMETRY__OTLP_ENDPOINT", collector.url()),
+    ];
     let program = Program::start_with(&sandbox, &more).await;
     let mut search = Search::default();
     search.hide("app secret", MAIN_SECRET);
@@ -131,6 +136,11 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     let mut found = search.found_in(&stored(&program));
     found.retain(|secret| secret.starts_with("session key"));
     assert_eq!(found, [""; 0], "in the database");
+
+    program.terminate().await;
+    let traces = String::from_utf8_lossy(&collector.bytes()).into_owned();
+    assert!(traces.contains("/sns/jscode2session"), "they arrived");
+    assert_eq!(search.found_in(&traces), [""; 0], "in the traces");
 }
 
 /// Every byte of the database, as far as it is text.

@@ -1,6 +1,7 @@
 //! The whole program, as its users meet it.
 #![cfg(test)]
 
+mod collector;
 mod config;
 mod doctor;
 mod erasure;
@@ -17,4 +18,5 @@ mod push;
 mod rekey;
 mod repetition;
 mod session_key;
+mod traces;
 mod trust;
