@@ -3,12 +3,12 @@
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const repository = `${here}../..`
-const [root = repository] = process.argv.slice(2)
+const root = resolve(process.argv[2] ?? `${here}../..`)
 const dist = `${root}/clients/miniprogram/miniprogram_dist`
 const example = `${root}/examples/miniprogram/miniprogram_npm/menshen-miniprogram`
 
@@ -18,7 +18,8 @@ for (const [format, name] of [
   ['esm', 'index.mjs'],
 ]) {
   await build({
-    entryPoints: [`${here}src/index.ts`],
+    absWorkingDir: here,
+    entryPoints: ['src/index.ts'],
     outfile: `${dist}/${name}`,
     bundle: true,
     format,

@@ -51,9 +51,9 @@ fn ensure_node(sh: &Shell) -> Result<()> {
     let works = |program: &str, args: &[&str]| {
         cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
     };
-    let young = ["-e", "process.exit(parseInt(process.versions.node) < 18)"];
+    let recent = ["-e", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"];
     apt::ensure(sh, "Node.js 18 or later with npm", &["nodejs", "npm"], || {
-        works("node", &young) && works("npm", &["--version"])
+        works("node", &recent) && works("npm", &["--version"])
     })
 }
 
