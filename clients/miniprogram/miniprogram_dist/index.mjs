@@ -251,7 +251,7 @@ var Exit = class {
 };
 
 // src/persist.ts
-var TRIES = 4;
+var TRIES = 5;
 var PATIENCE = 10;
 var FIRST_WAIT = 0.3;
 function persistence(wx2) {
@@ -264,7 +264,7 @@ function persistence(wx2) {
         const error = thrown;
         const { retryAfter = 0 } = error;
         if (!isPassing(error) || tries === TRIES || retryAfter > PATIENCE) throw error;
-        const wait = FIRST_WAIT * 3 ** (tries - 1) * (0.75 + Math.random() / 2);
+        const wait = FIRST_WAIT * 2 ** (tries - 1) * (0.75 + Math.random() / 2);
         await pause(Math.max(wait, retryAfter));
         await foreground();
       }

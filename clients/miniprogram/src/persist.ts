@@ -6,12 +6,12 @@ import type { Wx } from './wx.js'
 declare function setTimeout(callback: () => void, milliseconds: number): unknown
 
 /** How often anything is tried. */
-const TRIES = 4
+const TRIES = 5
 
 /** How long the user is kept waiting between two tries; who has to wait longer is told. Seconds. */
 const PATIENCE = 10
 
-/** The wait before the second try, about; before each further one it is three times as long. Seconds. */
+/** The wait before the second try, about; before each further one it is twice as long. Seconds. */
 const FIRST_WAIT = 0.3
 
 /** Tries until it works, or it is no use, or it was tried often enough. */
@@ -30,7 +30,7 @@ export function persistence(wx: Wx): Persist {
         const error = thrown as MenshenError
         const { retryAfter = 0 } = error
         if (!isPassing(error) || tries === TRIES || retryAfter > PATIENCE) throw error
-        const wait = FIRST_WAIT * 3 ** (tries - 1) * (0.75 + Math.random() / 2)
+        const wait = FIRST_WAIT * 2 ** (tries - 1) * (0.75 + Math.random() / 2)
         await pause(Math.max(wait, retryAfter))
         await foreground()
       }

@@ -219,7 +219,7 @@ test('a silent login that could not be made now leaves the session, to try again
   service
     .on('GET /me', revoked, revoked, me)
     .on('POST /token/refresh', revoked)
-    .on('POST /login', 'lost', 'lost', 'lost', 'lost', again)
+    .on('POST /login', ...Array<Scripted>(5).fill('lost'), again)
   await assert.rejects(menshen.request({ url: '/me' }), { id: 'no_answer' })
   assert.ok(menshen.loggedIn)
   await menshen.request({ url: '/me' })
