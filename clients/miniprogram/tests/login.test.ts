@@ -222,6 +222,15 @@ test('what the user decides in a conflict goes with the same codes under the sam
   assert.equal(decided!.headers['Idempotency-Key'], asked!.headers['Idempotency-Key'])
 })
 
+test('what the user decides goes with no other number than the one that was asked about', async () => {
+  const { menshen, service } = device()
+  const conflict = { reason: 'two_members', choices: ['merge', 'separate'] }
+  service.on('POST /login', failed(409, 'conflict', { conflict }), done(LOGIN))
+  await assert.rejects(menshen.loginWithPhone(phoneEvent('phone1')), { id: 'conflict' })
+  await menshen.loginWithPhone(phoneEvent('phone2'), { onConflict: 'merge' })
+  assert.deepEqual(service.log[1]!.json, { code: 'code2', phoneCode: 'phone2', onConflict: 'merge' })
+})
+
 test('a login after a conflict that leaves the number out is a new one', async () => {
   const { menshen, service } = device()
   const conflict = { reason: 'phone_taken', choices: ['without_phone', 'another_phone'] }
@@ -241,7 +250,7 @@ test('a login that the background cut off goes on when the user is back, and not
   phone.cutOff()
   await until(() => waits.length === 1)
   await idle()
-  assert.equal(service.log.length, 1)
+  assert.equal(phone.attemptsInBackground, 0)
   phone.show()
   await login
   const [cut, again] = service.log

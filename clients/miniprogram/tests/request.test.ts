@@ -311,6 +311,16 @@ test('a logout ends the session here at once and then at the service', async () 
   )
 })
 
+test('a logout during a login ends the session that it brings', async () => {
+  const { menshen, service } = device()
+  service.on('POST /logout', done({}))
+  const login = menshen.login()
+  await menshen.logout()
+  await login
+  assert.ok(!menshen.loggedIn)
+  assert.deepEqual(bearers(service.sent('POST /logout')), ['Bearer t1'])
+})
+
 test('a logout with an expired token still reaches the service', async () => {
   const { menshen, service } = await loggedIn()
   service.on('POST /logout', expired, done({})).on('POST /token/refresh', renewed)

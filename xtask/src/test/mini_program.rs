@@ -18,7 +18,7 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
     dev::build(sh)?;
     ensure_built(sh, &package)?;
     let programs = cargo::program("menshen")?.with_file_name("");
-    let npm = cmd!(sh, "npm run --silent test --prefix {package}");
+    let npm = cmd!(sh, "timeout 300 npm run --silent test --prefix {package}");
     npm.env("MENSHEN_PROGRAMS", programs).env("no_proxy", "127.0.0.1").run()?;
     Ok(())
 }

@@ -61,7 +61,11 @@ export async function idle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Waits for something to become true. */
+/** Waits for something to become true, but not for ever. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+  const end = Date.now() + 20_000
+  while (!holds()) {
+    if (Date.now() > end) throw new Error(`it never became true that ${holds}`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }

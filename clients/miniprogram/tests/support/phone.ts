@@ -17,6 +17,9 @@ export class Phone {
   readonly storage = new Map<string, string>()
   /** How often `wx.login` was called, and how many calls of it there were at once at most. */
   readonly logins = { calls: 0, now: 0, atMost: 0 }
+  /** How many requests were attempted from the background, where none is sent. */
+  attemptsInBackground = 0
+
   private hidden = false
   private active = 0
   private readonly queue: (() => void)[] = []
@@ -115,7 +118,10 @@ export class Phone {
     const start = () => {
       this.active += 1
       this.unfinished.add(interrupt)
-      if (this.hidden) return void setTimeout(() => interrupt('request:fail interrupted'))
+      if (this.hidden) {
+        this.attemptsInBackground += 1
+        return void setTimeout(() => interrupt('request:fail interrupted'))
+      }
       setTimeout(() => interrupt('request:fail timeout'), timeout).unref()
       this.transport(request).then(
         ({ status, headers, body }) =>
