@@ -8,6 +8,8 @@ mod m20261121_110000_tombstones;
 mod m20261121_120000_pushes;
 mod m20261121_130000_session_keys;
 mod m20261121_140000_sealed_phones;
+mod m20261126_090000_audit_context;
+mod m20261126_100000_admins;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
@@ -25,6 +27,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_120000_pushes::Migration),
             Box::new(m20261121_130000_session_keys::Migration),
             Box::new(m20261121_140000_sealed_phones::Migration),
+            Box::new(m20261126_090000_audit_context::Migration),
+            Box::new(m20261126_100000_admins::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

@@ -2,6 +2,7 @@
 
 pub mod key_file;
 pub mod master_key;
+pub mod passwords;
 pub mod rate_limiter;
 pub mod redemption;
 pub mod sealing;

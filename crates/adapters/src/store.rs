@@ -1,5 +1,6 @@
 //! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
+mod admins;
 mod audit;
 mod data_keys;
 mod entity;
@@ -17,6 +18,7 @@ mod pushes;
 mod query_plans;
 mod redemptions;
 pub mod rekey;
+mod search;
 mod session_keys;
 mod sessions;
 mod signing_keys;
@@ -33,6 +35,7 @@ use async_trait::async_trait;
 use domain::holdings::Holding;
 use domain::identity::Subject;
 use domain::member::{Member, MemberId};
+use domain::member_query::MemberQuery;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
 use domain::redemption::{Fingerprint, Redemption};
@@ -251,6 +254,14 @@ impl MemberDirectory for SeaStore {
         let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
         rows.iter().map(sessions::from_row).collect()
+    }
+
+    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
+        let mut members = Vec::new();
+        for row in self.meant(query).await? {
+            members.push(self.member(row).await?);
+        }
+        Ok(members)
     }
 
     async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {

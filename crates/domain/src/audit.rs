@@ -1,9 +1,15 @@
 //! What happened that matters to security, for those who look into it later.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
+use crate::admin::AdminId;
+use crate::app::AppName;
 use crate::member::{MemberId, time_ordered_id};
+use crate::ports::clock::Clock;
 use crate::ports::random::Random;
+use crate::ports::requests::{RequestId, Requests};
 use crate::session::SessionId;
 use crate::timestamp::Timestamp;
 
@@ -16,25 +22,35 @@ pub struct AuditEvent {
     pub at: Timestamp,
     /// What happened.
     pub kind: AuditKind,
-    /// To whom.
-    pub member: MemberId,
+    /// What of that kind, in a word: why somebody was refused, which key or role it was about.
+    pub detail: Option<String>,
+    /// To which member.
+    pub member: Option<MemberId>,
     /// In which session, where it was one's doing.
     pub session: Option<SessionId>,
     /// Which other member it is about: the one who was merged into this one.
     pub other: Option<MemberId>,
+    /// In which app.
+    pub app: Option<AppName>,
+    /// Which administrator did it.
+    pub by: Option<AdminId>,
+    /// To which administrator it happened.
+    pub admin: Option<AdminId>,
+    /// In which request.
+    pub request: Option<RequestId>,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuditKind {
+    /// Somebody became a member, and is logged in.
+    Registered,
+    /// A member logged in.
+    LoggedIn,
+    /// Somebody was not let in; the detail says why.
+    LoginRefused,
     /// A refresh token was shown again after its grace; the session was ended.
     RefreshReplayed,
-    /// The member was banned, and all their sessions ended.
-    Banned,
-    /// The member was let in again.
-    Unbanned,
-    /// The member was erased; this is all that tells of them.
-    Erased,
     /// The login code behind the session was sent again, by somebody who does not know its request.
     LoginCodeReused,
     /// The provider named another union id than before; nobody was let in.
@@ -43,18 +59,167 @@ pub enum AuditKind {
     Merged,
     /// The member has another phone number than before.
     PhoneChanged,
+    /// An administrator was shown the member's whole phone number.
+    PhoneUnmasked,
+    /// Sessions of the member were ended by an administrator.
+    SessionsEnded,
+    /// The member was banned, and all their sessions ended.
+    Banned,
+    /// The member was let in again.
+    Unbanned,
+    /// The member was erased; this is all that tells of them.
+    Erased,
+    /// A key was made that will sign access tokens; the detail names it.
+    SigningKeyAdded,
+    /// A key was given the time from which on it signs; the detail names it.
+    SigningKeyStarted,
+    /// A key is no longer believed; the detail names it.
+    SigningKeyRemoved,
+    /// The database was sealed anew.
+    Rekeyed,
+    /// Somebody was invited to become an administrator, or to choose another password; the detail is
+    /// the role.
+    AdminInvited,
+    /// An administrator chose a password.
+    AdminPasswordSet,
+    /// An administrator was given another role, or was shut out; the detail says which.
+    AdminChanged,
+    /// An administrator signed in.
+    AdminSignedIn,
+    /// Somebody was refused who claimed to be an administrator.
+    AdminRefused,
+}
+
+impl AuditKind {
+    /// Every kind.
+    pub const ALL: [Self; 22] = [
+        Self::Registered,
+        Self::LoggedIn,
+        Self::LoginRefused,
+        Self::RefreshReplayed,
+        Self::LoginCodeReused,
+        Self::UnionIdChanged,
+        Self::Merged,
+        Self::PhoneChanged,
+        Self::PhoneUnmasked,
+        Self::SessionsEnded,
+        Self::Banned,
+        Self::Unbanned,
+        Self::Erased,
+        Self::SigningKeyAdded,
+        Self::SigningKeyStarted,
+        Self::SigningKeyRemoved,
+        Self::Rekeyed,
+        Self::AdminInvited,
+        Self::AdminPasswordSet,
+        Self::AdminChanged,
+        Self::AdminSignedIn,
+        Self::AdminRefused,
+    ];
+
+    /// What it is called wherever it is written down.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::LoggedIn => "logged_in",
+            Self::LoginRefused => "login_refused",
+            Self::RefreshReplayed => "refresh_replayed",
+            Self::LoginCodeReused => "login_code_reused",
+            Self::UnionIdChanged => "union_id_changed",
+            Self::Merged => "merged",
+            Self::PhoneChanged => "phone_changed",
+            Self::PhoneUnmasked => "phone_unmasked",
+            Self::SessionsEnded => "sessions_ended",
+            Self::Banned => "banned",
+            Self::Unbanned => "unbanned",
+            Self::Erased => "erased",
+            Self::SigningKeyAdded => "signing_key_added",
+            Self::SigningKeyStarted => "signing_key_started",
+            Self::SigningKeyRemoved => "signing_key_removed",
+            Self::Rekeyed => "rekeyed",
+            Self::AdminInvited => "admin_invited",
+            Self::AdminPasswordSet => "admin_password_set",
+            Self::AdminChanged => "admin_changed",
+            Self::AdminSignedIn => "admin_signed_in",
+            Self::AdminRefused => "admin_refused",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 impl AuditEvent {
+    /// The same, of a member.
+    #[must_use]
+    pub fn about(self, member: MemberId) -> Self {
+        Self { member: Some(member), ..self }
+    }
+
+    /// The same, in a session.
+    #[must_use]
+    pub fn in_session(self, session: SessionId) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// The same, as an administrator's doing, if it was one's.
+    #[must_use]
+    pub fn by(self, admin: Option<AdminId>) -> Self {
+        Self { by: admin, ..self }
+    }
+
+    /// The same, with what of its kind it was.
+    #[must_use]
+    pub fn detailed(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+}
+
+/// What makes events: it knows the time and the request that is being served.
+#[derive(Clone)]
+pub struct Journal {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// The request that is being served.
+    pub requests: Arc<dyn Requests>,
+}
+
+impl Journal {
     /// Something that happened now.
     #[must_use]
-    pub fn new(
-        kind: AuditKind,
-        member: MemberId,
-        session: Option<SessionId>,
-        now: Timestamp,
-        random: &dyn Random,
-    ) -> Self {
-        Self { id: time_ordered_id(now, random), at: now, kind, member, session, other: None }
+    pub fn event(&self, kind: AuditKind) -> AuditEvent {
+        let at = self.clock.now();
+        AuditEvent {
+            id: time_ordered_id(at, self.random.as_ref()),
+            at,
+            kind,
+            detail: None,
+            member: None,
+            session: None,
+            other: None,
+            app: None,
+            by: None,
+            admin: None,
+            request: self.requests.current(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        for kind in AuditKind::ALL {
+            assert_eq!(AuditKind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(AuditKind::named("rained"), None);
     }
 }

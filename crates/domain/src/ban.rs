@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::audit::{AuditEvent, AuditKind};
-use crate::member::{Member, MemberId};
-use crate::ports::clock::Clock;
-use crate::ports::random::Random;
+use crate::admin::AdminId;
+use crate::audit::{AuditKind, Journal};
+use crate::member::{MemberId, MemberStatus, StatusReason};
 use crate::ports::store::{Store, StoreError, UpdateError};
-use crate::timestamp::Timestamp;
 
 /// How often a ban is tried anew after someone else wrote the same member first.
 const ATTEMPTS: u32 = 5;
@@ -16,10 +14,8 @@ const ATTEMPTS: u32 = 5;
 pub struct Ban {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
+    /// What makes events.
+    pub journal: Journal,
 }
 
 /// Why nothing was changed.
@@ -38,26 +34,40 @@ pub enum BanError {
 
 impl Ban {
     /// Keeps the member out: no login, no refresh and no token of theirs works once this is done.
-    pub async fn ban(&self, member: MemberId) -> Result<(), BanError> {
-        self.change(member, AuditKind::Banned, Member::ban).await
+    pub async fn ban(
+        &self,
+        member: MemberId,
+        reason: Option<StatusReason>,
+        by: Option<AdminId>,
+    ) -> Result<(), BanError> {
+        self.change(member, MemberStatus::Banned, reason, by).await
     }
 
     /// Lets the member log in again.
-    pub async fn unban(&self, member: MemberId) -> Result<(), BanError> {
-        self.change(member, AuditKind::Unbanned, Member::unban).await
+    pub async fn unban(
+        &self,
+        member: MemberId,
+        reason: Option<StatusReason>,
+        by: Option<AdminId>,
+    ) -> Result<(), BanError> {
+        self.change(member, MemberStatus::Active, reason, by).await
     }
 
     async fn change(
         &self,
         id: MemberId,
-        kind: AuditKind,
-        apply: impl Fn(&mut Member, Timestamp) + Send,
+        status: MemberStatus,
+        reason: Option<StatusReason>,
+        by: Option<AdminId>,
     ) -> Result<(), BanError> {
+        let kind = match status {
+            MemberStatus::Active => AuditKind::Unbanned,
+            MemberStatus::Banned => AuditKind::Banned,
+        };
         for _ in 0..ATTEMPTS {
-            let now = self.clock.now();
             let work = self.store.begin().await?;
             let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
-            apply(&mut member, now);
+            member.stand(status, reason.clone(), self.journal.clock.now());
             match work.members().update(&member).await {
                 Ok(()) => {}
                 // What is banned holds nothing unique that could be new: another look decides.
@@ -65,8 +75,7 @@ impl Ban {
                 Err(UpdateError::Store(error)) => return Err(error.into()),
             }
             work.sessions().remove_all(id).await?;
-            let event = AuditEvent::new(kind, id, None, now, self.random.as_ref());
-            work.audit().record(&event).await?;
+            work.audit().record(&self.journal.event(kind).about(id).by(by)).await?;
             return Ok(work.commit().await?);
         }
         Err(BanError::Contended)

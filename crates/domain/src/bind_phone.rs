@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use crate::app::{App, Apps};
-use crate::audit::{AuditEvent, AuditKind};
+use crate::audit::{AuditKind, Journal};
 use crate::identity::Subject;
 use crate::member::{Banned, Member};
 use crate::phone::PhoneNumber;
-use crate::ports::clock::Clock;
 use crate::ports::provider::ProviderError;
-use crate::ports::random::Random;
 use crate::ports::store::{MemberDirectory, Store, StoreError, UpdateError};
 use crate::ports::tokens::Caller;
 use crate::secret::PhoneCode;
@@ -26,10 +24,8 @@ pub struct BindPhone {
     pub store: Arc<dyn Store>,
     /// Where it is looked up who the caller is in the app.
     pub directory: Arc<dyn MemberDirectory>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
+    /// What makes events.
+    pub journal: Journal,
 }
 
 /// What a client shows for a number to be the caller's.
@@ -98,7 +94,7 @@ impl BindPhone {
 
     async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
         for _ in 0..ATTEMPTS {
-            let (work, now) = (self.store.begin().await?, self.clock.now());
+            let (work, now) = (self.store.begin().await?, self.journal.clock.now());
             let found = work.members().find(caller.member).await?;
             let mut member = found.ok_or(BindPhoneError::Gone)?;
             member.ensure_active()?;
@@ -111,9 +107,8 @@ impl BindPhone {
                 Err(UpdateError::Taken) => return Err(BindPhoneError::PhoneTaken),
                 Err(UpdateError::Store(error)) => return Err(error.into()),
             }
-            let (kind, random) = (AuditKind::PhoneChanged, self.random.as_ref());
-            let event = AuditEvent::new(kind, member.id, Some(caller.session), now, random);
-            work.audit().record(&event).await?;
+            let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+            work.audit().record(&event.in_session(caller.session)).await?;
             work.commit().await?;
             return Ok(member);
         }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::audit::{AuditEvent, AuditKind};
+use crate::admin::AdminId;
+use crate::audit::{AuditKind, Journal};
 use crate::member::{Member, MemberId, MemberStatus};
-use crate::ports::clock::Clock;
 use crate::ports::fingerprints::Fingerprints;
-use crate::ports::random::Random;
 use crate::ports::store::{Store, StoreError, UnitOfWork, UpdateError};
 use crate::tombstone::tombstones;
 
@@ -19,10 +18,8 @@ pub struct EraseMember {
     pub store: Arc<dyn Store>,
     /// What recognises banned members who come back.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
+    /// What makes events.
+    pub journal: Journal,
 }
 
 /// Why nobody was erased.
@@ -41,12 +38,13 @@ pub enum EraseMemberError {
 
 impl EraseMember {
     /// Erases the member with all their identities and sessions. What stays is the record of security
-    /// events, which names ids only, and of a banned member their tombstones.
-    pub async fn run(&self, id: MemberId) -> Result<(), EraseMemberError> {
+    /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
+    /// whose doing it is, if it is one's.
+    pub async fn run(&self, id: MemberId, by: Option<AdminId>) -> Result<(), EraseMemberError> {
         for _ in 0..ATTEMPTS {
             let work = self.store.begin().await?;
             let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
-            if self.erase(work.as_ref(), &member).await? {
+            if self.erase(work.as_ref(), &member, by).await? {
                 work.commit().await?;
                 self.wipe().await;
                 return Ok(());
@@ -60,14 +58,14 @@ impl EraseMember {
         &self,
         work: &dyn UnitOfWork,
         member: &Member,
+        by: Option<AdminId>,
     ) -> Result<bool, StoreError> {
-        let now = self.clock.now();
         if member.status == MemberStatus::Banned {
             let subjects = work.identities().of_member(member.id).await?;
             let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, now).await?;
+            work.tombstones().add(&tombstones, self.journal.clock.now()).await?;
         }
-        let event = AuditEvent::new(AuditKind::Erased, member.id, None, now, self.random.as_ref());
+        let event = self.journal.event(AuditKind::Erased).about(member.id).by(by);
         work.audit().record(&event).await?;
         match work.members().remove(member).await {
             Ok(()) => Ok(true),

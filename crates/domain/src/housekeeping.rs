@@ -1,7 +1,9 @@
 //! Forget what has outlived its purpose.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::admin::AdminSessionPolicy;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 use crate::session_key::KEPT;
@@ -12,15 +14,23 @@ pub struct Housekeeping {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How long administrators stay signed in.
+    pub admin_sessions: AdminSessionPolicy,
+    /// How long security events are kept; for ever when `None`.
+    pub keep_audit: Option<Duration>,
 }
 
 impl Housekeeping {
-    /// Forgets the login codes whose time is over, and the answers kept for them; and session keys that
-    /// no login replaced for long.
+    /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
+    /// login replaced for long; administrators' sessions that have ended; and what happened long ago.
     pub async fn run(&self) -> Result<(), StoreError> {
         let (work, now) = (self.store.begin().await?, self.clock.now());
         work.redemptions().remove_expired(now).await?;
         work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
+        work.admins().forget_sessions(now.minus(self.admin_sessions.idle)).await?;
+        if let Some(age) = self.keep_audit {
+            work.audit().forget(now.minus(age)).await?;
+        }
         work.commit().await
     }
 }

@@ -34,6 +34,20 @@ pub enum SubjectKind {
     UnionId,
 }
 
+impl SubjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::OpenId, Self::UnionId];
+
+    /// What it is called wherever it is written down.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenId => "open_id",
+            Self::UnionId => "union_id",
+        }
+    }
+}
+
 /// What stands behind a successful answer of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

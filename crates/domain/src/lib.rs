@@ -3,9 +3,12 @@
 //! Nothing here knows HTTP, SQL, JSON, the clock, randomness or the environment: what the rules need
 //! of the world they ask for through [`ports`]. Use cases are the files named after a verb.
 
+pub mod admin;
 pub mod app;
 pub mod audit;
+pub mod audit_query;
 pub mod authenticate;
+pub mod authenticate_admin;
 pub mod avatar;
 pub mod ban;
 pub mod bind_phone;
@@ -22,12 +25,16 @@ pub mod introspect;
 pub mod limits;
 pub mod log_out;
 pub mod login;
+pub mod look_after_members;
+pub mod manage_admins;
 pub mod member;
+pub mod member_query;
 pub mod nickname;
 pub mod obey_withdrawals;
 pub mod phone;
 pub mod ports;
 pub mod rate_limit;
+pub mod read_record;
 pub mod receive_push;
 pub mod redemption;
 pub mod refresh;
@@ -35,6 +42,7 @@ pub mod rotate_keys;
 pub mod secret;
 pub mod session;
 pub mod session_key;
+pub mod sign_in;
 pub mod signing_key;
 pub mod timestamp;
 pub mod token_pair;

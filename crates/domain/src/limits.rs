@@ -24,6 +24,8 @@ pub struct Limits {
 pub struct Quotas {
     /// Whoever is behind one network address.
     pub address: Option<Quota>,
+    /// Whoever tries to sign in as an administrator from behind one network address.
+    pub sign_in: Option<Quota>,
     /// All who log in to one app.
     pub app: Option<Quota>,
     /// One member, on all devices.
@@ -48,6 +50,7 @@ impl Quotas {
     fn of(&self, key: &LimitKey) -> Option<Quota> {
         match key {
             LimitKey::Address(_) | LimitKey::Probe(_) => self.address,
+            LimitKey::SignIn(_) => self.sign_in,
             LimitKey::App(_) => self.app,
             LimitKey::Member(_) => self.member,
             LimitKey::Session(_) => self.session,

@@ -3,21 +3,20 @@
 mod admission;
 pub mod in_flight;
 mod recognition;
+mod refusal;
 mod repetition;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{App, Apps, VerifyError};
-use crate::audit::{AuditEvent, AuditKind};
+use crate::audit::Journal;
 use crate::conflict::Choice;
 use crate::identity::{Standing, UnionIdChanged};
-use crate::member::{Banned, MemberId};
+use crate::member::MemberId;
 use crate::nickname::{Nickname, NicknamePrefixes};
-use crate::ports::clock::Clock;
 use crate::ports::fingerprints::Fingerprints;
-use crate::ports::provider::{ProviderError, ProviderFailure};
-use crate::ports::random::Random;
+use crate::ports::provider::ProviderError;
 use crate::ports::redemption::{RedemptionSeal, UnsealError};
 use crate::ports::store::{MemberDirectory, Store, StoreError};
 use crate::ports::tokens::{SigningError, TokenIssuer};
@@ -42,10 +41,8 @@ pub struct Login {
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What keeps answers and recognises codes.
     pub seal: Arc<dyn RedemptionSeal>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
+    /// What makes events; it knows the time.
+    pub journal: Journal,
     /// What is configurable about it.
     pub policy: LoginPolicy,
     /// The repeatable logins of this instance that are not done.
@@ -117,8 +114,11 @@ pub enum LoginError {
     #[error("the app does not register new members")]
     RegistrationClosed,
     /// The member is banned.
-    #[error(transparent)]
-    Banned(#[from] Banned),
+    #[error("the member is banned")]
+    Banned {
+        /// Who it is; unknown of one who was erased.
+        member: Option<MemberId>,
+    },
     /// The phone number is another member's.
     #[error("the phone number belongs to another member")]
     PhoneTaken {
@@ -156,32 +156,6 @@ struct Mark {
     request: Option<Fingerprint>,
 }
 
-impl LoginError {
-    /// Whether the code was redeemed before, be it us or the provider who knows.
-    fn is_code_used(&self) -> bool {
-        match self {
-            Self::CodeUsed => true,
-            Self::Verify(VerifyError::Provider(error)) => {
-                error.failure == ProviderFailure::CodeUsed
-            }
-            Self::Verify(VerifyError::UnknownApp)
-            | Self::Phone(_)
-            | Self::Visitor
-            | Self::PhoneRequired
-            | Self::RegistrationClosed
-            | Self::Banned(_)
-            | Self::PhoneTaken { .. }
-            | Self::TwoMembers
-            | Self::UnionIdChanged(_)
-            | Self::Joined(_)
-            | Self::Store(_)
-            | Self::Contended
-            | Self::Signing(_)
-            | Self::Unseal(_) => false,
-        }
-    }
-}
-
 impl Login {
     /// Logs in.
     ///
@@ -201,7 +175,7 @@ impl Login {
         }
         let mark = Mark { code, request: None };
         let outcome = self.log_in(app, &request, mark, &mut Proof::default()).await;
-        self.on_record(code, outcome).await
+        self.on_record(app, code, outcome).await
     }
 
     async fn log_in(
@@ -227,43 +201,6 @@ impl Login {
         let arrival = Arrival { app, request, verified, phone: proof.phone.as_ref(), mark };
         self.admit(&arrival).await
     }
-
-    /// The outcome, after what somebody should look into was recorded. That this may fail changes
-    /// nothing for the client.
-    async fn on_record<T>(
-        &self,
-        code: Fingerprint,
-        outcome: Result<T, LoginError>,
-    ) -> Result<T, LoginError> {
-        let recorded = match &outcome {
-            Err(LoginError::UnionIdChanged(changed)) => {
-                let (now, random) = (self.clock.now(), self.random.as_ref());
-                let kind = AuditKind::UnionIdChanged;
-                self.record(&AuditEvent::new(kind, changed.member, None, now, random)).await
-            }
-            Err(error) if error.is_code_used() => self.record_reuse(code).await,
-            Ok(_) | Err(_) => Ok(()),
-        };
-        if let Err(error) = recorded {
-            let error: &(dyn std::error::Error + 'static) = &error;
-            tracing::error!(error, "a security event was not recorded");
-        }
-        outcome
-    }
-
-    /// Records that a code was sent again, if it let somebody in.
-    async fn record_reuse(&self, code: Fingerprint) -> Result<(), StoreError> {
-        let Some(redeemed) = self.directory.find_redemption(&code).await? else { return Ok(()) };
-        let (kind, session) = (AuditKind::LoginCodeReused, Some(redeemed.session));
-        let (now, random) = (self.clock.now(), self.random.as_ref());
-        self.record(&AuditEvent::new(kind, redeemed.member, session, now, random)).await
-    }
-
-    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let work = self.store.begin().await?;
-        work.audit().record(event).await?;
-        work.commit().await
-    }
 }
 
 #[cfg(test)]
@@ -276,15 +213,16 @@ mod tests {
     use crate::app::AppName;
     use crate::conflict::ConflictPolicy;
     use crate::identity::{Owner, Subject, SubjectKind, Verified};
-    use crate::member::Member;
+    use crate::member::{Member, MemberStatus};
     use crate::phone::PhoneNumber;
     use crate::ports::clock::MockClock;
     use crate::ports::fingerprints::MockFingerprints;
-    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof};
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof, ProviderFailure};
     use crate::ports::random::MockRandom;
     use crate::ports::redemption::MockRedemptionSeal;
+    use crate::ports::requests::MockRequests;
     use crate::ports::store::{
-        AddError, MockIdentityRepository, MockMemberDirectory, MockMemberRepository,
+        AddError, MockAuditLog, MockIdentityRepository, MockMemberDirectory, MockMemberRepository,
         MockRedemptionRepository, MockSessionRepository, MockStore, MockTombstoneRepository,
         MockUnitOfWork, UnitOfWork,
     };
@@ -320,6 +258,11 @@ mod tests {
             work
         }
 
+        /// What a refusal is recorded in.
+        fn on_record() -> Self {
+            Self::default().committed_once()
+        }
+
         fn committed_once(mut self) -> Self {
             self.commits = 1;
             self
@@ -334,7 +277,10 @@ mod tests {
             tombstones.expect_any().returning(move |_| Ok(self.was_banned));
             let mut redemptions = MockRedemptionRepository::new();
             redemptions.expect_add().returning(|_| Ok(()));
+            let mut audit = MockAuditLog::new();
+            audit.expect_record().returning(|_| Ok(()));
             let mut work = MockUnitOfWork::new();
+            work.expect_audit().return_const(Box::new(audit) as Box<_>);
             work.expect_tombstones().return_const(Box::new(tombstones) as Box<_>);
             work.expect_redemptions().return_const(Box::new(redemptions) as Box<_>);
             work.expect_members().return_const(Box::new(self.members) as Box<_>);
@@ -381,6 +327,8 @@ mod tests {
         clock.expect_now().return_const(NOW);
         let mut random = MockRandom::new();
         random.expect_fill().returning(|bytes| bytes.fill(7));
+        let mut requests = MockRequests::new();
+        requests.expect_current().return_const(None);
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
@@ -396,8 +344,11 @@ mod tests {
             in_flight: InFlight::default(),
             tokens: Arc::new(tokens),
             fingerprints: Arc::new(fingerprints),
-            clock: Arc::new(clock),
-            random: Arc::new(random),
+            journal: Journal {
+                clock: Arc::new(clock),
+                random: Arc::new(random),
+                requests: Arc::new(requests),
+            },
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
@@ -437,19 +388,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_login_code_spends_no_phone_code_and_begins_nothing() {
+    async fn a_refused_login_code_spends_no_phone_code_and_changes_nothing() {
         let mut identity = MockIdentityProvider::new();
         identity.expect_verify().returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(identity, MockPhoneProof::new()), vec![]);
+        let login = login(app(identity, MockPhoneProof::new()), vec![Work::on_record()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Verify(VerifyError::Provider(_))), "{error:?}");
     }
 
     #[tokio::test]
-    async fn a_refused_phone_code_begins_nothing() {
+    async fn a_refused_phone_code_changes_nothing() {
         let mut phone = MockPhoneProof::new();
         phone.expect_phone().returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(knows_alice(), phone), vec![]);
+        let login = login(app(knows_alice(), phone), vec![Work::on_record()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Phone(_)), "{error:?}");
     }
@@ -478,23 +429,27 @@ mod tests {
     async fn a_visitor_becomes_no_member() {
         let mut identity = MockIdentityProvider::new();
         identity.expect_verify().returning(|_| Ok(verified(Standing::Visitor)));
-        let login = login(app(identity, MockPhoneProof::new()), vec![]);
+        let login = login(app(identity, MockPhoneProof::new()), vec![Work::on_record()]);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Visitor)));
     }
 
     #[tokio::test]
     async fn a_banned_member_cannot_log_in() {
         let mut banned = member();
-        banned.ban(NOW);
-        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![Work::knowing(banned)]);
-        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned(_))));
+        banned.stand(MemberStatus::Banned, None, NOW);
+        let login = login(
+            app(knows_alice(), MockPhoneProof::new()),
+            vec![Work::knowing(banned), Work::on_record()],
+        );
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
     #[tokio::test]
     async fn a_banned_member_who_was_erased_cannot_come_back() {
         let work = Work { was_banned: true, ..Work::empty() };
-        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
-        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned(_))));
+        let works = vec![work, Work::on_record()];
+        let login = login(app(knows_alice(), MockPhoneProof::new()), works);
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
     #[tokio::test]
@@ -508,7 +463,10 @@ mod tests {
     #[tokio::test]
     async fn a_closed_app_registers_nobody() {
         let app = App { auto_register: false, ..app(knows_alice(), MockPhoneProof::new()) };
-        let error = login(app, vec![Work::empty()]).run(request(None)).await.unwrap_err();
+        let error = login(app, vec![Work::empty(), Work::on_record()])
+            .run(request(None))
+            .await
+            .unwrap_err();
         assert!(matches!(error, LoginError::RegistrationClosed), "{error:?}");
     }
 
@@ -516,7 +474,8 @@ mod tests {
     async fn an_app_that_requires_a_phone_takes_nobody_without_one() {
         for work in [Work::empty(), Work::knowing(member())] {
             let app = App { phone_required: true, ..app(knows_alice(), MockPhoneProof::new()) };
-            let error = login(app, vec![work]).run(request(None)).await.unwrap_err();
+            let error =
+                login(app, vec![work, Work::on_record()]).run(request(None)).await.unwrap_err();
             assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");
         }
     }
@@ -541,7 +500,8 @@ mod tests {
         });
         let mut phone = MockPhoneProof::new();
         phone.expect_phone().returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
-        let login = login(app(knows_alice(), phone), works.into());
+        let works = works.into_iter().chain([Work::on_record()]).collect();
+        let login = login(app(knows_alice(), phone), works);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
     }

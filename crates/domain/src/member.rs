@@ -68,6 +68,37 @@ pub enum MemberStatus {
     Banned,
 }
 
+/// The longest reason, in Unicode scalar values.
+pub const STATUS_REASON_MAX: usize = 200;
+
+/// Why a member is kept out, or was let in again, in the words of whoever decided it. It goes with the
+/// member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReason(String);
+
+/// The text is no reason.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a reason has 1 to {STATUS_REASON_MAX} characters, not all blank, and no control characters"
+)]
+pub struct MalformedReason;
+
+impl StatusReason {
+    /// Takes a text as it stands.
+    pub fn parse(raw: &str) -> Result<Self, MalformedReason> {
+        let sound = !raw.trim().is_empty()
+            && raw.chars().count() <= STATUS_REASON_MAX
+            && !raw.chars().any(char::is_control);
+        if sound { Ok(Self(raw.to_owned())) } else { Err(MalformedReason) }
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Who made or changed a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
@@ -95,6 +126,8 @@ pub struct Member {
     pub phone: Option<PhoneNumber>,
     /// Whether they may come in.
     pub status: MemberStatus,
+    /// Why, where whoever decided it said so.
+    pub status_reason: Option<StatusReason>,
     /// A note of those who run the service, about the member: shown to them in their export only.
     pub remark: Option<String>,
     /// When they first logged in.
@@ -141,6 +174,7 @@ impl Member {
             gender: Gender::Unknown,
             phone,
             status: MemberStatus::Active,
+            status_reason: None,
             remark: None,
             created_at: now,
             created_by: Actor::Member,
@@ -217,15 +251,10 @@ impl Member {
         changed
     }
 
-    /// Keeps the member out from now on.
-    pub fn ban(&mut self, now: Timestamp) {
-        self.status = MemberStatus::Banned;
-        self.touch(Actor::Operator, now);
-    }
-
-    /// Lets the member in again.
-    pub fn unban(&mut self, now: Timestamp) {
-        self.status = MemberStatus::Active;
+    /// Keeps the member out from now on, or lets them in again, and remembers why.
+    pub fn stand(&mut self, status: MemberStatus, reason: Option<StatusReason>, now: Timestamp) {
+        self.status = status;
+        self.status_reason = reason;
         self.touch(Actor::Operator, now);
     }
 
@@ -271,9 +300,22 @@ mod tests {
     fn a_banned_member_is_not_active() {
         let mut member = member();
         assert_eq!(member.ensure_active(), Ok(()));
-        member.ban(NOW);
+        let reason = StatusReason::parse("spam").unwrap();
+        member.stand(MemberStatus::Banned, Some(reason.clone()), NOW);
         assert_eq!(member.ensure_active(), Err(Banned));
+        assert_eq!(member.status_reason, Some(reason));
         assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::Operator));
+    }
+
+    #[test]
+    fn a_reason_is_one_line_that_says_something() {
+        let longest = "由".repeat(STATUS_REASON_MAX);
+        for reason in ["spam", " 刷单 ", &longest] {
+            assert_eq!(StatusReason::parse(reason).unwrap().as_str(), reason);
+        }
+        for bad in ["", " \u{3000}", "a\nb", "a\0", &format!("{longest}由")] {
+            assert_eq!(StatusReason::parse(bad), Err(MalformedReason), "{bad:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::Journal;
 use crate::erase_member::EraseMember;
 use crate::identity::{Owner, SubjectKind};
 use crate::member::{Member, MemberStatus};
@@ -81,7 +82,7 @@ impl ObeyWithdrawals {
         if withdrawal.withdrawn == Withdrawn::Account {
             return self.close_account(work, withdrawal, &owner, &member).await;
         }
-        let EraseMember { clock, random, .. } = self.erase.as_ref();
+        let Journal { clock, random, .. } = &self.erase.journal;
         let names = &self.nickname_prefixes;
         if member.withdraw(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
             update(work, &member).await
@@ -103,11 +104,11 @@ impl ObeyWithdrawals {
         let (closed, left): (Vec<_>, Vec<_>) =
             owner.subjects.iter().cloned().partition(|subject| subject.namespace == *namespace);
         if !left.iter().any(|subject| subject.kind == SubjectKind::OpenId) {
-            return self.erase.erase(work, member).await;
+            return self.erase.erase(work, member, None).await;
         }
         if member.status == MemberStatus::Banned {
             let tombstones = tombstones(&closed, self.erase.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, self.erase.clock.now()).await?;
+            work.tombstones().add(&tombstones, self.erase.journal.clock.now()).await?;
         }
         work.identities().remove(&closed).await?;
         let sessions = work.sessions().of_member(member.id).await?.into_iter();

@@ -3,11 +3,13 @@
 
 pub mod clock;
 pub mod fingerprints;
+pub mod passwords;
 pub mod provider;
 pub mod pushes;
 pub mod random;
 pub mod rate_limiter;
 pub mod redemption;
+pub mod requests;
 pub mod services;
 pub mod session_keys;
 pub mod store;

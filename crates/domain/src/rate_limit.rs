@@ -72,6 +72,8 @@ pub enum LimitKey {
     /// Those from one network that ask how the service is: a flood of others must not look like an
     /// illness.
     Probe(Network),
+    /// Those from one network that try to sign in as an administrator.
+    SignIn(Network),
     /// The login codes of one app, of which the provider takes only so many.
     App(AppName),
     /// Those of one member.
@@ -89,6 +91,7 @@ impl LimitKey {
         match self {
             Self::Address(_) => "address",
             Self::Probe(_) => "probe",
+            Self::SignIn(_) => "sign_in",
             Self::App(_) => "app",
             Self::Member(_) => "member",
             Self::Session(_) => "session",

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audit::{AuditEvent, AuditKind};
+use crate::audit::{AuditKind, Journal};
 use crate::limits::Limits;
 use crate::member::{Banned, Member};
-use crate::ports::clock::Clock;
-use crate::ports::random::Random;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::{RefreshClaims, SigningError, TokenIssuer, TokenVerifier};
 use crate::rate_limit::{LimitKey, TooMany};
@@ -27,10 +25,8 @@ pub struct Refresh {
     pub verifier: Arc<dyn TokenVerifier>,
     /// What makes tokens.
     pub issuer: Arc<dyn TokenIssuer>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub random: Arc<dyn Random>,
+    /// What makes events, and knows the time.
+    pub journal: Journal,
     /// How long sessions live.
     pub policy: SessionPolicy,
     /// How long an access token is good for.
@@ -90,7 +86,7 @@ impl Refresh {
         &self,
         claims: RefreshClaims,
     ) -> Result<Option<TokenPair>, RefreshError> {
-        let now = self.clock.now();
+        let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let session = work.sessions().find(claims.session).await?.ok_or(RefreshError::Ended)?;
         let member = work.members().find(session.member).await?.ok_or(RefreshError::Ended)?;
@@ -110,9 +106,8 @@ impl Refresh {
             Presented::Repeated => Ok(Some(self.issue(&member, &session, now)?)),
             Presented::Replayed => {
                 work.sessions().remove(&[session.id]).await?;
-                let (kind, id, random) =
-                    (AuditKind::RefreshReplayed, Some(session.id), self.random.as_ref());
-                let event = AuditEvent::new(kind, session.member, id, now, random);
+                let event = self.journal.event(AuditKind::RefreshReplayed);
+                let event = event.about(session.member).in_session(session.id);
                 work.audit().record(&event).await?;
                 work.commit().await?;
                 Err(RefreshError::Replayed)
@@ -127,7 +122,7 @@ impl Refresh {
         session: &Session,
         now: Timestamp,
     ) -> Result<TokenPair, SigningError> {
-        let (issuer, random) = (self.issuer.as_ref(), self.random.as_ref());
+        let (issuer, random) = (self.issuer.as_ref(), self.journal.random.as_ref());
         TokenPair::issue(issuer, member, session, self.access_ttl, now, random)
     }
 }

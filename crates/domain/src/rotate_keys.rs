@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::ports::clock::Clock;
-use crate::ports::store::{AddError, SigningKeyDirectory, SigningKeyRepository, Store, StoreError};
+use crate::audit::{AuditKind, Journal};
+use crate::ports::store::{AddError, SigningKeyDirectory, Store, StoreError, UnitOfWork};
 use crate::ports::tokens::{GenerateKeyError, GeneratedKey, KeyGenerator};
 use crate::signing_key::{KeyChange, KeyPolicy, KeyState, SigningKey, SigningKeys};
 use crate::timestamp::Timestamp;
@@ -19,8 +19,8 @@ pub struct RotateKeys {
     pub directory: Arc<dyn SigningKeyDirectory>,
     /// What makes them.
     pub generator: Arc<dyn KeyGenerator>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
+    /// What makes events, and knows the time.
+    pub journal: Journal,
     /// When they change.
     pub policy: KeyPolicy,
 }
@@ -56,7 +56,7 @@ impl RotateKeys {
     /// second: what it costs is one read.
     pub async fn tend(&self) -> Result<SigningKeys, RotateKeysError> {
         let keys = self.list().await?;
-        match keys.due(&self.policy, self.clock.now()) {
+        match keys.due(&self.policy, self.journal.clock.now()) {
             Some(_) => self.change(&|_, _| Ok(Vec::new())).await,
             None => Ok(keys),
         }
@@ -98,13 +98,13 @@ impl RotateKeys {
     }
 
     async fn try_to_change(&self, order: &Order<'_>) -> Result<SigningKeys, RotateKeysError> {
-        let now = self.clock.now();
+        let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let keys = SigningKeys(work.signing_keys().all().await?);
         for ordered in order(&keys, now)? {
-            self.carry_out(work.signing_keys(), ordered, now).await?;
+            self.carry_out(work.as_ref(), ordered, now).await?;
         }
-        let keys = self.settle(work.signing_keys(), now).await?;
+        let keys = self.settle(work.as_ref(), now).await?;
         work.commit().await?;
         Ok(keys)
     }
@@ -112,13 +112,13 @@ impl RotateKeys {
     /// Does what is due until nothing is.
     async fn settle(
         &self,
-        kept: &dyn SigningKeyRepository,
+        work: &dyn UnitOfWork,
         now: Timestamp,
     ) -> Result<SigningKeys, RotateKeysError> {
         loop {
-            let keys = SigningKeys(kept.all().await?);
+            let keys = SigningKeys(work.signing_keys().all().await?);
             match keys.due(&self.policy, now) {
-                Some(change) => self.carry_out(kept, change, now).await?,
+                Some(change) => self.carry_out(work, change, now).await?,
                 None => return Ok(keys),
             }
         }
@@ -126,22 +126,31 @@ impl RotateKeys {
 
     async fn carry_out(
         &self,
-        kept: &dyn SigningKeyRepository,
+        work: &dyn UnitOfWork,
         change: KeyChange<'_>,
         now: Timestamp,
     ) -> Result<(), RotateKeysError> {
-        match change {
+        let kept = work.signing_keys();
+        let (kind, id) = match change {
             KeyChange::Add { number, signs_from } => {
                 let GeneratedKey { id, sealed } = self.generator.generate()?;
                 let key = SigningKey { number, id, sealed, created_at: now, signs_from };
                 kept.add(&key).await.map_err(|error| match error {
                     AddError::Taken => RotateKeysError::Contended,
                     AddError::Store(error) => error.into(),
-                })
+                })?;
+                (AuditKind::SigningKeyAdded, key.id)
             }
-            KeyChange::Start { key, at } => Ok(kept.start(&key.id, at).await?),
-            KeyChange::Remove { key } => Ok(kept.remove(&key.id).await?),
-        }
+            KeyChange::Start { key, at } => {
+                kept.start(&key.id, at).await?;
+                (AuditKind::SigningKeyStarted, key.id.clone())
+            }
+            KeyChange::Remove { key } => {
+                kept.remove(&key.id).await?;
+                (AuditKind::SigningKeyRemoved, key.id.clone())
+            }
+        };
+        Ok(work.audit().record(&self.journal.event(kind).detailed(id)).await?)
     }
 }
 
@@ -152,8 +161,11 @@ mod tests {
 
     use super::*;
     use crate::ports::clock::MockClock;
+    use crate::ports::random::MockRandom;
+    use crate::ports::requests::MockRequests;
     use crate::ports::store::{
         MockSigningKeyDirectory, MockSigningKeyRepository, MockStore, MockUnitOfWork,
+        SigningKeyRepository,
     };
     use crate::ports::tokens::MockKeyGenerator;
 
@@ -171,7 +183,11 @@ mod tests {
             store: Arc::new(store),
             directory: Arc::new(directory),
             generator: Arc::new(generator),
-            clock: Arc::new(clock),
+            journal: Journal {
+                clock: Arc::new(clock),
+                random: Arc::new(MockRandom::new()),
+                requests: Arc::new(MockRequests::new()),
+            },
             policy: KeyPolicy {
                 rotation: None,
                 overlap: Duration::from_secs(1),

@@ -1,7 +1,10 @@
 //! Values that must not be seen: codes, session keys, tokens. Their `Debug` prints no value, they are
 //! wiped when dropped, and the only way to the text is a call named [`LoginCode::expose`] or its like.
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::ports::random::Random;
 
 /// The longest code any provider is known to hand out, with room to spare, in bytes.
 const CODE_MAX: usize = 512;
@@ -137,9 +140,78 @@ impl RefreshToken {
     }
 }
 
+/// What stands for an administrator's session: whoever shows it is signed in.
+#[derive(Debug)]
+pub struct AdminToken(SecretString);
+
+impl AdminToken {
+    /// A new one, of 256 unguessable bits.
+    #[must_use]
+    pub fn generate(random: &dyn Random) -> Self {
+        Self(unguessable(random))
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// What lets somebody choose an administrator's password, once.
+#[derive(Debug)]
+pub struct InvitationCode(SecretString);
+
+impl InvitationCode {
+    /// A new one, of 256 unguessable bits.
+    #[must_use]
+    pub fn generate(random: &dyn Random) -> Self {
+        Self(unguessable(random))
+    }
+
+    /// Takes what somebody shows.
+    pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
+        code(raw).map(Self)
+    }
+
+    /// The code itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// 64 hexadecimal digits.
+fn unguessable(random: &dyn Random) -> SecretString {
+    let mut bytes = Zeroizing::new([0; 32]);
+    random.fill(bytes.as_mut_slice());
+    let mut text = String::with_capacity(64);
+    for byte in bytes.iter() {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    text.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::random::MockRandom;
+
+    #[test]
+    fn what_is_generated_is_all_of_the_chance_there_was() {
+        let mut random = MockRandom::new();
+        random.expect_fill().returning(|bytes| {
+            assert_eq!(bytes.len(), 32);
+            bytes.fill(0x0f);
+        });
+        let token = AdminToken::generate(&random);
+        assert_eq!(token.expose(), "0f".repeat(32));
+        let code = InvitationCode::generate(&random);
+        let shown = format!("{token:?} {code:?}");
+        assert!(!shown.contains("0f0f"), "{shown}");
+    }
 
     #[test]
     fn a_code_is_visible_ascii_of_bounded_length() {

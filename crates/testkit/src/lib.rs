@@ -16,7 +16,9 @@ pub mod contract;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod fingerprints;
+pub mod journal;
 pub mod memory;
+pub mod passwords;
 pub mod provider;
 pub mod random;
 pub mod rate_limiter;

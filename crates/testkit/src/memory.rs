@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use domain::audit::AuditEvent;
+use domain::admin::{Admin, AdminId, AdminName, AdminSession};
+use domain::audit::{AuditEvent, AuditKind};
+use domain::audit_query::{AuditQuery, DailyCount, Days};
 use domain::avatar::Avatar;
 use domain::holdings::{Held, Holding};
 use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
+use domain::member_query::{Criterion, MemberQuery};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AuditLog, IdentityRepository, MemberDirectory, MemberRepository, PushRepository,
-    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyDirectory,
-    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    AddError, AdminDirectory, AdminRepository, AuditDirectory, AuditLog, IdentityRepository,
+    MemberDirectory, MemberRepository, PushRepository, RedemptionRepository, SessionKeyRepository,
+    SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store, StoreError,
+    TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
@@ -22,6 +26,9 @@ use domain::signing_key::SigningKey;
 use domain::timestamp::Timestamp;
 use domain::withdrawal::Withdrawal;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// How long a day is, in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// A store that forgets everything when it is dropped; clones are the same store.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +45,8 @@ struct State {
     redemptions: HashMap<Fingerprint, Redemption>,
     session_keys: HashMap<Subject, SealedSessionKey>,
     audit: Vec<AuditEvent>,
+    admins: BTreeMap<AdminId, Admin>,
+    admin_sessions: HashMap<Fingerprint, AdminSession>,
     tombstones: HashSet<Fingerprint>,
     seen: HashMap<Fingerprint, Timestamp>,
     withdrawals: Vec<Withdrawal>,
@@ -73,6 +82,20 @@ impl MemoryStore {
     #[must_use]
     pub fn audit(&self) -> Vec<AuditEvent> {
         self.committed.lock().unwrap().audit.clone()
+    }
+
+    /// The same without the logins, of which there are many.
+    #[must_use]
+    pub fn audit_besides_logins(&self) -> Vec<AuditEvent> {
+        let mut events = self.audit();
+        events.retain(|event| !matches!(event.kind, AuditKind::Registered | AuditKind::LoggedIn));
+        events
+    }
+
+    /// Every administrator that was committed, the first one first.
+    #[must_use]
+    pub fn admins_now(&self) -> Vec<Admin> {
+        self.committed.lock().unwrap().admins.values().cloned().collect()
     }
 
     /// How many tombstones were committed.
@@ -115,6 +138,10 @@ impl MemberDirectory for MemoryStore {
         Ok(self.committed.lock().unwrap().sessions_of(member))
     }
 
+    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
+        Ok(self.committed.lock().unwrap().search(query))
+    }
+
     async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
         Ok(self.committed.lock().unwrap().held_of(member))
     }
@@ -145,6 +172,64 @@ impl MemberDirectory for MemoryStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AdminDirectory for MemoryStore {
+    async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
+        Ok(self.committed.lock().unwrap().admin_named(name))
+    }
+
+    async fn find_admin_session(
+        &self,
+        token: &Fingerprint,
+    ) -> Result<Option<(AdminSession, Admin)>, StoreError> {
+        let state = self.committed.lock().unwrap();
+        let session = state.admin_sessions.get(token).cloned();
+        Ok(session.and_then(|session| {
+            let admin = state.admins.get(&session.admin).cloned()?;
+            Some((session, admin))
+        }))
+    }
+
+    async fn admins(&self) -> Result<Vec<Admin>, StoreError> {
+        Ok(self.admins_now())
+    }
+}
+
+#[async_trait]
+impl AuditDirectory for MemoryStore {
+    async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        let mut events = self.audit();
+        events.retain(|event| {
+            query.kind.is_none_or(|kind| event.kind == kind)
+                && query.member.is_none_or(|it| [event.member, event.other].contains(&Some(it)))
+                && query.by.is_none_or(|by| event.by == Some(by))
+                && query.before.is_none_or(|before| event.id < before)
+        });
+        events.sort_by_key(|event| std::cmp::Reverse(event.id));
+        events.truncate(query.limit.into());
+        Ok(events)
+    }
+
+    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError> {
+        let mut counts: Vec<DailyCount> = vec![];
+        for AuditEvent { at, kind, detail, .. } in self.audit() {
+            if !(days.from..days.to).contains(&at) {
+                continue;
+            }
+            let since = at.unix_millis() - days.from.unix_millis();
+            let day = Timestamp::from_unix_millis(at.unix_millis() - since.rem_euclid(DAY));
+            let same = |count: &&mut DailyCount| {
+                (count.day, count.kind, &count.detail) == (day, kind, &detail)
+            };
+            match counts.iter_mut().find(same) {
+                Some(count) => count.count += 1,
+                None => counts.push(DailyCount { day, kind, detail, count: 1 }),
+            }
+        }
+        Ok(counts)
     }
 }
 
@@ -194,6 +279,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn tombstones(&self) -> &dyn TombstoneRepository {
+        self
+    }
+
+    fn admins(&self) -> &dyn AdminRepository {
         self
     }
 
@@ -389,6 +478,74 @@ impl AuditLog for MemoryUnitOfWork {
         state.audit.push(event.clone());
         Ok(())
     }
+
+    async fn forget(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().audit.retain(|event| event.at >= then);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AdminRepository for MemoryUnitOfWork {
+    async fn find(&self, id: AdminId) -> Result<Option<Admin>, StoreError> {
+        Ok(self.state().admins.get(&id).cloned())
+    }
+
+    async fn find_named(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
+        Ok(self.state().admin_named(name))
+    }
+
+    async fn add(&self, admin: &Admin) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.admin_named(&admin.name).is_some() {
+            return Err(AddError::Taken);
+        }
+        state.admins.insert(admin.id, admin.clone());
+        Ok(())
+    }
+
+    async fn update(&self, admin: &Admin) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        match state.admins.get_mut(&admin.id) {
+            Some(stored) if stored.version == admin.version => {
+                let name = stored.name.clone();
+                *stored = Admin { name, version: admin.version + 1, ..admin.clone() };
+                Ok(())
+            }
+            Some(_) | None => Err(UpdateError::Stale),
+        }
+    }
+
+    async fn add_session(&self, session: &AdminSession) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.admins.contains_key(&session.admin) {
+            return Err(StoreError::new("there is no such administrator"));
+        }
+        state.admin_sessions.insert(session.token, session.clone());
+        Ok(())
+    }
+
+    async fn use_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(session) = self.state().admin_sessions.get_mut(token) {
+            session.used_at = at;
+        }
+        Ok(())
+    }
+
+    async fn end_session(&self, token: &Fingerprint) -> Result<(), StoreError> {
+        self.state().admin_sessions.remove(token);
+        Ok(())
+    }
+
+    async fn end_sessions_of(&self, admin: AdminId) -> Result<(), StoreError> {
+        self.state().admin_sessions.retain(|_, session| session.admin != admin);
+        Ok(())
+    }
+
+    async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().admin_sessions.retain(|_, session| session.used_at >= then);
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -461,6 +618,35 @@ impl SigningKeyRepository for MemoryUnitOfWork {
 }
 
 impl State {
+    fn admin_named(&self, name: &AdminName) -> Option<Admin> {
+        self.admins.values().find(|admin| admin.name == *name).cloned()
+    }
+
+    fn search(&self, query: &MemberQuery) -> Vec<Member> {
+        let is_meant = |member: &&Member| match &query.criterion {
+            Criterion::Any => true,
+            Criterion::Id(id) => member.id == *id,
+            Criterion::Phone(e164) => {
+                member.phone.as_ref().is_some_and(|phone| phone.e164() == *e164)
+            }
+            Criterion::MaskedPhone(masked) => {
+                member.phone.as_ref().is_some_and(|phone| phone.masked() == *masked)
+            }
+            Criterion::Subject(value) => {
+                let theirs = |(owner, known): &(MemberId, Subject)| {
+                    *owner == member.id && known.value == *value
+                };
+                self.identities.iter().any(theirs)
+            }
+        };
+        let older = |member: &&Member| query.before.is_none_or(|before| member.id < before);
+        let meant = self.members.values().filter(is_meant).filter(older);
+        let mut members: Vec<_> = meant.cloned().collect();
+        members.sort_by_key(|member| std::cmp::Reverse(member.id));
+        members.truncate(query.limit.into());
+        members
+    }
+
     fn held_of(&self, id: MemberId) -> Vec<Holding> {
         let number = |name: &str, number: i64| (name.to_owned(), Held::Number(number));
         let text = |name: &str, text: &str| (name.to_owned(), Held::Text(text.to_owned()));
@@ -483,7 +669,7 @@ impl State {
         let sessions = self.sessions_of(id).into_iter().map(|session| {
             vec![text("id", &session.id.0.to_string()), text("app", session.app.as_str())]
         });
-        let events = self.audit.iter().filter(|event| event.member == id);
+        let events = self.audit.iter().filter(|event| event.member == Some(id));
         let events = events.map(|event| vec![text("id", &event.id.to_string())]);
         let holding = |table: &str, rows: Vec<_>| Holding { table: table.to_owned(), rows };
         vec![

@@ -38,6 +38,8 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     migration::up(&url).await.unwrap();
     let tables = rows(&url, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").await;
     let expected = [
+        "admin",
+        "admin_session",
         "audit_event",
         "data_key",
         "identity",

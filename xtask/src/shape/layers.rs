@@ -74,8 +74,9 @@ struct Owned {
     by: &'static [&'static str],
 }
 
-const OWNED: [Owned; 24] = [
+const OWNED: [Owned; 25] = [
     Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
+    Owned { name: "argon2", by: &["adapters"] },
     Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
     Owned { name: "clap", by: &["migration", "server", "wechat-sandbox", "xtask"] },
     Owned { name: "figment", by: &["server"] },

@@ -29,6 +29,8 @@ macro_rules! tables {
 }
 
 tables! {
+    admin
+    admin_session
     audit_event
     data_key
     identity

@@ -41,7 +41,7 @@ impl IdentityRepository for SeaUnitOfWork {
     ) -> Result<(), AddError> {
         let row = identity::Model {
             namespace: subject.namespace.clone().into_bytes(),
-            kind: kind(subject.kind).to_owned(),
+            kind: subject.kind.name().to_owned(),
             value: subject.value.clone().into_bytes(),
             member_id: member.0,
             created_at: now.unix_millis(),
@@ -80,7 +80,7 @@ pub(super) fn of_member(member: MemberId) -> Select<Entity> {
 fn is(subject: &Subject) -> Condition {
     Condition::all()
         .add(Column::Namespace.eq(subject.namespace.as_bytes()))
-        .add(Column::Kind.eq(kind(subject.kind)))
+        .add(Column::Kind.eq(subject.kind.name()))
         .add(Column::Value.eq(subject.value.as_bytes()))
 }
 
@@ -107,19 +107,10 @@ pub(super) fn subject(
     let text = |column, bytes: Vec<u8>| {
         String::from_utf8(bytes).map_err(|error| at.damaged(column, error.utf8_error()))
     };
-    let kinds = [SubjectKind::OpenId, SubjectKind::UnionId];
-    let kind = kinds.into_iter().find(|candidate| kind(*candidate) == named);
+    let kind = SubjectKind::ALL.into_iter().find(|candidate| candidate.name() == named);
     Ok(Subject {
         namespace: text("namespace", namespace)?,
         kind: kind.ok_or_else(|| at.damaged("kind", "no such kind"))?,
         value: text("value", value)?,
     })
-}
-
-/// How a row names a kind of subject.
-pub(super) fn kind(kind: SubjectKind) -> &'static str {
-    match kind {
-        SubjectKind::OpenId => "open_id",
-        SubjectKind::UnionId => "union_id",
-    }
 }

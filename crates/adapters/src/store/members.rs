@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::avatar::Avatar;
-use domain::member::{Actor, Gender, Member, MemberId, MemberStatus};
+use domain::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{AddError, MemberRepository, StoreError, UpdateError};
@@ -88,7 +88,9 @@ impl SeaUnitOfWork {
 }
 
 fn to_row(member: &Member, phone: Option<SealedPhone>) -> ActiveModel {
-    let (phone_sealed, phone_index) = phone.map(|phone| (phone.sealed, phone.index)).unzip();
+    let phone =
+        phone.map(|SealedPhone { sealed, index, mask }| (Some(sealed), Some(index), Some(mask)));
+    let (phone_sealed, phone_index, phone_mask) = phone.unwrap_or_default();
     let row = member::Model {
         id: member.id.0,
         nickname: member.nickname.as_str().to_owned(),
@@ -105,6 +107,8 @@ fn to_row(member: &Member, phone: Option<SealedPhone>) -> ActiveModel {
         version: i64::from(member.version),
         phone_sealed,
         phone_index,
+        status_reason: member.status_reason.as_ref().map(|reason| reason.as_str().to_owned()),
+        phone_mask,
     };
     row.into_active_model().reset_all()
 }
@@ -135,6 +139,12 @@ pub(super) fn from_row(
         gender: gender.ok_or_else(|| at.damaged("gender", "no such gender"))?,
         phone,
         status: status.ok_or_else(|| at.damaged("status", "no such status"))?,
+        status_reason: row
+            .status_reason
+            .as_deref()
+            .map(StatusReason::parse)
+            .transpose()
+            .map_err(|error| at.damaged("status_reason", error))?,
         created_at: Timestamp::from_unix_millis(row.created_at),
         created_by: by("created_by", &row.created_by)?,
         updated_at: Timestamp::from_unix_millis(row.updated_at),

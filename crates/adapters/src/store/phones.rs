@@ -18,6 +18,8 @@ pub(super) struct SealedPhone {
     pub(super) sealed: Vec<u8>,
     /// The same bytes for the same number, whoever has it.
     pub(super) index: Vec<u8>,
+    /// The same bytes for all numbers that look the same where they are masked.
+    pub(super) mask: Vec<u8>,
 }
 
 impl SealedPhone {
@@ -27,9 +29,20 @@ impl SealedPhone {
         let e164 = Zeroizing::new(phone.e164());
         Self {
             sealed: keys.seal.seal(place(member.as_bytes()), text.as_bytes()),
-            index: keys.index.fingerprint("phone", &[e164.as_bytes()]).into(),
+            index: index(keys, &e164),
+            mask: mask(keys, &phone.masked()),
         }
     }
+}
+
+/// By what a number is found, in canonical form.
+pub(super) fn index(keys: &DataKeys, e164: &str) -> Vec<u8> {
+    keys.index.fingerprint("phone", &[e164.as_bytes()]).into()
+}
+
+/// By what numbers are found that look like this where they are masked.
+pub(super) fn mask(keys: &DataKeys, masked: &str) -> Vec<u8> {
+    keys.index.fingerprint("masked phone", &[masked.as_bytes()]).into()
 }
 
 impl DataKeyring {

@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::store::entity::{seen_push, withdrawal};
 use crate::store::error::Row;
-use crate::store::identities::{kind, subject};
+use crate::store::identities::subject;
 use crate::store::insert::insert_unless_taken;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
@@ -64,7 +64,7 @@ fn to_row(withdrawal: &Withdrawal) -> withdrawal::Model {
         id: *id,
         app: app.as_str().into(),
         namespace: subject.namespace.clone().into_bytes(),
-        kind: kind(subject.kind).to_owned(),
+        kind: subject.kind.name().to_owned(),
         value: subject.value.clone().into_bytes(),
         withdrawn: withdrawn(*what).to_owned(),
     }

@@ -1,6 +1,11 @@
 //! Every look-up uses an index, however many rows there are.
 
+use domain::admin::{AdminId, AdminName};
+use domain::audit::AuditKind;
+use domain::audit_query::{AuditQuery, Days};
 use domain::identity::{Subject, SubjectKind};
+use domain::member::MemberId;
+use domain::member_query::{Criterion, MemberQuery};
 use domain::redemption::Fingerprint;
 use domain::timestamp::Timestamp;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
@@ -11,8 +16,10 @@ use crate::store::entity::{identity, member, session};
 use crate::store::identities::with_the_same_owner;
 use crate::store::pushes::seen_before;
 use crate::store::rekey::phones::in_clear;
+use crate::store::search::{known_as, page};
 use crate::store::session_keys;
 use crate::store::tombstones::one_of;
+use crate::store::{admins, audit};
 
 /// How SQLite goes about a statement, step by step.
 async fn plan(statement: String) -> Vec<String> {
@@ -72,6 +79,36 @@ async fn a_tombstone_is_found_by_index() {
 #[tokio::test]
 async fn what_was_seen_is_forgotten_by_index() {
     assert_indexed(&seen_before(Timestamp::from_unix_millis(0))).await;
+}
+
+#[tokio::test]
+async fn members_are_searched_by_index() {
+    let query =
+        MemberQuery { criterion: Criterion::Any, before: Some(MemberId(Uuid::nil())), limit: 50 };
+    assert_indexed(&page(&query, None)).await;
+    assert_indexed(&page(&query, Some(member::Column::PhoneIndex.eq(vec![1_u8])))).await;
+    assert_indexed(&page(&query, Some(member::Column::PhoneMask.eq(vec![1_u8])))).await;
+    assert_indexed(&known_as("oAlice")).await;
+}
+
+#[tokio::test]
+async fn the_record_is_read_by_index() {
+    let query = AuditQuery { before: Some(Uuid::nil()), limit: 50, ..AuditQuery::default() };
+    let about = AuditQuery { member: Some(MemberId(Uuid::nil())), ..query };
+    let by = AuditQuery { by: Some(AdminId(Uuid::nil())), ..query };
+    let kind = AuditQuery { kind: Some(AuditKind::Banned), ..query };
+    for query in [query, about, by, kind] {
+        assert_indexed(&audit::meant(&query)).await;
+    }
+    let day = Timestamp::from_unix_millis(0);
+    assert_indexed(&audit::by_day(&Days { from: day, to: day })).await;
+    assert_indexed(&audit::before(day)).await;
+}
+
+#[tokio::test]
+async fn an_administrator_is_found_by_index() {
+    assert_indexed(&admins::named(&AdminName::parse("ann").unwrap())).await;
+    assert_indexed(&admins::session(&Fingerprint([1; 32]))).await;
 }
 
 #[tokio::test]

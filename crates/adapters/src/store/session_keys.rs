@@ -9,7 +9,6 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 
 use crate::store::entity::session_key::{Column, Entity, Model};
-use crate::store::identities::kind;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -18,7 +17,7 @@ impl SessionKeyRepository for SeaUnitOfWork {
     async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
         let row = Model {
             namespace: key.user.namespace.clone().into_bytes(),
-            kind: kind(key.user.kind).to_owned(),
+            kind: key.user.kind.name().to_owned(),
             value: key.user.value.clone().into_bytes(),
             sealed: key.sealed.clone(),
             obtained_at: key.obtained_at.unix_millis(),
@@ -43,7 +42,7 @@ impl SessionKeyRepository for SeaUnitOfWork {
 /// The row of a user's key.
 pub(super) fn of(user: &Subject) -> Select<Entity> {
     let text = |text: &str| text.as_bytes().to_vec();
-    Entity::find_by_id((text(&user.namespace), kind(user.kind).to_owned(), text(&user.value)))
+    Entity::find_by_id((text(&user.namespace), user.kind.name().to_owned(), text(&user.value)))
 }
 
 /// The user's key in their row.

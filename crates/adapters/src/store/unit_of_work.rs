@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::store::{
-    AuditLog, IdentityRepository, MemberRepository, PushRepository, RedemptionRepository,
-    SessionKeyRepository, SessionRepository, SigningKeyRepository, StoreError, TombstoneRepository,
-    UnitOfWork,
+    AdminRepository, AuditLog, IdentityRepository, MemberRepository, PushRepository,
+    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyRepository,
+    StoreError, TombstoneRepository, UnitOfWork,
 };
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -89,6 +89,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn admins(&self) -> &dyn AdminRepository {
         self
     }
 

@@ -1,6 +1,7 @@
 //! Letting someone in: all that is written down of it, in one unit of work.
 
 use crate::app::App;
+use crate::audit::{AuditEvent, AuditKind};
 use crate::identity::Verified;
 use crate::login::recognition::Recognised;
 use crate::login::{LoggedIn, Login, LoginError, LoginRequest, Mark};
@@ -51,7 +52,7 @@ impl Login {
     }
 
     async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, Refusal> {
-        let now = self.clock.now();
+        let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let recognised = self.recognise(work.as_ref(), arrival, now).await?;
         let Recognised { member, is_new, merged } = recognised;
@@ -63,12 +64,15 @@ impl Login {
             let sessions = work.sessions().of_member(member.id).await?;
             work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;
         }
-        let (app, random) = (arrival.app.name.clone(), self.random.as_ref());
+        let (app, random) = (arrival.app.name.clone(), self.journal.random.as_ref());
         let session = Session::open(member.id, app, &self.policy.sessions, now, random);
         work.sessions().add(&session).await?;
         // Signed before the commit: the answer is kept with what it is about, or neither is.
         let (issuer, ttl) = (self.tokens.as_ref(), self.policy.access_ttl);
         let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
+        let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
+        let event = self.journal.event(kind).about(member.id).in_session(session.id);
+        work.audit().record(&AuditEvent { app: Some(session.app.clone()), ..event }).await?;
         let Member { id, nickname, .. } = member;
         let logged_in = LoggedIn { member: id, nickname, is_new, merged, tokens };
         self.remember(work.as_ref(), arrival.mark, &logged_in, &session).await?;

@@ -49,7 +49,7 @@ impl Login {
     ) -> Result<Recognised, Refusal> {
         let tombstones = tombstones(arrival.verified.subjects(), self.fingerprints.as_ref());
         if work.tombstones().any(&tombstones).await? {
-            return Err(LoginError::Banned(Banned).into());
+            return Err(LoginError::Banned { member: None }.into());
         }
         if !arrival.app.auto_register {
             return Err(LoginError::RegistrationClosed.into());
@@ -57,7 +57,7 @@ impl Login {
         if arrival.app.phone_required && arrival.phone.is_none() {
             return Err(LoginError::PhoneRequired.into());
         }
-        let random = self.random.as_ref();
+        let random = self.journal.random.as_ref();
         let nickname = arrival.request.nickname.clone();
         let nickname = nickname
             .unwrap_or_else(|| self.policy.nickname_prefixes.nickname(arrival.phone, random));
@@ -79,7 +79,7 @@ impl Login {
     ) -> Result<Recognised, Refusal> {
         owner.ensure_same_person(&arrival.verified.aliases).map_err(LoginError::from)?;
         let mut member = find_member(work, owner).await?;
-        member.ensure_active().map_err(LoginError::from)?;
+        ensure_active(&member)?;
         let mut merged = vec![];
         for other in others {
             let theirs = find_member(work, other).await?;
@@ -99,8 +99,8 @@ impl Login {
             written.map_err(|error| refused_update(error, phone_taken(arrival)))?;
         }
         if phone_changed {
-            let (kind, random) = (AuditKind::PhoneChanged, self.random.as_ref());
-            work.audit().record(&AuditEvent::new(kind, member.id, None, now, random)).await?;
+            let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+            work.audit().record(&event).await?;
         }
         Ok(Recognised { member, is_new: false, merged })
     }
@@ -125,7 +125,7 @@ impl Login {
         let removed = work.members().remove(&younger).await;
         removed.map_err(|error| refused_update(error, LoginError::Contended))?;
         member.absorb(younger, now);
-        let event = AuditEvent::new(AuditKind::Merged, member.id, None, now, self.random.as_ref());
+        let event = self.journal.event(AuditKind::Merged).about(member.id);
         work.audit().record(&AuditEvent { other: Some(gone), ..event }).await?;
         Ok(gone)
     }
@@ -156,7 +156,7 @@ fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choi
             tracing::warn!(member = %member.id.0, other = %other.id.0, "one person stays two members");
         }
         // A ban is not escaped by becoming someone else.
-        Some(Choice::Merge) | None => other.ensure_active()?,
+        Some(Choice::Merge) | None => ensure_active(other)?,
     }
     settled.ok_or(LoginError::TwoMembers)
 }
@@ -165,6 +165,11 @@ fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choi
 async fn find_member(work: &dyn UnitOfWork, owner: &Owner) -> Result<Member, Refusal> {
     let found = work.members().find(owner.member).await?;
     found.ok_or(Refusal::Raced(LoginError::Contended))
+}
+
+fn ensure_active(member: &Member) -> Result<(), LoginError> {
+    let banned = |Banned| LoginError::Banned { member: Some(member.id) };
+    member.ensure_active().map_err(banned)
 }
 
 fn phone_taken(arrival: &Arrival<'_>) -> LoginError {

@@ -17,7 +17,7 @@ impl Login {
         fingerprint: Fingerprint,
     ) -> Result<LoggedIn, LoginError> {
         loop {
-            match self.in_flight.take(code, fingerprint, self.clock.now()) {
+            match self.in_flight.take(code, fingerprint, self.journal.clock.now()) {
                 Turn::Mine(ticket) => return self.carry_out(app, request, code, ticket).await,
                 Turn::Same(waiting) => match waiting.outcome().await {
                     Some(Ok(())) => {
@@ -33,7 +33,7 @@ impl Login {
                     if let Some(waiting) = waiting {
                         waiting.outcome().await;
                     }
-                    return self.on_record(code, Err(LoginError::CodeUsed)).await;
+                    return self.on_record(app, code, Err(LoginError::CodeUsed)).await;
                 }
             }
         }
@@ -47,14 +47,14 @@ impl Login {
         mut ticket: Ticket<'_>,
     ) -> Result<LoggedIn, LoginError> {
         let outcome = self.answer(app, request, code, &mut ticket).await;
-        match self.on_record(code, outcome).await {
+        match self.on_record(app, code, outcome).await {
             Ok(logged_in) => {
-                ticket.settle(Ok(()), self.clock.now());
+                ticket.settle(Ok(()), self.journal.clock.now());
                 Ok(logged_in)
             }
             Err(error) => {
                 let error = Arc::new(error);
-                ticket.settle(Err(Arc::clone(&error)), self.clock.now());
+                ticket.settle(Err(Arc::clone(&error)), self.journal.clock.now());
                 Err(Arc::try_unwrap(error).unwrap_or_else(LoginError::Joined))
             }
         }
@@ -88,7 +88,7 @@ impl Login {
         request: Fingerprint,
     ) -> Result<Option<LoggedIn>, LoginError> {
         let Some(redeemed) = self.directory.find_redemption(&code).await? else { return Ok(None) };
-        let answer = redeemed.answer_for(request, self.clock.now());
+        let answer = redeemed.answer_for(request, self.journal.clock.now());
         let answer = answer.ok_or(LoginError::CodeUsed)?;
         Ok(Some(self.seal.open(&code, answer)?))
     }

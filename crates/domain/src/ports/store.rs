@@ -1,4 +1,4 @@
-//! The store of members, identities, sessions and signing keys.
+//! The store of members, identities, sessions, signing keys and administrators.
 //!
 //! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
 //! and commits. Dropping a unit of work undoes it.
@@ -7,10 +7,13 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use crate::admin::{Admin, AdminId, AdminName, AdminSession};
 use crate::audit::AuditEvent;
+use crate::audit_query::{AuditQuery, DailyCount, Days};
 use crate::holdings::Holding;
 use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
+use crate::member_query::MemberQuery;
 use crate::redemption::{Fingerprint, Redemption};
 use crate::session::{Session, SessionId};
 use crate::session_key::SealedSessionKey;
@@ -54,6 +57,9 @@ pub trait UnitOfWork: Send + Sync {
 
     /// The record of security events.
     fn audit(&self) -> &dyn AuditLog;
+
+    /// The administrators and their sessions.
+    fn admins(&self) -> &dyn AdminRepository;
 
     /// What is left of banned members who were erased.
     fn tombstones(&self) -> &dyn TombstoneRepository;
@@ -176,6 +182,44 @@ pub trait SessionRepository: Send + Sync {
 pub trait AuditLog: Send + Sync {
     /// Adds an event; none is ever changed.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Forgets what happened before `then`.
+    async fn forget(&self, then: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The administrators within a unit of work, and their sessions. A session that is not there has ended.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AdminRepository: Send + Sync {
+    /// The account of this id.
+    async fn find(&self, id: AdminId) -> Result<Option<Admin>, StoreError>;
+
+    /// The account of this name.
+    async fn find_named(&self, name: &AdminName) -> Result<Option<Admin>, StoreError>;
+
+    /// Adds an account. MUST be [`AddError::Taken`] when the name is another one's; that includes one that
+    /// is being added at this moment elsewhere.
+    async fn add(&self, admin: &Admin) -> Result<(), AddError>;
+
+    /// Writes an account back, all but its name, and counts its version up. MUST be
+    /// [`UpdateError::Stale`] when the stored version is no longer `admin.version`; the unit of work is
+    /// only good for dropping then.
+    async fn update(&self, admin: &Admin) -> Result<(), UpdateError>;
+
+    /// Adds a session of an existing account.
+    async fn add_session(&self, session: &AdminSession) -> Result<(), StoreError>;
+
+    /// Writes down that a session was used, if it is there.
+    async fn use_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a session, if it is there.
+    async fn end_session(&self, token: &Fingerprint) -> Result<(), StoreError>;
+
+    /// Ends all sessions of an account.
+    async fn end_sessions_of(&self, admin: AdminId) -> Result<(), StoreError>;
+
+    /// Forgets the sessions that were not used since `then`.
+    async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The tombstones within a unit of work.
@@ -248,6 +292,9 @@ pub trait MemberDirectory: Send + Sync {
     /// All sessions of a member, as last committed, in no order.
     async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
 
+    /// Members, as last committed: those that a query means, the newest first.
+    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError>;
+
     /// Everything that is held of a member, as last committed. MUST tell every value of every row that
     /// names the member, and none of any other's.
     async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError>;
@@ -269,6 +316,34 @@ pub trait MemberDirectory: Send + Sync {
 
     /// Whether the store answers.
     async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// Reads administrators outside of any unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AdminDirectory: Send + Sync {
+    /// The account of this name, as last committed.
+    async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError>;
+
+    /// A session and its account, as last committed.
+    async fn find_admin_session(
+        &self,
+        token: &Fingerprint,
+    ) -> Result<Option<(AdminSession, Admin)>, StoreError>;
+
+    /// All accounts, as last committed, in the order in which they were made.
+    async fn admins(&self) -> Result<Vec<Admin>, StoreError>;
+}
+
+/// Reads the record of security events outside of any unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AuditDirectory: Send + Sync {
+    /// Events, as last committed: those that a query means, the latest first.
+    async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// How often what happened on which day, in no order. What did not happen is not told.
+    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError>;
 }
 
 /// The store failed; nothing is known about why that a rule could use.

@@ -4,8 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::admin::AdminSessionPolicy;
 use domain::app::{App, AppName, Apps};
+use domain::audit::Journal;
 use domain::conflict::ConflictPolicy;
+use domain::housekeeping::Housekeeping;
 use domain::login::in_flight::InFlight;
 use domain::login::{LoggedIn, Login, LoginError, LoginPolicy, LoginRequest};
 use domain::nickname::{Nickname, NicknamePrefixes};
@@ -18,9 +21,9 @@ use domain::session_key::SessionKeys;
 use domain::timestamp::Timestamp;
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
+use testkit::journal::journal;
 use testkit::memory::MemoryStore;
 use testkit::provider::{MemoryProvider, MemoryUser};
-use testkit::random::FixedRandom;
 use testkit::redemption::MemorySeal;
 use testkit::session_keys::MemoryKeySeal;
 use testkit::tokens::MemoryTokens;
@@ -32,6 +35,9 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
     per_member: 3,
 };
 
+pub(crate) const ADMIN_SESSIONS: AdminSessionPolicy =
+    AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
 /// The fakes behind a door; clones are the same ones.
 #[derive(Clone)]
 pub(crate) struct Fakes {
@@ -41,7 +47,7 @@ pub(crate) struct Fakes {
     pub(crate) clock: Arc<FixedClock>,
     keep_session_keys: bool,
     seal: Arc<MemorySeal>,
-    random: Arc<FixedRandom>,
+    journal: Journal,
 }
 
 impl Fakes {
@@ -51,10 +57,10 @@ impl Fakes {
             store: MemoryStore::default(),
             provider: Arc::default(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
+            journal: journal(clock.clone(), 1),
             clock,
             keep_session_keys: true,
             seal: Arc::default(),
-            random: Arc::default(),
         }
     }
 
@@ -91,8 +97,7 @@ impl Fakes {
             fingerprints: Arc::new(MemoryFingerprints),
             in_flight: InFlight::default(),
             tokens: self.tokens.clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
+            journal: self.journal.clone(),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
@@ -129,6 +134,15 @@ impl Door {
     pub(crate) fn keeping_no_keys() -> Self {
         let fakes = Fakes { keep_session_keys: false, ..Fakes::new() };
         Self { login: Arc::new(fakes.login(ConflictPolicy::default())), fakes }
+    }
+
+    pub(crate) fn housekeeping(&self) -> Housekeeping {
+        Housekeeping {
+            store: Arc::new(self.store.clone()),
+            clock: self.clock.clone(),
+            admin_sessions: ADMIN_SESSIONS,
+            keep_audit: Some(Duration::from_hours(24)),
+        }
     }
 
     pub(crate) fn request(&self, user: &MemoryUser) -> LoginRequest {

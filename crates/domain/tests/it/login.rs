@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::identity::{Standing, SubjectKind};
 use domain::login::LoginError;
+use domain::member::MemberStatus;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::Store;
 use domain::ports::tokens::{TokenRejected, TokenVerifier};
@@ -110,11 +111,11 @@ async fn a_ban_holds_through_another_app_of_the_same_owner() {
     door.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
     let work = door.store.begin().await.unwrap();
     let mut member = door.store.members().remove(0);
-    member.ban(member.created_at);
+    member.stand(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
     let error = door.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap_err();
-    assert!(matches!(error, LoginError::Banned(_)), "{error:?}");
+    assert!(matches!(error, LoginError::Banned { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The use cases over fakes: what a login leaves behind.
 #![cfg(test)]
 
+mod admins;
 mod conflict;
 mod door;
 mod erasure;

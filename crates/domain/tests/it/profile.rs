@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::current_member::{CurrentMember, CurrentMemberError};
 use domain::exchange_code::ExchangeCode;
 use domain::identify::Identify;
-use domain::member::{Gender, Member, MemberId, ProfileChange};
+use domain::member::{Gender, Member, MemberId, MemberStatus, ProfileChange};
 use domain::nickname::Nickname;
 use domain::ports::services::Service;
 use domain::ports::store::Store;
@@ -31,7 +31,7 @@ fn renamed(name: &str) -> ProfileChange {
 async fn ban(store: &MemoryStore) {
     let work = store.begin().await.unwrap();
     let mut member: Member = store.members().remove(0);
-    member.ban(member.created_at);
+    member.stand(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
 }

@@ -19,6 +19,7 @@ use domain::ports::store::{MemberDirectory, Store};
 use domain::receive_push::{ReceivePush, ReceivePushError};
 use domain::withdrawal::{Withdrawal, Withdrawn};
 use testkit::fingerprints::MemoryFingerprints;
+use testkit::journal::journal;
 use testkit::provider::MemoryUser;
 use testkit::random::FixedRandom;
 
@@ -36,8 +37,7 @@ fn erase(door: &Door) -> EraseMember {
     EraseMember {
         store: Arc::new(door.store.clone()),
         fingerprints: Arc::new(MemoryFingerprints),
-        clock: door.clock.clone(),
-        random: Arc::new(FixedRandom::seeded(3)),
+        journal: journal(door.clock.clone(), 3),
     }
 }
 
@@ -199,7 +199,7 @@ async fn a_closed_account_that_was_the_only_one_erases_its_member() {
     assert_eq!(find(&door, id).await, None);
     assert_eq!(door.store.identities().len(), 1, "the union id is gone too");
     assert!(door.store.sessions().iter().all(|session| session.member != id));
-    assert_eq!(door.store.audit().last().unwrap().kind, AuditKind::Erased);
+    assert_eq!(door.store.audit_besides_logins().last().unwrap().kind, AuditKind::Erased);
     assert_eq!(withdraw(&door, Withdrawn::Account).await, 1, "of nobody, it is done at once");
 }
 
@@ -232,10 +232,10 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
 #[tokio::test]
 async fn a_ban_outlives_a_closed_account() {
     let (door, id) = two_members().await;
-    let (clock, random) = (door.clock.clone(), Arc::new(FixedRandom::seeded(4)));
-    Ban { store: Arc::new(door.store.clone()), clock, random }.ban(id).await.unwrap();
+    let journal = journal(door.clock.clone(), 4);
+    Ban { store: Arc::new(door.store.clone()), journal }.ban(id, None, None).await.unwrap();
     withdraw(&door, Withdrawn::Account).await;
     assert_eq!(find(&door, id).await, None);
     let back = door.log_in(&MemoryUser::person("oAlice")).await;
-    assert!(matches!(back, Err(LoginError::Banned(_))), "{back:?}");
+    assert!(matches!(back, Err(LoginError::Banned { .. })), "{back:?}");
 }

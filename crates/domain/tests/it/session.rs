@@ -13,8 +13,8 @@ use domain::ports::tokens::TokenVerifier;
 use domain::rate_limit::{Quota, TooMany};
 use domain::refresh::{Refresh, RefreshError};
 use domain::token_pair::TokenPair;
+use testkit::journal::journal;
 use testkit::provider::MemoryUser;
-use testkit::random::FixedRandom;
 use testkit::rate_limiter::MemoryRateLimiter;
 
 use crate::door::{Door, SESSIONS};
@@ -36,15 +36,14 @@ impl House {
     fn with(quotas: Quotas) -> Self {
         let door = Door::new();
         let store = Arc::new(door.store.clone());
-        let (clock, random) = (door.clock.clone(), Arc::new(FixedRandom::default()));
+        let clock = door.clock.clone();
         let limits = MemoryRateLimiter::limits(quotas, clock.clone());
         Self {
             refresh: Refresh {
                 store: store.clone(),
                 verifier: door.tokens.clone(),
                 issuer: door.tokens.clone(),
-                clock: clock.clone(),
-                random: random.clone(),
+                journal: journal(clock.clone(), 5),
                 policy: SESSIONS,
                 access_ttl: Duration::from_hours(2),
                 limits: limits.clone(),
@@ -60,7 +59,7 @@ impl House {
                 directory: store.clone(),
                 clock: clock.clone(),
             },
-            ban: Ban { store, clock, random },
+            ban: Ban { store, journal: journal(clock, 6) },
             door,
         }
     }
@@ -118,8 +117,9 @@ async fn a_replay_ends_that_session_leaves_an_event_and_touches_no_other() {
     assert!(matches!(house.refresh(&second).await, Err(RefreshError::Ended)));
     assert!(house.lets_in(&other.tokens).await);
     house.refresh(&other.tokens).await.unwrap();
-    let events: Vec<_> = house.door.store.audit().into_iter().map(|e| (e.kind, e.member)).collect();
-    assert_eq!(events, [(AuditKind::RefreshReplayed, stolen.member)]);
+    let events: Vec<_> =
+        house.door.store.audit_besides_logins().into_iter().map(|e| (e.kind, e.member)).collect();
+    assert_eq!(events, [(AuditKind::RefreshReplayed, Some(stolen.member))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +215,7 @@ async fn one_session_too_many_ends_the_one_refreshed_longest_ago() {
 async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
     let house = House::new();
     let alice = house.log_in("oAlice").await;
-    house.ban.ban(alice.member).await.unwrap();
+    house.ban.ban(alice.member, None, None).await.unwrap();
     let refused = house.authenticate.run(alice.tokens.access_token.expose()).await;
     assert!(
         matches!(refused, Err(AdmitError::Disbelieved(AuthenticateError::SessionEnded))),
@@ -223,11 +223,12 @@ async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
     );
     assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     assert!(house.door.log_in(&MemoryUser::person("oAlice")).await.is_err());
-    house.ban.unban(alice.member).await.unwrap();
+    house.ban.unban(alice.member, None, None).await.unwrap();
     assert!(!house.lets_in(&alice.tokens).await);
     assert!(house.lets_in(&house.log_in("oAlice").await.tokens).await);
-    let kinds: Vec<_> = house.door.store.audit().into_iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [AuditKind::Banned, AuditKind::Unbanned]);
+    let kinds: Vec<_> =
+        house.door.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [AuditKind::Banned, AuditKind::LoginRefused, AuditKind::Unbanned]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,14 +245,14 @@ async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwa
         if round % 2 == 0 {
             house.log_out.here(&caller).await.unwrap();
         } else {
-            house.ban.ban(alice.member).await.unwrap();
+            house.ban.ban(alice.member, None, None).await.unwrap();
         }
         if let Ok(tokens) = racer.await.unwrap() {
             assert!(!house.lets_in(&tokens).await);
             assert!(house.refresh(&tokens).await.is_err());
         }
         if round % 2 == 1 {
-            house.ban.unban(alice.member).await.unwrap();
+            house.ban.unban(alice.member, None, None).await.unwrap();
         }
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use domain::audit::AuditKind;
 use domain::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
-use domain::housekeeping::Housekeeping;
 use domain::login::LoggedIn;
-use domain::member::MemberId;
+use domain::member::{MemberId, MemberStatus};
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
 use domain::ports::services::Service;
@@ -17,8 +16,8 @@ use domain::ports::tokens::Caller;
 use domain::secret::SessionKey;
 use domain::session_key::{KEPT, SealedSessionKey};
 use domain::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
+use testkit::journal::journal;
 use testkit::provider::{MemoryCall, MemoryUser};
-use testkit::random::FixedRandom;
 use testkit::session_keys::MemoryKeySeal;
 
 use crate::door::Door;
@@ -45,8 +44,7 @@ fn bind_phone(door: &Door) -> BindPhone {
         apps: Arc::clone(&door.login.apps),
         store: Arc::new(door.store.clone()),
         directory: Arc::new(door.store.clone()),
-        clock: door.clock.clone(),
-        random: Arc::new(FixedRandom::seeded(3)),
+        journal: journal(door.clock.clone(), 3),
     }
 }
 
@@ -110,8 +108,7 @@ async fn an_app_that_does_not_ask_for_it_keeps_no_key() {
 async fn a_key_that_no_login_replaced_is_forgotten_in_the_end() {
     let door = Door::new();
     log_in(&door).await;
-    let housekeeping =
-        Housekeeping { store: Arc::new(door.store.clone()), clock: door.clock.clone() };
+    let housekeeping = door.housekeeping();
     door.clock.advance(KEPT.checked_sub(Duration::from_millis(1)).unwrap());
     housekeeping.run().await.unwrap();
     assert!(kept(&door).await.is_some());
@@ -131,14 +128,14 @@ async fn a_changed_phone_number_goes_on_record_without_the_number() {
     ] {
         let member = bind_phone(&door).run(&caller, &evidence).await.unwrap();
         assert_eq!(member.phone, Some(phone()));
-        assert_eq!(door.store.audit().len(), events, "the same number is no change");
+        assert_eq!(door.store.audit_besides_logins().len(), events, "the same number is no change");
     }
-    let event = door.store.audit().remove(0);
+    let event = door.store.audit_besides_logins().remove(0);
     let told = (event.kind, event.member, event.session, event.other);
-    assert_eq!(told, (AuditKind::PhoneChanged, logged_in.member, Some(caller.session), None));
+    assert_eq!(told, (AuditKind::PhoneChanged, Some(logged_in.member), Some(caller.session), None));
     door.log_in_with_phone(&alice(), "13900139016").await.unwrap();
-    let event = door.store.audit().remove(1);
-    assert_eq!((event.kind, event.member), (AuditKind::PhoneChanged, logged_in.member));
+    let event = door.store.audit_besides_logins().remove(1);
+    assert_eq!((event.kind, event.member), (AuditKind::PhoneChanged, Some(logged_in.member)));
 }
 
 #[tokio::test]
@@ -155,7 +152,7 @@ async fn a_number_is_bound_for_nobody_but_an_active_member_of_the_app() {
     assert_eq!(door.provider.calls(), [MemoryCall::Login], "no code was spent");
     let work = door.store.begin().await.unwrap();
     let mut member = door.store.members().remove(0);
-    member.ban(member.created_at);
+    member.stand(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
     let refused = bind_phone(&door).run(&caller, &code()).await;

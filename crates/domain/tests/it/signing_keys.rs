@@ -10,6 +10,7 @@ use domain::signing_key::{KeyPolicy, KeyState, SigningKeys};
 use domain::timestamp::Timestamp;
 use proptest::prelude::*;
 use testkit::clock::FixedClock;
+use testkit::journal::journal;
 use testkit::memory::MemoryStore;
 use testkit::tokens::MemoryKeyGenerator;
 use tokio::task::JoinSet;
@@ -34,7 +35,7 @@ impl Keys {
             store: store.clone(),
             directory: store.clone(),
             generator: Arc::new(MemoryKeyGenerator::default()),
-            clock: clock.clone(),
+            journal: journal(clock.clone(), 7),
             policy,
         };
         Self { clock, store, rotate }

@@ -24,7 +24,7 @@ use domain::secret::{LoginCode, PhoneCode};
 use super::store::{Backend, SESSIONS};
 use crate::clock::FixedClock;
 use crate::fingerprints::MemoryFingerprints;
-use crate::random::FixedRandom;
+use crate::journal::journal;
 use crate::redemption::MemorySeal;
 use crate::tokens::MemoryTokens;
 
@@ -200,8 +200,7 @@ impl Town {
             directory: store.clone(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
             seal: Arc::new(MemorySeal::default()),
-            clock: clock.clone(),
-            random: Arc::new(FixedRandom::seeded(seed(&run))),
+            journal: journal(clock.clone(), seed(&run)),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),

@@ -3,6 +3,8 @@
 //! Every MUST of the port is a case here, and so is every edge that a database is known to get wrong.
 //! A new adapter runs them all with [`store_contract!`](crate::store_contract).
 
+pub mod admins;
+pub mod audit;
 pub mod cancellation;
 pub mod erasure;
 pub mod identities;
@@ -23,16 +25,25 @@ use domain::identity::{Owner, Subject, SubjectKind};
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
-use domain::ports::store::{AddError, MemberDirectory, SigningKeyDirectory, Store, StoreError};
+use domain::ports::store::{
+    AddError, AdminDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store,
+    StoreError,
+};
 use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
 
 use crate::random::FixedRandom;
 
 /// What the suite examines: a store, together with the directories that read the same rows.
-pub trait Backend: Store + MemberDirectory + SigningKeyDirectory {}
+pub trait Backend:
+    Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory
+{
+}
 
-impl<T: Store + MemberDirectory + SigningKeyDirectory> Backend for T {}
+impl<T> Backend for T where
+    T: Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory
+{
+}
 
 /// Makes a test of every case of the contract.
 ///
@@ -79,6 +90,8 @@ macro_rules! store_contract {
             members::a_phone_number_that_was_given_up_is_free
             members::a_removed_member_is_gone_with_all_that_is_theirs
             members::a_member_that_changed_is_not_removed
+            members::members_are_found_by_what_is_known_of_them
+            members::members_are_told_page_by_page_the_newest_first
             identities::an_owner_is_found_with_all_their_subjects
             identities::an_unknown_subject_has_no_owner
             identities::subjects_are_compared_byte_by_byte
@@ -105,7 +118,14 @@ macro_rules! store_contract {
             sessions::a_session_that_ended_does_not_advance
             sessions::sessions_end_one_by_one_or_all_of_a_member
             sessions::a_session_is_found_with_its_member_once_it_is_committed
-            sessions::security_events_are_recorded_with_what_they_are_about
+            audit::security_events_are_read_as_they_were_recorded
+            audit::security_events_are_found_by_what_they_are_about
+            audit::security_events_are_counted_by_day
+            audit::old_security_events_are_forgotten
+            admins::an_administrator_is_read_as_they_were_written
+            admins::a_name_is_one_administrators
+            admins::a_second_writer_of_an_administrator_is_stale
+            admins::administrators_sessions_last_until_they_are_ended
             erasure::a_member_is_told_all_that_is_held_of_them_and_of_nobody_else
             erasure::a_removed_member_leaves_their_subjects_and_phone_number_free
             erasure::tombstones_are_kept_once_and_found_again

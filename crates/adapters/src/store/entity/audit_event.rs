@@ -9,9 +9,15 @@ pub struct Model {
     pub id: Uuid,
     pub at: i64,
     pub kind: String,
-    pub member_id: Uuid,
+    pub member_id: Option<Uuid>,
     pub session_id: Option<Uuid>,
     pub other_member_id: Option<Uuid>,
+    pub detail: Option<String>,
+    #[sea_orm(column_type = "VarBinary(StringLen::N(32))", nullable)]
+    pub app: Option<Vec<u8>>,
+    pub by_admin_id: Option<Uuid>,
+    pub admin_id: Option<Uuid>,
+    pub request_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,9 @@ pub struct Model {
     pub phone_sealed: Option<Vec<u8>>,
     #[sea_orm(column_type = "VarBinary(StringLen::N(32))", nullable)]
     pub phone_index: Option<Vec<u8>>,
+    pub status_reason: Option<String>,
+    #[sea_orm(column_type = "VarBinary(StringLen::N(32))", nullable)]
+    pub phone_mask: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -91,7 +91,7 @@ impl SeaStore {
         let mut updates = Vec::new();
         for row in rows {
             let up_to_date = row.phone_sealed.as_ref().is_some_and(|it| keys.seal.is_current(it));
-            if row.phone.is_none() && up_to_date {
+            if row.phone.is_none() && up_to_date && row.phone_mask.is_some() {
                 continue;
             }
             if let Some(phone) = self.phone(&row).await? {
@@ -132,6 +132,7 @@ fn update(row: Model, phone: SealedPhone) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::PhoneSealed, Expr::value(phone.sealed))
         .col_expr(Column::PhoneIndex, Expr::value(phone.index))
+        .col_expr(Column::PhoneMask, Expr::value(phone.mask))
         .col_expr(Column::Phone, Expr::value(None::<Vec<u8>>))
         .col_expr(Column::PhoneCountryCode, Expr::value(None::<i16>))
         .filter(Column::Id.eq(row.id))

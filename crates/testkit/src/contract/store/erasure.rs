@@ -1,15 +1,13 @@
 //! What is held of a member, what goes with them, and what is left.
 
-use domain::audit::{AuditEvent, AuditKind};
+use domain::audit::AuditKind;
 use domain::avatar::Avatar;
 use domain::holdings::{Held, Holding};
 use domain::member::{Member, MemberId};
 use domain::ports::fingerprints::Fingerprints;
 use domain::redemption::Fingerprint;
 
-use super::{
-    Backend, CHANCE, NOW, Shared, make_known, member, open_id, owner_of, phone, session_of,
-};
+use super::{Backend, NOW, Shared, make_known, member, open_id, owner_of, phone, session_of};
 use crate::fingerprints::MemoryFingerprints;
 
 fn fingerprint(of: &str) -> Fingerprint {
@@ -28,7 +26,7 @@ async fn well_known(store: &dyn Backend, nth: u32) -> (MemberId, Vec<String>) {
         ..store.find(id).await.unwrap().unwrap()
     };
     let session = session_of(id);
-    let event = AuditEvent::new(AuditKind::Unbanned, id, None, NOW, &CHANCE);
+    let event = super::audit::event(u64::from(nth), AuditKind::Unbanned).about(id);
     let unit = store.begin().await.unwrap();
     unit.members().update(&member).await.unwrap();
     unit.sessions().add(&session).await.unwrap();

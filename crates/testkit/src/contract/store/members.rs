@@ -1,7 +1,8 @@
 //! Members: kept to the byte, one phone number each, no change lost.
 
 use domain::avatar::Avatar;
-use domain::member::{Actor, Gender, Member, MemberStatus};
+use domain::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
+use domain::member_query::{Criterion, MemberQuery};
 use domain::nickname::{NICKNAME_MAX, Nickname};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{AddError, UpdateError};
@@ -20,6 +21,7 @@ pub async fn a_member_is_read_as_it_was_written(store: Shared) {
         gender: Gender::Female,
         phone: Some(PhoneNumber::new(1, "2025550123").unwrap()),
         status: MemberStatus::Banned,
+        status_reason: Some(StatusReason::parse(&"刷".repeat(200)).unwrap()),
         remark: Some("备注: 🐼\n'\"\\%_--".into()),
         created_by: Actor::Operator,
         updated_by: Actor::Operator,
@@ -220,4 +222,64 @@ pub async fn a_member_that_changed_is_not_removed(store: Shared) {
     assert!(matches!(refused, Err(UpdateError::Stale)), "{refused:?}");
     drop(unit);
     assert!(store.find(read.id).await.unwrap().is_some());
+}
+
+/// The ids of the members that a criterion means.
+async fn found(store: &dyn Backend, criterion: Criterion) -> Vec<MemberId> {
+    let query = MemberQuery { criterion, before: None, limit: 10 };
+    store.search(&query).await.unwrap().into_iter().map(|member| member.id).collect()
+}
+
+/// By id, by phone number, by how that looks where it is masked, by an id at a provider; to the byte.
+pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
+    let masked = |masked: &str| Criterion::MaskedPhone(masked.to_owned());
+    let subject = |value: &str| Criterion::Subject(value.to_owned());
+    assert_eq!(found(&*store, Criterion::Phone(phone(1).e164())).await, [], "nobody has one");
+    assert_eq!(found(&*store, masked("138******01")).await, []);
+    let (alice, bob) = (
+        Member { phone: Some(phone(1)), ..member() },
+        Member { phone: Some(phone(101)), ..member() },
+    );
+    add_members(&*store, &[&alice, &bob]).await;
+    let unit = store.begin().await.unwrap();
+    unit.identities().add(alice.id, &open_id("oAlice"), NOW).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(found(&*store, Criterion::Id(alice.id)).await, [alice.id]);
+    assert_eq!(found(&*store, Criterion::Phone(phone(1).e164())).await, [alice.id]);
+    assert_eq!(found(&*store, subject("oAlice")).await, [alice.id]);
+    for unknown in [Criterion::Id(member().id), subject("oalice"), masked("138******02")] {
+        assert_eq!(found(&*store, unknown).await, []);
+    }
+    let mut both = found(&*store, masked("138******01")).await;
+    both.sort();
+    let mut expected = [alice.id, bob.id];
+    expected.sort();
+    assert_eq!(both, expected);
+
+    let unit = store.begin().await.unwrap();
+    let read = unit.members().find(alice.id).await.unwrap().unwrap();
+    unit.members().update(&Member { phone: Some(phone(2)), ..read }).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(found(&*store, masked("138******01")).await, [bob.id]);
+    assert_eq!(found(&*store, masked("138******02")).await, [alice.id]);
+}
+
+/// The newest first, and each once, however many there are.
+pub async fn members_are_told_page_by_page_the_newest_first(store: Shared) {
+    let members: Vec<Member> = (0..5)
+        .map(|minutes| {
+            let then = NOW.plus(std::time::Duration::from_mins(minutes));
+            Member { id: MemberId::generate(then, &super::CHANCE), ..member() }
+        })
+        .collect();
+    add_members(&*store, &members.iter().collect::<Vec<_>>()).await;
+    let mut query = MemberQuery { criterion: Criterion::Any, before: None, limit: 2 };
+    let mut told = vec![];
+    loop {
+        let page = store.search(&query).await.unwrap();
+        let Some(last) = page.last() else { break };
+        query.before = Some(last.id);
+        told.extend(page.into_iter().map(|member| member.id));
+    }
+    assert_eq!(told, members.iter().rev().map(|member| member.id).collect::<Vec<_>>());
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use domain::app::AppName;
-use domain::audit::{AuditEvent, AuditKind};
 use domain::session::Session;
 use domain::timestamp::Timestamp;
 use tokio::task::JoinSet;
 
-use super::{CHANCE, NOW, Shared, make_known, open_id, session_of};
+use super::{NOW, Shared, make_known, open_id, session_of};
 
 /// Every field comes back, whatever it holds.
 pub async fn a_session_is_read_as_it_was_written(store: Shared) {
@@ -125,28 +124,4 @@ pub async fn a_session_is_found_with_its_member_once_it_is_committed(store: Shar
     unit.sessions().remove(&[session.id]).await.unwrap();
     unit.commit().await.unwrap();
     assert!(store.find_session(session.id).await.unwrap().is_none());
-}
-
-/// A security event is kept with the change it is about, or not at all.
-pub async fn security_events_are_recorded_with_what_they_are_about(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
-    for (kind, session) in [
-        (AuditKind::RefreshReplayed, Some(session_of(member).id)),
-        (AuditKind::Banned, None),
-        (AuditKind::Unbanned, None),
-        (AuditKind::Erased, None),
-        (AuditKind::LoginCodeReused, Some(session_of(member).id)),
-        (AuditKind::UnionIdChanged, None),
-        (AuditKind::Merged, None),
-    ] {
-        let unit = store.begin().await.unwrap();
-        let other = (kind == AuditKind::Merged).then(|| super::member().id);
-        let event = AuditEvent { other, ..AuditEvent::new(kind, member, session, NOW, &CHANCE) };
-        unit.audit().record(&event).await.unwrap();
-        assert!(unit.audit().record(&event).await.is_err(), "an event is recorded once");
-        drop(unit);
-        let unit = store.begin().await.unwrap();
-        unit.audit().record(&event).await.unwrap();
-        unit.commit().await.unwrap();
-    }
 }

@@ -1,0 +1,248 @@
+//! Administrators: how they come in, how they go, and that one is always left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::admin::{AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired};
+use domain::audit::AuditKind;
+use domain::authenticate_admin::{AuthenticateAdmin, AuthenticateAdminError};
+use domain::manage_admins::{AdminChange, ManageAdmins, ManageAdminsError};
+use domain::secret::InvitationCode;
+use domain::sign_in::{SignIn, SignInError, SignedIn};
+use testkit::clock::FixedClock;
+use testkit::fingerprints::MemoryFingerprints;
+use testkit::journal::journal;
+use testkit::memory::MemoryStore;
+use testkit::passwords::MemoryPasswords;
+
+use crate::door::ADMIN_SESSIONS;
+
+const PASSWORD: &str = "correct horse battery staple";
+const OTHER_PASSWORD: &str = "another horse battery staple";
+
+struct Office {
+    store: MemoryStore,
+    clock: Arc<FixedClock>,
+    manage: ManageAdmins,
+    sign_in: SignIn,
+    authenticate: AuthenticateAdmin,
+}
+
+fn name(name: &str) -> AdminName {
+    AdminName::parse(name).unwrap()
+}
+
+fn password(text: &str) -> AdminPassword {
+    AdminPassword::choose(text).unwrap()
+}
+
+impl Office {
+    fn new() -> Self {
+        let (memory, clock) = (MemoryStore::default(), Arc::new(FixedClock::default()));
+        let store = Arc::new(memory.clone());
+        Self {
+            manage: ManageAdmins {
+                store: store.clone(),
+                directory: store.clone(),
+                passwords: Arc::new(MemoryPasswords),
+                fingerprints: Arc::new(MemoryFingerprints),
+                journal: journal(clock.clone(), 1),
+            },
+            sign_in: SignIn {
+                store: store.clone(),
+                directory: store.clone(),
+                passwords: Arc::new(MemoryPasswords),
+                fingerprints: Arc::new(MemoryFingerprints),
+                journal: journal(clock.clone(), 2),
+                policy: ADMIN_SESSIONS,
+            },
+            authenticate: AuthenticateAdmin {
+                store: store.clone(),
+                directory: store,
+                fingerprints: Arc::new(MemoryFingerprints),
+                clock: clock.clone(),
+                policy: ADMIN_SESSIONS,
+            },
+            store: memory,
+            clock,
+        }
+    }
+
+    /// Makes somebody an administrator who signs in with [`PASSWORD`].
+    async fn hire(&self, who: &str, role: Role) -> SignedIn {
+        let invited = self.manage.invite(None, &name(who), role).await.unwrap();
+        self.manage.accept(&name(who), &invited.code, &password(PASSWORD)).await.unwrap();
+        self.sign_in(who, PASSWORD).await.unwrap()
+    }
+
+    async fn sign_in(&self, who: &str, with: &str) -> Result<SignedIn, SignInError> {
+        self.sign_in.run(&name(who), &password(with)).await
+    }
+
+    async fn believes(&self, signed_in: &SignedIn) -> bool {
+        match self.authenticate.run(signed_in.token.expose()).await {
+            Ok(_) => true,
+            Err(AuthenticateAdminError::SignedOut) => false,
+            Err(AuthenticateAdminError::Store(error)) => panic!("{error}"),
+        }
+    }
+
+    /// The details of events of a kind, the earliest first.
+    fn details(&self, kind: AuditKind) -> Vec<String> {
+        let events = self.store.audit().into_iter().filter(|event| event.kind == kind);
+        events.map(|event| event.detail.unwrap_or_default()).collect()
+    }
+}
+
+#[tokio::test]
+async fn who_is_invited_chooses_a_password_and_signs_in() {
+    let office = Office::new();
+    let invited = office.manage.invite(None, &name("ann"), Role::Operator).await.unwrap();
+    assert!(office.sign_in("ann", PASSWORD).await.is_err(), "there is no default password");
+    office.manage.accept(&name("ann"), &invited.code, &password(PASSWORD)).await.unwrap();
+    let SignedIn { administrator, token } = office.sign_in("ann", PASSWORD).await.unwrap();
+    assert_eq!((administrator.id, administrator.role), (invited.admin.id, Role::Operator));
+    assert_eq!(office.authenticate.run(token.expose()).await.unwrap(), administrator);
+    let kinds: Vec<_> = office.store.audit().iter().map(|event| event.kind).collect();
+    let expected = [
+        AuditKind::AdminInvited,
+        AuditKind::AdminRefused,
+        AuditKind::AdminPasswordSet,
+        AuditKind::AdminSignedIn,
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[tokio::test]
+async fn an_invitation_is_for_one_name_and_one_use() {
+    let office = Office::new();
+    let ann = office.manage.invite(None, &name("ann"), Role::Viewer).await.unwrap().code;
+    office.manage.invite(None, &name("bob"), Role::Viewer).await.unwrap();
+    let accept = async |who: &str, code: &InvitationCode| {
+        office.manage.accept(&name(who), code, &password(PASSWORD)).await
+    };
+    for nobody in ["bob", "eve"] {
+        let refused = accept(nobody, &ann).await;
+        assert!(matches!(refused, Err(ManageAdminsError::NotInvited(NotInvited))), "{refused:?}");
+    }
+    accept("ann", &ann).await.unwrap();
+    assert!(matches!(accept("ann", &ann).await, Err(ManageAdminsError::NotInvited(_))));
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_sign_in_looks_the_same_and_is_on_record() {
+    let office = Office::new();
+    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let gone = office.hire("gone", Role::Viewer).await.administrator;
+    office.manage.invite(None, &name("new"), Role::Viewer).await.unwrap();
+    let shut_out = AdminChange { active: Some(false), role: None };
+    office.manage.change(&boss, gone.id, shut_out).await.unwrap();
+    for (who, with) in
+        [("nobody", PASSWORD), ("boss", OTHER_PASSWORD), ("new", PASSWORD), ("gone", PASSWORD)]
+    {
+        let refused = office.sign_in(who, with).await;
+        assert!(matches!(refused, Err(SignInError::Refused)), "{who}: {refused:?}");
+    }
+    let details = office.details(AuditKind::AdminRefused);
+    assert_eq!(details, ["unknown", "wrong_password", "wrong_password", "shut_out"]);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle_at_its_end_and_at_a_sign_out() {
+    let office = Office::new();
+    let ann = office.hire("ann", Role::Viewer).await;
+    for _ in 0..24 {
+        office.clock.advance(Duration::from_mins(29));
+        assert!(office.believes(&ann).await, "every use prolongs it");
+    }
+    office.clock.advance(Duration::from_mins(24));
+    assert!(!office.believes(&ann).await, "twelve hours are over");
+    let again = office.sign_in("ann", PASSWORD).await.unwrap();
+    office.clock.advance(Duration::from_mins(30));
+    assert!(!office.believes(&again).await, "nobody used it");
+    let (here, there) = (
+        office.sign_in("ann", PASSWORD).await.unwrap(),
+        office.sign_in("ann", PASSWORD).await.unwrap(),
+    );
+    office.authenticate.sign_out(&here.administrator).await.unwrap();
+    assert!(!office.believes(&here).await && office.believes(&there).await);
+}
+
+#[tokio::test]
+async fn what_an_administrator_may_do_changes_at_once() {
+    let office = Office::new();
+    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let ann = office.hire("ann", Role::Admin).await;
+    let change = AdminChange { role: Some(Role::Viewer), active: None };
+    office.manage.change(&boss, ann.administrator.id, change).await.unwrap();
+    let now = office.authenticate.run(ann.token.expose()).await.unwrap();
+    assert_eq!(now.role, Role::Viewer);
+    let shut_out = AdminChange { role: None, active: Some(false) };
+    office.manage.change(&boss, now.id, shut_out).await.unwrap();
+    assert!(!office.believes(&ann).await);
+    let changes = office.details(AuditKind::AdminChanged);
+    assert_eq!(changes, ["viewer", "shut_out"]);
+}
+
+#[tokio::test]
+async fn another_password_ends_every_session() {
+    let office = Office::new();
+    let ann = office.hire("ann", Role::Viewer).await;
+    let change = async |current: &str| {
+        let (current, new) = (password(current), password(OTHER_PASSWORD));
+        office.manage.change_password(&ann.administrator, &current, &new).await
+    };
+    assert!(matches!(change(OTHER_PASSWORD).await, Err(ManageAdminsError::WrongPassword)));
+    assert!(office.believes(&ann).await);
+    change(PASSWORD).await.unwrap();
+    assert!(!office.believes(&ann).await);
+    assert!(office.sign_in("ann", PASSWORD).await.is_err());
+    assert!(office.sign_in("ann", OTHER_PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_invitation_to_a_known_name_is_the_way_back_in() {
+    let office = Office::new();
+    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let ann = office.hire("ann", Role::Viewer).await;
+    let shut_out = AdminChange { role: None, active: Some(false) };
+    office.manage.change(&boss, ann.administrator.id, shut_out).await.unwrap();
+    let again = office.manage.invite(Some(&boss), &name("ann"), Role::Operator).await.unwrap();
+    assert_eq!(again.admin.id, ann.administrator.id);
+    assert!(office.sign_in("ann", PASSWORD).await.is_ok(), "the old one is good until then");
+    office.manage.accept(&name("ann"), &again.code, &password(OTHER_PASSWORD)).await.unwrap();
+    assert!(office.sign_in("ann", PASSWORD).await.is_err());
+    let back = office.sign_in("ann", OTHER_PASSWORD).await.unwrap().administrator;
+    assert_eq!(back.role, Role::Operator);
+}
+
+#[tokio::test]
+async fn nobody_decides_about_their_own_account() {
+    let office = Office::new();
+    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let step_down = AdminChange { role: Some(Role::Viewer), active: None };
+    for refused in [
+        office.manage.change(&boss, boss.id, step_down).await.map(drop),
+        office.manage.invite(Some(&boss), &boss.name, Role::Viewer).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(ManageAdminsError::OwnAccount)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_admins_decide_about_administrators() {
+    let office = Office::new();
+    let boss = office.hire("boss", Role::Admin).await.administrator;
+    for role in [Role::Viewer, Role::Operator] {
+        let by = Administrator { role, ..office.hire("ann", role).await.administrator };
+        for refused in [
+            office.manage.list(&by).await.map(drop),
+            office.manage.invite(Some(&by), &name("eve"), Role::Admin).await.map(drop),
+            office.manage.change(&by, boss.id, AdminChange::default()).await.map(drop),
+        ] {
+            let forbidden = matches!(refused, Err(ManageAdminsError::Forbidden(RoleRequired(_))));
+            assert!(forbidden, "{refused:?}");
+        }
+    }
+    assert_eq!(office.manage.list(&boss).await.unwrap().len(), 2);
+}

@@ -1,0 +1,119 @@
+//! Administrators and their sessions.
+
+use std::time::Duration;
+
+use domain::admin::{Admin, AdminName, AdminSession, PasswordHash, Role};
+use domain::ports::store::{AddError, UpdateError};
+use domain::redemption::Fingerprint;
+use domain::timestamp::Timestamp;
+
+use super::{Backend, CHANCE, NOW, Shared, all_at_once};
+
+fn name(name: &str) -> AdminName {
+    AdminName::parse(name).unwrap()
+}
+
+fn admin(of: &str) -> Admin {
+    Admin::new(name(of), Role::Viewer, NOW, &CHANCE)
+}
+
+fn session(admin: &Admin, token: u8, used_at: Timestamp) -> AdminSession {
+    AdminSession { token: Fingerprint([token; 32]), admin: admin.id, created_at: NOW, used_at }
+}
+
+async fn add(store: &dyn Backend, admin: &Admin) -> Result<(), AddError> {
+    let unit = store.begin().await.unwrap();
+    unit.admins().add(admin).await?;
+    Ok(unit.commit().await?)
+}
+
+/// Every field comes back, whatever it holds.
+pub async fn an_administrator_is_read_as_they_were_written(store: Shared) {
+    let mut invited = admin("a.b+c_d-e@example.com");
+    invited.invite(Fingerprint([255; 32]), NOW);
+    let with_password = Admin {
+        role: Role::Admin,
+        active: false,
+        password: Some(PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned())),
+        ..admin("zoe")
+    };
+    for admin in [&invited, &with_password] {
+        add(&*store, admin).await.unwrap();
+        let unit = store.begin().await.unwrap();
+        assert_eq!(unit.admins().find(admin.id).await.unwrap().as_ref(), Some(admin));
+        assert_eq!(unit.admins().find_named(&admin.name).await.unwrap().as_ref(), Some(admin));
+        assert_eq!(store.find_admin(&admin.name).await.unwrap().as_ref(), Some(admin));
+    }
+    assert_eq!(store.find_admin(&name("a")).await.unwrap(), None);
+    let mut all = store.admins().await.unwrap();
+    assert!(all.is_sorted_by_key(|admin| admin.id));
+    all.sort_by_key(|admin| admin.name.as_str().to_owned());
+    assert_eq!(all, [invited, with_password]);
+}
+
+/// A name is one administrator's, however many want it at once.
+pub async fn a_name_is_one_administrators(store: Shared) {
+    let tasks = (0..8).map(|_| {
+        let store = store.clone();
+        async move { add(&*store, &admin("ann")).await }
+    });
+    let outcomes = all_at_once(tasks).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+    assert!(outcomes.iter().all(|it| matches!(it, Ok(()) | Err(AddError::Taken))), "{outcomes:?}");
+    assert_eq!(store.admins().await.unwrap().len(), 1);
+}
+
+/// A second writer is told so; the name never changes.
+pub async fn a_second_writer_of_an_administrator_is_stale(store: Shared) {
+    let read = admin("ann");
+    add(&*store, &read).await.unwrap();
+    let change = Admin { name: name("eve"), role: Role::Operator, ..read.clone() };
+    let unit = store.begin().await.unwrap();
+    unit.admins().update(&change).await.unwrap();
+    unit.commit().await.unwrap();
+    let written = store.find_admin(&read.name).await.unwrap().unwrap();
+    assert_eq!((written.role, written.version), (Role::Operator, read.version + 1));
+    let unit = store.begin().await.unwrap();
+    let refused = unit.admins().update(&change).await;
+    assert!(matches!(refused, Err(UpdateError::Stale)), "{refused:?}");
+}
+
+/// Sessions are found with their administrator until they end, one by one, all of one, or by age.
+pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
+    let (ann, bob) = (admin("ann"), admin("bob"));
+    add(&*store, &ann).await.unwrap();
+    add(&*store, &bob).await.unwrap();
+    let later = NOW.plus(Duration::from_mins(10));
+    let sessions = [
+        session(&ann, 1, NOW),
+        session(&ann, 2, NOW),
+        session(&bob, 3, NOW),
+        session(&bob, 4, later),
+    ];
+    let unit = store.begin().await.unwrap();
+    for session in &sessions {
+        unit.admins().add_session(session).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    let [first, second, third, fourth] = &sessions;
+    let found = store.find_admin_session(&first.token).await.unwrap();
+    assert_eq!(found, Some((first.clone(), ann.clone())));
+    assert_eq!(store.find_admin_session(&Fingerprint([9; 32])).await.unwrap(), None);
+
+    let unit = store.begin().await.unwrap();
+    unit.admins().use_session(&second.token, later).await.unwrap();
+    unit.admins().end_session(&first.token).await.unwrap();
+    unit.admins().use_session(&first.token, later).await.unwrap();
+    unit.admins().forget_sessions(later).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(store.find_admin_session(&first.token).await.unwrap(), None, "it was ended");
+    assert_eq!(store.find_admin_session(&third.token).await.unwrap(), None, "nobody used it");
+    let used = AdminSession { used_at: later, ..second.clone() };
+    assert_eq!(store.find_admin_session(&second.token).await.unwrap(), Some((used, ann.clone())));
+
+    let unit = store.begin().await.unwrap();
+    unit.admins().end_sessions_of(ann.id).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(store.find_admin_session(&second.token).await.unwrap(), None);
+    assert!(store.find_admin_session(&fourth.token).await.unwrap().is_some());
+}

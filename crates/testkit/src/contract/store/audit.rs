@@ -1,0 +1,157 @@
+//! The record of security events.
+
+use std::time::Duration;
+
+use domain::admin::AdminId;
+use domain::app::AppName;
+use domain::audit::{AuditEvent, AuditKind};
+use domain::audit_query::{AuditQuery, DailyCount, Days};
+use domain::member::MemberId;
+use domain::ports::requests::RequestId;
+use domain::session::SessionId;
+use domain::timestamp::Timestamp;
+use uuid::Uuid;
+
+use super::{Backend, CHANCE, NOW, Shared, make_known, open_id};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// The nth event of a test.
+pub(super) fn event(nth: u64, kind: AuditKind) -> AuditEvent {
+    let at = NOW.plus(Duration::from_secs(nth));
+    AuditEvent {
+        id: MemberId::generate(at, &CHANCE).0,
+        at,
+        kind,
+        detail: None,
+        member: None,
+        session: None,
+        other: None,
+        app: None,
+        by: None,
+        admin: None,
+        request: None,
+    }
+}
+
+async fn record(store: &dyn Backend, events: &[AuditEvent]) {
+    let unit = store.begin().await.unwrap();
+    for event in events {
+        unit.audit().record(event).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+}
+
+fn all() -> AuditQuery {
+    AuditQuery { limit: 100, ..AuditQuery::default() }
+}
+
+/// An event is kept with the change it is about, whole, or not at all, and once.
+pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
+    let member = make_known(&*store, &[open_id("o1")]).await;
+    let full = AuditEvent {
+        detail: Some("x".repeat(128)),
+        member: Some(member),
+        session: Some(SessionId(Uuid::from_u128(1))),
+        other: Some(MemberId(Uuid::from_u128(2))),
+        app: Some(AppName::parse(&"a-_9".repeat(8)).unwrap()),
+        by: Some(AdminId(Uuid::from_u128(3))),
+        admin: Some(AdminId(Uuid::from_u128(4))),
+        request: RequestId::parse(&"r".repeat(64)),
+        ..event(0, AuditKind::Merged)
+    };
+    let mut events = vec![full];
+    events.extend((1..).zip(AuditKind::ALL).map(|(nth, kind)| event(nth, kind)));
+    for event in &events {
+        let unit = store.begin().await.unwrap();
+        unit.audit().record(event).await.unwrap();
+        assert!(unit.audit().record(event).await.is_err(), "an event is recorded once");
+    }
+    assert_eq!(store.events(&all()).await.unwrap(), [], "all of it was dropped");
+    record(&*store, &events).await;
+    events.reverse();
+    assert_eq!(store.events(&all()).await.unwrap(), events);
+}
+
+/// Events are found by what they are, whom they are about and who did them, page by page.
+pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
+    let (alice, bob) = (MemberId(Uuid::from_u128(1)), MemberId(Uuid::from_u128(2)));
+    let ann = AdminId(Uuid::from_u128(3));
+    let events = [
+        event(0, AuditKind::LoggedIn).about(alice),
+        event(1, AuditKind::LoggedIn).about(bob),
+        AuditEvent { other: Some(alice), ..event(2, AuditKind::Merged).about(bob) },
+        event(3, AuditKind::Banned).about(alice).by(Some(ann)),
+        event(4, AuditKind::LoginRefused),
+    ];
+    record(&*store, &events).await;
+    let [first, second, third, fourth, fifth] = events;
+    let of = |query: AuditQuery| {
+        let store = store.clone();
+        async move { store.events(&query).await.unwrap() }
+    };
+    let about = |member| AuditQuery { member: Some(member), ..all() };
+    assert_eq!(of(about(alice)).await, [fourth.clone(), third.clone(), first.clone()]);
+    assert_eq!(of(about(bob)).await, [third.clone(), second.clone()]);
+    let logins = AuditQuery { kind: Some(AuditKind::LoggedIn), ..all() };
+    assert_eq!(of(logins).await, [second.clone(), first.clone()]);
+    let bobs = AuditQuery { member: Some(bob), ..logins };
+    assert_eq!(of(bobs).await, std::slice::from_ref(&second));
+    let anns = AuditQuery { by: Some(ann), ..all() };
+    assert_eq!(of(anns).await, std::slice::from_ref(&fourth));
+    let page = AuditQuery { limit: 2, ..all() };
+    assert_eq!(of(page).await, [fifth, fourth.clone()]);
+    assert_eq!(of(AuditQuery { before: Some(fourth.id), ..page }).await, [third, second]);
+}
+
+/// What happened is counted by the day on which it did, with its edges.
+pub async fn security_events_are_counted_by_day(store: Shared) {
+    let from = Timestamp::from_unix_millis(NOW.unix_millis() - 1_234_567);
+    let at = |at: Timestamp, kind, detail: Option<&str>| AuditEvent {
+        id: MemberId::generate(at, &CHANCE).0,
+        at,
+        detail: detail.map(str::to_owned),
+        ..event(0, kind)
+    };
+    let last = |day: Timestamp| Timestamp::from_unix_millis(day.plus(DAY).unix_millis() - 1);
+    let (second, to) = (from.plus(DAY), from.plus(DAY * 2));
+    let refused = AuditKind::LoginRefused;
+    record(
+        &*store,
+        &[
+            at(Timestamp::from_unix_millis(from.unix_millis() - 1), refused, None),
+            at(from, refused, Some("banned")),
+            at(last(from), refused, Some("banned")),
+            at(last(from), refused, Some("visitor")),
+            at(second, refused, None),
+            at(last(second), AuditKind::LoggedIn, None),
+            at(to, refused, None),
+        ],
+    )
+    .await;
+    let mut counts = store.count_by_day(&Days { from, to }).await.unwrap();
+    counts.sort_by_key(|count| (count.day, count.kind.name(), count.detail.clone()));
+    let count = |day, kind, detail: Option<&str>, count| DailyCount {
+        day,
+        kind,
+        detail: detail.map(str::to_owned),
+        count,
+    };
+    let expected = [
+        count(from, refused, Some("banned"), 2),
+        count(from, refused, Some("visitor"), 1),
+        count(second, AuditKind::LoggedIn, None, 1),
+        count(second, refused, None, 1),
+    ];
+    assert_eq!(counts, expected);
+}
+
+/// What happened long ago is forgotten, and nothing else.
+pub async fn old_security_events_are_forgotten(store: Shared) {
+    let events = [event(0, AuditKind::LoggedIn), event(1, AuditKind::LoggedIn)];
+    record(&*store, &events).await;
+    let unit = store.begin().await.unwrap();
+    unit.audit().forget(events[1].at).await.unwrap();
+    unit.commit().await.unwrap();
+    assert_eq!(store.events(&all()).await.unwrap(), events[1..]);
+}

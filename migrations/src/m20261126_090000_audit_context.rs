@@ -1,0 +1,115 @@
+//! Security events that are about no member, and for all of them: in which app and request, on which
+//! administrator's doing.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{
+    big_integer, string_len, string_len_null, uuid, uuid_null, var_binary_null,
+};
+use sea_orm_migration::sea_orm::DbBackend;
+
+const TABLE: &str = "audit_event";
+
+/// What every version of the table has.
+const COPIED: [&str; 6] = ["id", "at", "kind", "member_id", "session_id", "other_member_id"];
+
+/// Each index, and its columns.
+const INDEXES: [(&str, &[&str]); 4] = [
+    ("idx_audit_event_day", &["at", "kind", "detail"]),
+    ("idx_audit_event_kind", &["kind", "id"]),
+    ("idx_audit_event_other", &["other_member_id"]),
+    ("idx_audit_event_by", &["by_admin_id"]),
+];
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            rebuild(manager, uuid_null("member_id"), added()).await?;
+        } else {
+            let mut alter = Table::alter().table(TABLE).take();
+            alter.modify_column(uuid_null("member_id"));
+            for column in added() {
+                alter.add_column_if_not_exists(column);
+            }
+            manager.alter_table(alter).await?;
+        }
+        for (name, columns) in INDEXES {
+            let mut index = Index::create().name(name).table(TABLE).take();
+            for column in columns {
+                index.col(*column);
+            }
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+
+    /// The events that are about no member are lost.
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (name, _) in INDEXES {
+            manager.drop_index(Index::drop().name(name).table(TABLE).to_owned()).await?;
+        }
+        let of_nobody = Query::delete()
+            .from_table(TABLE)
+            .and_where(Expr::col("member_id").is_null())
+            .to_owned();
+        manager.execute(of_nobody).await?;
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            return rebuild(manager, uuid("member_id"), vec![]).await;
+        }
+        let mut alter = Table::alter().table(TABLE).take();
+        alter.modify_column(uuid("member_id"));
+        for column in ["detail", "app", "by_admin_id", "admin_id", "request_id"] {
+            alter.drop_column(column);
+        }
+        manager.alter_table(alter).await
+    }
+}
+
+fn added() -> Vec<ColumnDef> {
+    vec![
+        string_len_null("detail", 128).take(),
+        var_binary_null("app", 32).take(),
+        uuid_null("by_admin_id").take(),
+        uuid_null("admin_id").take(),
+        string_len_null("request_id", 64).take(),
+    ]
+}
+
+/// SQLite cannot say of a column that there is that it may be empty: the table is made anew.
+async fn rebuild(
+    manager: &SchemaManager<'_>,
+    member: ColumnDef,
+    added: Vec<ColumnDef>,
+) -> Result<(), DbErr> {
+    let new = "audit_event_new";
+    let mut table = Table::create()
+        .table(new)
+        .col(uuid("id").primary_key())
+        .col(big_integer("at"))
+        .col(string_len("kind", 32))
+        .col(member)
+        .col(uuid_null("session_id"))
+        .col(uuid_null("other_member_id"))
+        .take();
+    for column in added {
+        table.col(column);
+    }
+    manager.create_table(table).await?;
+    let rows = Query::select().columns(COPIED).from(TABLE).to_owned();
+    let mut copy = Query::insert();
+    copy.into_table(new).columns(COPIED);
+    copy.select_from(rows).map_err(|error| DbErr::Custom(error.to_string()))?;
+    manager.execute(copy).await?;
+    manager.drop_table(Table::drop().table(TABLE).take()).await?;
+    manager.rename_table(Table::rename().table(new, TABLE).take()).await?;
+    let index = Index::create().name("idx_audit_event_member").table(TABLE).col("member_id").take();
+    manager.create_index(index).await
+}

@@ -1,0 +1,88 @@
+//! Administrators and their sessions; why a member stands as they do; members found by what administrators
+//! have of them: an id at a provider, or a phone number as it looks where it is masked.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, string_len, string_len_null, uuid, var_binary,
+    var_binary_null,
+};
+
+const MASK_INDEX: &str = "idx_member_phone_mask";
+const VALUE_INDEX: &str = "idx_identity_value";
+const SESSION_INDEX: &str = "idx_admin_session_admin";
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.create_table(admins()).await?;
+        manager.create_table(sessions()).await?;
+        let by_admin =
+            Index::create().name(SESSION_INDEX).table("admin_session").col("admin_id").take();
+        manager.create_index(by_admin).await?;
+        for column in [string_len_null("status_reason", 200), var_binary_null("phone_mask", 32)] {
+            let add = Table::alter().table("member").add_column(column).take();
+            manager.alter_table(add).await?;
+        }
+        let by_mask = Index::create().name(MASK_INDEX).table("member").col("phone_mask").take();
+        manager.create_index(by_mask).await?;
+        let by_value = Index::create().name(VALUE_INDEX).table("identity").col("value").take();
+        manager.create_index(by_value).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (name, table) in [(VALUE_INDEX, "identity"), (MASK_INDEX, "member")] {
+            manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
+        }
+        for column in ["phone_mask", "status_reason"] {
+            let drop = Table::alter().table("member").drop_column(column).take();
+            manager.alter_table(drop).await?;
+        }
+        for table in ["admin_session", "admin"] {
+            manager.drop_table(Table::drop().table(table).take()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn admins() -> TableCreateStatement {
+    Table::create()
+        .table("admin")
+        .col(uuid("id").primary_key())
+        .col(var_binary("name", 64).unique_key())
+        .col(string_len("role", 16))
+        .col(boolean("active"))
+        // A PHC string of argon2id.
+        .col(string_len_null("password", 255))
+        // A fingerprint: HMAC-SHA256.
+        .col(var_binary_null("invitation", 32))
+        .col(big_integer_null("invited_until"))
+        .col(big_integer("created_at"))
+        .col(big_integer("version"))
+        .take()
+}
+
+fn sessions() -> TableCreateStatement {
+    let mut admin = ForeignKey::create()
+        .name("fk_admin_session_admin")
+        .from("admin_session", "admin_id")
+        .to("admin", "id")
+        .on_delete(ForeignKeyAction::Cascade)
+        .take();
+    Table::create()
+        .table("admin_session")
+        // A fingerprint: HMAC-SHA256.
+        .col(var_binary("token", 32).primary_key())
+        .col(uuid("admin_id"))
+        .col(big_integer("created_at"))
+        .col(big_integer("used_at"))
+        .foreign_key(&mut admin)
+        .take()
+}
