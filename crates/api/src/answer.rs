@@ -73,7 +73,7 @@ pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Re
         data: (),
         operation_time: exchange.operation_time(),
         error: error.id.id(),
-        request_id: &exchange.request_id,
+        request_id: exchange.request_id.as_str(),
         fields: &error.faults,
         conflict: error.conflict,
     }));

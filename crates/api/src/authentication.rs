@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
+use domain::admin::Administrator;
 use domain::authenticate::{Authenticate, AuthenticateError};
+use domain::authenticate_admin::{AuthenticateAdmin, AuthenticateAdminError};
 use domain::ports::services::{Service, ServiceAuthenticator};
 use domain::ports::tokens::Caller;
 use salvo::extract::Metadata;
 use salvo::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use salvo::http::{HeaderMap, StatusCode};
-use salvo::oapi::security::{Http, HttpAuthScheme};
+use salvo::oapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme};
 use salvo::oapi::{
     Components, EndpointArgRegister, Operation, SecurityRequirement, SecurityScheme,
 };
 use salvo::{Depot, Extractible, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
+use crate::authentication::admin_cookie::{ADMIN_COOKIE, ADMIN_HEADER, admin_token};
 use crate::authentication::credentials::{ServiceCredentials, bearer_token};
 use crate::error::ApiError;
 use crate::error::documented::{Refuses, document};
 use crate::error::id::ErrorId;
 
+pub(crate) mod admin_cookie;
 pub(crate) mod credentials;
 
 /// Lets only those pass whom its guard knows, and leaves who they are for [`Authenticated`].
@@ -129,6 +133,21 @@ impl Guard for Scrapers {
     }
 }
 
+/// Knows administrators by the cookie of their session.
+pub(crate) struct Administrators(pub(crate) Arc<AuthenticateAdmin>);
+
+impl Guard for Administrators {
+    type Caller = Administrator;
+
+    /// HTTP has no scheme for cookies.
+    const CHALLENGES: &'static [&'static str] = &[];
+
+    async fn admit(&self, headers: &HeaderMap) -> Result<Administrator, ApiError> {
+        let token = admin_token(headers).ok_or(ApiError::new(ErrorId::Unauthenticated))?;
+        Ok(self.0.run(token).await?)
+    }
+}
+
 #[async_trait]
 impl<G: Guard> Handler for Gate<G> {
     async fn handle(
@@ -177,59 +196,85 @@ pub(crate) trait Principal {
     /// What they are told when what they show is not good.
     const IDS: &'static [ErrorId];
 
-    /// What they show, each by its name; one of them is enough.
-    fn schemes() -> Vec<(&'static str, Http)>;
+    /// What they show: the ways to do so, of which one is enough, each with all that belongs to it by
+    /// its name.
+    fn ways() -> Vec<Way>;
+}
+
+/// All that somebody shows at once.
+type Way = Vec<(&'static str, SecurityScheme)>;
+
+/// One thing is shown.
+fn way(name: &'static str, scheme: Http) -> Way {
+    vec![(name, SecurityScheme::Http(scheme))]
 }
 
 impl Principal for Caller {
     const IDS: &'static [ErrorId] = AuthenticateError::IDS;
 
-    fn schemes() -> Vec<(&'static str, Http)> {
+    fn ways() -> Vec<Way> {
         let token = Http::new(HttpAuthScheme::Bearer).bearer_format("JWT").description(
             "The `token` of `POST /login`. `Authorization` takes `Bearer TOKEN` and the bare token alike.",
         );
-        vec![("memberToken", token)]
+        vec![way("memberToken", token)]
     }
 }
 
 impl Principal for Service {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated];
 
-    fn schemes() -> Vec<(&'static str, Http)> {
+    fn ways() -> Vec<Way> {
         let key = Http::new(HttpAuthScheme::Bearer).description(
             "The key of a back end that the operator has configured under `services`.",
         );
-        vec![("serviceKey", key)]
+        vec![way("serviceKey", key)]
     }
 }
 
 impl Principal for Scraper {
     const IDS: &'static [ErrorId] = Service::IDS;
 
-    fn schemes() -> Vec<(&'static str, Http)> {
-        Service::schemes()
+    fn ways() -> Vec<Way> {
+        Service::ways()
     }
 }
 
 impl Principal for OAuthClient {
     const IDS: &'static [ErrorId] = Service::IDS;
 
-    fn schemes() -> Vec<(&'static str, Http)> {
+    fn ways() -> Vec<Way> {
         let basic = Http::new(HttpAuthScheme::Basic)
             .description("The name of a back end under `services`, and its key as the password.");
-        let mut schemes = Service::schemes();
-        schemes.push(("serviceBasic", basic));
-        schemes
+        let mut ways = Service::ways();
+        ways.push(way("serviceBasic", basic));
+        ways
+    }
+}
+
+impl Principal for Administrator {
+    const IDS: &'static [ErrorId] = AuthenticateAdminError::IDS;
+
+    fn ways() -> Vec<Way> {
+        let cookie = "The cookie of `POST /admin/api/session`.";
+        let header = "Any value. A page of another origin cannot send this header, and so cannot use a cookie that is not its own.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(ADMIN_COOKIE, cookie));
+        let header = ApiKey::Header(ApiKeyValue::with_description(ADMIN_HEADER.as_str(), header));
+        vec![vec![
+            ("adminCookie", SecurityScheme::ApiKey(cookie)),
+            ("adminHeader", SecurityScheme::ApiKey(header)),
+        ]]
     }
 }
 
 impl<T: Principal> EndpointArgRegister for Authenticated<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        for (name, scheme) in T::schemes() {
-            let scheme = SecurityScheme::Http(scheme);
-            components.security_schemes.insert(name.to_owned(), scheme.into());
-            let requirement = SecurityRequirement::new(name, Vec::<String>::new());
-            operation.securities.get_or_insert_default().push(requirement);
+        for way in T::ways() {
+            let mut demanded = SecurityRequirement::default();
+            for (name, scheme) in way {
+                components.security_schemes.insert(name.to_owned(), scheme.into());
+                demanded = demanded.add(name, Vec::<String>::new());
+            }
+            operation.securities.get_or_insert_default().push(demanded);
         }
         document(components, operation, T::IDS);
     }

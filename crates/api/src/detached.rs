@@ -9,6 +9,7 @@ use tracing::Instrument;
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::panic::caught;
+use crate::served_request::on_the_same_behalf;
 
 /// When a client who was not answered in time should come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -34,7 +35,7 @@ where
             }
         }
     };
-    tokio::spawn(task.in_current_span());
+    tokio::spawn(on_the_same_behalf(task).in_current_span());
     told.await.unwrap_or_else(|lost| Err(ApiError::new(ErrorId::Internal).caused_by(lost)))
 }
 

@@ -19,6 +19,7 @@ use crate::language::Language;
 use crate::metrics::Metrics;
 use crate::oauth::{self, Dialect};
 use crate::panic::caught;
+use crate::served_request::on_behalf_of;
 use crate::trace;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,18 +50,19 @@ impl Handler for Edge {
             clock: self.clock.clone(),
         };
         // Of the highest level, so that whatever is logged at all is logged with the request's id.
-        let span = error_span!("request", request_id = exchange.request_id, otel.kind = "server");
+        let id = exchange.request_id.clone();
+        let span = error_span!("request", request_id = id.as_str(), otel.kind = "server");
         trace::link(&span, req.headers());
-        let request_id = HeaderValue::from_str(&exchange.request_id).ok();
+        let request_id = HeaderValue::from_str(id.as_str()).ok();
         depot.insert_typed(exchange);
-        async {
+        on_behalf_of(id, async {
             if let Err(panic) = caught(ctrl.call_next(req, depot, res)).await {
                 depot.insert_typed(ApiError::new(ErrorId::Internal).caused_by(panic));
                 res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
             }
             close(depot, res);
             self.note(req, res, started.elapsed());
-        }
+        })
         .instrument(span)
         .await;
         let headers = res.headers_mut();

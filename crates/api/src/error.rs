@@ -6,18 +6,23 @@ use std::time::Duration;
 
 use domain::app::VerifyError;
 use domain::authenticate::{AdmitError, AuthenticateError};
+use domain::authenticate_admin::AuthenticateAdminError;
 use domain::bind_phone::BindPhoneError;
 use domain::current_member::CurrentMemberError;
 use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
 use domain::login::LoginError;
+use domain::look_after_members::LookAfterMembersError;
+use domain::manage_admins::ManageAdminsError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
 use domain::ports::pushes::PushRejected;
 use domain::ports::store::StoreError;
 use domain::ports::tokens::TokenRejected;
 use domain::rate_limit::TooMany;
+use domain::read_record::ReadRecordError;
 use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
+use domain::sign_in::SignInError;
 use domain::update_profile::UpdateProfileError;
 use domain::use_session_key::UseSessionKeyError;
 use salvo::http::StatusCode;
@@ -278,6 +283,63 @@ impl From<EndSessionError> for ApiError {
     }
 }
 
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        let id = match &error {
+            SignInError::Refused => ErrorId::Unauthenticated,
+            SignInError::Hash(_) | SignInError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<AuthenticateAdminError> for ApiError {
+    fn from(error: AuthenticateAdminError) -> Self {
+        let id = match &error {
+            AuthenticateAdminError::SignedOut => ErrorId::Unauthenticated,
+            AuthenticateAdminError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<ManageAdminsError> for ApiError {
+    fn from(error: ManageAdminsError) -> Self {
+        let id = match &error {
+            ManageAdminsError::Forbidden(_)
+            | ManageAdminsError::OwnAccount
+            | ManageAdminsError::WrongPassword => ErrorId::Forbidden,
+            ManageAdminsError::NotFound => ErrorId::NotFound,
+            ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated,
+            ManageAdminsError::Contended
+            | ManageAdminsError::Hash(_)
+            | ManageAdminsError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<LookAfterMembersError> for ApiError {
+    fn from(error: LookAfterMembersError) -> Self {
+        let id = match &error {
+            LookAfterMembersError::Forbidden(_) => ErrorId::Forbidden,
+            LookAfterMembersError::NotFound => ErrorId::NotFound,
+            LookAfterMembersError::Contended | LookAfterMembersError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<ReadRecordError> for ApiError {
+    fn from(error: ReadRecordError) -> Self {
+        let id = match &error {
+            ReadRecordError::Forbidden(_) => ErrorId::Forbidden,
+            ReadRecordError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::new(ErrorId::Internal).caused_by(error)
@@ -291,7 +353,7 @@ fn login_failed(error: &LoginError) -> ApiError {
         LoginError::Phone(error) => provider_failed(error, Step::Phone),
         LoginError::Visitor | LoginError::RegistrationClosed => ApiError::new(ErrorId::Forbidden),
         LoginError::PhoneRequired => ApiError::invalid_field("phoneCode", error),
-        LoginError::Banned(_) => ApiError::new(ErrorId::MemberBanned),
+        LoginError::Banned { .. } => ApiError::new(ErrorId::MemberBanned),
         LoginError::PhoneTaken { phone_required: false } => {
             ApiError::conflicting(Conflict::PHONE_TAKEN)
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
+use domain::ports::requests::RequestId;
 use salvo::Depot;
 use salvo::http::HeaderMap;
 
@@ -15,7 +16,7 @@ use crate::rfc3339;
 /// One request and its answer.
 pub(crate) struct Exchange {
     /// Names the request in the answer and in the log.
-    pub(crate) request_id: String,
+    pub(crate) request_id: RequestId,
     /// In which language the client is answered.
     pub(crate) language: Language,
     /// In which form the client is told of a failure.
@@ -39,20 +40,9 @@ impl Exchange {
 
 /// The id that a client or a proxy gave its request, when it is short and plain, or else a new one: a
 /// UUID of version 7.
-pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, random: &dyn Random) -> String {
+pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, random: &dyn Random) -> RequestId {
     let mut given = headers.get_all("x-request-id").iter();
-    match (given.next().and_then(|id| id.to_str().ok()), given.next()) {
-        (Some(id), None) if is_plain(id) => id.to_owned(),
-        _ => {
-            let mut bytes = [0; 10];
-            random.fill(&mut bytes);
-            let millis = u64::try_from(clock.now().unix_millis()).unwrap_or(0);
-            let id = uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid();
-            id.hyphenated().to_string()
-        }
-    }
-}
-
-fn is_plain(id: &str) -> bool {
-    (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    let only = given.next().filter(|_| given.next().is_none());
+    let plain = only.and_then(|id| id.to_str().ok()).and_then(RequestId::parse);
+    plain.unwrap_or_else(|| RequestId::generate(clock.now(), random))
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use crate::form::Field;
 
+pub(crate) mod admin;
+
 /// The longest name or id of an app that is looked up at all, in Unicode scalar values.
 const APP_MAX: usize = 64;
 
@@ -341,7 +343,7 @@ mod tests {
     use super::*;
 
     /// Whether the document and the service agree that this value is one, and is none.
-    fn agree<T>(field: &Field<T>, values: &[&str]) {
+    pub(super) fn agree<T>(field: &Field<T>, values: &[&str]) {
         let schema = (field.schema)();
         let pattern = schema.pattern.as_deref().map(|pattern| Regex::new(pattern).unwrap());
         for value in values {

@@ -28,6 +28,7 @@ mod path;
 mod query;
 pub mod rfc3339;
 pub mod routes;
+pub mod served_request;
 pub mod server;
 pub mod service;
 mod trace;

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use domain::limits::Limits;
 use domain::ports::services::ServiceAuthenticator;
 use domain::rate_limit::{LimitKey, Network};
+use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
 use crate::authentication::service_of;
 use crate::client_address::client_address;
 use crate::config::Proxy;
 use crate::error::ApiError;
+
+/// Where passwords and invitations could be guessed.
+const ADMIN_DOORS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
 
 /// Counts every request by the network it comes from; that of a trusted back end, which all its users'
 /// requests may come through, by its name.
@@ -50,8 +54,11 @@ impl Limit {
         // A connection without an address does not come over a network.
         let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));
-        if req.uri().path().starts_with("/health/") {
+        let path = req.uri().path();
+        if path.starts_with("/health/") {
             LimitKey::Probe(network)
+        } else if req.method() == Method::POST && ADMIN_DOORS.contains(&path) {
+            LimitKey::SignIn(network)
         } else {
             LimitKey::Address(network)
         }

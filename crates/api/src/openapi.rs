@@ -29,6 +29,9 @@ pub fn openapi() -> OpenApi {
         Tag::new("session").description("How logins last and end."),
         Tag::new("back ends").description("For trusted back ends, most of it with a service key."),
         Tag::new("wechat").description("For WeChat itself, which signs what it sends."),
+        Tag::new("administrators").description(
+            "For those who look after members, in a role: each route that demands one names it in `x-role`, and every role may all that the ones before may: `viewer`, `operator`, `admin`.",
+        ),
         Tag::new("health").description("For load balancers and operators."),
     ];
     let mut document = OpenApi::with_info(info).tags(tags).merge_router(&routes(Wiring(None)));

@@ -1,6 +1,7 @@
-//! What an address ends in: an id, or an app.
+//! What an address ends in: ids, or an app.
 
 use domain::app::AppName;
+use domain::session::SessionId;
 use salvo::extract::Metadata;
 use salvo::oapi::{
     BasicType, Components, EndpointArgRegister, KnownFormat, Object, Operation, Parameter,
@@ -16,10 +17,23 @@ use crate::error::id::ErrorId;
 /// How long an id is in the one form in which it is handed out.
 const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// The `id` in the address of a route. What cannot be one leads nowhere.
-pub(crate) struct PathId(pub(crate) Uuid);
+/// A part of the address of a route. What cannot be one leads nowhere.
+pub(crate) struct Path<T>(pub(crate) T);
 
-impl<'ex> Extractible<'ex> for PathId {
+/// Something that stands in an address.
+pub(crate) trait InPath: Sized + Send {
+    /// Its name in the route.
+    const NAME: &'static str;
+
+    /// What the document says of it.
+    const ABOUT: &'static str;
+
+    fn parse(text: &str) -> Option<Self>;
+
+    fn schema() -> Object;
+}
+
+impl<'ex, T: InPath> Extractible<'ex> for Path<T> {
     fn metadata() -> &'static Metadata {
         static METADATA: Metadata = Metadata::new("");
         &METADATA
@@ -29,46 +43,55 @@ impl<'ex> Extractible<'ex> for PathId {
         req: &'ex mut Request,
         _depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let text = req.params().get("id").filter(|text| text.len() == LENGTH);
-        let id = text.and_then(|text| Uuid::try_parse(text).ok());
-        id.map(Self).ok_or(ApiError::new(ErrorId::NotFound))
+        let part = req.params().get(T::NAME).and_then(|text| T::parse(text));
+        part.map(Self).ok_or(ApiError::new(ErrorId::NotFound))
     }
 }
 
-impl EndpointArgRegister for PathId {
+impl<T: InPath> EndpointArgRegister for Path<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
-        let schema = Object::with_type(BasicType::String).format(uuid);
-        let parameter = Parameter::new("id").location(ParameterIn::Path).required(true);
-        operation.parameters.insert(parameter.description("Which one.").schema(schema));
+        let parameter = Parameter::new(T::NAME).location(ParameterIn::Path).required(true);
+        operation.parameters.insert(parameter.description(T::ABOUT).schema(T::schema()));
         document(components, operation, &[ErrorId::NotFound]);
     }
 }
 
-/// The `app` in the address of a route, by its name. What cannot be one leads nowhere.
-pub(crate) struct PathApp(pub(crate) AppName);
+impl InPath for Uuid {
+    const NAME: &'static str = "id";
+    const ABOUT: &'static str = "Which one.";
 
-impl<'ex> Extractible<'ex> for PathApp {
-    fn metadata() -> &'static Metadata {
-        static METADATA: Metadata = Metadata::new("");
-        &METADATA
+    fn parse(text: &str) -> Option<Self> {
+        let text = Some(text).filter(|text| text.len() == LENGTH)?;
+        Self::try_parse(text).ok()
     }
 
-    async fn extract(
-        req: &'ex mut Request,
-        _depot: &'ex mut Depot,
-    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let name = req.params().get("app").and_then(|text| AppName::parse(text).ok());
-        name.map(Self).ok_or(ApiError::new(ErrorId::NotFound))
+    fn schema() -> Object {
+        Object::with_type(BasicType::String).format(SchemaFormat::KnownFormat(KnownFormat::Uuid))
     }
 }
 
-impl EndpointArgRegister for PathApp {
-    fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let schema = Object::with_type(BasicType::String).pattern("^[a-z0-9_-]{1,32}$");
-        let parameter = Parameter::new("app").location(ParameterIn::Path).required(true);
-        let about = "The app's name in the configuration.";
-        operation.parameters.insert(parameter.description(about).schema(schema));
-        document(components, operation, &[ErrorId::NotFound]);
+impl InPath for SessionId {
+    const NAME: &'static str = "session";
+    const ABOUT: &'static str = "Which of the member's sessions.";
+
+    fn parse(text: &str) -> Option<Self> {
+        <Uuid as InPath>::parse(text).map(Self)
+    }
+
+    fn schema() -> Object {
+        <Uuid as InPath>::schema()
+    }
+}
+
+impl InPath for AppName {
+    const NAME: &'static str = "app";
+    const ABOUT: &'static str = "The app's name in the configuration.";
+
+    fn parse(text: &str) -> Option<Self> {
+        AppName::parse(text).ok()
+    }
+
+    fn schema() -> Object {
+        Object::with_type(BasicType::String).pattern("^[a-z0-9_-]{1,32}$")
     }
 }

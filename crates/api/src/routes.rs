@@ -27,6 +27,7 @@ use salvo::Router;
 use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers};
 use crate::config::ApiConfig;
 use crate::metrics::Metrics;
+use crate::routes::admin::{AdminApi, Administration, admin_routes};
 use crate::routes::back_end::BackEndApi;
 use crate::routes::entrance::EntranceApi;
 use crate::routes::health::HealthApi;
@@ -40,6 +41,7 @@ use crate::routes::session::SessionApi;
 use crate::routes::session_key::SessionKeyApi;
 use crate::wiring::Wiring;
 
+pub mod admin;
 pub mod back_end;
 pub mod entrance;
 pub mod health;
@@ -84,6 +86,8 @@ pub struct Parts {
     pub verification_keys: Arc<dyn VerificationKeys>,
     /// `GET` and `POST /wechat/push/{app}`.
     pub receive_push: Arc<ReceivePush>,
+    /// Everything under `/admin/api`.
+    pub administration: Administration,
     /// Tells whether the store answers.
     pub directory: Arc<dyn MemberDirectory>,
     /// Checks back ends' keys.
@@ -111,6 +115,7 @@ pub(crate) struct Api {
     pub(crate) keys: KeysApi,
     pub(crate) health: HealthApi,
     pub(crate) metrics: MetricsApi,
+    pub(crate) admin: AdminApi,
     pub(crate) members: Gate<Members>,
     pub(crate) back_ends: Gate<BackEnds>,
     pub(crate) oauth_clients: Gate<OAuthClients>,
@@ -136,6 +141,7 @@ impl Api {
             oauth: OAuthApi { introspect },
             metrics: MetricsApi { metrics },
             keys: KeysApi { keys: parts.verification_keys },
+            admin: AdminApi::new(parts.administration),
             members: Gate::new(Members(parts.authenticate)),
             back_ends: Gate::new(BackEnds(services.clone())),
             oauth_clients: Gate::new(OAuthClients(services.clone())),
@@ -208,6 +214,7 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .get(to.to(|api| api.push.check()))
                 .post(to.to(|api| api.push.receive())),
         )
+        .push(Router::with_path("admin/api").push(admin_routes(to)))
         .push(Router::with_path(".well-known/jwks.json").get(to.to(|api| api.keys.jwks())))
         .push(
             Router::with_path("metrics")

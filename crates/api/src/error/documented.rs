@@ -4,14 +4,19 @@ use std::marker::PhantomData;
 
 use domain::app::VerifyError;
 use domain::authenticate::AuthenticateError;
+use domain::authenticate_admin::AuthenticateAdminError;
 use domain::bind_phone::BindPhoneError;
 use domain::current_member::CurrentMemberError;
 use domain::erase_member::EraseMemberError;
 use domain::log_out::EndSessionError;
 use domain::login::LoginError;
+use domain::look_after_members::LookAfterMembersError;
+use domain::manage_admins::ManageAdminsError;
 use domain::ports::store::StoreError;
+use domain::read_record::ReadRecordError;
 use domain::receive_push::ReceivePushError;
 use domain::refresh::RefreshError;
+use domain::sign_in::SignInError;
 use domain::update_profile::UpdateProfileError;
 use domain::use_session_key::UseSessionKeyError;
 use salvo::http::StatusCode;
@@ -163,6 +168,27 @@ impl Refuses for EndSessionError {
     const IDS: &'static [ErrorId] = &[ErrorId::NotFound, ErrorId::Internal];
 }
 
+impl Refuses for SignInError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
+}
+
+impl Refuses for AuthenticateAdminError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
+}
+
+impl Refuses for ManageAdminsError {
+    const IDS: &'static [ErrorId] =
+        &[ErrorId::Unauthenticated, ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
+}
+
+impl Refuses for LookAfterMembersError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
+}
+
+impl Refuses for ReadRecordError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
+}
+
 impl Refuses for StoreError {
     const IDS: &'static [ErrorId] = &[ErrorId::Internal];
 }
@@ -203,8 +229,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use domain::admin::{NotInvited, Role, RoleRequired};
     use domain::identity::UnionIdChanged;
     use domain::member::{Banned, MemberId};
+    use domain::ports::passwords::HashError;
     use domain::ports::provider::{ProviderError, ProviderFailure};
     use domain::ports::pushes::PushRejected;
     use domain::ports::redemption::UnsealError;
@@ -249,7 +277,7 @@ mod tests {
             LoginError::Visitor,
             LoginError::PhoneRequired,
             LoginError::RegistrationClosed,
-            LoginError::Banned(Banned),
+            LoginError::Banned { member: None },
             LoginError::PhoneTaken { phone_required: false },
             LoginError::PhoneTaken { phone_required: true },
             LoginError::TwoMembers,
@@ -323,5 +351,35 @@ mod tests {
         ]));
         assert_told([EndSessionError::NotFound, EndSessionError::Store(store())]);
         assert_told([store()]);
+    }
+
+    #[test]
+    fn the_document_tells_administrators_as_much() {
+        assert_told([
+            SignInError::Refused,
+            SignInError::Hash(HashError("a cause".into())),
+            SignInError::Store(store()),
+        ]);
+        assert_told([AuthenticateAdminError::SignedOut, AuthenticateAdminError::Store(store())]);
+        assert_told([
+            ManageAdminsError::Forbidden(RoleRequired(Role::Admin)),
+            ManageAdminsError::OwnAccount,
+            ManageAdminsError::NotFound,
+            ManageAdminsError::NotInvited(NotInvited),
+            ManageAdminsError::WrongPassword,
+            ManageAdminsError::Contended,
+            ManageAdminsError::Hash(HashError("a cause".into())),
+            ManageAdminsError::Store(store()),
+        ]);
+        assert_told([
+            LookAfterMembersError::Forbidden(RoleRequired(Role::Operator)),
+            LookAfterMembersError::NotFound,
+            LookAfterMembersError::Contended,
+            LookAfterMembersError::Store(store()),
+        ]);
+        assert_told([
+            ReadRecordError::Forbidden(RoleRequired(Role::Viewer)),
+            ReadRecordError::Store(store()),
+        ]);
     }
 }

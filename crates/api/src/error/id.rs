@@ -224,7 +224,8 @@ impl ErrorId {
             }
             Self::Unauthenticated => {
                 "There is no token or service key in `Authorization`, or it is not a good one, \
-                 or the refresh token is none. Log in."
+                 or the refresh token is none. Log in. Of administrators: nobody is signed in, or \
+                 name, password or invitation are not good."
             }
             Self::TokenExpired => "The access token is too old. Refresh it or log in.",
             Self::SessionRevoked => {
@@ -235,7 +236,8 @@ impl ErrorId {
             Self::MemberBanned => "The member is banned here. Do not try again.",
             Self::Forbidden => {
                 "The caller may not do this: a visitor without an account, an app that takes \
-                 no new members, or a thing the provider refuses for this user."
+                 no new members, or a thing the provider refuses for this user. Of administrators: it takes another \
+                 role, is their own account, or the present password is another one."
             }
             Self::NotFound => "There is no such address or thing.",
             Self::Conflict => {

@@ -50,7 +50,7 @@ impl OwnDataApi {
         caller: Authenticated<Caller>,
     ) -> Result<Data<Erased>, Refused<EraseMemberError>> {
         let erase = self.erase_member.clone();
-        detached(async move { erase.run(caller.0.member).await }).await?;
+        detached(async move { erase.run(caller.0.member, None).await }).await?;
         Ok(Data(Erased))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::app::AppName;
 use domain::ports::pushes::PushSignature;
 use domain::receive_push::{ReceivePush, ReceivePushError};
 use salvo::craft::craft;
@@ -17,7 +18,7 @@ use crate::detached::detached;
 use crate::error::documented::Refused;
 use crate::fields::{ECHOSTR, MESSAGE_SIGNATURE, NONCE, SIGNATURE, TIMESTAMP};
 use crate::form::{Form, FromForm};
-use crate::path::PathApp;
+use crate::path::Path;
 use crate::query::Query;
 
 /// Routes for WeChat's message push, whose credential is the signature in the query.
@@ -35,7 +36,7 @@ impl PushApi {
     #[craft(endpoint(operation_id = "checkPush", tags("wechat")))]
     pub(crate) async fn check(
         &self,
-        app: PathApp,
+        app: Path<AppName>,
         query: Query<CheckRequest>,
     ) -> Result<Plain, Refused<ReceivePushError>> {
         self.receive_push.verify(&app.0, &query.0.signature)?;
@@ -50,7 +51,7 @@ impl PushApi {
     #[craft(endpoint(operation_id = "receivePush", tags("wechat")))]
     pub(crate) async fn receive(
         &self,
-        app: PathApp,
+        app: Path<AppName>,
         query: Query<PushRequest>,
         body: RawBody,
     ) -> Result<Plain, Refused<ReceivePushError>> {

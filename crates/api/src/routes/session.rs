@@ -13,6 +13,7 @@ use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::answer::Data;
 use crate::authentication::Authenticated;
@@ -22,7 +23,7 @@ use crate::error::documented::Refused;
 use crate::fields::REFRESH_TOKEN;
 use crate::form::{Form, FromForm};
 use crate::metrics::Metrics;
-use crate::path::PathId;
+use crate::path::Path;
 use crate::rfc3339;
 
 /// Routes around a member's sessions. What changes one runs to its end even if the caller hangs up.
@@ -99,7 +100,7 @@ impl SessionApi {
     pub(crate) async fn end(
         &self,
         caller: Authenticated<Caller>,
-        id: PathId,
+        id: Path<Uuid>,
     ) -> Result<Data<Done>, Refused<EndSessionError>> {
         let log_out = self.log_out.clone();
         detached(async move { log_out.there(&caller.0, SessionId(id.0)).await }).await?;

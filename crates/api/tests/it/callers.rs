@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::admin::Role;
 use salvo::http::Method;
 use serde_json::{Value, json};
 
@@ -23,9 +24,11 @@ enum Kind {
     ABackEnd,
     AnotherWithAnExpiredToken,
     AnotherWithARefreshToken,
+    AnAdministrator(Role),
+    AnAdministratorFromElsewhere,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 11] = [
     Kind::Nobody,
     Kind::Herself,
     Kind::AnotherMember,
@@ -33,6 +36,10 @@ const KINDS: [Kind; 7] = [
     Kind::ABackEnd,
     Kind::AnotherWithAnExpiredToken,
     Kind::AnotherWithARefreshToken,
+    Kind::AnAdministrator(Role::Viewer),
+    Kind::AnAdministrator(Role::Operator),
+    Kind::AnAdministrator(Role::Admin),
+    Kind::AnAdministratorFromElsewhere,
 ];
 
 /// What a route demands.
@@ -41,6 +48,8 @@ enum Guard {
     Open,
     Members,
     BackEnds,
+    /// Those who have this role, or one that may more.
+    Administrators(Role),
 }
 
 impl Guard {
@@ -49,6 +58,11 @@ impl Guard {
             None => Self::Open,
             Some(scheme) if scheme == "memberToken" => Self::Members,
             Some(scheme) if scheme == "serviceKey" => Self::BackEnds,
+            Some(scheme) if scheme == "adminCookie" => {
+                // Who they are themselves, any administrator may ask.
+                let role = operation["x-role"].as_str().map(|role| Role::named(role).unwrap());
+                Self::Administrators(role.unwrap_or(Role::Viewer))
+            }
             Some(scheme) => panic!("nobody here shows a {scheme}"),
         }
     }
@@ -61,16 +75,25 @@ impl Guard {
             | (Self::BackEnds, Kind::ABackEnd) => None,
             (Self::Members, Kind::ABannedMember) => Some((403, "member_banned")),
             (Self::Members, Kind::AnotherWithAnExpiredToken) => Some((401, "token_expired")),
-            (Self::Members | Self::BackEnds, _) => Some((401, "unauthenticated")),
+            (Self::Administrators(role), Kind::AnAdministrator(has)) => {
+                (has < role).then_some((403, "forbidden"))
+            }
+            (Self::Members | Self::BackEnds | Self::Administrators(_), _) => {
+                Some((401, "unauthenticated"))
+            }
         }
     }
 }
 
 /// A member with all that can be known of a member.
 struct Member {
+    id: String,
     token: String,
     session: String,
+    /// What administrators may know of them, too.
     known: Vec<String>,
+    /// What nobody but themselves is told.
+    secret: Vec<String>,
 }
 
 impl Member {
@@ -86,35 +109,69 @@ impl Member {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let session = text(&sessions["data"]["sessions"][0]["id"]);
         let told = ["memberId", "nickName", "avatar", "phone"].map(|field| text(&me[field]));
-        let others = [OPEN_ID, PHONE, &token, &refresh, &session].map(str::to_owned);
-        Self { token, session, known: told.into_iter().chain(others).collect() }
+        let others = [OPEN_ID, &session].map(str::to_owned);
+        let secret = [PHONE, &token, &refresh].map(str::to_owned);
+        Self {
+            id: text(&me["memberId"]),
+            token,
+            session,
+            known: told.into_iter().chain(others).collect(),
+            secret: secret.into(),
+        }
     }
 
-    /// What an answer tells of her.
-    fn told_in(&self, answer: &Answer) -> Vec<&String> {
+    /// What an answer tells of her, and what of it nobody else should know.
+    fn told_in(&self, answer: &Answer) -> (Vec<&String>, Vec<&String>) {
         let all = format!("{:?} {}", answer.headers, answer.body);
-        self.known.iter().filter(|known| all.contains(known.as_str())).collect()
+        let told = |known: &&String| all.contains(known.as_str());
+        (self.known.iter().filter(told).collect(), self.secret.iter().filter(told).collect())
+    }
+}
+
+/// What somebody shows.
+enum Shown {
+    Nothing,
+    Bearer(String),
+    Cookie(String),
+    /// As a browser sends it for a page of another origin.
+    CookieAlone(String),
+}
+
+impl Shown {
+    fn by(&self, call: Call) -> Call {
+        match self {
+            Self::Nothing => call,
+            Self::Bearer(token) => call.bearer(token),
+            Self::Cookie(cookie) => {
+                call.header("cookie", cookie).header("x-requested-with", "fetch")
+            }
+            Self::CookieAlone(cookie) => call.header("cookie", cookie),
+        }
     }
 }
 
 /// What a caller of this kind shows, who is not the member herself.
-async fn shown(kind: Kind, house: &House) -> Option<String> {
-    match kind {
-        Kind::Nobody | Kind::Herself => None,
-        Kind::ABackEnd => Some(SERVICE_KEY.to_owned()),
-        Kind::AnotherMember => Some(house.token_of(ANOTHER).await),
-        Kind::AnotherWithARefreshToken => Some(house.log_in(ANOTHER).await.refresh),
+async fn shown(kind: Kind, house: &House) -> Shown {
+    Shown::Bearer(match kind {
+        Kind::Nobody | Kind::Herself => return Shown::Nothing,
+        Kind::AnAdministrator(role) => return Shown::Cookie(house.admin("ann", role).await),
+        Kind::AnAdministratorFromElsewhere => {
+            return Shown::CookieAlone(house.admin("ann", Role::Admin).await);
+        }
+        Kind::ABackEnd => SERVICE_KEY.to_owned(),
+        Kind::AnotherMember => house.token_of(ANOTHER).await,
+        Kind::AnotherWithARefreshToken => house.log_in(ANOTHER).await.refresh,
         Kind::ABannedMember => {
             let token = house.token_of(ANOTHER).await;
             house.ban_and_forget_the_sessions().await;
-            Some(token)
+            token
         }
         Kind::AnotherWithAnExpiredToken => {
             let token = house.token_of(ANOTHER).await;
             house.clock.advance(Duration::from_hours(2));
-            Some(token)
+            token
         }
-    }
+    })
 }
 
 /// A request that has no fault, made of the document's examples and the id of the member's session.
@@ -135,7 +192,13 @@ fn request(document: &Value, route: &Route, kind: Kind, house: &House, member: &
         }
         Some(body)
     };
-    let call = Call::new(method.clone(), &path.replace("{id}", &member.session));
+    let id = match path.split('/').nth(3) {
+        Some("members") => member.id.clone(),
+        Some("admins") => house.store.admins_now()[0].id.0.to_string(),
+        Some(_) | None => member.session.clone(),
+    };
+    let path = path.replace("{id}", &id).replace("{session}", &member.session);
+    let call = Call::new(method.clone(), &path);
     match (body("application/json"), body("application/x-www-form-urlencoded")) {
         (Some(body), _) => call.json(&body),
         (None, Some(form)) => call.form(format!("token={}", form["token"].as_str().unwrap())),
@@ -147,12 +210,14 @@ type Route = (Method, String, Value);
 
 async fn call(document: &Value, route: &Route, kind: Kind) {
     let house = House::new();
+    // Somebody whom administrators can do something to.
+    house.admin("target", Role::Viewer).await;
     let other = shown(kind, &house).await;
     let member = Member::new(&house).await;
-    let token = if kind == Kind::Herself { Some(&member.token) } else { other.as_ref() };
     let before = get("/me/sessions").bearer(&member.token).send(&house).await.json();
     let call = request(document, route, kind, &house, &member);
-    let answer = token.into_iter().fold(call, |call, token| call.bearer(token)).send(&house).await;
+    let call = if kind == Kind::Herself { call.bearer(&member.token) } else { other.by(call) };
+    let answer = call.send(&house).await;
 
     let (guard, what) = (Guard::of(&route.2), format!("{} {} {kind:?}", route.0, route.1));
     match guard.refusal(kind) {
@@ -161,20 +226,36 @@ async fn call(document: &Value, route: &Route, kind: Kind) {
             assert_eq!(answer.failure(), (status, error.to_owned()), "{what}");
         }
         None if guard != Guard::Open => {
-            let hers = kind != Kind::Herself && route.1.contains("{id}");
+            let hers = kind != Kind::Herself && route.1 == "/me/sessions/{id}";
             // Nor is a session key kept of the user in the document's example.
             let missing = hers || route.1.starts_with("/wechat/");
-            assert_eq!(answer.status, if missing { 404 } else { 200 }, "{what}: {}", answer.body);
+            // Nor is the example's password anybody's.
+            let expected = match route.1.as_str() {
+                "/admin/api/password" => 403,
+                _ if missing => 404,
+                _ => 200,
+            };
+            assert_eq!(answer.status, expected, "{what}: {}", answer.body);
         }
         None => {}
     }
-    if kind == Kind::Herself {
-        // Without this the search could go blind unnoticed.
-        let me = route.0 == Method::GET && route.1 == "/me";
-        assert!(!me || member.told_in(&answer).len() == 4, "{what}: {}", answer.body);
-        return;
+    let (known, secret) = member.told_in(&answer);
+    let see = |path: &str| route.0 == Method::GET && route.1 == path;
+    match (guard, kind) {
+        (_, Kind::Herself) => {
+            // Without this the search could go blind unnoticed.
+            assert!(!see("/me") || known.len() == 4, "{what}: {}", answer.body);
+            return;
+        }
+        (Guard::Administrators(_), Kind::AnAdministrator(_)) if answer.status == 200 => {
+            assert!(!see("/admin/api/members/{id}") || known.len() == 6, "{what}: {known:?}");
+            let whole_number: &[&str] = if route.1.ends_with("/phone") { &[PHONE] } else { &[] };
+            assert_eq!(secret, whole_number, "{what}: {}", answer.body);
+            return;
+        }
+        _ => {}
     }
-    assert_eq!(member.told_in(&answer), [""; 0], "{what}: {}", answer.body);
+    assert_eq!((known, secret), (vec![], vec![]), "{what}: {}", answer.body);
     let after = get("/me/sessions").bearer(&member.token).send(&house).await.json();
     assert_eq!(after["data"], before["data"], "{what}");
 }

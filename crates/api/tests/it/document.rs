@@ -35,6 +35,24 @@ fn every_route_stands_there_with_its_statuses() {
     });
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
     GET /.well-known/jwks.json "jwks" ["200", "400", "429", "500"]
+    GET /admin/api/admins "listAdmins" ["200", "400", "401", "403", "404", "429", "500"]
+    POST /admin/api/admins "inviteAdmin" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    PATCH /admin/api/admins/{id} "changeAdmin" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    GET /admin/api/audit "readRecord" ["200", "400", "401", "403", "429", "500"]
+    POST /admin/api/invitation "adminAcceptInvitation" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    DELETE /admin/api/members/{id} "eraseMember" ["200", "400", "401", "403", "404", "429", "500"]
+    GET /admin/api/members/{id} "showMember" ["200", "400", "401", "403", "404", "429", "500"]
+    POST /admin/api/members/{id}/ban "banMember" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    POST /admin/api/members/{id}/phone "unmaskPhone" ["200", "400", "401", "403", "404", "429", "500"]
+    DELETE /admin/api/members/{id}/sessions "endMemberSessions" ["200", "400", "401", "403", "404", "429", "500"]
+    DELETE /admin/api/members/{id}/sessions/{session} "endMemberSession" ["200", "400", "401", "403", "404", "429", "500"]
+    POST /admin/api/members/{id}/unban "unbanMember" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    PUT /admin/api/password "adminChangePassword" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    POST /admin/api/search "searchMembers" ["200", "400", "401", "403", "404", "413", "415", "429", "500"]
+    DELETE /admin/api/session "adminSignOut" ["200", "400", "401", "429", "500"]
+    GET /admin/api/session "adminSession" ["200", "400", "401", "429", "500"]
+    POST /admin/api/session "adminSignIn" ["200", "400", "401", "413", "415", "429", "500"]
+    GET /admin/api/statistics "readStatistics" ["200", "400", "401", "403", "429", "500"]
     POST /code2session "code2Session" ["200", "400", "401", "403", "413", "415", "429", "500", "503"]
     GET /external/code_2_wx_openid "externalOpenid" ["200", "400", "401", "403", "429", "500", "503"]
     GET /health/live "healthLive" ["200", "400", "429", "500"]
@@ -104,22 +122,28 @@ async fn a_route_that_names_a_credential_lets_nobody_pass_without() {
     let house = House::new();
     for (method, path, operation) in operations(&document()) {
         let guarded = operation["security"].is_array();
-        let answer = Call::new(method, &path.replace("{id}", "1")).send(&house).await;
+        let address = path.replace("{id}", "1");
+        let answer = Call::new(method.clone(), &address).send(&house).await;
         assert_eq!(answer.status == 401, guarded, "{path}");
         assert!(!guarded || operation["responses"]["401"].is_object(), "{path}");
         // A new route is closed, or is named here on purpose.
         let open = [
-            "/login",
-            "/openid",
-            "/external/code_2_wx_openid",
-            "/token/refresh",
-            "/.well-known/jwks.json",
-            "/health/live",
-            "/health/ready",
+            "POST /login",
+            "POST /openid",
+            "GET /external/code_2_wx_openid",
+            "POST /token/refresh",
+            "GET /.well-known/jwks.json",
+            "GET /health/live",
+            "GET /health/ready",
+            // Closed by a password, and by an invitation.
+            "POST /admin/api/session",
+            "POST /admin/api/invitation",
             // Closed by WeChat's signature.
-            "/wechat/push/{app}",
+            "GET /wechat/push/{app}",
+            "POST /wechat/push/{app}",
         ];
-        assert_eq!(guarded, !open.contains(&path.as_str()), "{path}");
+        let route = format!("{method} {path}");
+        assert_eq!(guarded, !open.contains(&route.as_str()), "{route}");
     }
 }
 
@@ -130,10 +154,15 @@ fn is_of_members(path: &str) -> bool {
 /// What each kind of caller shows.
 #[test]
 fn credentials_are_told_apart_by_kind_of_caller() {
-    for (_, path, operation) in operations(&document()) {
+    for (method, path, operation) in operations(&document()) {
         let members = is_of_members(&path);
         let expected = match path.as_str() {
             _ if members => json!([{ "memberToken": [] }]),
+            "/admin/api/session" if method == Method::POST => Value::Null,
+            "/admin/api/invitation" => Value::Null,
+            _ if path.starts_with("/admin/") => {
+                json!([{ "adminCookie": [], "adminHeader": [] }])
+            }
             "/code2session"
             | "/metrics"
             | "/wechat/check_session"

@@ -12,8 +12,8 @@ use domain::nickname::Nickname;
 use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
-    AddError, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory, MockStore,
-    PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
+    AddError, AdminRepository, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory,
+    MockStore, PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
     SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::ports::tokens::{
@@ -336,6 +336,10 @@ impl UnitOfWork for Racing {
         self
     }
 
+    fn admins(&self) -> &dyn AdminRepository {
+        unreachable!("no request of a member's gets there")
+    }
+
     fn tombstones(&self) -> &dyn TombstoneRepository {
         self
     }
@@ -436,6 +440,10 @@ impl SessionRepository for Racing {
 #[async_trait]
 impl AuditLog for Racing {
     async fn record(&self, _event: &AuditEvent) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn forget(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 }

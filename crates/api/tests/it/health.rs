@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::holdings::Holding;
 use domain::identity::Subject;
 use domain::member::{Member, MemberId};
+use domain::member_query::MemberQuery;
 use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
@@ -52,6 +53,10 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
         }
 
         async fn sessions_of(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn search(&self, _query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
             std::future::pending().await
         }
 

@@ -9,10 +9,15 @@ use api::config::ApiConfig;
 use api::metrics::Metrics;
 use api::openapi::openapi;
 use api::routes::Parts;
+use api::routes::admin::Administration;
+use api::served_request::ServedRequest;
 use api::service::service;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use domain::admin::{AdminName, AdminPassword, AdminSessionPolicy, Role};
 use domain::app::{App, AppName, Apps};
+use domain::audit::Journal;
 use domain::authenticate::Authenticate;
+use domain::authenticate_admin::AuthenticateAdmin;
 use domain::ban::Ban;
 use domain::bind_phone::BindPhone;
 use domain::conflict::ConflictPolicy;
@@ -26,18 +31,23 @@ use domain::limits::{LimitedProvider, Quotas};
 use domain::log_out::LogOut;
 use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
+use domain::look_after_members::LookAfterMembers;
+use domain::manage_admins::ManageAdmins;
+use domain::member::MemberStatus;
 use domain::nickname::NicknamePrefixes;
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
 use domain::ports::pushes::{MockPushReader, Push, PushReader, PushRejected, PushSignature};
 use domain::ports::services::ServiceAuthenticator;
-use domain::ports::store::{MemberDirectory, Store};
+use domain::ports::store::{AdminDirectory, AuditDirectory, MemberDirectory, Store};
 use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, VerificationKey};
+use domain::read_record::ReadRecord;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::session::SessionPolicy;
 use domain::session_key::SessionKeys;
+use domain::sign_in::SignIn;
 use domain::update_profile::UpdateProfile;
 use domain::use_session_key::UseSessionKey;
 use prometheus_client::registry::Registry;
@@ -49,7 +59,9 @@ use salvo::test::{RequestBuilder, ResponseExt};
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
+use testkit::journal::journal;
 use testkit::memory::MemoryStore;
+use testkit::passwords::MemoryPasswords;
 use testkit::provider::{MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;
 use testkit::rate_limiter::MemoryRateLimiter;
@@ -62,6 +74,9 @@ use tracing::subscriber::set_global_default;
 /// The key of the back end `orders`.
 pub(crate) const SERVICE_KEY: &str = "orders-service-key-canary";
 
+/// What every administrator here signs in with.
+pub(crate) const ADMIN_PASSWORD: &str = "a long password of an administrator";
+
 /// How long sessions last here, and how many.
 pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
     idle: Duration::from_hours(720),
@@ -70,6 +85,10 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
     per_member: 3,
 };
 
+/// How long administrators stay signed in here.
+pub(crate) const ADMIN_SESSIONS: AdminSessionPolicy =
+    AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
 /// What a house is built of; a test replaces what it is about.
 pub(crate) struct Plan {
     pub(crate) identity: Arc<dyn IdentityProvider>,
@@ -77,6 +96,8 @@ pub(crate) struct Plan {
     pub(crate) session_keys: Option<SessionKeys>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Arc<dyn MemberDirectory>,
+    pub(crate) admins: Arc<dyn AdminDirectory>,
+    pub(crate) record: Arc<dyn AuditDirectory>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) verifier: Arc<dyn TokenVerifier>,
     pub(crate) services: Arc<dyn ServiceAuthenticator>,
@@ -98,6 +119,7 @@ pub(crate) struct House {
     pub(crate) phones: Arc<MemoryProvider>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tokens: Arc<MemoryTokens>,
+    journal: Journal,
 }
 
 /// The two tokens of a device.
@@ -136,6 +158,8 @@ impl House {
             }),
             store: Arc::new(store.clone()),
             directory: Arc::new(store.clone()),
+            admins: Arc::new(store.clone()),
+            record: Arc::new(store.clone()),
             issuer: tokens.clone(),
             verifier: tokens.clone(),
             pushes: Arc::new(believing()),
@@ -149,7 +173,8 @@ impl House {
         change(&mut plan);
         let config = plan.config.clone();
         let service = service(plan.into_parts(&clock), &config);
-        Self { service, store, provider, phones, clock, tokens }
+        let journal = journal(clock.clone(), 8);
+        Self { service, store, provider, phones, clock, tokens, journal }
     }
 
     pub(crate) fn login_code(&self, open_id: &str) -> String {
@@ -177,18 +202,41 @@ impl House {
         post("/token/refresh").json(&json!({ "refreshToken": token })).send(self).await
     }
 
+    /// Makes somebody an administrator, and signs them in: their cookie.
+    pub(crate) async fn admin(&self, name: &str, role: Role) -> String {
+        let manage = ManageAdmins {
+            store: Arc::new(self.store.clone()),
+            directory: Arc::new(self.store.clone()),
+            passwords: Arc::new(MemoryPasswords),
+            fingerprints: Arc::new(MemoryFingerprints),
+            journal: self.journal.clone(),
+        };
+        let admin = AdminName::parse(name).unwrap();
+        let invited = manage.invite(None, &admin, role).await.unwrap();
+        let password = AdminPassword::choose(ADMIN_PASSWORD).unwrap();
+        manage.accept(&admin, &invited.code, &password).await.unwrap();
+        self.sign_in(name).await
+    }
+
+    /// Signs an administrator in: their cookie.
+    pub(crate) async fn sign_in(&self, name: &str) -> String {
+        let credentials = json!({ "name": name, "password": ADMIN_PASSWORD });
+        let answer = post("/admin/api/session").json(&credentials).send(self).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
     /// Bans the one member there is, as an operator does.
     pub(crate) async fn ban(&self) {
-        let (clock, random) = (self.clock.clone(), Arc::new(FixedRandom::seeded(7)));
-        let ban = Ban { store: Arc::new(self.store.clone()), clock, random };
-        ban.ban(self.store.members()[0].id).await.unwrap();
+        let ban = Ban { store: Arc::new(self.store.clone()), journal: self.journal.clone() };
+        ban.ban(self.store.members()[0].id, None, None).await.unwrap();
     }
 
     /// Bans the one member there is, and forgets to end their sessions.
     pub(crate) async fn ban_and_forget_the_sessions(&self) {
         let work = self.store.begin().await.unwrap();
         let mut member = self.store.members().remove(0);
-        member.ban(self.clock.now());
+        member.stand(MemberStatus::Banned, None, self.clock.now());
         work.members().update(&member).await.unwrap();
         work.commit().await.unwrap();
     }
@@ -227,6 +275,12 @@ impl Plan {
             access_ttl: Duration::from_hours(2),
             sessions: SESSIONS,
         };
+        let journal = Journal { requests: Arc::new(ServedRequest), ..journal(clock.clone(), 9) };
+        let erase_member = Arc::new(EraseMember {
+            store: self.store.clone(),
+            fingerprints: Arc::new(MemoryFingerprints),
+            journal: journal.clone(),
+        });
         let authenticate = Arc::new(Authenticate {
             tokens: self.verifier.clone(),
             directory: self.directory.clone(),
@@ -238,8 +292,7 @@ impl Plan {
                 store: self.store.clone(),
                 verifier: self.verifier.clone(),
                 issuer: self.issuer.clone(),
-                clock: clock.clone(),
-                random: random.clone(),
+                journal: journal.clone(),
                 policy: SESSIONS,
                 access_ttl: policy.access_ttl,
                 limits: limits.clone(),
@@ -252,8 +305,7 @@ impl Plan {
                 in_flight: InFlight::default(),
                 tokens: self.issuer,
                 fingerprints: Arc::new(MemoryFingerprints),
-                clock: clock.clone(),
-                random: random.clone(),
+                journal: journal.clone(),
                 policy,
             }),
             log_out: Arc::new(LogOut {
@@ -278,19 +330,49 @@ impl Plan {
                 random: random.clone(),
             }),
             export_member: Arc::new(ExportMember { directory: self.directory.clone() }),
-            erase_member: Arc::new(EraseMember {
-                store: self.store.clone(),
-                fingerprints: Arc::new(MemoryFingerprints),
-                clock: clock.clone(),
-                random: random.clone(),
-            }),
+            administration: Administration {
+                sign_in: Arc::new(SignIn {
+                    store: self.store.clone(),
+                    directory: self.admins.clone(),
+                    passwords: Arc::new(MemoryPasswords),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    journal: journal.clone(),
+                    policy: ADMIN_SESSIONS,
+                }),
+                authenticate_admin: Arc::new(AuthenticateAdmin {
+                    store: self.store.clone(),
+                    directory: self.admins.clone(),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    clock: clock.clone(),
+                    policy: ADMIN_SESSIONS,
+                }),
+                manage_admins: Arc::new(ManageAdmins {
+                    store: self.store.clone(),
+                    directory: self.admins,
+                    passwords: Arc::new(MemoryPasswords),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    journal: journal.clone(),
+                }),
+                look_after_members: Arc::new(LookAfterMembers {
+                    store: self.store.clone(),
+                    directory: self.directory.clone(),
+                    ban: Arc::new(Ban { store: self.store.clone(), journal: journal.clone() }),
+                    erase: erase_member.clone(),
+                    journal: journal.clone(),
+                }),
+                read_record: Arc::new(ReadRecord {
+                    directory: self.record,
+                    clock: clock.clone(),
+                    utc_offset: 8 * 3_600_000,
+                }),
+            },
+            erase_member,
             exchange_code: Arc::new(ExchangeCode { apps: apps.clone() }),
             bind_phone: Arc::new(BindPhone {
                 apps: apps.clone(),
                 store: self.store.clone(),
                 directory: self.directory.clone(),
-                clock: clock.clone(),
-                random: random.clone(),
+                journal: journal.clone(),
             }),
             use_session_key: Arc::new(UseSessionKey {
                 apps,

@@ -3,6 +3,7 @@
 // Tells clippy that helpers beside the tests are tests as well.
 #![cfg(test)]
 
+mod admins;
 mod callers;
 mod code2session;
 mod conflict;

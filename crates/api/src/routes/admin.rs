@@ -1,0 +1,159 @@
+//! What administrators do: sign in, look after members, read the record, decide about each other.
+
+pub mod accounts;
+pub mod members;
+pub mod record;
+pub mod session;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use domain::admin::{Administrator, Role};
+use domain::authenticate_admin::AuthenticateAdmin;
+use domain::look_after_members::LookAfterMembers;
+use domain::manage_admins::ManageAdmins;
+use domain::read_record::ReadRecord;
+use domain::sign_in::SignIn;
+use salvo::extract::Metadata;
+use salvo::oapi::{Components, EndpointArgRegister, Operation};
+use salvo::{Depot, Extractible, Request, Router, Writer};
+
+use crate::authentication::{Administrators, Authenticated, Gate};
+use crate::error::ApiError;
+use crate::error::documented::document;
+use crate::error::id::ErrorId;
+use crate::routes::admin::accounts::AdminAccountsApi;
+use crate::routes::admin::members::AdminMembersApi;
+use crate::routes::admin::record::AdminRecordApi;
+use crate::routes::admin::session::AdminSessionApi;
+use crate::wiring::Wiring;
+
+/// The use cases of administrators.
+pub struct Administration {
+    /// Signs them in.
+    pub sign_in: Arc<SignIn>,
+    /// Decides which of them calls.
+    pub authenticate_admin: Arc<AuthenticateAdmin>,
+    /// Decides who is one.
+    pub manage_admins: Arc<ManageAdmins>,
+    /// What they see of members and do to them.
+    pub look_after_members: Arc<LookAfterMembers>,
+    /// What they read of what happened.
+    pub read_record: Arc<ReadRecord>,
+}
+
+/// The route groups of administrators, and the gate before them.
+pub(crate) struct AdminApi {
+    session: AdminSessionApi,
+    accounts: AdminAccountsApi,
+    members: AdminMembersApi,
+    record: AdminRecordApi,
+    administrators: Gate<Administrators>,
+}
+
+impl AdminApi {
+    pub(crate) fn new(administration: Administration) -> Self {
+        let Administration { sign_in, authenticate_admin: authenticate, .. } = administration;
+        let Administration { manage_admins: manage, look_after_members, .. } = administration;
+        Self {
+            accounts: AdminAccountsApi { manage: manage.clone() },
+            members: AdminMembersApi { look_after: look_after_members },
+            record: AdminRecordApi { read_record: administration.read_record },
+            administrators: Gate::new(Administrators(authenticate.clone())),
+            session: AdminSessionApi { sign_in, authenticate, manage },
+        }
+    }
+}
+
+/// An administrator who calls a route that takes the role `R`. The document tells it; whether they have
+/// it, the use case decides.
+pub(crate) struct By<R>(pub(crate) Administrator, PhantomData<R>);
+
+/// A role, as a type.
+pub(crate) trait Takes: Send + Sync {
+    const ROLE: Role;
+}
+
+pub(crate) struct Viewer;
+pub(crate) struct Operator;
+pub(crate) struct Admin;
+
+impl Takes for Viewer {
+    const ROLE: Role = Role::Viewer;
+}
+
+impl Takes for Operator {
+    const ROLE: Role = Role::Operator;
+}
+
+impl Takes for Admin {
+    const ROLE: Role = Role::Admin;
+}
+
+impl<'ex, R: Takes + 'ex> Extractible<'ex> for By<R> {
+    fn metadata() -> &'static Metadata {
+        Authenticated::<Administrator>::metadata()
+    }
+
+    async fn extract(
+        _req: &'ex mut Request,
+        depot: &'ex mut Depot,
+    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
+        let shown = depot.remove_typed::<Authenticated<Administrator>>();
+        let by = shown.map(|Authenticated(administrator)| Self(administrator, PhantomData));
+        by.map_err(|_| ApiError::new(ErrorId::Unauthenticated))
+    }
+}
+
+impl<R: Takes> EndpointArgRegister for By<R> {
+    fn register(components: &mut Components, operation: &mut Operation, arg: &str) {
+        Authenticated::<Administrator>::register(components, operation, arg);
+        operation.extensions.insert("x-role".to_owned(), R::ROLE.name().into());
+        document(components, operation, &[ErrorId::Forbidden]);
+    }
+}
+
+/// Everything under `/admin/api`.
+pub(crate) fn admin_routes(to: Wiring<'_>) -> Router {
+    Router::new()
+        .push(rooms(to))
+        .push(Router::with_path("session").post(to.to(|api| api.admin.session.sign_in())))
+        .push(Router::with_path("invitation").post(to.to(|api| api.admin.session.accept())))
+}
+
+/// Where only those come who are signed in.
+fn rooms(to: Wiring<'_>) -> Router {
+    Router::new()
+        .hoop(to.to(|api| api.admin.administrators.clone()))
+        .push(
+            Router::with_path("session")
+                .get(to.to(|api| api.admin.session.who()))
+                .delete(to.to(|api| api.admin.session.sign_out())),
+        )
+        .push(Router::with_path("password").put(to.to(|api| api.admin.session.change_password())))
+        .push(
+            Router::with_path("admins")
+                .get(to.to(|api| api.admin.accounts.list()))
+                .post(to.to(|api| api.admin.accounts.invite()))
+                .push(Router::with_path("{id}").patch(to.to(|api| api.admin.accounts.change()))),
+        )
+        .push(Router::with_path("search").post(to.to(|api| api.admin.members.search())))
+        .push(
+            Router::with_path("members/{id}")
+                .get(to.to(|api| api.admin.members.show()))
+                .delete(to.to(|api| api.admin.members.erase()))
+                .push(Router::with_path("ban").post(to.to(|api| api.admin.members.ban())))
+                .push(Router::with_path("unban").post(to.to(|api| api.admin.members.unban())))
+                .push(Router::with_path("phone").post(to.to(|api| api.admin.members.unmask())))
+                .push(
+                    Router::with_path("sessions")
+                        .delete(to.to(|api| api.admin.members.end_sessions()))
+                        .push(
+                            Router::with_path("{session}")
+                                .delete(to.to(|api| api.admin.members.end_session())),
+                        ),
+                ),
+        )
+        .push(Router::with_path("audit").get(to.to(|api| api.admin.record.events())))
+        .push(Router::with_path("statistics").get(to.to(|api| api.admin.record.statistics())))
+}
