@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ureq::{Agent, Body, http::Response};
 use xshell::Shell;
 
@@ -85,6 +85,8 @@ impl Ports {
 pub(crate) struct Environment {
     pub(crate) server_url: String,
     pub(crate) sandbox_url: String,
+    /// How the server was started.
+    command: Command,
     // Dropped in this order: the server goes before what it needs.
     server: Service,
     sandbox: Service,
@@ -120,7 +122,20 @@ impl Environment {
         let agent = agent();
         let ready = |answer: Response<Body>| answer.status() == 200;
         server.wait_for(|_| agent.get(&health).call().is_ok_and(ready).then_some(()))?;
-        Ok(Self { server_url, sandbox_url, server, sandbox })
+        Ok(Self { server_url, sandbox_url, command, server, sandbox })
+    }
+
+    /// Invites somebody to administrate the server, and answers with the code of the invitation.
+    pub(crate) fn invite_admin(&self, name: &str) -> Result<String> {
+        let mut invite = Command::new(self.command.get_program());
+        invite.args(["admin", "invite", name]).current_dir(cargo::root());
+        invite.envs(self.command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let output = invite.output()?;
+        let said = String::from_utf8(output.stdout)?;
+        let code = said.lines().nth(1).filter(|_| output.status.success());
+        code.map(str::to_owned).with_context(|| {
+            format!("nobody was invited: {}", String::from_utf8_lossy(&output.stderr))
+        })
     }
 
     /// An error once one of them has ended.

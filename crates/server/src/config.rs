@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::config::{Origin, Proxy};
+use domain::admin::AdminSessionPolicy;
 use domain::app::AppName;
 use domain::conflict::ConflictPolicy;
 use domain::limits::Quotas;
@@ -82,6 +83,12 @@ pub struct Config {
     pub former_sealing_keys: Vec<SecretString>,
     /// What default nicknames begin with.
     pub nickname_prefixes: NicknamePrefixes,
+    /// How long administrators stay signed in.
+    pub admin_sessions: AdminSessionPolicy,
+    /// How long security events are kept; for ever when `None`.
+    pub keep_audit: Option<Duration>,
+    /// How much later a day begins than in UTC, in milliseconds.
+    pub utc_offset: i64,
     /// Back ends and their keys.
     pub services: Vec<(String, SecretString)>,
 }
@@ -221,6 +228,12 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         key_folder: reader.required("tokens.key_folder").into(),
         sealing_key: key(reader, "sealing.key", production),
         former_sealing_keys: reader.secrets("sealing.former_keys"),
+        admin_sessions: AdminSessionPolicy {
+            idle: ttl("admin.idle_ttl", 60..=86_400),
+            absolute: ttl("admin.session_ttl", 300..=604_800),
+        },
+        keep_audit: Some(ttl("audit.keep", 0..=315_360_000)).filter(|age| !age.is_zero()),
+        utc_offset: utc_offset(reader),
         services: services.into_iter().filter_map(|name| service(reader, name)).collect(),
         listen: listen.ok()?,
         apps: apps.into_iter().collect::<Option<_>>()?,
@@ -327,11 +340,32 @@ fn quotas(reader: &Reader<'_>) -> Quotas {
     };
     Quotas {
         address: quota("address"),
+        sign_in: quota("sign_in"),
         app: quota("app"),
         member: quota("member"),
         session: quota("session"),
         service: quota("service"),
     }
+}
+
+/// How much later days begin than in UTC, in milliseconds.
+fn utc_offset(reader: &Reader<'_>) -> i64 {
+    let text = reader.text("admin.utc_offset");
+    let parse = |text: &str| {
+        let (sign, clock) = text.split_at_checked(1)?;
+        let sign = match sign {
+            "+" => 1,
+            "-" => -1,
+            _ => return None,
+        };
+        let (hours, minutes) = clock.split_once(':').filter(|_| clock.len() == 5)?;
+        let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        (hours <= 14 && minutes < 60).then(|| sign * i64::from(hours * 60 + minutes) * 60_000)
+    };
+    parse(&text).unwrap_or_else(|| {
+        reader.fault("admin.utc_offset", "must be an offset from UTC, as in +08:00");
+        0
+    })
 }
 
 fn log_json(reader: &Reader<'_>) -> bool {

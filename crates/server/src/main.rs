@@ -3,17 +3,22 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use adapters::store::rekey::Rekeyed;
 use adapters::system::SystemClock;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use domain::member::MemberId;
+use domain::admin::{AdminName, Role};
+use domain::audit::AuditKind;
+use domain::member::{MemberId, StatusReason};
 use domain::ports::clock::Clock;
+use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
 use server::doctor::{self, Finding};
 use server::traces::Traces;
+use server::wiring::administration;
 use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
@@ -43,11 +48,22 @@ enum Command {
     Ban {
         /// The member's id, as in `memberId`.
         member: Uuid,
+        /// Why, for whoever looks at the member later.
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Lets a banned member log in again.
     Unban {
         /// The member's id, as in `memberId`.
         member: Uuid,
+        /// Why, for whoever looks at the member later.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Decides who is an administrator.
+    Admin {
+        #[command(subcommand)]
+        action: Admins,
     },
     /// Lists the keys that sign access tokens, or changes them.
     Keys {
@@ -71,6 +87,19 @@ enum Migrate {
     Up,
     /// Lists every migration: applied or pending.
     Status,
+}
+
+#[derive(Subcommand)]
+enum Admins {
+    /// Invites somebody: prints a code, once, with which they choose their password within a day. Who is
+    /// an administrator already can choose another one, and has this role from then on.
+    Invite {
+        /// What they will sign in with: an address, or a short name in lower case.
+        name: String,
+        /// What they may do: viewer, operator or admin.
+        #[arg(long, default_value = "admin")]
+        role: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -110,11 +139,18 @@ fn main() -> anyhow::Result<ExitCode> {
                 served
             }
             Command::Migrate { action } => migrate(&action, &config).await,
-            Command::Ban { member } => {
-                Ok(wiring::ban(&config).await?.ban(MemberId(member)).await?)
+            Command::Ban { member, reason } => {
+                let (reason, store) =
+                    (status_reason(reason.as_deref())?, wiring::store(&config).await?);
+                Ok(administration::ban(&store).ban(MemberId(member), reason, None).await?)
             }
-            Command::Unban { member } => {
-                Ok(wiring::ban(&config).await?.unban(MemberId(member)).await?)
+            Command::Unban { member, reason } => {
+                let (reason, store) =
+                    (status_reason(reason.as_deref())?, wiring::store(&config).await?);
+                Ok(administration::ban(&store).unban(MemberId(member), reason, None).await?)
+            }
+            Command::Admin { action: Admins::Invite { name, role } } => {
+                invite(&name, &role, &config).await
             }
             Command::Keys { action } => keys(&action, &config).await,
             Command::Rekey => rekey(&config).await,
@@ -130,6 +166,23 @@ async fn doctor(sources: &Sources) -> ExitCode {
         println!("{finding}");
     }
     if findings.iter().any(Finding::is_fault) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn status_reason(reason: Option<&str>) -> anyhow::Result<Option<StatusReason>> {
+    reason.map(StatusReason::parse).transpose().context("--reason")
+}
+
+async fn invite(name: &str, role: &str, config: &Config) -> anyhow::Result<()> {
+    let name = AdminName::parse(name)?;
+    let role = Role::named(role).with_context(|| {
+        format!("--role: {role} is none of {}", Role::ALL.map(Role::name).join(", "))
+    })?;
+    let (store, sealer) = (wiring::store(config).await?, Arc::new(wiring::sealer(config)?));
+    let invited = administration::manage_admins(&store, &sealer).invite(None, &name, role).await?;
+    println!("{} is invited as {}. The code, for them alone:", name.as_str(), role.name());
+    println!("{}", invited.code.expose());
+    println!("Within a day, it lets them choose a password: POST /admin/api/invitation");
+    Ok(store.close().await?)
 }
 
 async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {
@@ -167,6 +220,9 @@ async fn rekey(config: &Config) -> anyhow::Result<()> {
         );
     };
     tell(store.rekey(&tell).await.context("run `menshen rekey` again to go on")?);
+    let work = store.begin().await?;
+    work.audit().record(&wiring::journal().event(AuditKind::Rekeyed)).await?;
+    work.commit().await?;
     println!(
         "All that lasts is under sealing.key. Its former keys may go in five minutes, when the"
     );

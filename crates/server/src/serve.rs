@@ -46,7 +46,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     };
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
-    let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(&store)));
+    let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(config, &store)));
     let obeying = tokio::spawn(obedience::run(withdrawals));
     let outcome = server.serve(service(parts, &api), stop).await;
     obeying.abort();

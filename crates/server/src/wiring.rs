@@ -1,5 +1,7 @@
 //! Where ports meet adapters: the one place that knows both.
 
+pub mod administration;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,9 +24,10 @@ use adapters::wechat::{WechatApp, WechatMiniProgram};
 use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
 use api::routes::Parts;
+use api::served_request::ServedRequest;
 use domain::app::{App, AppName, Apps};
+use domain::audit::Journal;
 use domain::authenticate::Authenticate;
-use domain::ban::Ban;
 use domain::bind_phone::BindPhone;
 use domain::current_member::CurrentMember;
 use domain::erase_member::EraseMember;
@@ -80,8 +83,7 @@ pub fn parts(
         in_flight: InFlight::default(),
         tokens: tokens.clone(),
         fingerprints: sealer.clone(),
-        clock: Arc::clone(&clock),
-        random: Arc::clone(&random),
+        journal: journal(),
         policy: LoginPolicy {
             nickname_prefixes: config.nickname_prefixes.clone(),
             access_ttl: config.access_ttl,
@@ -92,8 +94,7 @@ pub fn parts(
         store: store.clone(),
         verifier: tokens.clone(),
         issuer: tokens.clone(),
-        clock: Arc::clone(&clock),
-        random: Arc::clone(&random),
+        journal: journal(),
         policy: config.sessions,
         access_ttl: config.access_ttl,
         limits: Arc::clone(&limits),
@@ -119,19 +120,18 @@ pub fn parts(
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
     };
-    let erase_member = EraseMember {
+    let erase_member = Arc::new(EraseMember {
         store: store.clone(),
-        fingerprints: sealer,
-        clock: Arc::clone(&clock),
-        random: Arc::clone(&random),
-    };
+        fingerprints: sealer.clone(),
+        journal: journal(),
+    });
     let bind_phone = BindPhone {
         apps: Arc::clone(&apps),
         store: store.clone(),
         directory: store.clone(),
-        clock: Arc::clone(&clock),
-        random: Arc::clone(&random),
+        journal: journal(),
     };
+    let administration = administration::wire(config, store, &sealer, &erase_member);
     let use_session_key = UseSessionKey {
         apps: Arc::clone(&apps),
         store: store.clone(),
@@ -152,8 +152,9 @@ pub fn parts(
         use_session_key: Arc::new(use_session_key),
         update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
         export_member: Arc::new(ExportMember { directory: store.clone() }),
-        erase_member: Arc::new(erase_member),
+        erase_member,
         receive_push: Arc::new(receive_push),
+        administration,
         directory: store.clone(),
         services: Arc::new(services(config)?),
         limits,
@@ -163,19 +164,25 @@ pub fn parts(
     })
 }
 
-/// The use cases of operators who keep members out.
-///
-/// # Errors
-/// When the database cannot be opened.
-pub async fn ban(config: &Config) -> anyhow::Result<Ban> {
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    Ok(Ban { store: store(config).await?, clock, random })
+/// What makes events.
+#[must_use]
+pub fn journal() -> Journal {
+    Journal {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        requests: Arc::new(ServedRequest),
+    }
 }
 
 /// What forgets what has expired.
 #[must_use]
-pub fn housekeeping(store: &Arc<SeaStore>) -> Housekeeping {
-    Housekeeping { store: store.clone(), clock: Arc::new(SystemClock) }
+pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Housekeeping {
+    Housekeeping {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        admin_sessions: config.admin_sessions,
+        keep_audit: config.keep_audit,
+    }
 }
 
 /// The configured database, opened.
@@ -296,7 +303,7 @@ pub fn rotate_keys(config: &Config, store: &Arc<SeaStore>, vault: &KeyVault) -> 
         store: store.clone(),
         directory: store.clone(),
         generator: Arc::new(vault.clone()),
-        clock: Arc::new(SystemClock),
+        journal: journal(),
         policy: config.keys,
     }
 }

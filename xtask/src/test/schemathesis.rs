@@ -49,23 +49,25 @@ fn check(sh: &Shell, examples: u16) -> Result<()> {
     ];
     let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &settings)?;
     let document = document(&environment.server_url)?;
+    let invitation = environment.invite_admin("boss")?;
     for nobody in [true, false] {
         let caller = if nobody { "nobody" } else { "whoever may" };
         println!("called by {caller}:");
-        let report = play(sh, &python, &environment, examples, nobody)?;
+        let report = play(sh, &python, &environment, examples, (!nobody).then_some(&invitation))?;
         let missed = missed(&document, &report, nobody);
         ensure!(missed.is_empty(), "called by {caller}, {}", missed.join("; "));
     }
     Ok(())
 }
 
-/// Runs Schemathesis, and answers with what it reports.
+/// Runs Schemathesis, as nobody or as whoever may, of whom one becomes an administrator by this
+/// invitation; answers with what it reports.
 fn play(
     sh: &Shell,
     python: &Path,
     environment: &Environment,
     examples: u16,
-    nobody: bool,
+    invitation: Option<&String>,
 ) -> Result<Value> {
     let hooks = cargo::root().join(HOOKS);
     // It remembers failures where it is run.
@@ -80,7 +82,8 @@ fn play(
         .env("SERVER_URL", server_url)
         .envs([PUSH_TOKEN])
         .env("WECHAT_SANDBOX_URL", sandbox_url)
-        .envs(nobody.then_some(("AS_NOBODY", "1")))
+        .envs(invitation.is_none().then_some(("AS_NOBODY", "1")))
+        .envs(invitation.map(|code| ("ADMIN_INVITATION", code)))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONNOUSERSITE", "1")
         .env("no_proxy", "127.0.0.1")

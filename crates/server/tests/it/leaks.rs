@@ -11,7 +11,7 @@ use wechat_sandbox::control::encrypt::{EncryptOrder, Kind};
 use wechat_sandbox::fault::Fault;
 
 use crate::collector::Collector;
-use crate::program::{Answer, Program, SERVICE_KEY};
+use crate::program::{ADMIN_PASSWORD, Answer, Program, SERVICE_KEY};
 
 /// What must not be seen, and the answers of the program in which to look for it.
 #[derive(Default)]
@@ -108,6 +108,7 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     exchange(&sandbox, &program, &mut search).await;
     meet_faults(&sandbox, &program, &mut search).await;
     send_nonsense(&program, &mut search).await;
+    administrate(&tokens, &program, &mut search).await;
 
     for call in sandbox.log(None) {
         let answer = call.answer.unwrap_or_default();
@@ -134,7 +135,8 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     let kept: i64 = program.query("SELECT COUNT(*) FROM session_key").await;
     assert_eq!(kept, 1);
     let mut found = search.found_in(&stored(&program));
-    found.retain(|secret| secret.starts_with("session key"));
+    let at_rest = ["session key", "phone number", "password", "invitation", "admin token"];
+    found.retain(|secret| at_rest.iter().any(|kind| secret.starts_with(kind)));
     assert_eq!(found, [""; 0], "in the database");
 
     program.terminate().await;
@@ -284,6 +286,26 @@ async fn meet_faults(sandbox: &Sandbox, program: &Program, search: &mut Search) 
         }
     }
     sandbox.clear_faults();
+}
+
+async fn administrate(tokens: &Value, program: &Program, search: &mut Search) {
+    let admin = program.admin("ann@example.com", "operator").await;
+    search.hide("password", ADMIN_PASSWORD);
+    search.hide("invitation", &admin.invitation);
+    search.hide("admin token", admin.cookie.split_once('=').unwrap().1);
+    let guess =
+        json!({ "name": "ann@example.com", "password": search.hide("guess", "a wrong guess") });
+    search.look_at(Answer::of(program.post("/admin/api/session", &guess)).await, &[]);
+    let find = json!({ "query": "13800138000" });
+    let found = admin.send(program.post("/admin/api/search", &find)).await;
+    assert_eq!(found.body["data"]["members"].as_array().unwrap().len(), 1, "{}", found.text);
+    search.look_at(found, &[]);
+    let member = format!("/admin/api/members/{}", tokens["memberId"].as_str().unwrap());
+    search.look_at(admin.send(program.get(&member)).await, &[]);
+    let phone = admin.send(program.post(&format!("{member}/phone"), &json!({}))).await;
+    search.look_at(phone, &["phone"]);
+    search.look_at(admin.send(program.get("/admin/api/audit")).await, &[]);
+    search.look_at(Answer::of(program.get(&member).header("cookie", &admin.cookie)).await, &[]);
 }
 
 async fn send_nonsense(program: &Program, search: &mut Search) {

@@ -1,6 +1,7 @@
 //! The whole program, as its users meet it.
 #![cfg(test)]
 
+mod admins;
 mod collector;
 mod config;
 mod doctor;

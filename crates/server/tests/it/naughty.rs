@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use naughty_strings::BLNS;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
@@ -14,6 +14,8 @@ use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
 
 use crate::program::{Answer, Program, SERVICE_KEY};
+
+const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Headers that are looked at and are no parameters of the document.
 const HEADERS: [&str; 7] = [
@@ -143,10 +145,11 @@ impl Route {
     }
 }
 
-/// A program, and the WeChat that it asks.
+/// A program, the WeChat that it asks, and an administrator's cookie.
 struct World {
     program: Program,
     sandbox: Sandbox,
+    cookie: String,
 }
 
 impl World {
@@ -162,6 +165,7 @@ impl World {
                 let login = self.program.log_in(&self.login_code(), None).await;
                 Some(login["token"].as_str().unwrap().to_owned())
             }
+            Some("adminCookie") => Some(self.cookie.clone()),
             Some(_) => Some(SERVICE_KEY.to_owned()),
         }
     }
@@ -194,10 +198,17 @@ impl World {
         if of(Place::Form).count() > 0 {
             request = request.form(&of(Place::Form).collect::<Vec<_>>());
         }
-        let shown = token.map(|token| (AUTHORIZATION, format!("Bearer {token}")));
+        let shown = token.map(|token| {
+            if *token == self.cookie {
+                (COOKIE, token.to_owned())
+            } else {
+                (AUTHORIZATION, format!("Bearer {token}"))
+            }
+        });
+        let shown = shown.into_iter().chain([(REQUESTED_WITH, "fetch".to_owned())]);
         let more = of(Place::Header).map(|(name, value)| (name.parse().unwrap(), value.to_owned()));
         let mut headers = HeaderMap::new();
-        for (name, value) in shown.into_iter().chain(more) {
+        for (name, value) in shown.chain(more) {
             headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
         }
         Some(Answer::of(request.headers(headers)).await)
@@ -261,7 +272,8 @@ async fn naughty_strings_are_kept_to_the_byte_or_refused_and_break_nothing() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_with(&sandbox, &SETTINGS).await;
     let document = Answer::of(program.get("/openapi.json")).await.body;
-    let world = Arc::new(World { program, sandbox });
+    let cookie = program.admin("ann", "admin").await.cookie;
+    let world = Arc::new(World { program, sandbox, cookie });
     let mut fields = JoinSet::new();
     for route in Route::all(&document) {
         for field in route.fields.iter().filter(|field| field.is_text) {

@@ -20,11 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The key of the one back end that development knows.
 pub(crate) const SERVICE_KEY: &str = "development-key-of-the-back-end-0001";
 
+/// What every administrator here signs in with.
+pub(crate) const ADMIN_PASSWORD: &str = "a long password of an administrator";
+
 /// A running `menshen serve`; killed when dropped.
 pub(crate) struct Program {
     child: Child,
     output: Arc<Mutex<String>>,
     folder: TempDir,
+    environment: Vec<(String, String)>,
     base_url: String,
     http: Client,
 }
@@ -77,7 +81,8 @@ impl Program {
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);
-        let mut program = Self { child, output, folder, base_url: String::new(), http: client() };
+        let (base_url, http) = (String::new(), client());
+        let mut program = Self { child, output, folder, environment, base_url, http };
         program.base_url = program.await_address().await;
         program
     }
@@ -157,6 +162,30 @@ impl Program {
         answer.body["data"].clone()
     }
 
+    /// Runs another command of the program over the same database, and answers what it prints.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> String {
+        let mut command = menshen(arguments, &self.environment);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// Makes somebody an administrator, as an operator does, and signs them in.
+    pub(crate) async fn admin(&self, name: &str, role: &str) -> Admin<'_> {
+        let said = self.command(&["admin", "invite", name, "--role", role]).await;
+        let code = said.lines().nth(1).unwrap().to_owned();
+        let body = json!({ "name": name, "code": code, "password": ADMIN_PASSWORD });
+        let accepted = Answer::of(self.post("/admin/api/invitation", &body)).await;
+        assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.text);
+        let body = json!({ "name": name, "password": ADMIN_PASSWORD });
+        let signed_in = Answer::of(self.post("/admin/api/session", &body)).await;
+        assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
+        let cookie = signed_in.headers["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Admin { program: self, cookie, invitation: code }
+    }
+
     /// Changes the database past the program.
     pub(crate) async fn execute(&self, sql: &str) {
         let database = self.database("rw").await;
@@ -213,6 +242,37 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// An administrator who is signed in.
+pub(crate) struct Admin<'a> {
+    program: &'a Program,
+    /// `NAME=TOKEN`.
+    pub(crate) cookie: String,
+    /// The code they chose their password with.
+    pub(crate) invitation: String,
+}
+
+impl Admin<'_> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let request = request.header("cookie", &self.cookie).header("x-requested-with", "fetch");
+        Answer::of(request).await
+    }
+
+    /// What is answered to a request that works.
+    pub(crate) async fn data(&self, request: RequestBuilder) -> Value {
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.body["data"].clone()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.data(self.program.get(path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        self.data(self.program.post(path, body)).await
     }
 }
 

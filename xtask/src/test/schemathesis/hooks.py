@@ -49,17 +49,71 @@ def log_in(user):
     return posted(f"{SERVER}/login", {"code": code("login", user)})["data"]
 
 
+ADMIN_PASSWORD = "a long password of an administrator"
+ADMIN_HEADERS = {"X-Requested-With": "XMLHttpRequest"}
+
+
+def accept(invitation):
+    """The administrator of an invitation chooses their password."""
+    return posted(f"{SERVER}/admin/api/invitation", {**invitation, "password": ADMIN_PASSWORD})
+
+
+def sign_in(name):
+    """The cookie of an administrator."""
+    credentials = {"name": name, "password": ADMIN_PASSWORD}
+    answer = http.post(f"{SERVER}/admin/api/session", json=credentials, timeout=30)
+    answer.raise_for_status()
+    http.cookies.clear()
+    return answer.headers["Set-Cookie"].split(";")[0]
+
+
+def invited():
+    """Somebody who was invited, and has not accepted it yet."""
+    name = f"admin{next(turns)}"
+    headers = {**ADMIN_HEADERS, "Cookie": BOSS}
+    body = {"name": name, "role": "admin"}
+    answer = http.post(f"{SERVER}/admin/api/admins", json=body, headers=headers, timeout=30)
+    answer.raise_for_status()
+    data = answer.json()["data"]
+    return {"name": name, "code": data["code"]}, data["admin"]["adminId"]
+
+
+def hired():
+    """An administrator of whom nobody else knows."""
+    invitation, _ = invited()
+    accept(invitation)
+    return invitation["name"]
+
+
+def boss():
+    """The cookie of the first administrator, who was invited by the operator."""
+    accept({"name": "boss", "code": os.environ["ADMIN_INVITATION"]})
+    return sign_in("boss")
+
+
+BOSS = None if AS_NOBODY else boss()
+
+
+# What ends the session it is called in.
+LEAVING = {("DELETE", "/admin/api/session"), ("PUT", "/admin/api/password")}
+
+
 @schemathesis.auth(refresh_interval=None)
 class Callers:
-    """A member who has just logged in, since many requests end the session; or a service, by bearer and
-    by HTTP Basic in turns where both are understood."""
+    """A member who has just logged in, since many requests end the session; a service, by bearer and by
+    HTTP Basic in turns where both are understood; or an administrator who may everything."""
 
     def get(self, case, ctx):
         demanded = [] if AS_NOBODY else case.operation.definition.raw.get("security", [])
-        schemes = [scheme for demand in demanded for scheme in demand]
+        schemes = [next(iter(demand)) for demand in demanded]
         return schemes[next(turns) % len(schemes)] if schemes else None
 
     def set(self, case, scheme, ctx):
+        if scheme == "adminCookie":
+            leaving = (case.operation.method.upper(), case.operation.path) in LEAVING
+            case.headers["Cookie"] = sign_in(hired()) if leaving else BOSS
+            case.headers.update(ADMIN_HEADERS)
+            return
         if scheme == "memberToken":
             user = newcomer()
             token = log_in(user)["token"]
@@ -103,6 +157,8 @@ def before_call(ctx, case, kwargs):
     """Makes requests good that have no fault but what no schema can tell."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return
+    if case.operation.path.startswith("/admin/"):
+        return administer(case)
     member = members.get((case.headers or {}).get("Authorization"))
     user, session = member or (newcomer(), None)
     for part in (case.query, case.body):
@@ -119,3 +175,26 @@ def before_call(ctx, case, kwargs):
     if "app" in (case.path_parameters or {}):
         case.path_parameters["app"] = "main"
         sign(case.query)
+
+
+def administer(case):
+    """Makes an administrator's request good: it is about somebody who is there."""
+    path, body = case.operation.path, case.body
+    if path == "/admin/api/session" and case.method == "POST":
+        body.update(name=hired(), password=ADMIN_PASSWORD)
+    elif path == "/admin/api/invitation":
+        body.update(invited()[0])
+    elif path == "/admin/api/password":
+        body["current"] = ADMIN_PASSWORD
+    elif path == "/admin/api/admins" and case.method == "POST":
+        # Nobody invites themselves.
+        body["name"] = f"admin{next(turns)}"
+    elif path == "/admin/api/admins/{id}":
+        case.path_parameters["id"] = invited()[1]
+    elif "id" in (case.path_parameters or {}):
+        user = newcomer()
+        login = {"code": code("login", user), "phoneCode": code("phone", user)}
+        member = posted(f"{SERVER}/login", login)["data"]
+        case.path_parameters["id"] = member["memberId"]
+        if "session" in case.path_parameters:
+            case.path_parameters["session"] = session_of(member["token"])

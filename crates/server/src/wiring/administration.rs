@@ -1,0 +1,80 @@
+//! The use cases of those who look after members, over their adapters.
+
+use std::sync::Arc;
+
+use adapters::passwords::Argon2Passwords;
+use adapters::sealing::Sealer;
+use adapters::store::SeaStore;
+use adapters::system::SystemClock;
+use api::routes::admin::Administration;
+use domain::authenticate_admin::AuthenticateAdmin;
+use domain::ban::Ban;
+use domain::erase_member::EraseMember;
+use domain::look_after_members::LookAfterMembers;
+use domain::manage_admins::ManageAdmins;
+use domain::ports::passwords::PasswordHasher;
+use domain::read_record::ReadRecord;
+use domain::sign_in::SignIn;
+
+use crate::config::Config;
+use crate::wiring::journal;
+
+/// All of them.
+pub(super) fn wire(
+    config: &Config,
+    store: &Arc<SeaStore>,
+    sealer: &Arc<Sealer>,
+    erase: &Arc<EraseMember>,
+) -> Administration {
+    let (clock, policy) = (Arc::new(SystemClock), config.admin_sessions);
+    // One for all, so that it bounds how many passwords are worked on at once.
+    let passwords: Arc<dyn PasswordHasher> = Arc::new(Argon2Passwords::default());
+    Administration {
+        sign_in: Arc::new(SignIn {
+            store: store.clone(),
+            directory: store.clone(),
+            passwords: passwords.clone(),
+            fingerprints: sealer.clone(),
+            journal: journal(),
+            policy,
+        }),
+        authenticate_admin: Arc::new(AuthenticateAdmin {
+            store: store.clone(),
+            directory: store.clone(),
+            fingerprints: sealer.clone(),
+            clock: clock.clone(),
+            policy,
+        }),
+        manage_admins: Arc::new(ManageAdmins { passwords, ..manage_admins(store, sealer) }),
+        look_after_members: Arc::new(LookAfterMembers {
+            store: store.clone(),
+            directory: store.clone(),
+            ban: Arc::new(ban(store)),
+            erase: erase.clone(),
+            journal: journal(),
+        }),
+        read_record: Arc::new(ReadRecord {
+            directory: store.clone(),
+            clock,
+            utc_offset: config.utc_offset,
+        }),
+    }
+}
+
+/// Decides who is an administrator.
+#[must_use]
+pub fn manage_admins(store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ManageAdmins {
+    ManageAdmins {
+        store: store.clone(),
+        directory: store.clone(),
+        passwords: Arc::new(Argon2Passwords::default()),
+        fingerprints: sealer.clone(),
+        journal: journal(),
+    }
+}
+
+/// Keeps members out.
+#[must_use]
+pub fn ban(store: &Arc<SeaStore>) -> Ban {
+    Ban { store: store.clone(), journal: journal() }
+}

@@ -1,0 +1,72 @@
+//! Administrators in the whole program: from the first invitation to what they do to members.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, MAIN_APP};
+
+use crate::program::{Answer, Program};
+
+#[tokio::test]
+async fn an_administrator_is_invited_finds_a_member_and_keeps_them_out() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let phone = sandbox.phone_code("alice", MAIN_APP).unwrap();
+    let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), Some(&phone)).await;
+    let (id, token) = (login["memberId"].as_str().unwrap(), login["token"].as_str().unwrap());
+    let boss = program.admin("boss@example.com", "admin").await;
+    assert_eq!(boss.get("/admin/api/session").await["role"], "admin");
+
+    let search = |query: &str| json!({ "query": query });
+    for query in ["13800138000", "138******00", id] {
+        let found = boss.post("/admin/api/search", &search(query)).await;
+        assert_eq!(found["members"][0]["profile"]["memberId"], id, "{query}");
+        assert_eq!(found["members"][0]["profile"]["phone"], "138******00");
+    }
+    let path = |what: &str| format!("/admin/api/members/{id}{what}");
+    assert_eq!(boss.post(&path("/phone"), &json!({})).await["phone"], "+8613800138000");
+
+    let me = || Answer::of(program.get("/me").bearer_auth(token));
+    assert_eq!(me().await.status, StatusCode::OK);
+    boss.post(&path("/ban"), &json!({ "reason": "刷单" })).await;
+    assert_eq!(me().await.failure(), (401, "session_revoked"));
+    let again = json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() });
+    let refused = Answer::of(program.post("/login", &again)).await;
+    assert_eq!(refused.failure(), (403, "member_banned"));
+
+    let history = boss.get(&format!("/admin/api/audit?member={id}")).await;
+    let events = history["events"].as_array().unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["login_refused", "banned", "phone_unmasked", "registered"]);
+    let request = refused.headers["x-request-id"].to_str().unwrap();
+    assert_eq!(events[0]["requestId"], request, "the record names the request");
+    assert_eq!(events[0]["detail"], "banned");
+    let counts = boss.get("/admin/api/statistics?days=1").await["counts"].clone();
+    let registered = |count: &&Value| count["kind"] == "registered";
+    let registered = counts.as_array().unwrap().iter().find(registered).unwrap()["count"].clone();
+    assert_eq!(registered, 1);
+
+    let erased = boss.data(program.delete(&path(""))).await;
+    assert_eq!(erased, json!({}));
+    let gone = boss.send(program.get(&path(""))).await;
+    assert_eq!(gone.failure(), (404, "not_found"));
+}
+
+#[tokio::test]
+async fn nobody_is_an_administrator_by_default_and_an_invitation_is_good_once() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    for (name, password) in [("admin", "admin"), ("root", "root"), ("menshen", "menshen")] {
+        let body = json!({ "name": name, "password": password });
+        let refused = Answer::of(program.post("/admin/api/session", &body)).await;
+        assert_eq!(refused.failure(), (401, "unauthenticated"));
+    }
+    let ann = program.admin("ann", "viewer").await;
+    let body =
+        json!({ "name": "ann", "code": ann.invitation, "password": "another long password" });
+    let again = Answer::of(program.post("/admin/api/invitation", &body)).await;
+    assert_eq!(again.failure(), (401, "unauthenticated"));
+    let stored: i64 =
+        program.query("SELECT COUNT(*) FROM admin WHERE password LIKE '$argon2id$%'").await;
+    assert_eq!(stored, 1);
+}
