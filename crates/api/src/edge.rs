@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use domain::ports::clock::Clock;
 use domain::ports::random::Random;
-use salvo::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use salvo::http::header::{
+    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use salvo::http::{Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use tracing::{Instrument, Span, debug, error_span, info, warn};
 
 use crate::answer;
 use crate::body::BodyLimits;
+use crate::drain::Drain;
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::exchange::{Exchange, request_id};
@@ -30,6 +33,7 @@ pub(crate) struct Edge {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) limits: BodyLimits,
     pub(crate) metrics: Metrics,
+    pub(crate) drain: Drain,
 }
 
 #[async_trait]
@@ -70,6 +74,9 @@ impl Handler for Edge {
         // A route may say otherwise.
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.drain.has_begun() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 }
 

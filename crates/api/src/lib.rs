@@ -3,12 +3,14 @@
 //! [`service::service`] makes the whole of it over the use cases. A handler parses a request into
 //! values of the domain, runs one use case and converts the outcome; no rule is decided here.
 
+mod acceptor;
 mod answer;
 mod authentication;
 mod body;
 mod client_address;
 pub mod config;
 mod detached;
+pub mod drain;
 mod edge;
 pub mod error;
 mod exchange;

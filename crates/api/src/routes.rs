@@ -26,6 +26,7 @@ use salvo::Router;
 
 use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers};
 use crate::config::ApiConfig;
+use crate::drain::Drain;
 use crate::metrics::Metrics;
 use crate::routes::admin::{AdminApi, Administration, admin_routes};
 use crate::routes::back_end::BackEndApi;
@@ -123,7 +124,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(parts: Parts, config: &ApiConfig) -> Self {
+    pub(crate) fn new(parts: Parts, config: &ApiConfig, drain: Drain) -> Self {
         let Parts { login, identify, exchange_code, refresh, log_out, introspect, .. } = parts;
         let Parts { current_member, update_profile, metrics, .. } = parts;
         let Parts { bind_phone, export_member, erase_member, .. } = parts;
@@ -135,7 +136,7 @@ impl Api {
             me: MeApi { current_member, update_profile, bind_phone },
             own_data: OwnDataApi { export_member, erase_member },
             push: PushApi { receive_push: parts.receive_push },
-            health: HealthApi { directory: parts.directory },
+            health: HealthApi { directory: parts.directory, drain },
             session: SessionApi { refresh, log_out, metrics: metrics.clone() },
             session_key: SessionKeyApi { use_session_key: parts.use_session_key },
             oauth: OAuthApi { introspect },

@@ -5,42 +5,64 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use salvo::Service;
-use salvo::conn::tcp::TcpAcceptor;
+use salvo::fuse::FuseConfig;
 use tokio::net::TcpListener;
+
+use crate::acceptor::ClosingAcceptor;
 
 /// How long requests under way may take when the server stops. A login is answered within four seconds.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How long the head of a request may take to arrive, and how long a connection may wait for the next
+/// one. Proxies that keep connections should give them up sooner.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// An address the service already listens on; connections wait until it is served.
-pub struct Server(TcpAcceptor, SocketAddr);
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    fuse: FuseConfig,
+}
 
 impl Server {
     /// Listens. Port 0 means any free one.
     pub async fn listen(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self(TcpAcceptor::try_from(listener)?, address))
+        let fuse = FuseConfig::default().with_http1_header_timeout(HEADER_TIMEOUT);
+        Ok(Self { listener, address, fuse })
+    }
+
+    /// Gives heads of requests another time to arrive than [`HEADER_TIMEOUT`].
+    #[must_use]
+    pub fn header_timeout(self, timeout: Duration) -> Self {
+        Self { fuse: self.fuse.with_http1_header_timeout(timeout), ..self }
     }
 
     /// The address, with the port that was found.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.1
+        self.address
     }
 
-    /// Serves until `stop` is done, then lets requests under way finish, for ten seconds at most.
-    pub async fn serve(self, service: Service, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let server = salvo::Server::new(self.0);
+    /// Serves until `stop` is done, then accepts nothing new and lets requests under way finish, for ten
+    /// seconds at most.
+    pub async fn serve(
+        self,
+        service: Service,
+        stop: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        let (acceptor, closed) = ClosingAcceptor::new(self.listener, stop, self.fuse)?;
+        let server = salvo::Server::new(acceptor);
         let handle = server.handle();
         let serving = server.try_serve(service);
-        let stopping = async {
-            stop.await;
-            handle.stop_graceful(FAREWELL);
-        };
-        tokio::pin!(serving, stopping);
+        tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => ended,
-            () = stopping => serving.await,
+            _ = closed => {
+                handle.stop_graceful(FAREWELL);
+                serving.await
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use salvo::{Router, Service};
 
 use crate::body::BodyLimits;
 use crate::config::{ApiConfig, Origin};
+use crate::drain::Drain;
 use crate::edge::{Edge, X_REQUEST_ID};
 use crate::framing::Framing;
 use crate::idempotency::IDEMPOTENCY_KEY;
@@ -21,21 +22,23 @@ use crate::wiring::Wiring;
 /// The service: what a server serves, and what tests call in process.
 ///
 /// A request passes the edge, CORS, the limit of its caller and the check of its framing before its
-/// route; a failure anywhere becomes an envelope at the edge.
+/// route; a failure anywhere becomes an envelope at the edge. `drain` tells it that the server is about to
+/// stop.
 #[must_use]
-pub fn service(parts: Parts, config: &ApiConfig) -> Service {
+pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
     let edge = Edge {
         clock: parts.clock.clone(),
         random: parts.random.clone(),
         limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
         metrics: parts.metrics.clone(),
+        drain: drain.clone(),
     };
     let limit = Limit {
         limits: parts.limits.clone(),
         services: parts.services.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    let api = Api::new(parts, config);
+    let api = Api::new(parts, config, drain);
     let router = Router::new()
         .push(routes(Wiring(Some(&api))))
         .push(Router::with_path("openapi.json").get(openapi()))

@@ -43,6 +43,8 @@ pub struct Config {
     pub cors_origins: Vec<Origin>,
     /// Whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<Proxy>,
+    /// How long to serve on after being told to stop.
+    pub drain: Duration,
     /// How often anyone may ask.
     pub quotas: Quotas,
     /// Whether anyone may read the metrics.
@@ -200,6 +202,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         production,
         cors_origins: cors_origins(reader),
         trusted_proxies: trusted_proxies(reader),
+        drain: ttl("http.drain", 0..=120),
         quotas: quotas(reader),
         public_metrics: reader.flag("metrics.public", false),
         log_filter,

@@ -1,13 +1,18 @@
 //! `menshen serve`: from configuration to an orderly end.
 
+use std::io;
+use std::time::Duration;
+
 use adapters::store::SeaStore;
 use anyhow::{Context, bail};
 use api::config::ApiConfig;
+use api::drain::Drain;
 use api::server::Server;
 use api::service::service;
 use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::key_keeper::KeyKeeper;
@@ -36,24 +41,42 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
     let withdrawals = wiring::obey_withdrawals(config, &store, parts.erase_member.clone());
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        tracing::info!("stopping");
-    };
+    let drain = Drain::default();
+    let stop = stop(drain.clone(), config.drain)?;
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(config, &store)));
     let obeying = tokio::spawn(obedience::run(withdrawals));
-    let outcome = server.serve(service(parts, &api), stop).await;
+    let outcome = server.serve(service(parts, &api, drain), stop).await;
     obeying.abort();
     keeping.abort();
     tidying.abort();
     outcome.context("the server failed")?;
     store.close().await.context("the database was not closed")
+}
+
+/// Done when the server has been told to stop, by SIGTERM or Ctrl-C, and `patience` is over, in which
+/// load balancers are told so; or when it is told once more.
+fn stop(drain: Drain, patience: Duration) -> io::Result<impl Future<Output = ()> + Send> {
+    // Before anything is served, so that no signal falls between.
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut told = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(async move {
+        told().await;
+        tracing::info!("stopping: not ready any more, and closing in {} s", patience.as_secs());
+        drain.begin();
+        tokio::select! {
+            () = sleep(patience) => {}
+            () = told() => {}
+        }
+        tracing::info!("closing");
+    })
 }
 
 /// Phone numbers from before there were sealed ones; those that are being served are never in clear.

@@ -12,6 +12,7 @@ use salvo::{Depot, Request, async_trait};
 use serde::Serialize;
 use tokio::time::timeout;
 
+use crate::drain::Drain;
 use crate::error::chain;
 
 /// How long the store may take to be called ready.
@@ -21,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct HealthApi {
     pub(crate) directory: Arc<dyn MemberDirectory>,
+    pub(crate) drain: Drain,
 }
 
 #[expect(clippy::unused_async, reason = "a handler is async, even one that only says it lives")]
@@ -34,9 +36,13 @@ impl HealthApi {
 
     /// Tell whether requests can be served
     ///
-    /// 503 while the store does not answer within a second: send requests elsewhere.
+    /// 503 while the store does not answer within a second, and from the moment the server is told to stop:
+    /// send requests elsewhere.
     #[craft(endpoint(operation_id = "healthReady", tags("health")))]
     pub(crate) async fn ready(&self) -> Readiness {
+        if self.drain.has_begun() {
+            return Readiness(false);
+        }
         let cause = match timeout(PATIENCE, self.directory.ready()).await {
             Ok(Ok(())) => return Readiness(true),
             Ok(Err(error)) => chain(&error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::drain::Drain;
 use domain::holdings::Holding;
 use domain::identity::Subject;
 use domain::member::{Member, MemberId};
@@ -34,6 +35,20 @@ async fn a_service_over_a_broken_store_is_live_but_not_ready() {
     assert_eq!(get("/health/live").send(&house).await.status, 200);
     let answer = get("/health/ready").send(&house).await;
     assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"status":"unavailable"}"#));
+}
+
+#[tokio::test]
+async fn a_service_that_is_about_to_stop_serves_on_but_is_not_ready_and_keeps_no_connection() {
+    let drain = Drain::default();
+    let house = House::planned(|plan| plan.drain = drain.clone());
+    assert!(!get("/health/live").send(&house).await.headers.contains_key("connection"));
+    drain.begin();
+    let ready = get("/health/ready").send(&house).await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, r#"{"status":"unavailable"}"#));
+    let token = house.token_of("alice").await;
+    for answer in [get("/me").bearer(&token).send(&house).await, get("/none").send(&house).await] {
+        assert_eq!(answer.header("connection"), "close", "{}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
 use api::config::ApiConfig;
+use api::drain::Drain;
 use api::metrics::Metrics;
 use api::openapi::openapi;
 use api::routes::Parts;
@@ -106,6 +107,7 @@ pub(crate) struct Plan {
     pub(crate) phone_required: bool,
     pub(crate) on_conflict: ConflictPolicy,
     pub(crate) quotas: Quotas,
+    pub(crate) drain: Drain,
     pub(crate) config: ApiConfig,
 }
 
@@ -168,11 +170,13 @@ impl House {
             phone_required: false,
             on_conflict: ConflictPolicy::default(),
             quotas: Quotas::default(),
+            drain: Drain::default(),
             config: ApiConfig::default(),
         };
         change(&mut plan);
         let config = plan.config.clone();
-        let service = service(plan.into_parts(&clock), &config);
+        let drain = plan.drain.clone();
+        let service = service(plan.into_parts(&clock), &config, drain);
         let journal = journal(clock.clone(), 8);
         Self { service, store, provider, phones, clock, tokens, journal }
     }

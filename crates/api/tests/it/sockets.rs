@@ -1,11 +1,11 @@
 //! What only raw bytes on a socket can show.
 
+use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use salvo::Server;
-use salvo::conn::{Acceptor, Listener, TcpListener};
+use api::server::{HEADER_TIMEOUT, Server};
 
 use crate::house::House;
 
@@ -14,9 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves the house on a free port of the loopback.
 async fn serve(house: House) -> SocketAddr {
-    let acceptor = TcpListener::new("127.0.0.1:0").bind().await;
-    let address = acceptor.holdings()[0].local_addr.clone().into_std().unwrap();
-    tokio::spawn(Server::new(acceptor).serve(house.service));
+    serve_with(house, HEADER_TIMEOUT).await
+}
+
+async fn serve_with(house: House, header_timeout: Duration) -> SocketAddr {
+    let server = Server::listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.header_timeout(header_timeout).serve(house.service, pending()));
     address
 }
 
@@ -116,6 +120,20 @@ async fn malformed_heads_are_answered_once_and_closed() {
             .await
             .unwrap();
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    assert!(HEADER_TIMEOUT <= Duration::from_secs(10));
+    let address = serve_with(House::new(), Duration::from_millis(100)).await;
+    let (started, whole) = (Instant::now(), "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n");
+    for begun in ["", "G", "GET /health/live HTTP/1.1\r\nHost: a\r\nX: "] {
+        let text = exchange(address, begun).await.expect("closed");
+        assert!(!text.contains("200 OK"), "{text}");
+        let text = exchange(address, format!("{whole}{begun}")).await.expect("closed");
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    }
+    assert!(started.elapsed() < PATIENCE);
 }
 
 #[tokio::test]

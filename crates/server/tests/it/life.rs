@@ -1,6 +1,7 @@
 //! How the program starts, stops and migrates.
 
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wechat_sandbox::Sandbox;
@@ -23,6 +24,45 @@ async fn it_stops_when_asked_and_finishes_what_it_began() {
     let (status, _) = program.terminate().await;
     assert!(status.success(), "{status}");
     assert_eq!(login.await.unwrap().status, 200, "the login under way was answered");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_is_not_ready_and_serves_on_until_it_is_told_again() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    // Longer than a test may take: without the second signal it would not end.
+    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN", "120")]).await;
+    let ready = || async { Answer::of(program.get("/health/ready")).await.status };
+    assert_eq!(ready().await, 200);
+    program.ask_to_stop();
+    while ready().await == 200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ready().await, 503);
+    let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let me = Answer::of(program.get("/me").bearer_auth(login["token"].as_str().unwrap())).await;
+    assert_eq!((me.status.as_u16(), &me.headers["connection"]), (200, &"close".parse().unwrap()));
+    let (status, _) = program.terminate().await;
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_serves_as_long_as_it_is_configured_to_and_loses_no_request() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN", "1")]).await;
+    let (http, url) =
+        (reqwest::Client::builder().no_proxy().build().unwrap(), program.url("/health/live"));
+    let asked = Instant::now();
+    program.ask_to_stop();
+    let refused = loop {
+        match http.get(&url).send().await {
+            Ok(answer) => assert_eq!(answer.status(), 200),
+            Err(error) => break error,
+        }
+    };
+    assert!(refused.is_connect(), "{refused:?}");
+    assert!(asked.elapsed() >= Duration::from_secs(1), "it closed after {:?}", asked.elapsed());
+    let (status, _) = program.stopped().await;
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]

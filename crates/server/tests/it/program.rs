@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use api::server::HEADER_TIMEOUT;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
@@ -211,10 +212,20 @@ impl Program {
         value
     }
 
-    /// Asks it to stop, as a service manager would, and waits.
-    pub(crate) async fn terminate(mut self) -> (ExitStatus, TempDir) {
+    /// Asks it to stop, as a service manager would.
+    pub(crate) fn ask_to_stop(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    }
+
+    /// Asks it to stop and waits.
+    pub(crate) async fn terminate(self) -> (ExitStatus, TempDir) {
+        self.ask_to_stop();
+        self.stopped().await
+    }
+
+    /// Waits until it has stopped.
+    pub(crate) async fn stopped(mut self) -> (ExitStatus, TempDir) {
         let status = self.wait().await;
         (status, std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
     }
@@ -318,7 +329,9 @@ impl Answer {
 }
 
 fn client() -> Client {
-    Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    // Connections are given up before the server does so, or a request could cross its farewell.
+    let idle = HEADER_TIMEOUT / 2;
+    Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle).build().unwrap()
 }
 
 fn collect(pipe: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
