@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod doctor;
+pub mod healthcheck;
 pub mod housekeeper;
 pub mod key_keeper;
 pub mod key_list;

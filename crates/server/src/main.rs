@@ -17,6 +17,7 @@ use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
 use server::doctor::{self, Finding};
+use server::healthcheck::healthcheck;
 use server::traces::Traces;
 use server::wiring::administration;
 use server::{key_list, logging, serve, wiring};
@@ -44,6 +45,8 @@ enum Command {
     },
     /// Looks whether everything the server needs is there and works, and says what to do if not.
     Doctor,
+    /// Tells by its exit code whether the server beside it, of the same configuration, lives.
+    Healthcheck,
     /// Keeps a member out: ends their sessions and refuses their logins, on every instance at once.
     Ban {
         /// The member's id, as in `memberId`.
@@ -124,6 +127,10 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("{}", sources.value(key)?);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Healthcheck = cli.command {
+        healthcheck(&sources)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Command::Doctor = cli.command {
         return Ok(runtime.block_on(doctor(&sources)));
@@ -154,7 +161,7 @@ fn main() -> anyhow::Result<ExitCode> {
             }
             Command::Keys { action } => keys(&action, &config).await,
             Command::Rekey => rekey(&config).await,
-            Command::Config { .. } | Command::Doctor => Ok(()),
+            Command::Config { .. } | Command::Doctor | Command::Healthcheck => Ok(()),
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -139,6 +139,27 @@ async fn it_says_everything_that_is_wrong_with_its_configuration_and_exits() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_succeeds_while_the_server_lives_and_says_why_not_when_it_does_not() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let program = Program::start(&sandbox).await;
+    let listen = program.url("").replace("http://", "");
+    let environment = [("MENSHEN_HTTP__LISTEN".to_owned(), listen.clone())];
+    let check = || menshen(&["healthcheck"], &environment).output().unwrap();
+    assert!(check().status.success(), "{}", said(&check()));
+    program.kill().await;
+    let failed = check();
+    assert!(!failed.status.success());
+    assert!(said(&failed).contains(&format!("no answer from {listen}")), "{}", said(&failed));
+    // Something that listens, but is no server of ours.
+    let other = Sandbox::start(Config::default()).await.unwrap();
+    let listen = other.base_url().replace("http://", "");
+    let environment = [("MENSHEN_HTTP__LISTEN".to_owned(), listen)];
+    let failed = menshen(&["healthcheck"], &environment).output().unwrap();
+    assert!(!failed.status.success());
+    assert!(said(&failed).contains("to GET /health/live"), "{}", said(&failed));
+}
+
 #[tokio::test]
 async fn it_tells_a_value_of_its_configuration() {
     let output = menshen(&["config", "database.url"], &[]).output().unwrap();
