@@ -35,7 +35,7 @@ pub(crate) fn ensure(
 }
 
 /// How to become root without a password, if there is a way and `apt-get` to use it for.
-fn privilege(sh: &Shell) -> Option<Vec<&'static str>> {
+pub(crate) fn privilege(sh: &Shell) -> Option<Vec<&'static str>> {
     let succeeds = |program: &str, args: &[&str]| {
         cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
     };

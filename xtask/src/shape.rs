@@ -4,6 +4,7 @@
 mod invariants;
 mod layers;
 mod manifests;
+mod settings;
 mod sources;
 
 use std::{fs, path::Path};

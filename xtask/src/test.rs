@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
+mod deploy;
 mod documented;
 mod mini_program;
 pub(crate) mod schemathesis;
@@ -30,12 +31,13 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 5] = [
+const WITH_SERVICES: [Step; 6] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
     ("the documented verifiers of tokens", verifiers::run),
     ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
+    ("what deploys it", deploy::run),
 ];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {

@@ -1,15 +1,17 @@
 //! The commands that the documentation shows, run as a reader would run them.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::{
-    apt,
+    apt, cargo,
     dev::{self, Environment, Ports},
 };
 
 /// The pages whose marked commands are run.
-const PAGES: [&str; 2] = ["README.md", "README.zh-CN.md"];
+const PAGES: [&str; 3] = ["README.md", "README.zh-CN.md", "docs/deploying.md"];
 
 /// The line before a block of commands that must work.
 const MARK: &str = "<!-- test -->";
@@ -19,6 +21,7 @@ const TOOLS: [&str; 2] = ["curl", "openssl"];
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
     dev::build(sh)?;
+    check_named(sh)?;
     let data = sh.create_temp_dir()?;
     let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &[])?;
     for page in PAGES {
@@ -33,6 +36,28 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Fails unless the program has every command that a page of the documentation names.
+fn check_named(sh: &Shell) -> Result<()> {
+    let program = cargo::program("menshen")?;
+    let pages = [sh.read_dir(".")?, sh.read_dir("docs")?].concat();
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md")) {
+        for command in named_commands(&sh.read_file(page)?) {
+            let named = format!("{} names `menshen {}`", page.display(), command.join(" "));
+            let known = cmd!(sh, "{program} {command...} --help").quiet().ignore_stdout();
+            known.run().context(named)?;
+        }
+    }
+    Ok(())
+}
+
+/// The commands of the program in code: up to the first word that is the reader's own to fill in.
+fn named_commands(markdown: &str) -> BTreeSet<Vec<&str>> {
+    let calls = markdown.split(['`', '\n']).filter_map(|code| code.trim().strip_prefix("menshen "));
+    let is_command = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let commands = calls.map(|call| call.split(' ').take_while(is_command).collect());
+    commands.filter(|command: &Vec<&str>| !command.is_empty()).collect()
 }
 
 /// Runs commands against `environment`, in an empty folder: they may write files.
@@ -96,6 +121,15 @@ mod tests {
         let block = Block { line: 7, commands: "curl a \\\n  -d b\n".to_owned() };
         assert_eq!(marked_blocks(page).unwrap(), [block]);
         assert_eq!(marked_blocks("nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn commands_are_found_wherever_they_are_code() {
+        let page =
+            "`menshen keys list`, `menshen config http.listen`\n  menshen ban ID\na menshen is\n";
+        let commands = [vec!["ban"], vec!["config"], vec!["keys", "list"]];
+        assert_eq!(named_commands(page), commands.into());
+        assert!(named_commands("`menshen_logins_total` and `menshen`").is_empty());
     }
 
     #[test]
