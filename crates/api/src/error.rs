@@ -166,7 +166,7 @@ impl From<UpdateProfileError> for ApiError {
         let id = match &error {
             UpdateProfileError::Gone => ErrorId::Unauthenticated,
             UpdateProfileError::Banned(_) => ErrorId::MemberBanned,
-            UpdateProfileError::Contended | UpdateProfileError::Store(_) => ErrorId::Internal,
+            UpdateProfileError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -176,7 +176,7 @@ impl From<EraseMemberError> for ApiError {
     fn from(error: EraseMemberError) -> Self {
         let id = match &error {
             EraseMemberError::Gone => ErrorId::Unauthenticated,
-            EraseMemberError::Contended | EraseMemberError::Store(_) => ErrorId::Internal,
+            EraseMemberError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -190,7 +190,7 @@ impl From<BindPhoneError> for ApiError {
             BindPhoneError::Undecipherable => Self::new(ErrorId::PhoneCodeInvalid),
             BindPhoneError::PhoneTaken => Self::conflicting(Conflict::REQUIRED_PHONE_TAKEN),
             BindPhoneError::Banned(_) => Self::new(ErrorId::MemberBanned),
-            BindPhoneError::Contended | BindPhoneError::Store(_) => Self::new(ErrorId::Internal),
+            BindPhoneError::Store(_) => Self::new(ErrorId::Internal),
         };
         answer.caused_by(error)
     }
@@ -249,9 +249,7 @@ impl From<RefreshError> for ApiError {
                 Self { severity: Level::WARN, ..Self::new(ErrorId::SessionRevoked) }
             }
             RefreshError::Banned(_) => Self::new(ErrorId::MemberBanned),
-            RefreshError::Contended | RefreshError::Store(_) | RefreshError::Signing(_) => {
-                Self::new(ErrorId::Internal)
-            }
+            RefreshError::Store(_) | RefreshError::Signing(_) => Self::new(ErrorId::Internal),
         };
         answer.caused_by(error)
     }
@@ -311,9 +309,7 @@ impl From<ManageAdminsError> for ApiError {
             | ManageAdminsError::WrongPassword => ErrorId::Forbidden,
             ManageAdminsError::NotFound => ErrorId::NotFound,
             ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated,
-            ManageAdminsError::Contended
-            | ManageAdminsError::Hash(_)
-            | ManageAdminsError::Store(_) => ErrorId::Internal,
+            ManageAdminsError::Hash(_) | ManageAdminsError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -324,7 +320,7 @@ impl From<LookAfterMembersError> for ApiError {
         let id = match &error {
             LookAfterMembersError::Forbidden(_) => ErrorId::Forbidden,
             LookAfterMembersError::NotFound => ErrorId::NotFound,
-            LookAfterMembersError::Contended | LookAfterMembersError::Store(_) => ErrorId::Internal,
+            LookAfterMembersError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -354,10 +350,10 @@ fn login_failed(error: &LoginError) -> ApiError {
         LoginError::Visitor | LoginError::RegistrationClosed => ApiError::new(ErrorId::Forbidden),
         LoginError::PhoneRequired => ApiError::invalid_field("phoneCode", error),
         LoginError::Banned { .. } => ApiError::new(ErrorId::MemberBanned),
-        LoginError::PhoneTaken { phone_required: false } => {
+        LoginError::PhoneTaken { phone_required: false, .. } => {
             ApiError::conflicting(Conflict::PHONE_TAKEN)
         }
-        LoginError::PhoneTaken { phone_required: true } => {
+        LoginError::PhoneTaken { phone_required: true, .. } => {
             ApiError::conflicting(Conflict::REQUIRED_PHONE_TAKEN)
         }
         LoginError::TwoMembers => ApiError::conflicting(Conflict::TWO_MEMBERS),
@@ -366,10 +362,9 @@ fn login_failed(error: &LoginError) -> ApiError {
             ApiError { severity: Level::ERROR, ..ApiError::conflicting(Conflict::UNION_ID_CHANGED) }
         }
         LoginError::Joined(error) => login_failed(error),
-        LoginError::Store(_)
-        | LoginError::Contended
-        | LoginError::Signing(_)
-        | LoginError::Unseal(_) => ApiError::new(ErrorId::Internal),
+        LoginError::Store(_) | LoginError::Signing(_) | LoginError::Unseal(_) => {
+            ApiError::new(ErrorId::Internal)
+        }
     }
 }
 

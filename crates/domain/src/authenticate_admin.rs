@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin::{AdminSessionPolicy, Administrator};
+use crate::contention::retried;
 use crate::ports::clock::Clock;
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::store::{AdminDirectory, Store, StoreError};
@@ -42,9 +43,12 @@ impl AuthenticateAdmin {
             found.filter(|(session, admin)| admin.active && session.is_alive(&self.policy, now));
         let (mut session, admin) = lasting.ok_or(AuthenticateAdminError::SignedOut)?;
         if session.is_noteworthy(now) {
-            let work = self.store.begin().await?;
-            work.admins().use_session(&token, now).await?;
-            work.commit().await?;
+            let note = || async {
+                let work = self.store.begin().await?;
+                work.admins().use_session(&token, now).await?;
+                work.commit().await
+            };
+            retried(note).await?;
             session.used_at = now;
         }
         let expires_at = session.expires_at(&self.policy);
@@ -59,8 +63,11 @@ impl AuthenticateAdmin {
 
     /// Ends the session the administrator speaks in.
     pub async fn sign_out(&self, administrator: &Administrator) -> Result<(), StoreError> {
-        let work = self.store.begin().await?;
-        work.admins().end_session(&administrator.session).await?;
-        work.commit().await
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.admins().end_session(&administrator.session).await?;
+            work.commit().await
+        })
+        .await
     }
 }

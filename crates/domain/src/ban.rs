@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use crate::admin::AdminId;
 use crate::audit::{AuditKind, Journal};
+use crate::contention::retried;
 use crate::member::{MemberId, MemberStatus, StatusReason};
-use crate::ports::store::{Store, StoreError, UpdateError};
-
-/// How often a ban is tried anew after someone else wrote the same member first.
-const ATTEMPTS: u32 = 5;
+use crate::ports::store::{Store, StoreError};
 
 /// The use cases.
 pub struct Ban {
@@ -24,9 +22,6 @@ pub enum BanError {
     /// There is no such member.
     #[error("there is no such member")]
     NotFound,
-    /// Others were faster, time and again.
-    #[error("the change lost a race {ATTEMPTS} times")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,24 +55,26 @@ impl Ban {
         reason: Option<StatusReason>,
         by: Option<AdminId>,
     ) -> Result<(), BanError> {
+        retried(|| self.try_to_change(id, status, reason.clone(), by)).await
+    }
+
+    async fn try_to_change(
+        &self,
+        id: MemberId,
+        status: MemberStatus,
+        reason: Option<StatusReason>,
+        by: Option<AdminId>,
+    ) -> Result<(), BanError> {
         let kind = match status {
             MemberStatus::Active => AuditKind::Unbanned,
             MemberStatus::Banned => AuditKind::Banned,
         };
-        for _ in 0..ATTEMPTS {
-            let work = self.store.begin().await?;
-            let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
-            member.stand(status, reason.clone(), self.journal.clock.now());
-            match work.members().update(&member).await {
-                Ok(()) => {}
-                // What is banned holds nothing unique that could be new: another look decides.
-                Err(UpdateError::Stale | UpdateError::Taken) => continue,
-                Err(UpdateError::Store(error)) => return Err(error.into()),
-            }
-            work.sessions().remove_all(id).await?;
-            work.audit().record(&self.journal.event(kind).about(id).by(by)).await?;
-            return Ok(work.commit().await?);
-        }
-        Err(BanError::Contended)
+        let work = self.store.begin().await?;
+        let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
+        member.stand(status, reason, self.journal.clock.now());
+        work.members().update(&member).await.map_err(StoreError::from)?;
+        work.sessions().remove_all(id).await?;
+        work.audit().record(&self.journal.event(kind).about(id).by(by)).await?;
+        Ok(work.commit().await?)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::{App, Apps};
 use crate::audit::{AuditKind, Journal};
+use crate::contention::retried;
 use crate::identity::Subject;
 use crate::member::{Banned, Member};
 use crate::phone::PhoneNumber;
@@ -12,9 +13,6 @@ use crate::ports::store::{MemberDirectory, Store, StoreError, UpdateError};
 use crate::ports::tokens::Caller;
 use crate::secret::PhoneCode;
 use crate::session_key::EncryptedData;
-
-/// How often the number is bound anew after someone else wrote the same member first.
-const ATTEMPTS: u32 = 5;
 
 /// The use case.
 pub struct BindPhone {
@@ -54,9 +52,6 @@ pub enum BindPhoneError {
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
-    /// Others were faster, time and again.
-    #[error("the change lost a race {ATTEMPTS} times")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,7 +72,7 @@ impl BindPhone {
             PhoneEvidence::Code(code) => app.phone.phone(user, code).await?,
             PhoneEvidence::Encrypted(data) => self.decrypt(app, user, data).await?,
         };
-        self.bind(caller, &phone).await
+        retried(|| self.bind(caller, &phone)).await
     }
 
     async fn decrypt(
@@ -93,25 +88,20 @@ impl BindPhone {
     }
 
     async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
-        for _ in 0..ATTEMPTS {
-            let (work, now) = (self.store.begin().await?, self.journal.clock.now());
-            let found = work.members().find(caller.member).await?;
-            let mut member = found.ok_or(BindPhoneError::Gone)?;
-            member.ensure_active()?;
-            if !member.bind_phone(phone.clone(), now) {
-                return Ok(member);
-            }
-            match work.members().update(&member).await {
-                Ok(()) => {}
-                Err(UpdateError::Stale) => continue,
-                Err(UpdateError::Taken) => return Err(BindPhoneError::PhoneTaken),
-                Err(UpdateError::Store(error)) => return Err(error.into()),
-            }
-            let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
-            work.audit().record(&event.in_session(caller.session)).await?;
-            work.commit().await?;
+        let (work, now) = (self.store.begin().await?, self.journal.clock.now());
+        let found = work.members().find(caller.member).await?;
+        let mut member = found.ok_or(BindPhoneError::Gone)?;
+        member.ensure_active()?;
+        if !member.bind_phone(phone.clone(), now) {
             return Ok(member);
         }
-        Err(BindPhoneError::Contended)
+        work.members().update(&member).await.map_err(|error| match error {
+            UpdateError::Taken => BindPhoneError::PhoneTaken,
+            UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
+        })?;
+        let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+        work.audit().record(&event.in_session(caller.session)).await?;
+        work.commit().await?;
+        Ok(member)
     }
 }

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use crate::admin::AdminId;
 use crate::audit::{AuditKind, Journal};
+use crate::contention::retried;
 use crate::member::{Member, MemberId, MemberStatus};
 use crate::ports::fingerprints::Fingerprints;
-use crate::ports::store::{Store, StoreError, UnitOfWork, UpdateError};
+use crate::ports::store::{Store, StoreError, UnitOfWork};
 use crate::tombstone::tombstones;
-
-/// How often an erasure is tried anew after someone else wrote the same member first.
-const ATTEMPTS: u32 = 5;
 
 /// The use case.
 pub struct EraseMember {
@@ -28,9 +26,6 @@ pub enum EraseMemberError {
     /// The member is no more.
     #[error("the member is no more")]
     Gone,
-    /// Others were faster, time and again.
-    #[error("the erasure lost a race {ATTEMPTS} times")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,25 +36,29 @@ impl EraseMember {
     /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
     /// whose doing it is, if it is one's.
     pub async fn run(&self, id: MemberId, by: Option<AdminId>) -> Result<(), EraseMemberError> {
-        for _ in 0..ATTEMPTS {
-            let work = self.store.begin().await?;
-            let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
-            if self.erase(work.as_ref(), &member, by).await? {
-                work.commit().await?;
-                self.wipe().await;
-                return Ok(());
-            }
-        }
-        Err(EraseMemberError::Contended)
+        retried(|| self.try_to_erase(id, by)).await?;
+        self.wipe().await;
+        Ok(())
     }
 
-    /// Erases the member within a unit of work; `false` when someone else wrote them first.
+    async fn try_to_erase(
+        &self,
+        id: MemberId,
+        by: Option<AdminId>,
+    ) -> Result<(), EraseMemberError> {
+        let work = self.store.begin().await?;
+        let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
+        self.erase(work.as_ref(), &member, by).await?;
+        Ok(work.commit().await?)
+    }
+
+    /// Erases the member within a unit of work.
     pub(crate) async fn erase(
         &self,
         work: &dyn UnitOfWork,
         member: &Member,
         by: Option<AdminId>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         if member.status == MemberStatus::Banned {
             let subjects = work.identities().of_member(member.id).await?;
             let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
@@ -67,12 +66,7 @@ impl EraseMember {
         }
         let event = self.journal.event(AuditKind::Erased).about(member.id).by(by);
         work.audit().record(&event).await?;
-        match work.members().remove(member).await {
-            Ok(()) => Ok(true),
-            // Nothing unique is taken over: whatever was in the way, another look decides.
-            Err(UpdateError::Stale | UpdateError::Taken) => Ok(false),
-            Err(UpdateError::Store(error)) => Err(error),
-        }
+        Ok(work.members().remove(member).await?)
     }
 
     /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.

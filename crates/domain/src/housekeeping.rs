@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admin::AdminSessionPolicy;
+use crate::contention::retried;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 use crate::session_key::KEPT;
@@ -24,13 +25,16 @@ impl Housekeeping {
     /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
     /// login replaced for long; administrators' sessions that have ended; and what happened long ago.
     pub async fn run(&self) -> Result<(), StoreError> {
-        let (work, now) = (self.store.begin().await?, self.clock.now());
-        work.redemptions().remove_expired(now).await?;
-        work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
-        work.admins().forget_sessions(now.minus(self.admin_sessions.idle)).await?;
-        if let Some(age) = self.keep_audit {
-            work.audit().forget(now.minus(age)).await?;
-        }
-        work.commit().await
+        retried(|| async {
+            let (work, now) = (self.store.begin().await?, self.clock.now());
+            work.redemptions().remove_expired(now).await?;
+            work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
+            work.admins().forget_sessions(now.minus(self.admin_sessions.idle)).await?;
+            if let Some(age) = self.keep_audit {
+                work.audit().forget(now.minus(age)).await?;
+            }
+            work.commit().await
+        })
+        .await
     }
 }

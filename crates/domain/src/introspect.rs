@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::authenticate::{Authenticate, AuthenticateError};
+use crate::contention::retried;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::{AccessClaims, TokenVerifier};
 use crate::session::{Presented, Session, SessionId, SessionPolicy};
@@ -59,9 +60,12 @@ impl Introspect {
     /// no error.
     pub async fn revoke(&self, token: &str) -> Result<(), StoreError> {
         let Some(session) = self.session_of(token) else { return Ok(()) };
-        let work = self.store.begin().await?;
-        work.sessions().remove(&[session]).await?;
-        work.commit().await
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.sessions().remove(&[session]).await?;
+            work.commit().await
+        })
+        .await
     }
 
     fn session_of(&self, token: &str) -> Option<SessionId> {

@@ -13,6 +13,7 @@ pub mod avatar;
 pub mod ban;
 pub mod bind_phone;
 pub mod conflict;
+pub mod contention;
 pub mod current_member;
 pub mod erase_member;
 pub mod exchange_code;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contention::retried;
 use crate::ports::clock::Clock;
 use crate::ports::store::{MemberDirectory, Store, StoreError};
 use crate::ports::tokens::Caller;
@@ -31,25 +32,34 @@ pub enum EndSessionError {
 impl LogOut {
     /// Ends the session the caller speaks in.
     pub async fn here(&self, caller: &Caller) -> Result<(), StoreError> {
-        let work = self.store.begin().await?;
-        work.sessions().remove(&[caller.session]).await?;
-        work.commit().await
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.sessions().remove(&[caller.session]).await?;
+            work.commit().await
+        })
+        .await
     }
 
     /// Ends all sessions of the caller.
     pub async fn everywhere(&self, caller: &Caller) -> Result<(), StoreError> {
-        let work = self.store.begin().await?;
-        work.sessions().remove_all(caller.member).await?;
-        work.commit().await
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.sessions().remove_all(caller.member).await?;
+            work.commit().await
+        })
+        .await
     }
 
     /// Ends one session of the caller's, here or on another device.
     pub async fn there(&self, caller: &Caller, session: SessionId) -> Result<(), EndSessionError> {
-        let work = self.store.begin().await?;
-        let found = work.sessions().find(session).await?;
-        found.filter(|found| found.member == caller.member).ok_or(EndSessionError::NotFound)?;
-        work.sessions().remove(&[session]).await?;
-        Ok(work.commit().await?)
+        retried(|| async {
+            let work = self.store.begin().await?;
+            let found = work.sessions().find(session).await?;
+            found.filter(|found| found.member == caller.member).ok_or(EndSessionError::NotFound)?;
+            work.sessions().remove(&[session]).await?;
+            Ok(work.commit().await?)
+        })
+        .await
     }
 
     /// The sessions of the caller that last, the one used last first.

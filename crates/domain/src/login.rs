@@ -18,7 +18,7 @@ use crate::nickname::{Nickname, NicknamePrefixes};
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::provider::ProviderError;
 use crate::ports::redemption::{RedemptionSeal, UnsealError};
-use crate::ports::store::{MemberDirectory, Store, StoreError};
+use crate::ports::store::{Contention, MemberDirectory, Store, StoreError};
 use crate::ports::tokens::{SigningError, TokenIssuer};
 use crate::redemption::Fingerprint;
 use crate::secret::{IdempotencyKey, LoginCode, PhoneCode};
@@ -124,6 +124,8 @@ pub enum LoginError {
     PhoneTaken {
         /// Whether the app lets nobody in without a number.
         phone_required: bool,
+        /// It may be the very user's, by another request at this moment: only another look can tell.
+        source: Contention,
     },
     /// The provider says that two members are one person, who has to say what is to become of them.
     #[error("two members are one person, and the client has not said what to do")]
@@ -137,9 +139,6 @@ pub enum LoginError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Others were faster, time and again.
-    #[error("the login lost a race time and again")]
-    Contended,
     /// The tokens could not be made.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -208,10 +207,10 @@ mod tests {
     use mockall::Sequence;
     use uuid::Uuid;
 
-    use super::admission::ATTEMPTS;
     use super::*;
     use crate::app::AppName;
     use crate::conflict::ConflictPolicy;
+    use crate::contention::ATTEMPTS;
     use crate::identity::{Owner, Subject, SubjectKind, Verified};
     use crate::member::{Member, MemberStatus};
     use crate::phone::PhoneNumber;

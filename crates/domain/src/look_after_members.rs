@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::admin::{Administrator, Role, RoleRequired};
 use crate::audit::{AuditKind, Journal};
 use crate::ban::{Ban, BanError};
+use crate::contention::retried;
 use crate::erase_member::{EraseMember, EraseMemberError};
 use crate::identity::Subject;
 use crate::member::{Member, MemberId, StatusReason};
@@ -46,9 +47,6 @@ pub enum LookAfterMembersError {
     /// There is no such member, session or phone number.
     #[error("there is no such thing")]
     NotFound,
-    /// Others were faster, time and again.
-    #[error("the change lost a race time and again")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,7 +56,6 @@ impl From<BanError> for LookAfterMembersError {
     fn from(error: BanError) -> Self {
         match error {
             BanError::NotFound => Self::NotFound,
-            BanError::Contended => Self::Contended,
             BanError::Store(error) => Self::Store(error),
         }
     }
@@ -68,7 +65,6 @@ impl From<EraseMemberError> for LookAfterMembersError {
     fn from(error: EraseMemberError) -> Self {
         match error {
             EraseMemberError::Gone => Self::NotFound,
-            EraseMemberError::Contended => Self::Contended,
             EraseMemberError::Store(error) => Self::Store(error),
         }
     }
@@ -131,6 +127,15 @@ impl LookAfterMembers {
         session: Option<SessionId>,
     ) -> Result<(), LookAfterMembersError> {
         by.ensure(Role::Operator)?;
+        retried(|| self.try_to_end_sessions(by, id, session)).await
+    }
+
+    async fn try_to_end_sessions(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+        session: Option<SessionId>,
+    ) -> Result<(), LookAfterMembersError> {
         let work = self.store.begin().await?;
         work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
         let event = self.journal.event(AuditKind::SessionsEnded).about(id).by(Some(by.id));
@@ -158,13 +163,16 @@ impl LookAfterMembers {
         id: MemberId,
     ) -> Result<PhoneNumber, LookAfterMembersError> {
         by.ensure(Role::Operator)?;
-        let work = self.store.begin().await?;
-        let member = work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
-        let phone = member.phone.ok_or(LookAfterMembersError::NotFound)?;
-        let event = self.journal.event(AuditKind::PhoneUnmasked).about(id).by(Some(by.id));
-        work.audit().record(&event).await?;
-        work.commit().await?;
-        Ok(phone)
+        retried(|| async {
+            let work = self.store.begin().await?;
+            let member = work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
+            let phone = member.phone.ok_or(LookAfterMembersError::NotFound)?;
+            let event = self.journal.event(AuditKind::PhoneUnmasked).about(id).by(Some(by.id));
+            work.audit().record(&event).await?;
+            work.commit().await?;
+            Ok(phone)
+        })
+        .await
     }
 
     /// Forgets a member.

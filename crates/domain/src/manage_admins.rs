@@ -6,14 +6,12 @@ use crate::admin::{
     Admin, AdminId, AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired,
 };
 use crate::audit::{AuditEvent, AuditKind, Journal};
+use crate::contention::retried;
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::passwords::{HashError, PasswordHasher};
-use crate::ports::store::{AddError, AdminDirectory, Store, StoreError, UnitOfWork, UpdateError};
+use crate::ports::store::{AdminDirectory, Store, StoreError, UnitOfWork};
 use crate::redemption::Fingerprint;
 use crate::secret::InvitationCode;
-
-/// How often a change is tried anew after someone else wrote the same account first.
-const ATTEMPTS: u32 = 5;
 
 /// The use cases.
 pub struct ManageAdmins {
@@ -65,9 +63,6 @@ pub enum ManageAdminsError {
     /// The password shown is not theirs.
     #[error("the current password is another one")]
     WrongPassword,
-    /// Others were faster, time and again.
-    #[error("the change lost a race {ATTEMPTS} times")]
-    Contended,
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -94,27 +89,35 @@ impl ManageAdmins {
         if let Some(by) = by {
             by.ensure(Role::Admin)?;
         }
+        let code = InvitationCode::generate(self.journal.random.as_ref());
+        let admin = retried(|| self.try_to_invite(by, name, role, &code)).await?;
+        Ok(Invited { admin, code })
+    }
+
+    async fn try_to_invite(
+        &self,
+        by: Option<&Administrator>,
+        name: &AdminName,
+        role: Role,
+        code: &InvitationCode,
+    ) -> Result<Admin, ManageAdminsError> {
         let (now, random) = (self.journal.clock.now(), self.journal.random.as_ref());
-        let code = InvitationCode::generate(random);
-        for _ in 0..ATTEMPTS {
-            let work = self.store.begin().await?;
-            let known = work.admins().find_named(name).await?;
-            ensure_other(by, known.as_ref())?;
-            let is_new = known.is_none();
-            let mut admin = known.unwrap_or_else(|| Admin::new(name.clone(), role, now, random));
-            (admin.role, admin.active) = (role, true);
-            admin.invite(self.fingerprint(name, &code), now);
-            let written =
-                if is_new { add(&*work, &admin).await } else { update(&*work, &admin).await };
-            if !written? {
-                continue;
-            }
-            let event = self.event(AuditKind::AdminInvited, &admin).by(by.map(|by| by.id));
-            work.audit().record(&event.detailed(role.name())).await?;
-            work.commit().await?;
-            return Ok(Invited { admin, code });
+        let work = self.store.begin().await?;
+        let known = work.admins().find_named(name).await?;
+        ensure_other(by, known.as_ref())?;
+        let is_new = known.is_none();
+        let mut admin = known.unwrap_or_else(|| Admin::new(name.clone(), role, now, random));
+        (admin.role, admin.active) = (role, true);
+        admin.invite(self.fingerprint(name, code), now);
+        if is_new {
+            work.admins().add(&admin).await.map_err(StoreError::from)?;
+        } else {
+            work.admins().update(&admin).await.map_err(StoreError::from)?;
         }
-        Err(ManageAdminsError::Contended)
+        let event = self.event(AuditKind::AdminInvited, &admin).by(by.map(|by| by.id));
+        work.audit().record(&event.detailed(role.name())).await?;
+        work.commit().await?;
+        Ok(admin)
     }
 
     /// Changes what somebody may do. Who is shut out is signed out everywhere.
@@ -125,25 +128,29 @@ impl ManageAdmins {
         change: AdminChange,
     ) -> Result<Admin, ManageAdminsError> {
         by.ensure(Role::Admin)?;
-        for _ in 0..ATTEMPTS {
-            let work = self.store.begin().await?;
-            let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
-            ensure_other(Some(by), Some(&admin))?;
-            admin.role = change.role.unwrap_or(admin.role);
-            admin.active = change.active.unwrap_or(admin.active);
-            if !update(&*work, &admin).await? {
-                continue;
-            }
-            if !admin.active {
-                work.admins().end_sessions_of(id).await?;
-            }
-            let what = if admin.active { admin.role.name() } else { "shut_out" };
-            let event = self.event(AuditKind::AdminChanged, &admin).by(Some(by.id));
-            work.audit().record(&event.detailed(what)).await?;
-            work.commit().await?;
-            return Ok(admin);
+        retried(|| self.try_to_change(by, id, change)).await
+    }
+
+    async fn try_to_change(
+        &self,
+        by: &Administrator,
+        id: AdminId,
+        change: AdminChange,
+    ) -> Result<Admin, ManageAdminsError> {
+        let work = self.store.begin().await?;
+        let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
+        ensure_other(Some(by), Some(&admin))?;
+        admin.role = change.role.unwrap_or(admin.role);
+        admin.active = change.active.unwrap_or(admin.active);
+        work.admins().update(&admin).await.map_err(StoreError::from)?;
+        if !admin.active {
+            work.admins().end_sessions_of(id).await?;
         }
-        Err(ManageAdminsError::Contended)
+        let what = if admin.active { admin.role.name() } else { "shut_out" };
+        let event = self.event(AuditKind::AdminChanged, &admin).by(Some(by.id));
+        work.audit().record(&event.detailed(what)).await?;
+        work.commit().await?;
+        Ok(admin)
     }
 
     /// Takes the password of somebody who was invited, and signs them out wherever they were signed in.
@@ -159,15 +166,13 @@ impl ManageAdmins {
         // Before the hash, which takes time and memory on purpose.
         invitation.filter(|invitation| invitation.code == code).ok_or(NotInvited)?;
         let hash = self.passwords.hash(password).await?;
-        for _ in 0..ATTEMPTS {
+        retried(|| async {
             let work = self.store.begin().await?;
             let mut admin = work.admins().find_named(name).await?.ok_or(NotInvited)?;
             admin.accept(&code, hash.clone(), now)?;
-            if self.write_password(work, &admin).await? {
-                return Ok(());
-            }
-        }
-        Err(ManageAdminsError::Contended)
+            self.write_password(work, &admin).await
+        })
+        .await
     }
 
     /// Takes another password of somebody who shows the present one, and signs them out wherever they
@@ -185,7 +190,7 @@ impl ManageAdmins {
             return Err(ManageAdminsError::WrongPassword);
         }
         let hash = self.passwords.hash(new).await?;
-        for _ in 0..ATTEMPTS {
+        retried(|| async {
             let work = self.store.begin().await?;
             let found = work.admins().find(administrator.id).await?;
             let mut admin = found.ok_or(ManageAdminsError::NotFound)?;
@@ -193,27 +198,22 @@ impl ManageAdmins {
                 return Err(ManageAdminsError::WrongPassword);
             }
             admin.password = Some(hash.clone());
-            if self.write_password(work, &admin).await? {
-                return Ok(());
-            }
-        }
-        Err(ManageAdminsError::Contended)
+            self.write_password(work, &admin).await
+        })
+        .await
     }
 
-    /// Writes an account with its new password; `false` when someone else wrote it first.
+    /// Writes an account with its new password.
     async fn write_password(
         &self,
         work: Box<dyn UnitOfWork>,
         admin: &Admin,
-    ) -> Result<bool, StoreError> {
-        if !update(&*work, admin).await? {
-            return Ok(false);
-        }
+    ) -> Result<(), ManageAdminsError> {
+        work.admins().update(admin).await.map_err(StoreError::from)?;
         work.admins().end_sessions_of(admin.id).await?;
         let event = self.event(AuditKind::AdminPasswordSet, admin).by(Some(admin.id));
         work.audit().record(&event).await?;
-        work.commit().await?;
-        Ok(true)
+        Ok(work.commit().await?)
     }
 
     fn event(&self, kind: AuditKind, admin: &Admin) -> AuditEvent {
@@ -234,23 +234,5 @@ fn ensure_other(
     match (by, admin) {
         (Some(by), Some(admin)) if by.id == admin.id => Err(ManageAdminsError::OwnAccount),
         (Some(_) | None, _) => Ok(()),
-    }
-}
-
-/// Whether the account was added: somebody else's of the same name may be there since a moment.
-async fn add(work: &dyn UnitOfWork, admin: &Admin) -> Result<bool, StoreError> {
-    match work.admins().add(admin).await {
-        Ok(()) => Ok(true),
-        Err(AddError::Taken) => Ok(false),
-        Err(AddError::Store(error)) => Err(error),
-    }
-}
-
-/// Whether the account was written back: somebody else may have been first.
-async fn update(work: &dyn UnitOfWork, admin: &Admin) -> Result<bool, StoreError> {
-    match work.admins().update(admin).await {
-        Ok(()) => Ok(true),
-        Err(UpdateError::Stale | UpdateError::Taken) => Ok(false),
-        Err(UpdateError::Store(error)) => Err(error),
     }
 }

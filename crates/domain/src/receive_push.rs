@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::AppName;
+use crate::contention::retried;
 use crate::ports::clock::Clock;
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::pushes::{PushReader, PushRejected, PushSignature};
@@ -79,6 +80,19 @@ impl ReceivePush {
         let signed = [signature.timestamp.as_str(), &signature.nonce];
         let signature = self.fingerprint("push signature", app, signed);
 
+        let withdrawal = push.withdrawn.map(|(subject, withdrawn)| {
+            Withdrawal::new(app.clone(), subject, withdrawn, now, self.random.as_ref())
+        });
+        retried(|| self.keep(message, signature, withdrawal.as_ref(), now)).await
+    }
+
+    async fn keep(
+        &self,
+        message: Fingerprint,
+        signature: Fingerprint,
+        withdrawal: Option<&Withdrawal>,
+        now: Timestamp,
+    ) -> Result<(), ReceivePushError> {
         let work = self.store.begin().await?;
         work.pushes().forget_seen(now.minus(MEMORY)).await?;
         if !work.pushes().see(message, now).await? {
@@ -87,10 +101,8 @@ impl ReceivePush {
         if !work.pushes().see(signature, now).await? {
             return Err(ReceivePushError::Replayed);
         }
-        if let Some((subject, withdrawn)) = push.withdrawn {
-            let random = self.random.as_ref();
-            let withdrawal = Withdrawal::new(app.clone(), subject, withdrawn, now, random);
-            work.pushes().add(&withdrawal).await?;
+        if let Some(withdrawal) = withdrawal {
+            work.pushes().add(withdrawal).await?;
         }
         Ok(work.commit().await?)
     }

@@ -4,18 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{AuditKind, Journal};
+use crate::contention::retried;
 use crate::limits::Limits;
 use crate::member::{Banned, Member};
-use crate::ports::store::{Store, StoreError};
+use crate::ports::store::{Contention, Store, StoreError};
 use crate::ports::tokens::{RefreshClaims, SigningError, TokenIssuer, TokenVerifier};
 use crate::rate_limit::{LimitKey, TooMany};
 use crate::session::{Presented, Session, SessionPolicy};
 use crate::timestamp::Timestamp;
 use crate::token_pair::TokenPair;
-
-/// How often a refresh looks again after another one of the same session came first. The second look
-/// sees what that one wrote; further ones cover a clock that runs between them.
-const ATTEMPTS: u32 = 3;
 
 /// The use case.
 pub struct Refresh {
@@ -53,9 +50,6 @@ pub enum RefreshError {
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
-    /// Others were faster, time and again.
-    #[error("the refresh lost a race {ATTEMPTS} times")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,19 +67,11 @@ impl Refresh {
     pub async fn run(&self, token: &str) -> Result<TokenPair, RefreshError> {
         let claims = self.verifier.open_refresh_token(token).ok_or(RefreshError::Invalid)?;
         self.limits.admit(LimitKey::Session(claims.session)).await?;
-        for _ in 0..ATTEMPTS {
-            if let Some(tokens) = self.try_to_advance(claims).await? {
-                return Ok(tokens);
-            }
-        }
-        Err(RefreshError::Contended)
+        retried(|| self.try_to_advance(claims)).await
     }
 
-    /// The present tokens of the session; `None` when another refresh came between.
-    async fn try_to_advance(
-        &self,
-        claims: RefreshClaims,
-    ) -> Result<Option<TokenPair>, RefreshError> {
+    /// The present tokens of the session.
+    async fn try_to_advance(&self, claims: RefreshClaims) -> Result<TokenPair, RefreshError> {
         let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let session = work.sessions().find(claims.session).await?.ok_or(RefreshError::Ended)?;
@@ -95,15 +81,15 @@ impl Refresh {
             Presented::Current => {
                 let next = session.refreshed(&self.policy, now);
                 if !work.sessions().advance(&next).await? {
-                    return Ok(None);
+                    return Err(StoreError::from(Contention::new("another refresh")).into());
                 }
                 // Signed first: were it to fail after the commit, the client's next try might look
                 // like a replay.
                 let tokens = self.issue(&member, &next, now)?;
                 work.commit().await?;
-                Ok(Some(tokens))
+                Ok(tokens)
             }
-            Presented::Repeated => Ok(Some(self.issue(&member, &session, now)?)),
+            Presented::Repeated => Ok(self.issue(&member, &session, now)?),
             Presented::Replayed => {
                 work.sessions().remove(&[session.id]).await?;
                 let event = self.journal.event(AuditKind::RefreshReplayed);

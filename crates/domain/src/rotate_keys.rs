@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use crate::audit::{AuditKind, Journal};
-use crate::ports::store::{AddError, SigningKeyDirectory, Store, StoreError, UnitOfWork};
+use crate::contention::retried;
+use crate::ports::store::{SigningKeyDirectory, Store, StoreError, UnitOfWork};
 use crate::ports::tokens::{GenerateKeyError, GeneratedKey, KeyGenerator};
 use crate::signing_key::{KeyChange, KeyPolicy, KeyState, SigningKey, SigningKeys};
 use crate::timestamp::Timestamp;
-
-/// How often a change is tried anew after another instance made one first.
-const ATTEMPTS: u32 = 5;
 
 /// The use cases.
 pub struct RotateKeys {
@@ -31,9 +29,6 @@ pub enum RotateKeysError {
     /// There is no such key.
     #[error("there is no such key")]
     NotFound,
-    /// Others were faster, time and again.
-    #[error("the change lost a race {ATTEMPTS} times")]
-    Contended,
     /// No key could be made.
     #[error(transparent)]
     Generate(#[from] GenerateKeyError),
@@ -88,13 +83,7 @@ impl RotateKeys {
 
     /// Makes the change that `order` asks for, and with it all that is due.
     async fn change(&self, order: &Order<'_>) -> Result<SigningKeys, RotateKeysError> {
-        for _ in 1..ATTEMPTS {
-            match self.try_to_change(order).await {
-                Err(RotateKeysError::Contended) => {}
-                outcome => return outcome,
-            }
-        }
-        self.try_to_change(order).await
+        retried(|| self.try_to_change(order)).await
     }
 
     async fn try_to_change(&self, order: &Order<'_>) -> Result<SigningKeys, RotateKeysError> {
@@ -135,10 +124,8 @@ impl RotateKeys {
             KeyChange::Add { number, signs_from } => {
                 let GeneratedKey { id, sealed } = self.generator.generate()?;
                 let key = SigningKey { number, id, sealed, created_at: now, signs_from };
-                kept.add(&key).await.map_err(|error| match error {
-                    AddError::Taken => RotateKeysError::Contended,
-                    AddError::Store(error) => error.into(),
-                })?;
+                // Of instances that make the same change at once, one does.
+                kept.add(&key).await.map_err(StoreError::from)?;
                 (AuditKind::SigningKeyAdded, key.id)
             }
             KeyChange::Start { key, at } => {
@@ -160,11 +147,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::contention::ATTEMPTS;
     use crate::ports::clock::MockClock;
     use crate::ports::random::MockRandom;
     use crate::ports::requests::MockRequests;
     use crate::ports::store::{
-        MockSigningKeyDirectory, MockSigningKeyRepository, MockStore, MockUnitOfWork,
+        AddError, MockSigningKeyDirectory, MockSigningKeyRepository, MockStore, MockUnitOfWork,
         SigningKeyRepository,
     };
     use crate::ports::tokens::MockKeyGenerator;
@@ -213,7 +201,7 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             refusing(|| AddError::Taken)
         });
-        assert!(matches!(rotate_keys.tend().await, Err(RotateKeysError::Contended)));
+        assert!(matches!(rotate_keys.tend().await, Err(RotateKeysError::Store(_))));
         assert_eq!(begun.load(Ordering::SeqCst), ATTEMPTS);
     }
 

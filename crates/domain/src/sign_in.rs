@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::admin::{
-    Admin, AdminName, AdminPassword, AdminSession, AdminSessionPolicy, Administrator,
+    Admin, AdminName, AdminPassword, AdminSession, AdminSessionPolicy, Administrator, PasswordHash,
 };
 use crate::audit::{AuditEvent, AuditKind, Journal};
+use crate::contention::retried;
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::passwords::{HashError, PasswordHasher};
 use crate::ports::store::{AdminDirectory, Store, StoreError, UnitOfWork};
@@ -68,11 +69,22 @@ impl SignIn {
         let known = found.as_ref().and_then(|admin| admin.password.clone());
         let hash = known.clone().unwrap_or_else(|| self.passwords.of_nothing());
         let is_right = self.passwords.verify(password, &hash).await? && known.is_some();
+        let proven = known.filter(|_| is_right);
+        retried(|| self.decide(found.as_ref(), proven.as_ref())).await
+    }
+
+    /// Opens a session for who was found and has proven this password.
+    async fn decide(
+        &self,
+        found: Option<&Admin>,
+        proven: Option<&PasswordHash>,
+    ) -> Result<SignedIn, SignInError> {
         let work = self.store.begin().await?;
         let Some(looked_at) = found else { return self.refuse(work, None, "unknown").await };
         // Meanwhile somebody may have shut them out, or they have another password.
-        let admin = work.admins().find(looked_at.id).await?.unwrap_or(looked_at);
-        if !is_right || admin.password != known {
+        let admin = work.admins().find(looked_at.id).await?;
+        let admin = admin.unwrap_or_else(|| looked_at.clone());
+        if proven.is_none() || admin.password.as_ref() != proven {
             self.refuse(work, Some(&admin), "wrong_password").await
         } else if admin.active {
             self.open(work, admin).await

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::contention::retried;
 use crate::member::{Banned, Member, ProfileChange};
 use crate::ports::clock::Clock;
-use crate::ports::store::{Store, StoreError, UpdateError};
+use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::Caller;
-
-/// How often a change is applied anew after someone else wrote the same member first.
-const ATTEMPTS: u32 = 5;
 
 /// The use case.
 pub struct UpdateProfile {
@@ -27,9 +25,6 @@ pub enum UpdateProfileError {
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
-    /// Others were faster, time and again.
-    #[error("the change lost a race {ATTEMPTS} times")]
-    Contended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,24 +37,22 @@ impl UpdateProfile {
         caller: &Caller,
         change: ProfileChange,
     ) -> Result<Member, UpdateProfileError> {
-        for _ in 0..ATTEMPTS {
-            let work = self.store.begin().await?;
-            let found = work.members().find(caller.member).await?;
-            let mut member = found.ok_or(UpdateProfileError::Gone)?;
-            member.ensure_active()?;
-            if !member.change_profile(change.clone(), self.clock.now()) {
-                return Ok(member);
-            }
-            match work.members().update(&member).await {
-                Ok(()) => {
-                    work.commit().await?;
-                    return Ok(member);
-                }
-                // A profile holds nothing unique: whatever was in the way, another look decides.
-                Err(UpdateError::Stale | UpdateError::Taken) => {}
-                Err(UpdateError::Store(error)) => return Err(error.into()),
-            }
+        retried(|| self.try_to_apply(caller, change.clone())).await
+    }
+
+    async fn try_to_apply(
+        &self,
+        caller: &Caller,
+        change: ProfileChange,
+    ) -> Result<Member, UpdateProfileError> {
+        let work = self.store.begin().await?;
+        let found = work.members().find(caller.member).await?;
+        let mut member = found.ok_or(UpdateProfileError::Gone)?;
+        member.ensure_active()?;
+        if member.change_profile(change, self.clock.now()) {
+            work.members().update(&member).await.map_err(StoreError::from)?;
+            work.commit().await?;
         }
-        Err(UpdateProfileError::Contended)
+        Ok(member)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::{App, Apps};
+use crate::contention::retried;
 use crate::identity::Subject;
 use crate::ports::clock::Clock;
 use crate::ports::provider::ProviderError;
@@ -77,9 +78,12 @@ impl UseSessionKey {
     ) -> Result<(), UseSessionKeyError> {
         let Found { keys, user, key } = self.find(named).await?;
         let fresh = keys.uses.renew(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
-        let work = self.store.begin().await?;
-        keys.keep(work.as_ref(), &user, &fresh, self.clock.now()).await?;
-        work.commit().await?;
+        let keep = || async {
+            let work = self.store.begin().await?;
+            keys.keep(work.as_ref(), &user, &fresh, self.clock.now()).await?;
+            work.commit().await
+        };
+        retried(keep).await?;
         tracing::info!(service = service.name, "session key reset");
         Ok(())
     }

@@ -14,10 +14,10 @@ use domain::member::{Member, MemberId};
 use domain::member_query::{Criterion, MemberQuery};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AdminDirectory, AdminRepository, AuditDirectory, AuditLog, IdentityRepository,
-    MemberDirectory, MemberRepository, PushRepository, RedemptionRepository, SessionKeyRepository,
-    SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store, StoreError,
-    TombstoneRepository, UnitOfWork, UpdateError,
+    AddError, AdminDirectory, AdminRepository, AuditDirectory, AuditLog, Contention,
+    IdentityRepository, MemberDirectory, MemberRepository, PushRepository, RedemptionRepository,
+    SessionKeyRepository, SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store,
+    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
@@ -418,7 +418,7 @@ impl SessionKeyRepository for MemoryUnitOfWork {
     async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
         let mut state = self.state();
         if !state.identities.iter().any(|(_, known)| *known == key.user) {
-            return Err(StoreError::new("there is no such identity"));
+            return Err(Contention::new("there is no such identity").into());
         }
         state.session_keys.insert(key.user.clone(), key.clone());
         Ok(())
@@ -695,7 +695,7 @@ impl State {
     fn demand_member(&self, id: MemberId) -> Result<(), StoreError> {
         match self.members.get(&id) {
             Some(_) => Ok(()),
-            None => Err(StoreError::new("there is no such member")),
+            None => Err(Contention::new("there is no such member").into()),
         }
     }
 }

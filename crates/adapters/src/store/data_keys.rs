@@ -87,7 +87,8 @@ impl DataKeyring {
             let mut keys = rows.iter().filter(|row| row.purpose == purpose.name()).rev();
             let Some(newest) = keys.next() else { return Ok(None) };
             let sealer = Sealer::new(self.open_one(newest)?);
-            let with = |sealer: Sealer, row| Ok(sealer.also_opening(self.open_one(row)?));
+            let with =
+                |sealer: Sealer, row| Ok::<_, StoreError>(sealer.also_opening(self.open_one(row)?));
             keys.try_fold(sealer, with).map(Some)
         };
         let both = sealer(Purpose::Seal)?.zip(sealer(Purpose::Index)?);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use domain::ports::store::StoreError;
+use domain::ports::store::{Contention, StoreError};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use uuid::Uuid;
 
@@ -10,14 +10,33 @@ use uuid::Uuid;
 /// the values in a row.
 const SPEAKING_OF_NO_VALUES: [&str; 6] = ["08", "28", "3D", "42", "53", "57"];
 
+/// The SQLSTATEs of a transaction that was undone because of others: it could not be serialised (as MySQL
+/// calls a deadlock too), or was in a deadlock.
+const UNDONE: [&str; 2] = ["40001", "40P01"];
+
 /// What may be told of an error of the database.
 ///
 /// Databases quote values: MySQL in the message (`Duplicate entry '+8613800138000'`), PostgreSQL in the
 /// detail. Only what cannot is passed on, so that no phone number reaches a log.
 pub(super) fn fault(error: &DbErr) -> StoreError {
     match sqlx_error(error) {
-        Some(sqlx::Error::Database(refusal)) => StoreError::new(refused(refusal.as_ref())),
+        Some(sqlx::Error::Database(refusal)) => {
+            let told = refused(refusal.as_ref());
+            // What a row refers to was there when it was looked up.
+            let lost = is_undone(error) || refusal.is_foreign_key_violation();
+            if lost { Contention::new(told).into() } else { StoreError::new(told) }
+        }
         Some(_) | None => StoreError::new(error.to_string()),
+    }
+}
+
+/// Whether the whole transaction was undone for the sake of others, in a deadlock say.
+pub(super) fn is_undone(error: &DbErr) -> bool {
+    match sqlx_error(error) {
+        Some(sqlx::Error::Database(refusal)) => {
+            UNDONE.contains(&refusal.code().unwrap_or_default().as_ref())
+        }
+        Some(_) | None => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The store over SQL under the contract of stores, on every database.
 
+mod aborts;
+mod deadlocks;
 mod erasure;
 mod holdings;
 mod phones;
@@ -27,10 +29,15 @@ fn sealer(seed: u8) -> Sealer {
 /// The store over a database of its own with the schema, which goes with the second value.
 pub(crate) async fn fresh(kind: Kind) -> (Arc<dyn Backend>, FreshDatabase) {
     let database = FreshDatabase::new(kind).await;
+    (open(&database, 4).await, database)
+}
+
+/// The store over this database, with the schema.
+pub(crate) async fn open(database: &FreshDatabase, max_connections: u32) -> Arc<SeaStore> {
     migration::up(database.url()).await.unwrap();
-    let sealer = Arc::new(sealer(1));
-    let config = StoreConfig { url: database.url().to_owned(), max_connections: 4, sealer };
-    (Arc::new(SeaStore::connect(&config).await.unwrap()), database)
+    let (url, sealer) = (database.url().to_owned(), Arc::new(sealer(1)));
+    let config = StoreConfig { url, max_connections, sealer };
+    Arc::new(SeaStore::connect(&config).await.unwrap())
 }
 
 mod on_sqlite {

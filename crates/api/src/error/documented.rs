@@ -236,6 +236,7 @@ mod tests {
     use domain::ports::provider::{ProviderError, ProviderFailure};
     use domain::ports::pushes::PushRejected;
     use domain::ports::redemption::UnsealError;
+    use domain::ports::store::Contention;
     use domain::ports::tokens::{SigningError, TokenRejected};
     use domain::rate_limit::TooMany;
     use uuid::Uuid;
@@ -278,15 +279,14 @@ mod tests {
             LoginError::PhoneRequired,
             LoginError::RegistrationClosed,
             LoginError::Banned { member: None },
-            LoginError::PhoneTaken { phone_required: false },
-            LoginError::PhoneTaken { phone_required: true },
+            LoginError::PhoneTaken { phone_required: false, source: Contention::new("x") },
+            LoginError::PhoneTaken { phone_required: true, source: Contention::new("x") },
             LoginError::TwoMembers,
             LoginError::UnionIdChanged(UnionIdChanged { member: MemberId(Uuid::nil()) }),
             LoginError::CodeUsed,
-            LoginError::Joined(Arc::new(LoginError::Contended)),
+            LoginError::Joined(Arc::new(LoginError::Store(store()))),
             LoginError::Unseal(UnsealError("a cause".into())),
             LoginError::Store(store()),
-            LoginError::Contended,
             LoginError::Signing(SigningError("a cause".into())),
         ];
         let phone = provider_errors().map(LoginError::Phone);
@@ -300,7 +300,6 @@ mod tests {
         assert_told([
             UpdateProfileError::Gone,
             UpdateProfileError::Banned(Banned),
-            UpdateProfileError::Contended,
             UpdateProfileError::Store(store()),
         ]);
         let others = [
@@ -308,7 +307,6 @@ mod tests {
             BindPhoneError::Undecipherable,
             BindPhoneError::PhoneTaken,
             BindPhoneError::Banned(Banned),
-            BindPhoneError::Contended,
             BindPhoneError::Store(store()),
         ];
         assert_told(provider_errors().map(BindPhoneError::from).chain(others));
@@ -319,11 +317,7 @@ mod tests {
             UseSessionKeyError::Store(store()),
         ];
         assert_told(provider_errors().map(UseSessionKeyError::from).chain(others));
-        assert_told([
-            EraseMemberError::Gone,
-            EraseMemberError::Contended,
-            EraseMemberError::Store(store()),
-        ]);
+        assert_told([EraseMemberError::Gone, EraseMemberError::Store(store())]);
         assert_told([
             AuthenticateError::Token(TokenRejected::Invalid),
             AuthenticateError::Token(TokenRejected::Expired),
@@ -337,7 +331,6 @@ mod tests {
             RefreshError::Ended,
             RefreshError::Replayed,
             RefreshError::Banned(Banned),
-            RefreshError::Contended,
             RefreshError::Store(store()),
             RefreshError::Signing(SigningError("a cause".into())),
         ]);
@@ -367,14 +360,12 @@ mod tests {
             ManageAdminsError::NotFound,
             ManageAdminsError::NotInvited(NotInvited),
             ManageAdminsError::WrongPassword,
-            ManageAdminsError::Contended,
             ManageAdminsError::Hash(HashError("a cause".into())),
             ManageAdminsError::Store(store()),
         ]);
         assert_told([
             LookAfterMembersError::Forbidden(RoleRequired(Role::Operator)),
             LookAfterMembersError::NotFound,
-            LookAfterMembersError::Contended,
             LookAfterMembersError::Store(store()),
         ]);
         assert_told([

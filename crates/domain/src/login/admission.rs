@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::audit::{AuditEvent, AuditKind};
+use crate::contention::retried;
 use crate::identity::Verified;
 use crate::login::recognition::Recognised;
 use crate::login::{LoggedIn, Login, LoginError, LoginRequest, Mark};
@@ -12,10 +13,6 @@ use crate::redemption::{Redemption, Repeatable};
 use crate::session::{Session, displaced};
 use crate::token_pair::TokenPair;
 
-/// How often an arrival is tried that loses to another one at the same moment. A second try sees what
-/// the winner wrote; a third one covers a winner that was undone meanwhile.
-pub(super) const ATTEMPTS: u32 = 3;
-
 /// Someone at the door, with everything that had to be asked outside.
 pub(super) struct Arrival<'a> {
     pub(super) app: &'a App,
@@ -25,33 +22,12 @@ pub(super) struct Arrival<'a> {
     pub(super) mark: Mark,
 }
 
-/// Why one try at admitting someone ended.
-pub(super) enum Refusal {
-    /// Another writer came first; with what it wrote the verdict may be another.
-    Raced(LoginError),
-    Final(LoginError),
-}
-
-impl<E: Into<LoginError>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Final(error.into())
-    }
-}
-
 impl Login {
     pub(super) async fn admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, LoginError> {
-        let mut verdict = LoginError::Contended;
-        for _ in 0..ATTEMPTS {
-            match self.try_to_admit(arrival).await {
-                Ok(logged_in) => return Ok(logged_in),
-                Err(Refusal::Raced(reason)) => verdict = reason,
-                Err(Refusal::Final(reason)) => return Err(reason),
-            }
-        }
-        Err(verdict)
+        retried(|| self.try_to_admit(arrival)).await
     }
 
-    async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, Refusal> {
+    async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, LoginError> {
         let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let recognised = self.recognise(work.as_ref(), arrival, now).await?;
@@ -90,7 +66,7 @@ impl Login {
         mark: Mark,
         logged_in: &LoggedIn,
         session: &Session,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LoginError> {
         let repeatable = mark.request.map(|request| {
             let answer = self.seal.seal(&mark.code, logged_in);
             Repeatable { request, answer }
@@ -104,7 +80,7 @@ impl Login {
         };
         match work.redemptions().add(&redemption).await {
             Ok(()) => Ok(()),
-            Err(AddError::Taken) => Err(LoginError::CodeUsed.into()),
+            Err(AddError::Taken) => Err(LoginError::CodeUsed),
             Err(AddError::Store(error)) => Err(error.into()),
         }
     }

@@ -1,12 +1,14 @@
 //! Who someone at the door is: nobody known, a member, or two members who are one person.
 
+use std::error::Error;
+
 use crate::audit::{AuditEvent, AuditKind};
 use crate::conflict::Choice;
 use crate::identity::{Owner, Subject, Verified};
-use crate::login::admission::{Arrival, Refusal};
+use crate::login::admission::Arrival;
 use crate::login::{Login, LoginError};
 use crate::member::{Banned, Member, MemberId};
-use crate::ports::store::{AddError, StoreError, UnitOfWork, UpdateError};
+use crate::ports::store::{AddError, Contention, StoreError, UnitOfWork, UpdateError};
 use crate::timestamp::Timestamp;
 use crate::tombstone::tombstones;
 
@@ -25,7 +27,7 @@ impl Login {
         work: &dyn UnitOfWork,
         arrival: &Arrival<'_>,
         now: Timestamp,
-    ) -> Result<Recognised, Refusal> {
+    ) -> Result<Recognised, LoginError> {
         let owners = find_owners(work, arrival.verified).await?;
         let recognised = match owners.split_first() {
             None => self.register(work, arrival, now).await?,
@@ -34,7 +36,7 @@ impl Login {
         for subject in arrival.verified.subjects() {
             if !is_known(&owners, subject) {
                 let added = work.identities().add(recognised.member.id, subject, now).await;
-                added.map_err(|error| taken(error, LoginError::Contended))?;
+                added.map_err(StoreError::from)?;
             }
         }
         Ok(recognised)
@@ -46,16 +48,16 @@ impl Login {
         work: &dyn UnitOfWork,
         arrival: &Arrival<'_>,
         now: Timestamp,
-    ) -> Result<Recognised, Refusal> {
+    ) -> Result<Recognised, LoginError> {
         let tombstones = tombstones(arrival.verified.subjects(), self.fingerprints.as_ref());
         if work.tombstones().any(&tombstones).await? {
-            return Err(LoginError::Banned { member: None }.into());
+            return Err(LoginError::Banned { member: None });
         }
         if !arrival.app.auto_register {
-            return Err(LoginError::RegistrationClosed.into());
+            return Err(LoginError::RegistrationClosed);
         }
         if arrival.app.phone_required && arrival.phone.is_none() {
-            return Err(LoginError::PhoneRequired.into());
+            return Err(LoginError::PhoneRequired);
         }
         let random = self.journal.random.as_ref();
         let nickname = arrival.request.nickname.clone();
@@ -64,7 +66,10 @@ impl Login {
         let id = MemberId::generate(now, random);
         let member = Member::register(id, nickname, arrival.phone.cloned(), now);
         let added = work.members().add(&member).await;
-        added.map_err(|error| taken(error, phone_taken(arrival)))?;
+        added.map_err(|error| match error {
+            AddError::Taken => phone_taken(arrival, error),
+            AddError::Store(error) => error.into(),
+        })?;
         Ok(Recognised { member, is_new: true, merged: vec![] })
     }
 
@@ -76,15 +81,15 @@ impl Login {
         owner: &Owner,
         others: &[Owner],
         now: Timestamp,
-    ) -> Result<Recognised, Refusal> {
-        owner.ensure_same_person(&arrival.verified.aliases).map_err(LoginError::from)?;
+    ) -> Result<Recognised, LoginError> {
+        owner.ensure_same_person(&arrival.verified.aliases)?;
         let mut member = find_member(work, owner).await?;
         ensure_active(&member)?;
         let mut merged = vec![];
         for other in others {
             let theirs = find_member(work, other).await?;
             if settle(arrival, &member, &theirs)? == Choice::Merge {
-                owner.ensure_same_person(&other.subjects).map_err(LoginError::from)?;
+                owner.ensure_same_person(&other.subjects)?;
                 let gone = self.merge(work, &mut member, theirs, now).await?;
                 merged.push(gone);
             }
@@ -92,11 +97,14 @@ impl Login {
         let phone = arrival.phone.cloned();
         let phone_changed = phone.is_some_and(|phone| member.bind_phone(phone, now));
         if arrival.app.phone_required && member.phone.is_none() {
-            return Err(LoginError::PhoneRequired.into());
+            return Err(LoginError::PhoneRequired);
         }
         if phone_changed || !merged.is_empty() {
             let written = work.members().update(&member).await;
-            written.map_err(|error| refused_update(error, phone_taken(arrival)))?;
+            written.map_err(|error| match error {
+                UpdateError::Taken => phone_taken(arrival, error),
+                UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
+            })?;
         }
         if phone_changed {
             let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
@@ -113,7 +121,7 @@ impl Login {
         member: &mut Member,
         other: Member,
         now: Timestamp,
-    ) -> Result<MemberId, Refusal> {
+    ) -> Result<MemberId, LoginError> {
         let younger = if (member.created_at, member.id) <= (other.created_at, other.id) {
             other
         } else {
@@ -122,8 +130,7 @@ impl Login {
         let gone = younger.id;
         work.identities().reassign(gone, member.id).await?;
         work.sessions().remove_all(gone).await?;
-        let removed = work.members().remove(&younger).await;
-        removed.map_err(|error| refused_update(error, LoginError::Contended))?;
+        work.members().remove(&younger).await.map_err(StoreError::from)?;
         member.absorb(younger, now);
         let event = self.journal.event(AuditKind::Merged).about(member.id);
         work.audit().record(&AuditEvent { other: Some(gone), ..event }).await?;
@@ -162,9 +169,9 @@ fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choi
 }
 
 /// The member behind an identity. Without one, the two were merged into others a moment ago.
-async fn find_member(work: &dyn UnitOfWork, owner: &Owner) -> Result<Member, Refusal> {
+async fn find_member(work: &dyn UnitOfWork, owner: &Owner) -> Result<Member, StoreError> {
     let found = work.members().find(owner.member).await?;
-    found.ok_or(Refusal::Raced(LoginError::Contended))
+    found.ok_or_else(|| StoreError::from(Contention::new("the member was merged")))
 }
 
 fn ensure_active(member: &Member) -> Result<(), LoginError> {
@@ -172,24 +179,7 @@ fn ensure_active(member: &Member) -> Result<(), LoginError> {
     member.ensure_active().map_err(banned)
 }
 
-fn phone_taken(arrival: &Arrival<'_>) -> LoginError {
-    LoginError::PhoneTaken { phone_required: arrival.app.phone_required }
-}
-
-/// A value was taken: by someone else, or by this very user's other request a moment ago. Only a new
-/// look can tell.
-fn taken(error: AddError, verdict: LoginError) -> Refusal {
-    match error {
-        AddError::Taken => Refusal::Raced(verdict),
-        AddError::Store(error) => Refusal::Final(error.into()),
-    }
-}
-
-/// As [`taken`], for a member that is written back.
-fn refused_update(error: UpdateError, taken: LoginError) -> Refusal {
-    match error {
-        UpdateError::Stale => Refusal::Raced(LoginError::Contended),
-        UpdateError::Taken => Refusal::Raced(taken),
-        UpdateError::Store(error) => Refusal::Final(error.into()),
-    }
+fn phone_taken(arrival: &Arrival<'_>, cause: impl Error + Send + Sync + 'static) -> LoginError {
+    let phone_required = arrival.app.phone_required;
+    LoginError::PhoneTaken { phone_required, source: Contention::new(cause) }
 }

@@ -2,6 +2,7 @@
 
 use crate::app::{App, VerifyError};
 use crate::audit::{AuditEvent, AuditKind};
+use crate::contention::retried;
 use crate::login::{Login, LoginError};
 use crate::member::MemberId;
 use crate::ports::provider::{ProviderError, ProviderFailure};
@@ -37,7 +38,6 @@ impl LoginError {
             Self::Verify(VerifyError::UnknownApp)
             | Self::Joined(_)
             | Self::Store(_)
-            | Self::Contended
             | Self::Signing(_)
             | Self::Unseal(_) => None,
         }
@@ -99,8 +99,12 @@ impl Login {
             Refusal::Banned(member) => AuditEvent { member, ..refused("banned") },
             Refusal::Other(why) => refused(why),
         };
-        let work = self.store.begin().await?;
-        work.audit().record(&AuditEvent { app: Some(app.name.clone()), ..event }).await?;
-        work.commit().await
+        let event = AuditEvent { app: Some(app.name.clone()), ..event };
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.audit().record(&event).await?;
+            work.commit().await
+        })
+        .await
     }
 }

@@ -1,7 +1,8 @@
 //! The store of members, identities, sessions, signing keys and administrators.
 //!
 //! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
-//! and commits. Dropping a unit of work undoes it.
+//! and commits. Dropping a unit of work undoes it. One that came to nothing because others were quicker
+//! is done again by [`retried`](crate::contention::retried).
 
 use std::error::Error;
 
@@ -26,6 +27,10 @@ use crate::withdrawal::Withdrawal;
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Begins a unit of work.
+    ///
+    /// Whatever is done in it MUST fail with [`Contention`] when it stands in the way of others, or builds
+    /// on what they have removed meanwhile, and MUST NOT do so before a moment of random length where
+    /// those who begin again at once would only meet again.
     ///
     /// An implementation MUST NOT leave anything locked or half open when the caller is cancelled
     /// while this or any later call waits.
@@ -346,7 +351,8 @@ pub trait AuditDirectory: Send + Sync {
     async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError>;
 }
 
-/// The store failed; nothing is known about why that a rule could use.
+/// The store failed. Nothing is known about why that a rule could use, unless [`Contention`] is among the
+/// causes.
 #[derive(Debug, thiserror::Error)]
 #[error("the store failed")]
 pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
@@ -355,6 +361,25 @@ impl StoreError {
     /// Wraps what happened, for the log.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
+    }
+}
+
+/// Others were at the same at the same moment: done again from its beginning, a unit of work may come to
+/// its end, or to another one.
+#[derive(Debug, thiserror::Error)]
+#[error("others were quicker")]
+pub struct Contention(#[source] Box<dyn Error + Send + Sync>);
+
+impl Contention {
+    /// Wraps what happened, for the log.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+impl From<Contention> for StoreError {
+    fn from(contention: Contention) -> Self {
+        Self::new(contention)
     }
 }
 
@@ -369,6 +394,16 @@ pub enum AddError {
     Store(#[from] StoreError),
 }
 
+impl From<AddError> for StoreError {
+    /// For whom only another look can tell what it means that a value is taken.
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Taken => Contention::new(error).into(),
+            AddError::Store(error) => error,
+        }
+    }
+}
+
 /// Something was not written back.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
@@ -381,4 +416,14 @@ pub enum UpdateError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<UpdateError> for StoreError {
+    /// For whom only another look can tell what it means that somebody was quicker.
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Stale | UpdateError::Taken => Contention::new(error).into(),
+            UpdateError::Store(error) => error,
+        }
+    }
 }

@@ -21,13 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::app::AppName;
+use domain::contention::retried;
 use domain::identity::{Owner, Subject, SubjectKind};
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AdminDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store,
-    StoreError,
+    AdminDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store, StoreError,
 };
 use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
@@ -144,6 +144,8 @@ macro_rules! store_contract {
             races::concurrent_updates_of_one_member_are_never_lost
             races::a_thousand_first_logins_of_one_openid_make_one_member
             races::first_logins_of_many_openids_make_as_many_members
+            races::whoever_builds_on_somebody_who_is_removed_is_told_to_begin_again
+            races::logins_go_on_while_their_members_are_removed
             cancellation::a_caller_who_gives_up_anywhere_leaves_nothing_half_made
             cancellation::a_caller_who_gives_up_while_waiting_leaves_the_queue
             cancellation::crowds_of_callers_who_give_up_leave_the_store_usable
@@ -216,36 +218,34 @@ async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
 }
 
 /// Who was committed under this subject.
-async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<Owner> {
+pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<Owner> {
     let unit = store.begin().await.unwrap();
     unit.identities().find_owner(subject).await.unwrap()
 }
 
 /// A login as the use case does it: find the member or make one, open a session.
 async fn log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
-    loop {
-        let unit = store.begin().await?;
-        let member = if let Some(owner) = unit.identities().find_owner(subject).await? {
-            owner.member
-        } else {
-            let member = member();
-            unit.members().add(&member).await.map_err(StoreError::new)?;
-            match unit.identities().add(member.id, subject, NOW).await {
-                Ok(()) => member.id,
-                // Somebody else was quicker: this unit of work is dropped, the next one finds them.
-                Err(AddError::Taken) => continue,
-                Err(AddError::Store(error)) => return Err(error),
-            }
-        };
-        let session = session_of(member);
-        unit.sessions().add(&session).await?;
-        unit.commit().await?;
-        return Ok(session);
-    }
+    retried(|| try_to_log_in(store, subject)).await
+}
+
+async fn try_to_log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
+    let unit = store.begin().await?;
+    let member = if let Some(owner) = unit.identities().find_owner(subject).await? {
+        owner.member
+    } else {
+        let member = member();
+        unit.members().add(&member).await?;
+        unit.identities().add(member.id, subject, NOW).await?;
+        member.id
+    };
+    let session = session_of(member);
+    unit.sessions().add(&session).await?;
+    unit.commit().await?;
+    Ok(session)
 }
 
 /// Runs one task per item at the same time and waits for all.
-async fn all_at_once<I, F>(tasks: I) -> Vec<F::Output>
+pub(super) async fn all_at_once<I, F>(tasks: I) -> Vec<F::Output>
 where
     I: IntoIterator<Item = F>,
     F: Future<Output: Send + 'static> + Send + 'static,

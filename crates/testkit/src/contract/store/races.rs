@@ -1,12 +1,20 @@
 //! Races: whatever happens at the same time, there is one answer.
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 
+use domain::contention::retried;
+use domain::identity::Subject;
 use domain::member::Member;
-use domain::ports::store::{AddError, StoreError, UpdateError};
+use domain::ports::store::{AddError, Contention, StoreError, UpdateError};
+use domain::redemption::{Fingerprint, Redemption};
 
-use super::{NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone};
+use super::{
+    Backend, NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone,
+    session_of,
+};
 
 /// Of many who add the same subject at once, one succeeds; the others are told `Taken`, and can ask at
 /// once by whom.
@@ -106,4 +114,56 @@ pub async fn first_logins_of_many_openids_make_as_many_members(store: Shared) {
     let sessions: Result<Vec<_>, _> = all_at_once(logins).await.into_iter().collect();
     let members: HashSet<_> = sessions.unwrap().iter().map(|session| session.member).collect();
     assert_eq!(members.len(), 20);
+}
+
+/// A member was found, and is removed by somebody else before the unit of work has built on that.
+pub async fn whoever_builds_on_somebody_who_is_removed_is_told_to_begin_again(store: Shared) {
+    let gone = member().id;
+    let redemption = Redemption {
+        code: Fingerprint([1; 32]),
+        member: gone,
+        session: session_of(gone).id,
+        redeemed_at: NOW,
+        repeatable: None,
+    };
+    let unit = store.begin().await.unwrap();
+    assert_contention(unit.sessions().add(&session_of(gone)).await.unwrap_err());
+    drop(unit);
+    let unit = store.begin().await.unwrap();
+    assert_contention(unit.identities().add(gone, &open_id("o1"), NOW).await.unwrap_err());
+    drop(unit);
+    let unit = store.begin().await.unwrap();
+    assert_contention(unit.redemptions().add(&redemption).await.unwrap_err());
+}
+
+fn assert_contention(error: impl Into<StoreError>) {
+    let error = error.into();
+    let mut causes = successors(error.source(), |cause| (*cause).source());
+    assert!(causes.any(<dyn Error>::is::<Contention>), "{error:?}");
+}
+
+/// Many log in, again and again, while they are removed again and again: nobody meets a failure.
+pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
+    let visits = (0..200).map(|nth| {
+        let store = Arc::clone(&store);
+        async move {
+            let subject = open_id(&format!("o{}", nth % 5));
+            if nth % 4 == 0 {
+                retried(|| remove(&*store, &subject)).await
+            } else {
+                log_in(&*store, &subject).await.map(drop)
+            }
+        }
+    });
+    let outcome: Result<(), StoreError> = all_at_once(visits).await.into_iter().collect();
+    outcome.unwrap();
+}
+
+/// Removes whoever is known under this subject, if anybody is.
+async fn remove(store: &dyn Backend, subject: &Subject) -> Result<(), StoreError> {
+    let unit = store.begin().await?;
+    let Some(owner) = unit.identities().find_owner(subject).await? else { return Ok(()) };
+    let Some(member) = unit.members().find(owner.member).await? else { return Ok(()) };
+    unit.members().remove(&member).await?;
+    unit.commit().await
 }
