@@ -10,9 +10,16 @@ mod m20261121_130000_session_keys;
 mod m20261121_140000_sealed_phones;
 mod m20261126_090000_audit_context;
 mod m20261126_100000_admins;
+mod steps;
+mod turn;
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
-use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
+
+use crate::turn::{Way, migrate};
+
+/// Where the migrator records what is applied.
+const RECORD: &str = "seaql_migrations";
 
 /// All migrations, the oldest first.
 pub struct Migrator;
@@ -70,16 +77,19 @@ pub struct Status {
 
 /// Applies every migration the database does not have. Makes an SQLite file, and its folder, if there
 /// is none.
+///
+/// Of several programs that do so at once, one does and the others wait for it. What was interrupted is
+/// gone on with, by whatever program does so next.
 pub async fn up(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = Migrator::up(&database, None).await;
+    let result = migrate(&database, Way::Up).await;
     close(database, result).await
 }
 
 /// Takes back the migration that was applied last.
 pub async fn down(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = Migrator::down(&database, Some(1)).await;
+    let result = migrate(&database, Way::Down).await;
     close(database, result).await
 }
 
@@ -91,14 +101,22 @@ pub async fn fresh(url: &str) -> Result<(), MigrationError> {
 }
 
 /// Every migration, the oldest first, and whether the database has it. Changes no table, so that a
-/// database user without the right to do so may ask.
+/// database user without the right to do so may ask. Migrations of later programs are not told: this one
+/// runs on what they leave.
 pub async fn status(url: &str) -> Result<Vec<Status>, MigrationError> {
     let database = connection::open(url).await?;
-    let result = Migrator::get_migration_with_status_read_only(&database).await;
-    let migrations = close(database, result).await?;
-    let status = migrations.iter().map(|migration| Status {
+    let result = status_on(&SchemaManager::new(&database)).await;
+    close(database, result).await
+}
+
+async fn status_on(manager: &SchemaManager<'_>) -> Result<Vec<Status>, DbErr> {
+    let mut applied = Vec::new();
+    if manager.has_table(RECORD).await? {
+        applied = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
+    }
+    let status = Migrator::migrations().into_iter().map(|migration| Status {
+        applied: applied.iter().any(|applied| applied.version == migration.name()),
         name: migration.name().to_owned(),
-        applied: migration.status() == MigrationStatus::Applied,
     });
     Ok(status.collect())
 }

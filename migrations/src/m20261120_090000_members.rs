@@ -14,6 +14,8 @@ use sea_orm_migration::schema::{
 };
 use sea_orm_migration::sea_orm::DbBackend;
 
+use crate::steps::{create_index, create_table, drop_table};
+
 /// This migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -27,18 +29,18 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        manager.create_table(for_emoji(members(), backend)).await?;
-        manager.create_table(for_emoji(identities(), backend)).await?;
-        manager.create_index(index_of_member("identity")).await?;
-        manager.create_table(for_emoji(sessions(), backend)).await?;
-        manager.create_index(index_of_member("session")).await?;
-        manager.create_table(for_emoji(audit_events(), backend)).await?;
-        manager.create_index(index_of_member("audit_event")).await
+        create_table(manager, for_emoji(members(), backend)).await?;
+        create_table(manager, for_emoji(identities(), backend)).await?;
+        create_index_of_member(manager, "identity").await?;
+        create_table(manager, for_emoji(sessions(), backend)).await?;
+        create_index_of_member(manager, "session").await?;
+        create_table(manager, for_emoji(audit_events(), backend)).await?;
+        create_index_of_member(manager, "audit_event").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in ["audit_event", "session", "identity", "member"] {
-            manager.drop_table(Table::drop().table(table).take()).await?;
+            drop_table(manager, table).await?;
         }
         Ok(())
     }
@@ -113,8 +115,12 @@ fn member_of(table: &'static str) -> ForeignKeyCreateStatement {
         .take()
 }
 
-fn index_of_member(table: &'static str) -> IndexCreateStatement {
-    Index::create().name(format!("idx_{table}_member")).table(table).col("member_id").take()
+async fn create_index_of_member(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+) -> Result<(), DbErr> {
+    let index = Index::create().col("member_id").take();
+    create_index(manager, table, &format!("idx_{table}_member"), index).await
 }
 
 /// MariaDB's text is latin1 unless told otherwise, and holds no emoji then.

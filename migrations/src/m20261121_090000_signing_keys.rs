@@ -3,6 +3,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, var_binary};
 
+use crate::steps::{create_table, drop_table};
+
 /// This migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -14,23 +16,20 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .create_table(
-                Table::create()
-                    .table("signing_key")
-                    .col(big_integer("number").primary_key())
-                    .col(var_binary("kid", 64))
-                    // The private half in PKCS#8, sealed: 138 bytes and what the seal adds.
-                    .col(var_binary("sealed", 1024))
-                    .col(big_integer("created_at"))
-                    // Null until its turn has come.
-                    .col(big_integer_null("signs_from"))
-                    .take(),
-            )
-            .await
+        let keys = Table::create()
+            .table("signing_key")
+            .col(big_integer("number").primary_key())
+            .col(var_binary("kid", 64))
+            // The private half in PKCS#8, sealed: 138 bytes and what the seal adds.
+            .col(var_binary("sealed", 1024))
+            .col(big_integer("created_at"))
+            // Null until its turn has come.
+            .col(big_integer_null("signs_from"))
+            .take();
+        create_table(manager, keys).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("signing_key").take()).await
+        drop_table(manager, "signing_key").await
     }
 }

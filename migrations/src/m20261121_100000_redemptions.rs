@@ -3,6 +3,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, uuid, uuid_null, var_binary, var_binary_null};
 
+use crate::steps::{add_column, create_index, create_table, drop_column, drop_table};
+
 /// This migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -14,19 +16,18 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(redemptions()).await?;
+        create_table(manager, redemptions()).await?;
         for column in ["member_id", "expires_at"] {
-            manager.create_index(index(column)).await?;
+            let (name, index) =
+                (format!("idx_redemption_{column}"), Index::create().col(column).take());
+            create_index(manager, "redemption", &name, index).await?;
         }
-        let other =
-            Table::alter().table("audit_event").add_column(uuid_null("other_member_id")).take();
-        manager.alter_table(other).await
+        add_column(manager, "audit_event", uuid_null("other_member_id")).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let other = Table::alter().table("audit_event").drop_column("other_member_id").take();
-        manager.alter_table(other).await?;
-        manager.drop_table(Table::drop().table("redemption").take()).await
+        drop_column(manager, "audit_event", "other_member_id").await?;
+        drop_table(manager, "redemption").await
     }
 }
 
@@ -50,8 +51,4 @@ fn redemptions() -> TableCreateStatement {
         .col(var_binary_null("answer", 8192))
         .foreign_key(&mut member)
         .take()
-}
-
-fn index(column: &'static str) -> IndexCreateStatement {
-    Index::create().name(format!("idx_redemption_{column}")).table("redemption").col(column).take()
 }

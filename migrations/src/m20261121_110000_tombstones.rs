@@ -3,6 +3,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, var_binary};
 
+use crate::steps::{create_table, drop_table};
+
 /// This migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -19,10 +21,10 @@ impl MigrationTrait for Migration {
             .col(var_binary("fingerprint", 32).primary_key())
             .col(big_integer("created_at"))
             .take();
-        manager.create_table(tombstones).await
+        create_table(manager, tombstones).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("tombstone").take()).await
+        drop_table(manager, "tombstone").await
     }
 }

@@ -4,6 +4,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, uuid, var_binary};
 
+use crate::steps::{create_index, create_table, drop_table};
+
 /// This migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -20,10 +22,9 @@ impl MigrationTrait for Migration {
             .col(var_binary("fingerprint", 32).primary_key())
             .col(big_integer("seen_at"))
             .take();
-        manager.create_table(seen).await?;
-        let by_age =
-            Index::create().name("idx_seen_push_age").table("seen_push").col("seen_at").take();
-        manager.create_index(by_age).await?;
+        create_table(manager, seen).await?;
+        let by_age = Index::create().col("seen_at").take();
+        create_index(manager, "seen_push", "idx_seen_push_age", by_age).await?;
         let withdrawals = Table::create()
             .table("withdrawal")
             .col(uuid("id").primary_key())
@@ -33,12 +34,12 @@ impl MigrationTrait for Migration {
             .col(var_binary("value", 128))
             .col(string_len("withdrawn", 16))
             .take();
-        manager.create_table(withdrawals).await
+        create_table(manager, withdrawals).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in ["withdrawal", "seen_push"] {
-            manager.drop_table(Table::drop().table(table).take()).await?;
+            drop_table(manager, table).await?;
         }
         Ok(())
     }

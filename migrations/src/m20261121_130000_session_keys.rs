@@ -4,6 +4,8 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, var_binary};
 use sea_orm_migration::sea_orm::DbBackend;
 
+use crate::steps::{create_index, create_table, drop_table};
+
 /// What names an identity.
 const IDENTITY: [&str; 3] = ["namespace", "kind", "value"];
 
@@ -23,17 +25,13 @@ impl MigrationTrait for Migration {
             // As the identities have it: what refers to a text must be of its kind.
             table.character_set("utf8mb4");
         }
-        manager.create_table(table).await?;
-        let old = Index::create()
-            .name("idx_session_key_obtained_at")
-            .table("session_key")
-            .col("obtained_at")
-            .take();
-        manager.create_index(old).await
+        create_table(manager, table).await?;
+        let old = Index::create().col("obtained_at").take();
+        create_index(manager, "session_key", "idx_session_key_obtained_at", old).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("session_key").take()).await
+        drop_table(manager, "session_key").await
     }
 }
 

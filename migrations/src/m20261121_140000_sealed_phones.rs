@@ -5,6 +5,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, var_binary, var_binary_null};
 
+use crate::steps::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
+
 const INDEX: &str = "idx_member_phone_index";
 
 /// This migration.
@@ -18,24 +20,22 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(data_keys()).await?;
+        create_table(manager, data_keys()).await?;
         // 17 characters at most, and what the seal adds.
         for column in [var_binary_null("phone_sealed", 64), var_binary_null("phone_index", 32)] {
-            let add = Table::alter().table("member").add_column(column).take();
-            manager.alter_table(add).await?;
+            add_column(manager, "member", column).await?;
         }
-        let index = Index::create().name(INDEX).table("member").col("phone_index").unique().take();
-        manager.create_index(index).await
+        let index = Index::create().col("phone_index").unique().take();
+        create_index(manager, "member", INDEX, index).await
     }
 
     /// The numbers that were sealed are lost.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_index(Index::drop().name(INDEX).table("member").to_owned()).await?;
+        drop_index(manager, "member", INDEX).await?;
         for column in ["phone_index", "phone_sealed"] {
-            let drop = Table::alter().table("member").drop_column(column).take();
-            manager.alter_table(drop).await?;
+            drop_column(manager, "member", column).await?;
         }
-        manager.drop_table(Table::drop().table("data_key").take()).await
+        drop_table(manager, "data_key").await
     }
 }
 

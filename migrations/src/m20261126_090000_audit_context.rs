@@ -7,6 +7,10 @@ use sea_orm_migration::schema::{
 };
 use sea_orm_migration::sea_orm::DbBackend;
 
+use crate::steps::{
+    add_column, change_column, create_index, create_table, drop_column, drop_index, drop_table,
+};
+
 const TABLE: &str = "audit_event";
 
 /// What every version of the table has.
@@ -34,19 +38,17 @@ impl MigrationTrait for Migration {
         if manager.get_database_backend() == DbBackend::Sqlite {
             rebuild(manager, uuid_null("member_id"), added()).await?;
         } else {
-            let mut alter = Table::alter().table(TABLE).take();
-            alter.modify_column(uuid_null("member_id"));
+            change_column(manager, TABLE, uuid_null("member_id")).await?;
             for column in added() {
-                alter.add_column_if_not_exists(column);
+                add_column(manager, TABLE, column).await?;
             }
-            manager.alter_table(alter).await?;
         }
         for (name, columns) in INDEXES {
-            let mut index = Index::create().name(name).table(TABLE).take();
+            let mut index = Index::create();
             for column in columns {
                 index.col(*column);
             }
-            manager.create_index(index).await?;
+            create_index(manager, TABLE, name, index).await?;
         }
         Ok(())
     }
@@ -54,7 +56,7 @@ impl MigrationTrait for Migration {
     /// The events that are about no member are lost.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (name, _) in INDEXES {
-            manager.drop_index(Index::drop().name(name).table(TABLE).to_owned()).await?;
+            drop_index(manager, TABLE, name).await?;
         }
         let of_nobody = Query::delete()
             .from_table(TABLE)
@@ -64,12 +66,10 @@ impl MigrationTrait for Migration {
         if manager.get_database_backend() == DbBackend::Sqlite {
             return rebuild(manager, uuid("member_id"), vec![]).await;
         }
-        let mut alter = Table::alter().table(TABLE).take();
-        alter.modify_column(uuid("member_id"));
         for column in ["detail", "app", "by_admin_id", "admin_id", "request_id"] {
-            alter.drop_column(column);
+            drop_column(manager, TABLE, column).await?;
         }
-        manager.alter_table(alter).await
+        change_column(manager, TABLE, uuid("member_id")).await
     }
 }
 
@@ -102,14 +102,14 @@ async fn rebuild(
     for column in added {
         table.col(column);
     }
-    manager.create_table(table).await?;
+    create_table(manager, table).await?;
     let rows = Query::select().columns(COPIED).from(TABLE).to_owned();
     let mut copy = Query::insert();
     copy.into_table(new).columns(COPIED);
     copy.select_from(rows).map_err(|error| DbErr::Custom(error.to_string()))?;
     manager.execute(copy).await?;
-    manager.drop_table(Table::drop().table(TABLE).take()).await?;
+    drop_table(manager, TABLE).await?;
     manager.rename_table(Table::rename().table(new, TABLE).take()).await?;
-    let index = Index::create().name("idx_audit_event_member").table(TABLE).col("member_id").take();
-    manager.create_index(index).await
+    let index = Index::create().col("member_id").take();
+    create_index(manager, TABLE, "idx_audit_event_member", index).await
 }

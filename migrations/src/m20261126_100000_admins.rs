@@ -7,6 +7,8 @@ use sea_orm_migration::schema::{
     var_binary_null,
 };
 
+use crate::steps::{add_column, create_index, create_table, drop_column, drop_index, drop_table};
+
 const MASK_INDEX: &str = "idx_member_phone_mask";
 const VALUE_INDEX: &str = "idx_identity_value";
 const SESSION_INDEX: &str = "idx_admin_session_admin";
@@ -22,31 +24,28 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(admins()).await?;
-        manager.create_table(sessions()).await?;
-        let by_admin =
-            Index::create().name(SESSION_INDEX).table("admin_session").col("admin_id").take();
-        manager.create_index(by_admin).await?;
+        create_table(manager, admins()).await?;
+        create_table(manager, sessions()).await?;
+        let by_admin = Index::create().col("admin_id").take();
+        create_index(manager, "admin_session", SESSION_INDEX, by_admin).await?;
         for column in [string_len_null("status_reason", 200), var_binary_null("phone_mask", 32)] {
-            let add = Table::alter().table("member").add_column(column).take();
-            manager.alter_table(add).await?;
+            add_column(manager, "member", column).await?;
         }
-        let by_mask = Index::create().name(MASK_INDEX).table("member").col("phone_mask").take();
-        manager.create_index(by_mask).await?;
-        let by_value = Index::create().name(VALUE_INDEX).table("identity").col("value").take();
-        manager.create_index(by_value).await
+        let by_mask = Index::create().col("phone_mask").take();
+        create_index(manager, "member", MASK_INDEX, by_mask).await?;
+        let by_value = Index::create().col("value").take();
+        create_index(manager, "identity", VALUE_INDEX, by_value).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (name, table) in [(VALUE_INDEX, "identity"), (MASK_INDEX, "member")] {
-            manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
+            drop_index(manager, table, name).await?;
         }
         for column in ["phone_mask", "status_reason"] {
-            let drop = Table::alter().table("member").drop_column(column).take();
-            manager.alter_table(drop).await?;
+            drop_column(manager, "member", column).await?;
         }
         for table in ["admin_session", "admin"] {
-            manager.drop_table(Table::drop().table(table).take()).await?;
+            drop_table(manager, table).await?;
         }
         Ok(())
     }

@@ -1,0 +1,79 @@
+//! Whoever is killed in the middle of migrating leaves what the next one can go on with.
+
+use migration::MigrationError;
+use testkit::databases::{FreshDatabase, Kind};
+use testkit::trust::rounds;
+
+use crate::schema::schema;
+
+/// All migrations are one transaction: the third of them fails here, and nothing is left of the others.
+async fn what_is_interrupted_is_undone(kind: Kind) {
+    let database = FreshDatabase::new(kind).await;
+    migration::status(database.url()).await.unwrap();
+    database.execute("CREATE TABLE redemption (stray integer)").await;
+    let before = schema(&database).await;
+    assert!(matches!(migration::up(database.url()).await, Err(MigrationError::Refused(_))));
+    assert_eq!(schema(&database).await, before);
+    database.execute("DROP TABLE redemption").await;
+    migration::up(database.url()).await.unwrap();
+}
+
+mod on_sqlite {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_interrupted_is_undone() {
+        super::what_is_interrupted_is_undone(Kind::Sqlite).await;
+    }
+}
+
+mod on_postgresql {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_interrupted_is_undone() {
+        super::what_is_interrupted_is_undone(Kind::Postgresql).await;
+    }
+}
+
+mod on_mariadb {
+    use super::*;
+
+    /// The statements by which a database is migrated, as its server tells them.
+    async fn statements(migrated: &FreshDatabase) -> Vec<String> {
+        migrated.execute("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").await;
+        migration::up(migrated.url()).await.unwrap();
+        migrated.execute("SET GLOBAL general_log = OFF").await;
+        let name = migrated.url().rsplit('/').next().unwrap();
+        let told = format!(
+            "SELECT CAST(argument AS CHAR) FROM mysql.general_log
+             WHERE command_type IN ('Query', 'Execute')
+                 AND argument REGEXP '^(CREATE|ALTER|DROP|INSERT|UPDATE|DELETE)'
+                 AND thread_id IN (SELECT thread_id FROM mysql.general_log
+                     WHERE command_type = 'Connect' AND argument LIKE '% on {name} %')
+             ORDER BY event_time"
+        );
+        migrated.query_all(&told).await
+    }
+
+    #[tokio::test]
+    async fn trust_what_is_interrupted_after_any_statement_is_gone_on_with() {
+        let whole = FreshDatabase::new(Kind::Mariadb).await;
+        let statements = statements(&whole).await;
+        assert!(statements.len() > 20, "{statements:?}");
+        let expected = schema(&whole).await;
+        for done in (0..statements.len()).step_by(rounds(5, 1)) {
+            let database = FreshDatabase::new(Kind::Mariadb).await;
+            for statement in &statements[..done] {
+                database.execute(statement).await;
+            }
+            migration::up(database.url()).await.unwrap_or_else(|error| {
+                panic!(
+                    "not after {done} statements, the last one {:?}: {error:?}",
+                    statements[done]
+                )
+            });
+            assert_eq!(schema(&database).await, expected, "after {done} statements");
+        }
+    }
+}
