@@ -1,6 +1,6 @@
 //! `menshen doctor` against the offline WeChat, well and ill.
 
-use tempfile::TempDir;
+use testkit::databases::{FreshDatabase, Kind};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_SECRET};
 use wechat_sandbox::fault::Fault;
@@ -10,14 +10,14 @@ use crate::program::{SERVICE_KEY, environment, menshen};
 /// A folder with a database, and what the doctor is started with.
 struct Patient {
     environment: Vec<(String, String)>,
-    _folder: TempDir,
+    _database: FreshDatabase,
 }
 
 impl Patient {
-    fn of(sandbox: &Sandbox) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let environment = environment(folder.path(), sandbox);
-        Self { environment, _folder: folder }
+    async fn of(sandbox: &Sandbox) -> Self {
+        let database = FreshDatabase::new(Kind::Sqlite).await;
+        let environment = environment(&database, sandbox);
+        Self { environment, _database: database }
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
@@ -51,7 +51,7 @@ impl Patient {
 #[tokio::test]
 async fn a_healthy_program_is_called_so_line_by_line() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let patient = Patient::of(&sandbox);
+    let patient = Patient::of(&sandbox).await;
     let told = patient.examined().await;
     let lines = |database: &str| {
         let database = format!("ok     database: {database}");
@@ -78,7 +78,8 @@ async fn a_healthy_program_is_called_so_line_by_line() {
 #[tokio::test]
 async fn a_wrong_secret_is_found_and_not_told() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let patient = Patient::of(&sandbox).with("MENSHEN_APPS__MAIN__SECRET", "canary-wrong-secret");
+    let patient =
+        Patient::of(&sandbox).await.with("MENSHEN_APPS__MAIN__SECRET", "canary-wrong-secret");
     let fault = patient.fault().await;
     assert!(fault.starts_with("fault  apps.main: WeChat refuses the app: compare"), "{fault}");
     assert!(fault.contains("wrong app secret"), "{fault}");
@@ -93,12 +94,12 @@ async fn a_wechat_that_is_down_or_keeps_this_machine_out_is_told_apart() {
         (Fault { drop: true, ..Fault::default() }, "wechat.proxy and the network"),
     ] {
         sandbox.fault(Fault { path: "/cgi-bin/stable_token".into(), times: 9, ..fault }).unwrap();
-        let fault = Patient::of(&sandbox).fault().await;
+        let fault = Patient::of(&sandbox).await.fault().await;
         assert!(fault.starts_with("fault  apps.main: ") && fault.contains(told), "{fault}");
         sandbox.clear_faults();
     }
     let nobody = "http://127.0.0.1:9";
-    let fault = Patient::of(&sandbox).with("MENSHEN_WECHAT__BASE_URL", nobody).fault().await;
+    let fault = Patient::of(&sandbox).await.with("MENSHEN_WECHAT__BASE_URL", nobody).fault().await;
     assert!(fault.contains("no connection"), "{fault}");
 }
 
@@ -111,7 +112,7 @@ async fn a_database_that_is_gone_is_found() {
         ("mysql://menshen:canary@127.0.0.1:9/menshen", gone),
         ("sqlite:///proc/nowhere/menshen.db", unusable),
     ] {
-        let fault = Patient::of(&sandbox).with("MENSHEN_DATABASE__URL", url).fault().await;
+        let fault = Patient::of(&sandbox).await.with("MENSHEN_DATABASE__URL", url).fault().await;
         assert!(fault.starts_with(&format!("fault  database: {told}")), "{fault}");
     }
 }
@@ -120,6 +121,7 @@ async fn a_database_that_is_gone_is_found() {
 async fn every_fault_of_the_configuration_and_the_keys_is_a_line() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let patient = Patient::of(&sandbox)
+        .await
         .with("MENSHEN_HTTP__LISTEN", "canary")
         .with("MENSHEN_LOG__FORMAT", "canary");
     let (code, lines) = patient.examined().await;
@@ -131,7 +133,7 @@ async fn every_fault_of_the_configuration_and_the_keys_is_a_line() {
         ("MENSHEN_SERVICES__BACKEND__KEY", "fault  services: "),
     ];
     for (key, told) in keys {
-        let fault = Patient::of(&sandbox).with(key, "canary").fault().await;
+        let fault = Patient::of(&sandbox).await.with(key, "canary").fault().await;
         assert!(fault.starts_with(told) && fault.contains("openssl"), "{fault}");
     }
 }

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use serde_json::Value;
+use testkit::databases::{FreshDatabase, Kind};
 use testkit::trust::rounds;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ const USED_FOR: Duration = Duration::from_secs(3);
 /// How many call at the same time.
 const CALLERS: usize = 12;
 
-/// Several instances over one database, which lies in the folder of the first.
+/// Several instances over one database, which is the first one's.
 struct Fleet {
     instances: Vec<Program>,
     environment: Vec<(String, String)>,
@@ -36,7 +37,7 @@ struct Fleet {
 impl Fleet {
     async fn start(sandbox: &Sandbox, size: usize, setting: (&str, &str)) -> Self {
         let first = Program::start_with(sandbox, &[setting]).await;
-        let mut environment = environment(first.folder(), sandbox);
+        let mut environment = environment(first.database(), sandbox);
         environment.push((setting.0.to_owned(), setting.1.to_owned()));
         let shared: Vec<_> = environment.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let mut instances = vec![first];
@@ -268,13 +269,13 @@ async fn keys_are_listed_and_only_known_ones_revoked() {
 #[tokio::test]
 async fn a_sealing_key_that_can_be_guessed_is_refused_without_telling_it() {
     let sandbox = sandbox().await;
-    let folder = tempfile::tempdir().unwrap();
+    let database = FreshDatabase::new(Kind::Sqlite).await;
     for (name, key) in [
         ("MENSHEN_SEALING__KEY", "Y2FuYXJ5"),
         ("MENSHEN_SEALING__KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ("MENSHEN_SEALING__FORMER_KEYS", "Y2FuYXJ5"),
     ] {
-        let mut environment = environment(folder.path(), &sandbox);
+        let mut environment = environment(&database, &sandbox);
         environment.push((name.to_owned(), key.to_owned()));
         let refused = menshen(&["serve"], &environment).output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr);
@@ -286,14 +287,15 @@ async fn a_sealing_key_that_can_be_guessed_is_refused_without_telling_it() {
 #[tokio::test]
 async fn with_another_sealing_key_it_does_not_start() {
     let sandbox = sandbox().await;
-    let (status, folder) = Program::start(&sandbox).await.terminate().await;
+    let (status, database) = Program::start(&sandbox).await.terminate().await;
     assert!(status.success());
-    let sealing_key = std::fs::read_to_string(folder.path().join("sealing-key")).unwrap();
-    std::fs::remove_file(folder.path().join("sealing-key")).unwrap();
-    let refused = menshen(&["serve"], &environment(folder.path(), &sandbox)).output().unwrap();
+    let file = database.folder().join("sealing-key");
+    let sealing_key = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
+    let refused = menshen(&["serve"], &environment(&database, &sandbox)).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("is `sealing.key` the one"), "{said}");
 
     let former = [("MENSHEN_SEALING__FORMER_KEYS", sealing_key.as_str())];
-    Program::start_in(folder, &sandbox, &former).await;
+    Program::start_on(database, &sandbox, &former).await;
 }

@@ -4,6 +4,7 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use testkit::databases::{FreshDatabase, Kind};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 use wechat_sandbox::fault::Fault;
@@ -74,15 +75,15 @@ async fn what_was_acknowledged_survives_a_kill() {
         let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
         let expected = member.get_or_insert(login["memberId"].clone());
         assert_eq!(login["memberId"], *expected);
-        program = Program::start_in(program.kill().await, &sandbox, &[]).await;
+        program = Program::start_on(program.kill().await, &sandbox, &[]).await;
     }
 }
 
 #[tokio::test]
 async fn production_serves_only_a_migrated_database() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut environment = environment(folder.path(), &sandbox);
+    let database = FreshDatabase::new(Kind::Sqlite).await;
+    let mut environment = environment(&database, &sandbox);
     let production = [
         ("MENSHEN_PROFILE", "production"),
         ("MENSHEN_APPS__MAIN__APP_ID", MAIN_APP),
@@ -107,7 +108,7 @@ async fn a_ban_from_another_process_holds_at_once_and_an_unban_lifts_it() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
     let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    let environment = environment(program.folder(), &sandbox);
+    let environment = environment(program.database(), &sandbox);
     let run = |command: &str| {
         menshen(&[command, login["memberId"].as_str().unwrap()], &environment).output().unwrap()
     };

@@ -2,15 +2,27 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
+use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
 
 use crate::program::{Answer, Program, SERVICE_KEY};
 
-#[tokio::test]
-async fn a_login_with_phone_makes_a_member_whom_the_token_shows() {
+testkit::on_every_database! {
+    a_login_with_phone_makes_a_member_whom_the_token_shows
+    a_code_logs_in_once
+    a_member_stays_the_same_through_logins_phones_and_restarts
+    a_person_in_two_apps_of_one_open_platform_is_one_member
+    a_session_is_refreshed_listed_told_to_services_and_ended
+    a_profile_changes_and_the_change_stays
+    the_openid_is_told_without_making_a_member
+    a_session_key_goes_to_a_service_only
+    the_server_describes_itself_and_its_health
+}
+
+async fn a_login_with_phone_makes_a_member_whom_the_token_shows(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let (code, phone) = (
         sandbox.login_code("alice", MAIN_APP).unwrap(),
         sandbox.phone_code("alice", MAIN_APP).unwrap(),
@@ -29,24 +41,22 @@ async fn a_login_with_phone_makes_a_member_whom_the_token_shows() {
     }
 }
 
-#[tokio::test]
-async fn a_code_logs_in_once() {
+async fn a_code_logs_in_once(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     program.log_in(&code, None).await;
     let again = Answer::of(program.post("/login", &json!({ "code": code }))).await;
     assert_eq!(again.failure(), (401, "login_code_used"));
 }
 
-#[tokio::test]
-async fn a_member_stays_the_same_through_logins_phones_and_restarts() {
+async fn a_member_stays_the_same_through_logins_phones_and_restarts(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    let folder = program.kill().await;
+    let database = program.kill().await;
 
-    let program = Program::start_in(folder, &sandbox, &[]).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let (code, phone) = (
         sandbox.login_code("alice", MAIN_APP).unwrap(),
         sandbox.phone_code("alice", MAIN_APP).unwrap(),
@@ -59,15 +69,14 @@ async fn a_member_stays_the_same_through_logins_phones_and_restarts() {
     assert_eq!(me.body["data"]["phone"], "138******00", "the old token holds: {}", me.text);
 }
 
-#[tokio::test]
-async fn a_person_in_two_apps_of_one_open_platform_is_one_member() {
+async fn a_person_in_two_apps_of_one_open_platform_is_one_member(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let more = [
         ("MENSHEN_APPS__SECOND__APP_ID", SECOND_APP),
         ("MENSHEN_APPS__SECOND__SECRET", SECOND_SECRET),
         ("MENSHEN_APPS__SECOND__OPEN_PLATFORM", "main"),
     ];
-    let program = Program::start_with(&sandbox, &more).await;
+    let program = Program::start_on(database, &sandbox, &more).await;
     let here = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     let code = sandbox.login_code("alice", SECOND_APP).unwrap();
     let there = program.post("/login", &json!({ "code": code, "app": "second" }));
@@ -75,10 +84,9 @@ async fn a_person_in_two_apps_of_one_open_platform_is_one_member() {
     assert_eq!(there.body["data"]["memberId"], here["memberId"], "{}", there.text);
 }
 
-#[tokio::test]
-async fn a_session_is_refreshed_listed_told_to_services_and_ended() {
+async fn a_session_is_refreshed_listed_told_to_services_and_ended(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     let other = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     let fresh = Answer::of(program.refresh(&first)).await.body["data"].clone();
@@ -107,10 +115,9 @@ async fn a_session_is_refreshed_listed_told_to_services_and_ended() {
     assert_eq!(Answer::of(program.refresh(&fresh)).await.failure(), (401, "session_revoked"));
 }
 
-#[tokio::test]
-async fn a_profile_changes_and_the_change_stays() {
+async fn a_profile_changes_and_the_change_stays(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let login = program.log_in(&sandbox.login_code("bob", MAIN_APP).unwrap(), None).await;
     let change = json!({ "nickName": "鲍勃👋", "avatar": "https://a.example/b.png", "gender": 1 });
     let changed = program.patch("/me", &change).bearer_auth(token(&login));
@@ -122,10 +129,9 @@ async fn a_profile_changes_and_the_change_stays() {
     }
 }
 
-#[tokio::test]
-async fn the_openid_is_told_without_making_a_member() {
+async fn the_openid_is_told_without_making_a_member(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let answer =
         program.post("/openid", &json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() }));
     let openid = Answer::of(answer).await.body["data"]["openid"].clone();
@@ -140,10 +146,9 @@ async fn the_openid_is_told_without_making_a_member() {
     assert_eq!(login["isNew"], true, "asking for the openid had made nobody");
 }
 
-#[tokio::test]
-async fn a_session_key_goes_to_a_service_only() {
+async fn a_session_key_goes_to_a_service_only(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let ask = || {
         program.post(
             "/code2session",
@@ -157,10 +162,9 @@ async fn a_session_key_goes_to_a_service_only() {
     assert_eq!(key.map(str::len), Some(24), "{}", answer.text);
 }
 
-#[tokio::test]
-async fn the_server_describes_itself_and_its_health() {
+async fn the_server_describes_itself_and_its_health(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     for path in ["/health/live", "/health/ready", "/openapi.json", "/docs"] {
         let answer = program.get(path).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());

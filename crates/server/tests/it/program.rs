@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 
 use api::server::HEADER_TIMEOUT;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
-};
+use sea_orm::TryGetable;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use testkit::databases::{FreshDatabase, Kind};
 use wechat_sandbox::Sandbox;
 
 /// How long anything may take to start or stop, on a busy machine.
@@ -26,21 +24,23 @@ pub(crate) const ADMIN_PASSWORD: &str = "a long password of an administrator";
 
 /// A running `menshen serve`; killed when dropped.
 pub(crate) struct Program {
-    child: Child,
+    process: Process,
     output: Arc<Mutex<String>>,
-    folder: TempDir,
+    /// With the keys in its folder.
+    database: FreshDatabase,
     environment: Vec<(String, String)>,
     base_url: String,
     http: Client,
 }
 
-/// A folder for the database and the keys, and the environment that points there.
-pub(crate) fn environment(folder: &Path, sandbox: &Sandbox) -> Vec<(String, String)> {
-    let database = format!("sqlite://{}", folder.join("menshen.db").display());
+struct Process(Child);
+
+/// The environment that points to the database, and to its folder for the keys.
+pub(crate) fn environment(database: &FreshDatabase, sandbox: &Sandbox) -> Vec<(String, String)> {
     [
         ("MENSHEN_HTTP__LISTEN", "127.0.0.1:0"),
-        ("MENSHEN_DATABASE__URL", database.as_str()),
-        ("MENSHEN_TOKENS__KEY_FOLDER", &folder.display().to_string()),
+        ("MENSHEN_DATABASE__URL", database.url()),
+        ("MENSHEN_TOKENS__KEY_FOLDER", &database.folder().display().to_string()),
         ("MENSHEN_WECHAT__BASE_URL", sandbox.base_url()),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -56,23 +56,23 @@ pub(crate) fn menshen(arguments: &[&str], environment: &[(String, String)]) -> C
 }
 
 impl Program {
-    /// Starts with a fresh database.
+    /// Starts with a file of its own as database.
     pub(crate) async fn start(sandbox: &Sandbox) -> Self {
         Self::start_with(sandbox, &[]).await
     }
 
-    /// Starts with a fresh database and some more environment.
+    /// Starts with a file of its own as database, and some more environment.
     pub(crate) async fn start_with(sandbox: &Sandbox, more: &[(&str, &str)]) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), sandbox, more).await
+        Self::start_on(FreshDatabase::new(Kind::Sqlite).await, sandbox, more).await
     }
 
-    /// Starts with what an earlier run left in `folder`.
-    pub(crate) async fn start_in(
-        folder: TempDir,
+    /// Starts with a fresh database, or what an earlier run left in one, and some more environment.
+    pub(crate) async fn start_on(
+        database: FreshDatabase,
         sandbox: &Sandbox,
         more: &[(&str, &str)],
     ) -> Self {
-        let mut environment = environment(folder.path(), sandbox);
+        let mut environment = environment(&database, sandbox);
         environment.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         let mut child = menshen(&["serve"], &environment)
             .stdout(Stdio::piped())
@@ -82,8 +82,8 @@ impl Program {
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);
-        let (base_url, http) = (String::new(), client());
-        let mut program = Self { child, output, folder, environment, base_url, http };
+        let (process, base_url, http) = (Process(child), String::new(), client());
+        let mut program = Self { process, output, database, environment, base_url, http };
         program.base_url = program.await_address().await;
         program
     }
@@ -96,7 +96,7 @@ impl Program {
                 let address = |c: char| c.is_ascii_alphanumeric() || ":/.".contains(c);
                 return rest.chars().take_while(|c| address(*c)).collect();
             }
-            let exited = self.child.try_wait().unwrap();
+            let exited = self.process.0.try_wait().unwrap();
             assert!(exited.is_none(), "the server ended: {exited:?}\n{output}");
             assert!(Instant::now() < deadline, "the server does not start:\n{output}");
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -108,8 +108,12 @@ impl Program {
         self.output.lock().unwrap().clone()
     }
 
+    pub(crate) fn database(&self) -> &FreshDatabase {
+        &self.database
+    }
+
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.database.folder()
     }
 
     /// Where others find it.
@@ -189,58 +193,42 @@ impl Program {
 
     /// Changes the database past the program.
     pub(crate) async fn execute(&self, sql: &str) {
-        let database = self.database("rw").await;
-        database.execute_unprepared(sql).await.unwrap();
-        database.close().await.unwrap();
-    }
-
-    /// sqlx is not asked to tend the connection: the task that does can turn round for ever.
-    async fn database(&self, mode: &str) -> DatabaseConnection {
-        let path = self.folder().join("menshen.db");
-        let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
-        options.sqlx_logging(false).max_connections(1).idle_timeout(None).max_lifetime(None);
-        Database::connect(options).await.unwrap()
+        self.database.execute(sql).await;
     }
 
     /// The one value that a query finds in the database, read past the program.
     pub(crate) async fn query<T: TryGetable>(&self, sql: &str) -> T {
-        let database = self.database("ro").await;
-        let statement = Statement::from_string(database.get_database_backend(), sql);
-        let row = database.query_one_raw(statement).await.unwrap().unwrap();
-        let value = row.try_get_by_index(0).unwrap();
-        database.close().await.unwrap();
-        value
+        self.database.query(sql).await
     }
 
     /// Asks it to stop, as a service manager would.
     pub(crate) fn ask_to_stop(&self) {
-        let pid = self.child.id().to_string();
+        let pid = self.process.0.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
     }
 
     /// Asks it to stop and waits.
-    pub(crate) async fn terminate(self) -> (ExitStatus, TempDir) {
+    pub(crate) async fn terminate(self) -> (ExitStatus, FreshDatabase) {
         self.ask_to_stop();
         self.stopped().await
     }
 
     /// Waits until it has stopped.
-    pub(crate) async fn stopped(mut self) -> (ExitStatus, TempDir) {
-        let status = self.wait().await;
-        (status, std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
+    pub(crate) async fn stopped(mut self) -> (ExitStatus, FreshDatabase) {
+        (self.wait().await, self.database)
     }
 
     /// Ends it without a warning, as a crash would.
-    pub(crate) async fn kill(mut self) -> TempDir {
-        self.child.kill().unwrap();
+    pub(crate) async fn kill(mut self) -> FreshDatabase {
+        self.process.0.kill().unwrap();
         self.wait().await;
-        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+        self.database
     }
 
     async fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.process.0.try_wait().unwrap() {
                 return status;
             }
             assert!(Instant::now() < deadline, "the server does not stop:\n{}", self.output());
@@ -249,10 +237,10 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

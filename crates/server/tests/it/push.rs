@@ -3,11 +3,20 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
 use wechat_sandbox::push::{CheckOrder, Format, Mode, PushOrder, PushReport};
 
 use crate::program::{Answer, Program};
+
+testkit::on_every_database! {
+    wechats_console_finds_the_address
+    what_a_user_takes_back_is_gone_within_moments_in_every_form
+    a_closed_account_is_forgotten_app_by_app
+    what_was_answered_is_done_after_a_crash_too
+    what_is_not_wechats_or_not_asked_for_does_nothing
+}
 
 /// How long a withdrawal may take to be obeyed, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,11 +29,11 @@ const SECOND: [(&str, &str); 4] = [
     ("MENSHEN_APPS__SECOND__PUSH_TOKEN", "sandboxpushtoken"),
 ];
 
-async fn start() -> (Sandbox, Program) {
+async fn start_on(database: FreshDatabase) -> (Sandbox, Program) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let finest = ("MENSHEN_LOG__FILTER", "trace");
     let environment: Vec<_> = SECOND.into_iter().chain([finest]).collect();
-    let program = Program::start_with(&sandbox, &environment).await;
+    let program = Program::start_on(database, &sandbox, &environment).await;
     (sandbox, program)
 }
 
@@ -77,9 +86,8 @@ async fn until(program: &Program, login: &Value, so: impl Fn(&Answer) -> bool) -
     }
 }
 
-#[tokio::test]
-async fn wechats_console_finds_the_address() {
-    let (sandbox, program) = start().await;
+async fn wechats_console_finds_the_address(database: FreshDatabase) {
+    let (sandbox, program) = start_on(database).await;
     for (app, path) in [(MAIN_APP, "/wechat/push/main"), (SECOND_APP, "/wechat/push/second")] {
         let url = program.url(path);
         let check = CheckOrder { appid: Some(app.into()), url, ..CheckOrder::default() };
@@ -88,9 +96,8 @@ async fn wechats_console_finds_the_address() {
     }
 }
 
-#[tokio::test]
-async fn what_a_user_takes_back_is_gone_within_moments_in_every_form() {
-    let (sandbox, program) = start().await;
+async fn what_a_user_takes_back_is_gone_within_moments_in_every_form(database: FreshDatabase) {
+    let (sandbox, program) = start_on(database).await;
     let bob = join(&sandbox, &program, "bob").await;
     let before = me(&program, &bob).await.body["data"].clone();
     let revoke = "user_authorization_revoke";
@@ -118,9 +125,8 @@ async fn what_a_user_takes_back_is_gone_within_moments_in_every_form() {
     assert_eq!(nickname.body["data"], before, "nobody else is touched");
 }
 
-#[tokio::test]
-async fn a_closed_account_is_forgotten_app_by_app() {
-    let (sandbox, program) = start().await;
+async fn a_closed_account_is_forgotten_app_by_app(database: FreshDatabase) {
+    let (sandbox, program) = start_on(database).await;
     let here = join(&sandbox, &program, "alice").await;
     let code = sandbox.login_code("alice", SECOND_APP).unwrap();
     let there = program.post("/login", &json!({ "code": code, "app": "second" }));
@@ -149,20 +155,18 @@ async fn a_closed_account_is_forgotten_app_by_app() {
     assert_eq!(back["isNew"], true);
 }
 
-#[tokio::test]
-async fn what_was_answered_is_done_after_a_crash_too() {
-    let (sandbox, program) = start().await;
+async fn what_was_answered_is_done_after_a_crash_too(database: FreshDatabase) {
+    let (sandbox, program) = start_on(database).await;
     let alice = join(&sandbox, &program, "alice").await;
     push(&sandbox, order(&program, "user_authorization_revoke", "8")).await;
-    let folder = program.kill().await;
-    let program = Program::start_in(folder, &sandbox, &SECOND).await;
+    let database = program.kill().await;
+    let program = Program::start_on(database, &sandbox, &SECOND).await;
     until(&program, &alice, |answer| answer.body["data"]["phone"].is_null()).await;
     assert_eq!(program.query::<i64>("SELECT count(*) FROM withdrawal").await, 0);
 }
 
-#[tokio::test]
-async fn what_is_not_wechats_or_not_asked_for_does_nothing() {
-    let (sandbox, program) = start().await;
+async fn what_is_not_wechats_or_not_asked_for_does_nothing(database: FreshDatabase) {
+    let (sandbox, program) = start_on(database).await;
     let alice = join(&sandbox, &program, "alice").await;
     let before = me(&program, &alice).await.body["data"].clone();
     let revoke = order(&program, "user_authorization_revoke", "8");

@@ -1,14 +1,12 @@
 //! The sealing key changes while the program serves, and nobody notices.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use serde_json::{Value, json};
 use testkit::trust::rounds;
 use tokio::sync::oneshot;
@@ -70,10 +68,6 @@ async fn log_in(sandbox: &Sandbox, program: &Program, user: &str) -> Value {
 
 /// Adds members as a program wrote them that did not seal yet, with numbers from `first` on.
 async fn add_in_clear(program: &Program, first: usize, count: usize) {
-    let path = program.folder().join("menshen.db");
-    let mut options = ConnectOptions::new(format!("sqlite://{}", path.display()));
-    options.sqlx_logging(false).max_connections(1);
-    let database = Database::connect(options).await.unwrap();
     let insert = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
          INSERT INTO member (id, nickname, gender, phone, phone_country_code, status,
@@ -81,8 +75,7 @@ async fn add_in_clear(program: &Program, first: usize, count: usize) {
          SELECT randomblob(16), 'Ann', 0, CAST('+86139' || printf('%08d', {first} + i) AS BLOB), 86,
              'active', 0, 'member', 0, 'member', 0 FROM n"
     );
-    database.execute_unprepared(&insert).await.unwrap();
-    database.close().await.unwrap();
+    program.execute(&insert).await;
 }
 
 /// What the callers share.
@@ -117,21 +110,19 @@ impl Load {
     }
 }
 
-/// The environment of the instances that share this folder, with these keys.
-fn with(folder: &Path, sandbox: &Sandbox, keys: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut environment = environment(folder, sandbox);
-    environment.extend(keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-    environment
+/// The environment of the instances over one database, with these keys.
+fn with(environment: &[(String, String)], keys: &[(&str, &str)]) -> Vec<(String, String)> {
+    let keys = keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    environment.iter().cloned().chain(keys).collect()
 }
 
 /// Runs `menshen rekey`; ends it with `kill -9` once it has sealed this many numbers, if told to.
 async fn rekey(
-    folder: &Path,
-    sandbox: &Sandbox,
+    environment: &[(String, String)],
     keys: &[(&str, &str)],
     kill_after: Option<u64>,
 ) -> String {
-    let environment = with(folder, sandbox, keys);
+    let environment = with(environment, keys);
     let (done, output) = oneshot::channel();
     std::thread::spawn(move || {
         let mut command = menshen(&["rekey"], &environment);
@@ -158,19 +149,19 @@ async fn rekey(
 async fn trust_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
     let (sandbox, in_clear, begun) = (sandbox().await, rounds(2_000, 100_000), Instant::now());
     let program = Program::start_with(&sandbox, &WITH_OLD).await;
-    let folder = program.folder().to_owned();
+    let environment = environment(program.database(), &sandbox);
     add_in_clear(&program, 0, in_clear).await;
-    let said = rekey(&folder, &sandbox, &WITH_OLD, None).await;
+    let said = rekey(&environment, &WITH_OLD, None).await;
     assert!(said.contains(&format!("sealed 0 keys and {in_clear} phone numbers")), "{said}");
     add_in_clear(&program, in_clear, 9).await;
-    let program = Program::start_in(program.terminate().await.1, &sandbox, &WITH_OLD).await;
+    let program = Program::start_on(program.terminate().await.1, &sandbox, &WITH_OLD).await;
     assert!(program.output().contains("sealed 9 phone numbers that were in clear"));
     let mut readers = Vec::new();
     for number in 0..READERS {
         readers.push(Reader::new(&sandbox, &program, number).await);
     }
-    let program = Program::start_in(program.terminate().await.1, &sandbox, &WITH_BOTH).await;
-    let shared = with(&folder, &sandbox, &WITH_BOTH);
+    let program = Program::start_on(program.terminate().await.1, &sandbox, &WITH_BOTH).await;
+    let shared = with(&environment, &WITH_BOTH);
     let shared: Vec<_> = shared.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let reading = Program::start_with(&sandbox, &shared).await;
     let (on, reads, writes) = (true.into(), 0.into(), 0.into());
@@ -182,8 +173,8 @@ async fn trust_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
     }
 
     let rekeying = Instant::now();
-    rekey(&folder, &load.sandbox, &WITH_BOTH, Some(in_clear as u64 / 3)).await;
-    let said = rekey(&folder, &load.sandbox, &WITH_BOTH, None).await;
+    rekey(&environment, &WITH_BOTH, Some(in_clear as u64 / 3)).await;
+    let said = rekey(&environment, &WITH_BOTH, None).await;
     let rekeying = rekeying.elapsed();
     assert!(said.contains("made 0 data keys") && said.contains("former keys may go"), "{said}");
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -195,7 +186,7 @@ async fn trust_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
         panic!("somebody still calls");
     };
     reading.terminate().await;
-    let program = Program::start_in(program.terminate().await.1, &sandbox, &WITH_NEW).await;
+    let program = Program::start_on(program.terminate().await.1, &sandbox, &WITH_NEW).await;
     for reader in &readers {
         reader.read(&program).await;
         let again = log_in(&sandbox, &program, &reader.user).await;
@@ -206,7 +197,7 @@ async fn trust_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
     let sealed: i64 = program.query(under_one_key).await;
     let members: i64 = program.query("SELECT COUNT(*) FROM member").await;
     assert_eq!(sealed, members, "every number is under the one new data key");
-    let file = std::fs::read(folder.join("menshen.db")).unwrap();
+    let file = std::fs::read(program.folder().join("menshen.db")).unwrap();
     for digits in [b"13800000007".as_slice(), b"13900001999"] {
         assert!(!file.windows(11).any(|window| window == digits));
     }

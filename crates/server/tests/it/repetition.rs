@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::databases::FreshDatabase;
 use testkit::trust::rounds;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
@@ -13,6 +14,11 @@ use wechat_sandbox::config::{Config, MAIN_APP};
 
 use crate::program::{Answer, Program, environment};
 use crate::trust::stranger;
+
+testkit::on_every_database! {
+    a_login_sent_fifty_times_is_one_login_on_every_instance
+    when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds
+}
 
 const SESSION: &str = "/sns/jscode2session";
 
@@ -30,11 +36,10 @@ async fn log_in(program: &Program, body: &Value, key: &str) -> Answer {
     Answer::of(program.post("/login", body).header("Idempotency-Key", key)).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_login_sent_fifty_times_is_one_login_on_every_instance() {
+async fn a_login_sent_fifty_times_is_one_login_on_every_instance(database: FreshDatabase) {
     let sandbox = sandbox().await;
-    let one = Program::start(&sandbox).await;
-    let shared = environment(one.folder(), &sandbox);
+    let one = Program::start_on(database, &sandbox, &[]).await;
+    let shared = environment(one.database(), &sandbox);
     let shared: Vec<_> = shared.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let other = Program::start_with(&sandbox, &shared).await;
     let body = alice(&sandbox);
@@ -57,10 +62,11 @@ async fn a_login_sent_fifty_times_is_one_login_on_every_instance() {
     assert_eq!(one.query::<i64>("SELECT COUNT(*) FROM session").await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds() {
+async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds(
+    database: FreshDatabase,
+) {
     let sandbox = sandbox().await;
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     program.execute("ALTER TABLE session RENAME TO elsewhere").await;
     let body = alice(&sandbox);
     let failed = log_in(&program, &body, "attempt").await;
@@ -88,9 +94,9 @@ async fn trust_a_repeatable_login_survives_kill_9_between_commit_and_answer() {
         let login = tokio::spawn(async move { request.send().await.ok()?.text().await.ok() });
         // Somewhere in the milliseconds a login takes.
         tokio::time::sleep(Duration::from_micros((30_000 * round / rounds) as u64)).await;
-        let folder = program.kill().await;
+        let database = program.kill().await;
         let heard = login.await.unwrap();
-        program = Program::start_in(folder, &sandbox, &[]).await;
+        program = Program::start_on(database, &sandbox, &[]).await;
         let committed = program.query::<i64>(members).await - before;
         let asked = sandbox.log(Some(SESSION)).len();
         let retried = log_in(&program, &body, "attempt").await;

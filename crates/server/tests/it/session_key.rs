@@ -1,11 +1,18 @@
 //! Phone numbers in both ways, and what back ends have done with session keys, through the real program.
 
 use serde_json::{Value, json};
+use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 use wechat_sandbox::control::encrypt::{EncryptOrder, Encrypted, Kind};
 
 use crate::program::{Answer, Program, SERVICE_KEY};
+
+testkit::on_every_database! {
+    a_member_binds_a_phone_number_in_both_ways
+    an_app_that_keeps_no_keys_takes_codes_only
+    back_ends_check_replace_and_rely_on_a_key_they_never_see
+}
 
 const KEEPING: [(&str, &str); 1] = [("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true")];
 
@@ -28,10 +35,9 @@ async fn bind(program: &Program, token: &str, body: &Value) -> Answer {
     Answer::of(program.put("/me/phone", body).bearer_auth(token)).await
 }
 
-#[tokio::test]
-async fn a_member_binds_a_phone_number_in_both_ways() {
+async fn a_member_binds_a_phone_number_in_both_ways(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start_with(&sandbox, &KEEPING).await;
+    let program = Program::start_on(database, &sandbox, &KEEPING).await;
     let alice = token_of(&sandbox, &program, "alice").await;
     let bound = bind(&program, &alice, &old_phone(&sandbox, "alice")).await;
     assert_eq!(bound.body["data"]["phone"], "138******00", "{}", bound.text);
@@ -48,10 +54,9 @@ async fn a_member_binds_a_phone_number_in_both_ways() {
     assert_eq!(changes, 2);
 }
 
-#[tokio::test]
-async fn an_app_that_keeps_no_keys_takes_codes_only() {
+async fn an_app_that_keeps_no_keys_takes_codes_only(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start(&sandbox).await;
+    let program = Program::start_on(database, &sandbox, &[]).await;
     let alice = token_of(&sandbox, &program, "alice").await;
     let kept: i64 = program.query("SELECT COUNT(*) FROM session_key").await;
     assert_eq!(kept, 0);
@@ -61,10 +66,9 @@ async fn an_app_that_keeps_no_keys_takes_codes_only() {
     assert_eq!(bind(&program, &alice, &code).await.status, 200);
 }
 
-#[tokio::test]
-async fn back_ends_check_replace_and_rely_on_a_key_they_never_see() {
+async fn back_ends_check_replace_and_rely_on_a_key_they_never_see(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start_with(&sandbox, &KEEPING).await;
+    let program = Program::start_on(database, &sandbox, &KEEPING).await;
     let openid = sandbox.user("alice").unwrap().openids[MAIN_APP].clone();
     let ask = async |path: &str, more: Value| {
         let mut body = json!({ "openid": openid });

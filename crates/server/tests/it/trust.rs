@@ -72,9 +72,9 @@ async fn trust_what_was_acknowledged_survives_kill_9_under_load() {
         }
         // Somewhere in the first third of a second, another place each round.
         tokio::time::sleep(Duration::from_millis(20 + (round as u64 * 97) % 300)).await;
-        let folder = program.kill().await;
+        let database = program.kill().await;
         clients.join_all().await;
-        program = Program::start_in(folder, &sandbox, &[]).await;
+        program = Program::start_on(database, &sandbox, &[]).await;
         let known = std::mem::take(&mut *known.lock().unwrap());
         acknowledged += known.len();
         for (user, member) in known {
@@ -215,9 +215,9 @@ async fn trust_a_refresh_survives_kill_9_between_commit_and_answer() {
         let refresh = tokio::spawn(async move { client.try_post("/token/refresh", &body).await });
         // Somewhere in the few milliseconds a refresh takes.
         tokio::time::sleep(Duration::from_micros((round as u64 * 331) % 8_000)).await;
-        let folder = program.kill().await;
+        let database = program.kill().await;
         let heard = refresh.await.unwrap();
-        program = Program::start_in(folder, &sandbox, &grace).await;
+        program = Program::start_on(database, &sandbox, &grace).await;
         let generation: i64 = program.query("SELECT MAX(generation) FROM session").await;
         let answer = Answer::of(program.refresh(&tokens)).await;
         assert_eq!(answer.status, StatusCode::OK, "round {round}: {}", answer.text);
