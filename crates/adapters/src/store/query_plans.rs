@@ -1,4 +1,4 @@
-//! Every look-up uses an index, however many rows there are.
+//! Every look-up uses an index, however many rows there are, on every database.
 
 use domain::admin::{AdminId, AdminName};
 use domain::audit::AuditKind;
@@ -8,8 +8,10 @@ use domain::member::MemberId;
 use domain::member_query::{Criterion, MemberQuery};
 use domain::redemption::Fingerprint;
 use domain::timestamp::Timestamp;
-use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Statement,
+};
+use testkit::databases::{FreshDatabase, Kind};
 use uuid::Uuid;
 
 use crate::store::entity::{identity, member, session};
@@ -21,99 +23,118 @@ use crate::store::session_keys;
 use crate::store::tombstones::one_of;
 use crate::store::{admins, audit};
 
-/// How SQLite goes about a statement, step by step.
-async fn plan(statement: String) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("plans.db").display());
-    migration::up(&url).await.unwrap();
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-    let rows = raw_sql(explain).fetch_all(&mut connection).await.unwrap();
-    rows.iter().map(|row| row.get("detail")).collect()
+testkit::on_every_database! {
+    a_member_is_found_by_index
+    numbers_in_clear_are_found_by_index
+    an_owner_is_found_by_index
+    a_session_is_found_by_index
+    all_that_goes_with_a_member_is_found_by_index
+    a_tombstone_is_found_by_index
+    what_was_seen_is_forgotten_by_index
+    members_are_searched_by_index
+    the_record_is_read_by_index
+    an_administrator_is_found_by_index
+    a_look_up_without_an_index_would_be_noticed
 }
 
-async fn assert_indexed(statement: &impl QueryTrait) {
-    let statement = statement.build(DbBackend::Sqlite).to_string();
-    let plan = plan(statement.clone()).await;
-    assert!(plan.iter().any(|step| step.starts_with("SEARCH")), "{statement}: {plan:?}");
-    assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{statement}: {plan:?}");
+/// How the database goes about a statement, in its own words.
+async fn plan(database: &FreshDatabase, statement: &impl QueryTrait) -> String {
+    let (explain, column, backend) = match database.kind() {
+        Kind::Sqlite => ("EXPLAIN QUERY PLAN", "detail", DbBackend::Sqlite),
+        Kind::Postgresql => ("EXPLAIN", "QUERY PLAN", DbBackend::Postgres),
+        Kind::Mariadb => ("EXPLAIN FORMAT = JSON", "EXPLAIN", DbBackend::MySql),
+    };
+    migration::up(database.url()).await.unwrap();
+    let connection = database.connect().await;
+    if backend == DbBackend::Postgres {
+        // So few rows it would all read, index or not.
+        connection.execute_unprepared("SET enable_seqscan = off").await.unwrap();
+    }
+    let statement = statement.build(backend).to_string();
+    let explain = Statement::from_string(backend, format!("{explain} {statement}"));
+    let rows = connection.query_all_raw(explain).await.unwrap();
+    connection.close().await.unwrap();
+    let steps = rows.iter().map(|row| row.try_get::<String>("", column).unwrap());
+    steps.fold(statement, |all, step| format!("{all}\n{step}"))
 }
 
-#[tokio::test]
-async fn a_member_is_found_by_index() {
-    assert_indexed(&member::Entity::find_by_id(Uuid::nil())).await;
+/// Whether a plan looks at every row of a table, or every entry of an index.
+fn scans(plan: &str) -> bool {
+    ["\nSCAN", "Seq Scan", "\"access_type\": \"ALL\"", "\"access_type\": \"index\""]
+        .iter()
+        .any(|scan| plan.contains(scan))
 }
 
-#[tokio::test]
-async fn numbers_in_clear_are_found_by_index() {
-    assert_indexed(&in_clear()).await;
+async fn assert_indexed(database: &FreshDatabase, statement: &impl QueryTrait) {
+    let plan = plan(database, statement).await;
+    assert!(!scans(&plan), "{plan}");
 }
 
-#[tokio::test]
-async fn an_owner_is_found_by_index() {
+async fn a_member_is_found_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &member::Entity::find_by_id(Uuid::nil())).await;
+}
+
+async fn numbers_in_clear_are_found_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &in_clear()).await;
+}
+
+async fn an_owner_is_found_by_index(database: FreshDatabase) {
     let subject = Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value: "v".into() };
-    assert_indexed(&with_the_same_owner(&subject)).await;
-    assert_indexed(&session_keys::of(&subject)).await;
+    assert_indexed(&database, &with_the_same_owner(&subject)).await;
+    assert_indexed(&database, &session_keys::of(&subject)).await;
 }
 
-#[tokio::test]
-async fn a_session_is_found_by_index() {
+async fn a_session_is_found_by_index(database: FreshDatabase) {
     let session = session::Entity::find_by_id(Uuid::nil());
-    assert_indexed(&session.clone().find_also_related(member::Entity)).await;
-    assert_indexed(&session).await;
+    assert_indexed(&database, &session.clone().find_also_related(member::Entity)).await;
+    assert_indexed(&database, &session).await;
 }
 
-#[tokio::test]
-async fn all_that_goes_with_a_member_is_found_by_index() {
-    assert_indexed(&identity::Entity::find().filter(identity::Column::MemberId.eq(Uuid::nil())))
-        .await;
-    assert_indexed(&session::Entity::find().filter(session::Column::MemberId.eq(Uuid::nil())))
-        .await;
+async fn all_that_goes_with_a_member_is_found_by_index(database: FreshDatabase) {
+    let identities = identity::Entity::find().filter(identity::Column::MemberId.eq(Uuid::nil()));
+    assert_indexed(&database, &identities).await;
+    let sessions = session::Entity::find().filter(session::Column::MemberId.eq(Uuid::nil()));
+    assert_indexed(&database, &sessions).await;
 }
 
-#[tokio::test]
-async fn a_tombstone_is_found_by_index() {
-    assert_indexed(&one_of(&[Fingerprint([1; 32]), Fingerprint([2; 32])])).await;
+async fn a_tombstone_is_found_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &one_of(&[Fingerprint([1; 32]), Fingerprint([2; 32])])).await;
 }
 
-#[tokio::test]
-async fn what_was_seen_is_forgotten_by_index() {
-    assert_indexed(&seen_before(Timestamp::from_unix_millis(0))).await;
+async fn what_was_seen_is_forgotten_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &seen_before(Timestamp::from_unix_millis(0))).await;
 }
 
-#[tokio::test]
-async fn members_are_searched_by_index() {
+async fn members_are_searched_by_index(database: FreshDatabase) {
     let query =
         MemberQuery { criterion: Criterion::Any, before: Some(MemberId(Uuid::nil())), limit: 50 };
-    assert_indexed(&page(&query, None)).await;
-    assert_indexed(&page(&query, Some(member::Column::PhoneIndex.eq(vec![1_u8])))).await;
-    assert_indexed(&page(&query, Some(member::Column::PhoneMask.eq(vec![1_u8])))).await;
-    assert_indexed(&known_as("oAlice")).await;
+    assert_indexed(&database, &page(&query, None)).await;
+    for is in [member::Column::PhoneIndex, member::Column::PhoneMask].map(|c| c.eq(vec![1_u8])) {
+        assert_indexed(&database, &page(&query, Some(is))).await;
+    }
+    assert_indexed(&database, &known_as("oAlice")).await;
 }
 
-#[tokio::test]
-async fn the_record_is_read_by_index() {
+async fn the_record_is_read_by_index(database: FreshDatabase) {
     let query = AuditQuery { before: Some(Uuid::nil()), limit: 50, ..AuditQuery::default() };
     let about = AuditQuery { member: Some(MemberId(Uuid::nil())), ..query };
     let by = AuditQuery { by: Some(AdminId(Uuid::nil())), ..query };
     let kind = AuditQuery { kind: Some(AuditKind::Banned), ..query };
     for query in [query, about, by, kind] {
-        assert_indexed(&audit::meant(&query)).await;
+        assert_indexed(&database, &audit::meant(&query)).await;
     }
     let day = Timestamp::from_unix_millis(0);
-    assert_indexed(&audit::by_day(&Days { from: day, to: day })).await;
-    assert_indexed(&audit::before(day)).await;
+    assert_indexed(&database, &audit::by_day(&Days { from: day, to: day })).await;
+    assert_indexed(&database, &audit::before(day)).await;
 }
 
-#[tokio::test]
-async fn an_administrator_is_found_by_index() {
-    assert_indexed(&admins::named(&AdminName::parse("ann").unwrap())).await;
-    assert_indexed(&admins::session(&Fingerprint([1; 32]))).await;
+async fn an_administrator_is_found_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &admins::named(&AdminName::parse("ann").unwrap())).await;
+    assert_indexed(&database, &admins::session(&Fingerprint([1; 32]))).await;
 }
 
-#[tokio::test]
-async fn a_look_up_without_an_index_would_be_noticed() {
+async fn a_look_up_without_an_index_would_be_noticed(database: FreshDatabase) {
     let unindexed = member::Entity::find().filter(member::Column::Nickname.eq("Ann"));
-    let plan = plan(unindexed.build(DbBackend::Sqlite).to_string()).await;
-    assert!(plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+    let plan = plan(&database, &unindexed).await;
+    assert!(scans(&plan), "{plan}");
 }

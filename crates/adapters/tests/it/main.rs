@@ -3,6 +3,7 @@
 // Tells clippy that helpers beside the tests are tests as well.
 #![cfg(test)]
 
+mod crowds;
 mod master_key;
 mod orders;
 mod rate_limiter;
