@@ -41,11 +41,16 @@ fn named_test(invariant: &str) -> Option<&str> {
 }
 
 /// The names of a file's tests. Every function of the testkit's contract suites is one too: its
-/// `#[test]` is written by the macro that runs a suite against an adapter.
+/// `#[test]` is written by the macro that runs a suite against an adapter. So is what stands in
+/// `on_every_database! { … }`, a name in a line.
 fn tests(source: &Text) -> impl Iterator<Item = &str> {
-    let mut marked = false;
+    let (mut marked, mut listed) = (false, false);
     let suite = source.path.starts_with("crates/testkit/");
     source.lines().filter_map(move |(_, line)| {
+        if listed || line == "testkit::on_every_database! {" {
+            listed = line != "}";
+            return line.strip_prefix("    ");
+        }
         let line = line.trim();
         if line.starts_with("#[") {
             marked |= line.contains("test");
@@ -77,10 +82,14 @@ mod tests {
         let page = Text::new(
             "a.md",
             "**Invariant:** a\n(`held`).\n- **Invariant:** b `in_a_suite`\n**Invariant:** `c` is so.\n\
-             **Invariant:** d (`lost`).\n**Invariant:** e (`helper`).\n",
+             **Invariant:** d (`lost`).\n**Invariant:** e (`helper`).\n**Invariant:** f (`listed`).\n",
         );
         let sources = [
             Text::new("a.rs", "#[tokio::test]\nasync fn held() {}\nfn helper() {}\n"),
+            Text::new(
+                "b.rs",
+                "testkit::on_every_database! {\n    listed\n}\n\nasync fn listed() {}\n",
+            ),
             Text::new("crates/testkit/src/a.rs", "pub async fn in_a_suite(store: &dyn Store) {}\n"),
         ];
         let offenders = [

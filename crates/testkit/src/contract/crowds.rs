@@ -17,8 +17,8 @@ use domain::nickname::NicknamePrefixes;
 use super::store::{Backend, SESSIONS, all_at_once, owner_of};
 use crate::clock::FixedClock;
 use crate::fingerprints::MemoryFingerprints;
+use crate::journal::journal;
 use crate::provider::{MemoryProvider, MemoryUser};
-use crate::random::FixedRandom;
 use crate::redemption::MemorySeal;
 use crate::tokens::MemoryTokens;
 
@@ -38,7 +38,8 @@ impl Door {
     #[must_use]
     pub fn new(store: Arc<dyn Backend>) -> Self {
         let provider = Arc::<MemoryProvider>::default();
-        let (clock, random) = (Arc::<FixedClock>::default(), Arc::<FixedRandom>::default());
+        let clock = Arc::<FixedClock>::default();
+        let journal = journal(clock.clone(), 0);
         let app = |name: &str| App {
             name: AppName::parse(name).unwrap(),
             app_id: format!("wx-{name}"),
@@ -54,11 +55,10 @@ impl Door {
             apps: Arc::new(Apps::new(vec![app("first"), app("second")])),
             store: store.clone(),
             directory: store.clone(),
-            tokens: Arc::new(MemoryTokens::new(clock.clone())),
+            tokens: Arc::new(MemoryTokens::new(clock)),
             fingerprints: Arc::new(MemoryFingerprints),
             seal: Arc::new(MemorySeal::default()),
-            clock: clock.clone(),
-            random: random.clone(),
+            journal: journal.clone(),
             policy: LoginPolicy {
                 nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
                 access_ttl: Duration::from_hours(2),
@@ -67,7 +67,7 @@ impl Door {
             in_flight: InFlight::default(),
         };
         let fingerprints = Arc::new(MemoryFingerprints);
-        let erase = EraseMember { store: store.clone(), fingerprints, clock, random };
+        let erase = EraseMember { store: store.clone(), fingerprints, journal };
         Self { store, login: Arc::new(login), erase: Arc::new(erase), provider }
     }
 
@@ -110,7 +110,7 @@ impl Door {
             async move {
                 let subject = person("first", nth % people).login;
                 let Some(owner) = owner_of(&*store, &subject).await else { return };
-                match erase.run(owner.member).await {
+                match erase.run(owner.member, None).await {
                     Ok(()) | Err(EraseMemberError::Gone) => {}
                     Err(error) => panic!("nobody was erased: {error:?}"),
                 }
