@@ -10,6 +10,7 @@ mod m20261121_130000_session_keys;
 mod m20261121_140000_sealed_phones;
 mod m20261126_090000_audit_context;
 mod m20261126_100000_admins;
+mod m20261126_110000_outbox;
 mod steps;
 mod turn;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_140000_sealed_phones::Migration),
             Box::new(m20261126_090000_audit_context::Migration),
             Box::new(m20261126_100000_admins::Migration),
+            Box::new(m20261126_110000_outbox::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

@@ -11,6 +11,7 @@ mod insert;
 mod members;
 mod meters;
 mod mysql;
+mod outbox;
 mod phones;
 mod postgres;
 mod pushes;
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::delivery::Subscriptions;
 use domain::holdings::Holding;
 use domain::identity::Subject;
 use domain::member::{Member, MemberId};
@@ -89,6 +91,7 @@ pub struct SeaStore {
     pools: Arc<Pools>,
     sessions: SessionMeters,
     keyring: Arc<DataKeyring>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 /// Why the database could not be opened.
@@ -146,7 +149,24 @@ impl SeaStore {
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
         let (wipes_asked, wipes_done) = (AtomicU64::new(0), Mutex::new(0));
         let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
-        Ok(Self { writer, reader, turns, wipes_asked, wipes_done, pools, sessions, keyring })
+        let subscriptions = Arc::default();
+        Ok(Self {
+            writer,
+            reader,
+            turns,
+            wipes_asked,
+            wipes_done,
+            pools,
+            sessions,
+            keyring,
+            subscriptions,
+        })
+    }
+
+    /// The same, keeping events for these receivers; without any, it keeps none.
+    #[must_use]
+    pub fn with_subscriptions(self, subscriptions: Subscriptions) -> Self {
+        Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
     /// Shows operators how it goes.
@@ -170,7 +190,8 @@ impl SeaStore {
         // while waiting leaves it.
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
         let (writer, keyring) = (self.writer.clone(), Arc::clone(&self.keyring));
-        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring).await
+        let subscriptions = Arc::clone(&self.subscriptions);
+        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring, subscriptions).await
     }
 
     /// The member in a row.

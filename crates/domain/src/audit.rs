@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::admin::AdminId;
 use crate::app::AppName;
+use crate::domain_event::{DomainEvent, EventKind};
 use crate::member::{MemberId, time_ordered_id};
 use crate::ports::clock::Clock;
 use crate::ports::random::Random;
@@ -208,6 +209,12 @@ impl Journal {
             admin: None,
             request: self.requests.current(),
         }
+    }
+
+    /// Something that happened now, for systems outside.
+    #[must_use]
+    pub fn domain_event(&self, kind: EventKind, member: MemberId) -> DomainEvent {
+        DomainEvent::new(kind, member, self.clock.now(), self.random.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::admin::AdminId;
 use crate::audit::{AuditKind, Journal};
 use crate::contention::retried;
+use crate::domain_event::EventKind;
 use crate::member::{MemberId, MemberStatus, StatusReason};
 use crate::ports::store::{Store, StoreError};
 
@@ -65,9 +66,9 @@ impl Ban {
         reason: Option<StatusReason>,
         by: Option<AdminId>,
     ) -> Result<(), BanError> {
-        let kind = match status {
-            MemberStatus::Active => AuditKind::Unbanned,
-            MemberStatus::Banned => AuditKind::Banned,
+        let (kind, told) = match status {
+            MemberStatus::Active => (AuditKind::Unbanned, EventKind::Unbanned),
+            MemberStatus::Banned => (AuditKind::Banned, EventKind::Banned),
         };
         let work = self.store.begin().await?;
         let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
@@ -75,6 +76,7 @@ impl Ban {
         work.members().update(&member).await.map_err(StoreError::from)?;
         work.sessions().remove_all(id).await?;
         work.audit().record(&self.journal.event(kind).about(id).by(by)).await?;
+        work.outbox().add(&self.journal.domain_event(told, id)).await?;
         Ok(work.commit().await?)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::app::{App, Apps};
 use crate::audit::{AuditKind, Journal};
 use crate::contention::retried;
+use crate::domain_event::EventKind;
 use crate::identity::Subject;
 use crate::member::{Banned, Member};
 use crate::phone::PhoneNumber;
@@ -101,6 +102,8 @@ impl BindPhone {
         })?;
         let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
         work.audit().record(&event.in_session(caller.session)).await?;
+        let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
+        work.outbox().add(&event).await?;
         work.commit().await?;
         Ok(member)
     }

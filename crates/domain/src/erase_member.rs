@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::admin::AdminId;
 use crate::audit::{AuditKind, Journal};
 use crate::contention::retried;
+use crate::domain_event::EventKind;
 use crate::member::{Member, MemberId, MemberStatus};
 use crate::ports::fingerprints::Fingerprints;
 use crate::ports::store::{Store, StoreError, UnitOfWork};
@@ -66,7 +67,9 @@ impl EraseMember {
         }
         let event = self.journal.event(AuditKind::Erased).about(member.id).by(by);
         work.audit().record(&event).await?;
-        Ok(work.members().remove(member).await?)
+        work.members().remove(member).await?;
+        let event = self.journal.domain_event(EventKind::Erased, member.id);
+        work.outbox().add(&event).await
     }
 
     /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.

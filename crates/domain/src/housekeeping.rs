@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use crate::admin::AdminSessionPolicy;
 use crate::contention::retried;
+use crate::delivery::ReceiverName;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 use crate::session_key::KEPT;
+
+/// How long events wait for receivers that are configured no more: they may be by mistake, or elsewhere
+/// already.
+const ORPHANS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The use case: to be run every minute or so, by any instance.
 pub struct Housekeeping {
@@ -19,11 +24,14 @@ pub struct Housekeeping {
     pub admin_sessions: AdminSessionPolicy,
     /// How long security events are kept; for ever when `None`.
     pub keep_audit: Option<Duration>,
+    /// The receivers that are told of events.
+    pub receivers: Vec<ReceiverName>,
 }
 
 impl Housekeeping {
     /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
-    /// login replaced for long; administrators' sessions that have ended; and what happened long ago.
+    /// login replaced for long; administrators' sessions that have ended; what happened long ago; and
+    /// events that nobody is told of any more.
     pub async fn run(&self) -> Result<(), StoreError> {
         retried(|| async {
             let (work, now) = (self.store.begin().await?, self.clock.now());
@@ -35,6 +43,21 @@ impl Housekeeping {
             }
             work.commit().await
         })
-        .await
+        .await?;
+        self.forget_orphans().await
+    }
+
+    async fn forget_orphans(&self) -> Result<(), StoreError> {
+        let then = self.clock.now().minus(ORPHANS_KEPT);
+        let orphans = retried(|| async {
+            let work = self.store.begin().await?;
+            let orphans = work.outbox().remove_orphans(&self.receivers, then).await?;
+            work.commit().await.map(|()| orphans)
+        })
+        .await?;
+        if orphans > 0 {
+            tracing::error!(orphans, "given up: events for receivers that are configured no more");
+        }
+        Ok(())
     }
 }

@@ -222,8 +222,8 @@ mod tests {
     use crate::ports::requests::MockRequests;
     use crate::ports::store::{
         AddError, MockAuditLog, MockIdentityRepository, MockMemberDirectory, MockMemberRepository,
-        MockRedemptionRepository, MockSessionRepository, MockStore, MockTombstoneRepository,
-        MockUnitOfWork, UnitOfWork,
+        MockOutbox, MockRedemptionRepository, MockSessionRepository, MockStore,
+        MockTombstoneRepository, MockUnitOfWork, UnitOfWork,
     };
     use crate::ports::tokens::MockTokenIssuer;
     use crate::secret::{AccessToken, RefreshToken};
@@ -278,8 +278,11 @@ mod tests {
             redemptions.expect_add().returning(|_| Ok(()));
             let mut audit = MockAuditLog::new();
             audit.expect_record().returning(|_| Ok(()));
+            let mut outbox = MockOutbox::new();
+            outbox.expect_add().returning(|_| Ok(()));
             let mut work = MockUnitOfWork::new();
             work.expect_audit().return_const(Box::new(audit) as Box<_>);
+            work.expect_outbox().return_const(Box::new(outbox) as Box<_>);
             work.expect_tombstones().return_const(Box::new(tombstones) as Box<_>);
             work.expect_redemptions().return_const(Box::new(redemptions) as Box<_>);
             work.expect_members().return_const(Box::new(self.members) as Box<_>);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::Journal;
 use crate::contention::retried;
+use crate::domain_event::EventKind;
 use crate::erase_member::EraseMember;
 use crate::identity::{Owner, SubjectKind};
 use crate::member::{Member, MemberStatus};
@@ -66,9 +67,12 @@ impl ObeyWithdrawals {
             return self.close_account(work, withdrawal, &owner, &member).await;
         }
         let Journal { clock, random, .. } = &self.erase.journal;
-        let names = &self.nickname_prefixes;
+        let (before, names) = (member.clone(), &self.nickname_prefixes);
         if member.withdraw(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
             work.members().update(&member).await?;
+            for kind in taken_back(&before, &member) {
+                work.outbox().add(&self.erase.journal.domain_event(kind, member.id)).await?;
+            }
         }
         Ok(())
     }
@@ -99,4 +103,12 @@ impl ObeyWithdrawals {
         // Counts the version up: who closes the last account at this moment must see that this one is.
         Ok(work.members().update(member).await?)
     }
+}
+
+/// What happened to a member of whom something was taken back.
+fn taken_back(before: &Member, after: &Member) -> impl Iterator<Item = EventKind> {
+    let phone = before.phone != after.phone;
+    let profile = (&before.nickname, &before.avatar) != (&after.nickname, &after.avatar);
+    let kinds = [(EventKind::PhoneWithdrawn, phone), (EventKind::ProfileChanged, profile)];
+    kinds.into_iter().filter_map(|(kind, happened)| happened.then_some(kind))
 }

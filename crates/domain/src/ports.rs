@@ -8,6 +8,7 @@ pub mod provider;
 pub mod pushes;
 pub mod random;
 pub mod rate_limiter;
+pub mod receiver;
 pub mod redemption;
 pub mod requests;
 pub mod services;

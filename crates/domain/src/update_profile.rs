@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::audit::Journal;
 use crate::contention::retried;
+use crate::domain_event::EventKind;
 use crate::member::{Banned, Member, ProfileChange};
-use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tokens::Caller;
 
@@ -12,8 +13,8 @@ use crate::ports::tokens::Caller;
 pub struct UpdateProfile {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
+    /// What makes events.
+    pub journal: Journal,
 }
 
 /// Why a profile was not changed.
@@ -49,8 +50,10 @@ impl UpdateProfile {
         let found = work.members().find(caller.member).await?;
         let mut member = found.ok_or(UpdateProfileError::Gone)?;
         member.ensure_active()?;
-        if member.change_profile(change, self.clock.now()) {
+        if member.change_profile(change, self.journal.clock.now()) {
             work.members().update(&member).await.map_err(StoreError::from)?;
+            let event = self.journal.domain_event(EventKind::ProfileChanged, member.id);
+            work.outbox().add(&event).await?;
             work.commit().await?;
         }
         Ok(member)

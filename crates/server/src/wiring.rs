@@ -18,6 +18,7 @@ use adapters::token::key_ring::KeyRing;
 use adapters::token::key_vault::KeyVault;
 use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
+use adapters::webhook::Webhook;
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::push::WechatPushes;
 use adapters::wechat::{WechatApp, WechatMiniProgram};
@@ -30,6 +31,8 @@ use domain::audit::Journal;
 use domain::authenticate::Authenticate;
 use domain::bind_phone::BindPhone;
 use domain::current_member::CurrentMember;
+use domain::deliver_events::DeliverEvents;
+use domain::delivery::Subscriptions;
 use domain::erase_member::EraseMember;
 use domain::exchange_code::ExchangeCode;
 use domain::export_member::ExportMember;
@@ -53,7 +56,9 @@ use domain::use_session_key::UseSessionKey;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::webhooks::WebhookConfig;
 use crate::config::{AppConfig, Config};
+use crate::delivery_meters::DeliveryMeters;
 
 /// The use cases over their adapters.
 ///
@@ -63,11 +68,13 @@ pub fn parts(
     config: &Config,
     store: &Arc<SeaStore>,
     tokens: &Arc<Es256Tokens>,
+    deliveries: &DeliveryMeters,
 ) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let mut registry = Registry::with_prefix("menshen");
     store.register(&mut registry);
+    deliveries.register(&mut registry);
     let limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
     let limiter = Arc::new(CountedRateLimiter::new(limiter, &mut registry));
     let limits = Arc::new(Limits { limiter, quotas: config.quotas });
@@ -113,13 +120,7 @@ pub fn parts(
     };
     let log_out =
         LogOut { store: store.clone(), directory: store.clone(), clock: Arc::clone(&clock) };
-    let receive_push = ReceivePush {
-        readers: push_readers(config)?,
-        store: store.clone(),
-        fingerprints: sealer.clone(),
-        clock: Arc::clone(&clock),
-        random: Arc::clone(&random),
-    };
+    let receive_push = receive_push(config, store, &sealer)?;
     let erase_member = Arc::new(EraseMember {
         store: store.clone(),
         fingerprints: sealer.clone(),
@@ -132,6 +133,7 @@ pub fn parts(
         journal: journal(),
     };
     let administration = administration::wire(config, store, &sealer, &erase_member);
+    let update_profile = UpdateProfile { store: store.clone(), journal: journal() };
     let use_session_key = UseSessionKey {
         apps: Arc::clone(&apps),
         store: store.clone(),
@@ -150,7 +152,7 @@ pub fn parts(
         current_member: Arc::new(CurrentMember { directory: store.clone() }),
         bind_phone: Arc::new(bind_phone),
         use_session_key: Arc::new(use_session_key),
-        update_profile: Arc::new(UpdateProfile { store: store.clone(), clock: Arc::clone(&clock) }),
+        update_profile: Arc::new(update_profile),
         export_member: Arc::new(ExportMember { directory: store.clone() }),
         erase_member,
         receive_push: Arc::new(receive_push),
@@ -177,12 +179,49 @@ pub fn journal() -> Journal {
 /// What forgets what has expired.
 #[must_use]
 pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Housekeeping {
+    let receivers = config.webhooks.iter().map(|webhook| webhook.name.clone()).collect();
     Housekeeping {
         store: store.clone(),
         clock: Arc::new(SystemClock),
         admin_sessions: config.admin_sessions,
         keep_audit: config.keep_audit,
+        receivers,
     }
+}
+
+/// What tells receivers of events, for each of them.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn deliver_events(
+    config: &Config,
+    store: &Arc<SeaStore>,
+) -> anyhow::Result<Vec<DeliverEvents>> {
+    let deliver = |receiver: &WebhookConfig| {
+        Ok(DeliverEvents {
+            name: receiver.name.clone(),
+            receiver: Arc::new(webhook(receiver)?),
+            store: store.clone(),
+            directory: store.clone(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            give_up_after: receiver.give_up_after,
+        })
+    };
+    config.webhooks.iter().map(deliver).collect()
+}
+
+/// The way to one receiver.
+pub(crate) fn webhook(receiver: &WebhookConfig) -> anyhow::Result<Webhook> {
+    let WebhookConfig { name, url, secrets, .. } = receiver;
+    let webhook = Webhook::new(url.clone(), Arc::clone(secrets));
+    webhook.with_context(|| format!("webhooks.{}", name.as_str()))
+}
+
+/// Who is told of what.
+fn subscriptions(config: &Config) -> Subscriptions {
+    let receivers = config.webhooks.iter();
+    Subscriptions::new(receivers.map(|one| (one.name.clone(), one.events.clone())).collect())
 }
 
 /// The configured database, opened.
@@ -193,7 +232,8 @@ pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let (max_connections, sealer) = (config.max_connections, Arc::new(sealer(config)?));
     let store = StoreConfig { url, max_connections, sealer };
-    Ok(Arc::new(SeaStore::connect(&store).await.context("database.url")?))
+    let store = SeaStore::connect(&store).await.context("database.url")?;
+    Ok(Arc::new(store.with_subscriptions(subscriptions(config))))
 }
 
 /// What obeys those who took something back at WeChat, over what erases members.
@@ -205,6 +245,21 @@ pub fn obey_withdrawals(
 ) -> ObeyWithdrawals {
     let nickname_prefixes = config.nickname_prefixes.clone();
     ObeyWithdrawals { erase, directory: store.clone(), nickname_prefixes }
+}
+
+/// What takes the messages that WeChat sends.
+fn receive_push(
+    config: &Config,
+    store: &Arc<SeaStore>,
+    sealer: &Arc<Sealer>,
+) -> anyhow::Result<ReceivePush> {
+    Ok(ReceivePush {
+        readers: push_readers(config)?,
+        store: store.clone(),
+        fingerprints: sealer.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+    })
 }
 
 /// What reads the messages that WeChat sends to the apps with a push token.

@@ -8,6 +8,8 @@ use domain::admin::{Admin, AdminId, AdminName, AdminSession};
 use domain::audit::{AuditEvent, AuditKind};
 use domain::audit_query::{AuditQuery, DailyCount, Days};
 use domain::avatar::Avatar;
+use domain::delivery::{Delivery, ReceiverName, Subscriptions};
+use domain::domain_event::DomainEvent;
 use domain::holdings::{Held, Holding};
 use domain::identity::{Owner, Subject};
 use domain::member::{Member, MemberId};
@@ -15,9 +17,9 @@ use domain::member_query::{Criterion, MemberQuery};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
     AddError, AdminDirectory, AdminRepository, AuditDirectory, AuditLog, Contention,
-    IdentityRepository, MemberDirectory, MemberRepository, PushRepository, RedemptionRepository,
-    SessionKeyRepository, SessionRepository, SigningKeyDirectory, SigningKeyRepository, Store,
-    StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    IdentityRepository, MemberDirectory, MemberRepository, Outbox, OutboxDirectory, PushRepository,
+    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyDirectory,
+    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
 use domain::session::{Session, SessionId};
@@ -35,6 +37,7 @@ const DAY: i64 = 86_400_000;
 pub struct MemoryStore {
     committed: Arc<Mutex<State>>,
     turn: Arc<AsyncMutex<()>>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,10 +53,24 @@ struct State {
     tombstones: HashSet<Fingerprint>,
     seen: HashMap<Fingerprint, Timestamp>,
     withdrawals: Vec<Withdrawal>,
+    outbox: Vec<Waiting>,
     signing_keys: BTreeMap<u32, SigningKey>,
 }
 
+/// A delivery, behind those that were added before, and when it is due.
+#[derive(Clone, Debug)]
+struct Waiting {
+    delivery: Delivery,
+    due_at: Timestamp,
+}
+
 impl MemoryStore {
+    /// The same, keeping events for these receivers.
+    #[must_use]
+    pub fn with_subscriptions(self, subscriptions: Subscriptions) -> Self {
+        Self { subscriptions: Arc::new(subscriptions), ..self }
+    }
+
     /// Every member that was committed.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
@@ -98,6 +115,13 @@ impl MemoryStore {
         self.committed.lock().unwrap().admins.values().cloned().collect()
     }
 
+    /// Every event that was committed for a receiver and not removed, the oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Delivery> {
+        let state = self.committed.lock().unwrap();
+        state.outbox.iter().map(|waiting| waiting.delivery.clone()).collect()
+    }
+
     /// How many tombstones were committed.
     #[must_use]
     pub fn tombstones(&self) -> usize {
@@ -111,7 +135,8 @@ impl Store for MemoryStore {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let copy = self.committed.lock().unwrap().clone();
         let committed = Arc::clone(&self.committed);
-        Ok(Box::new(MemoryUnitOfWork { copy: Mutex::new(copy), committed, _turn: turn }))
+        let (copy, subscriptions) = (Mutex::new(copy), Arc::clone(&self.subscriptions));
+        Ok(Box::new(MemoryUnitOfWork { copy, committed, subscriptions, _turn: turn }))
     }
 
     async fn wipe_removed(&self) -> Result<(), StoreError> {
@@ -240,9 +265,40 @@ impl SigningKeyDirectory for MemoryStore {
     }
 }
 
+#[async_trait]
+impl OutboxDirectory for MemoryStore {
+    async fn due(
+        &self,
+        receiver: &ReceiverName,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let state = self.committed.lock().unwrap();
+        let theirs = state.outbox.iter().filter(|waiting| waiting.delivery.receiver == *receiver);
+        let (mut due, mut before) = (vec![], HashSet::new());
+        for Waiting { delivery, due_at } in theirs {
+            let event = &delivery.event;
+            let about = [Some(event.member), event.other].into_iter().flatten();
+            let seen = about.filter(|member| !before.insert(*member)).count();
+            if seen == 0 && *due_at <= now {
+                due.push(delivery.clone());
+            }
+        }
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(due)
+    }
+
+    async fn oldest(&self, receiver: &ReceiverName) -> Result<Option<Timestamp>, StoreError> {
+        let outbox = self.outbox().into_iter();
+        let theirs = outbox.filter(|delivery| delivery.receiver == *receiver);
+        Ok(theirs.map(|delivery| delivery.event.at).min())
+    }
+}
+
 struct MemoryUnitOfWork {
     copy: Mutex<State>,
     committed: Arc<Mutex<State>>,
+    subscriptions: Arc<Subscriptions>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -287,6 +343,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn pushes(&self) -> &dyn PushRepository {
+        self
+    }
+
+    fn outbox(&self) -> &dyn Outbox {
         self
     }
 
@@ -589,6 +649,55 @@ impl PushRepository for MemoryUnitOfWork {
 }
 
 #[async_trait]
+impl Outbox for MemoryUnitOfWork {
+    async fn add(&self, event: &DomainEvent) -> Result<(), StoreError> {
+        for receiver in self.subscriptions.receivers_of(event.kind).cloned() {
+            let delivery = Delivery { receiver, event: event.clone(), attempts: 0 };
+            self.state().outbox.push(Waiting { delivery, due_at: event.at });
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found = state.outbox.iter_mut().find(|waiting| waiting.delivery == *delivery);
+        Ok(found.is_some_and(|waiting| {
+            waiting.delivery.attempts += 1;
+            waiting.due_at = until;
+            true
+        }))
+    }
+
+    async fn put_off(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for waiting in state.outbox.iter_mut().filter(|waiting| waiting.delivery == *claimed) {
+            waiting.due_at = until;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.state().outbox.retain(|Waiting { delivery: kept, .. }| {
+            (&kept.receiver, kept.event.id) != (&delivery.receiver, delivery.event.id)
+        });
+        Ok(())
+    }
+
+    async fn remove_orphans(
+        &self,
+        receivers: &[ReceiverName],
+        then: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let before = state.outbox.len();
+        state.outbox.retain(|Waiting { delivery, .. }| {
+            receivers.contains(&delivery.receiver) || delivery.event.at >= then
+        });
+        Ok(u64::try_from(before - state.outbox.len()).unwrap())
+    }
+}
+
+#[async_trait]
 impl SigningKeyRepository for MemoryUnitOfWork {
     async fn all(&self) -> Result<Vec<SigningKey>, StoreError> {
         Ok(self.state().signing_keys.values().cloned().collect())
@@ -671,12 +780,16 @@ impl State {
         });
         let events = self.audit.iter().filter(|event| event.member == Some(id));
         let events = events.map(|event| vec![text("id", &event.id.to_string())]);
+        let told = self.outbox.iter().map(|waiting| &waiting.delivery.event);
+        let told = told.filter(|event| event.member == id);
+        let told = told.map(|event| vec![text("event_id", &event.id.to_string())]);
         let holding = |table: &str, rows: Vec<_>| Holding { table: table.to_owned(), rows };
         vec![
             holding("member", members.collect()),
             holding("identity", identities.collect()),
             holding("session", sessions.collect()),
             holding("audit_event", events.collect()),
+            holding("outbox", told.collect()),
         ]
     }
 

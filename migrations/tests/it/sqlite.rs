@@ -24,6 +24,7 @@ async fn up_makes_the_file_its_folder_and_every_table() {
         "data_key",
         "identity",
         "member",
+        "outbox",
         "redemption",
         "seaql_migrations",
         "seen_push",

@@ -35,6 +35,7 @@ tables! {
     data_key
     identity
     member
+    outbox
     redemption
     seen_push
     session

@@ -3,6 +3,8 @@
 use domain::admin::{AdminId, AdminName};
 use domain::audit::AuditKind;
 use domain::audit_query::{AuditQuery, Days};
+use domain::delivery::ReceiverName;
+use domain::domain_event::{DomainEvent, EventKind};
 use domain::identity::{Subject, SubjectKind};
 use domain::member::MemberId;
 use domain::member_query::{Criterion, MemberQuery};
@@ -16,6 +18,7 @@ use uuid::Uuid;
 
 use crate::store::entity::{identity, member, session};
 use crate::store::identities::with_the_same_owner;
+use crate::store::outbox::{due, last_position, oldest};
 use crate::store::pushes::seen_before;
 use crate::store::rekey::phones::in_clear;
 use crate::store::search::{known_as, page};
@@ -34,6 +37,7 @@ testkit::on_every_database! {
     members_are_searched_by_index
     the_record_is_read_by_index
     an_administrator_is_found_by_index
+    what_a_receiver_is_still_to_be_told_is_found_by_index
     a_look_up_without_an_index_would_be_noticed
 }
 
@@ -131,6 +135,20 @@ async fn the_record_is_read_by_index(database: FreshDatabase) {
 async fn an_administrator_is_found_by_index(database: FreshDatabase) {
     assert_indexed(&database, &admins::named(&AdminName::parse("ann").unwrap())).await;
     assert_indexed(&database, &admins::session(&Fingerprint([1; 32]))).await;
+}
+
+async fn what_a_receiver_is_still_to_be_told_is_found_by_index(database: FreshDatabase) {
+    let (crm, now) = (ReceiverName::parse("crm").unwrap(), Timestamp::from_unix_millis(0));
+    let event = DomainEvent {
+        id: Uuid::nil(),
+        at: now,
+        kind: EventKind::Merged,
+        member: MemberId(Uuid::nil()),
+        other: Some(MemberId(Uuid::max())),
+    };
+    assert_indexed(&database, &due(&crm, now)).await;
+    assert_indexed(&database, &last_position(&crm, &event)).await;
+    assert_indexed(&database, &oldest(&crm)).await;
 }
 
 async fn a_look_up_without_an_index_would_be_noticed(database: FreshDatabase) {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::delivery::Subscriptions;
 use domain::ports::store::{
-    AdminRepository, AuditLog, IdentityRepository, MemberRepository, PushRepository,
+    AdminRepository, AuditLog, IdentityRepository, MemberRepository, Outbox, PushRepository,
     RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyRepository,
     StoreError, TombstoneRepository, UnitOfWork,
 };
@@ -24,6 +25,7 @@ pub(super) struct SeaUnitOfWork {
     open: Arc<Open>,
     pub(super) tally: Tally,
     keyring: Arc<DataKeyring>,
+    subscriptions: Arc<Subscriptions>,
     span: Span,
 }
 
@@ -40,6 +42,7 @@ impl SeaUnitOfWork {
         turn: OwnedSemaphorePermit,
         sessions: SessionMeters,
         keyring: Arc<DataKeyring>,
+        subscriptions: Arc<Subscriptions>,
     ) -> Result<Self, StoreError> {
         let span = info_span!("unit of work", committed = field::Empty);
         // SQLite's own default takes the write lock at the first write, and fails then when another
@@ -52,7 +55,8 @@ impl SeaUnitOfWork {
             let txn = writer.begin_with_options(options).await?;
             Ok(Arc::new(Open { txn, turn }))
         });
-        Ok(Self { open: open.await?, tally: Tally::of(sessions), keyring, span })
+        let (open, tally) = (open.await?, Tally::of(sessions));
+        Ok(Self { open, tally, keyring, subscriptions, span })
     }
 
     /// The transaction, for a statement to keep until it is done.
@@ -63,6 +67,11 @@ impl SeaUnitOfWork {
     /// What seals and opens the values of rows.
     pub(super) fn keyring(&self) -> &DataKeyring {
         &self.keyring
+    }
+
+    /// For whom events are kept.
+    pub(super) fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
     }
 }
 
@@ -104,12 +113,16 @@ impl UnitOfWork for SeaUnitOfWork {
         self
     }
 
+    fn outbox(&self) -> &dyn Outbox {
+        self
+    }
+
     fn signing_keys(&self) -> &dyn SigningKeyRepository {
         self
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { open, tally, keyring: _, span } = *self;
+        let Self { open, tally, span, .. } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
         let Some(Open { txn, turn }) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));

@@ -14,7 +14,7 @@ use adapters::sealing::{Sealer, SealingKey};
 use adapters::store::{SeaStore, StoreConfig};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use testkit::contract::store::Backend;
+use testkit::contract::store::{Backend, subscriptions};
 use testkit::databases::{FreshDatabase, Kind};
 
 fn sealing_key(seed: u8) -> SealingKey {
@@ -37,7 +37,8 @@ pub(crate) async fn open(database: &FreshDatabase, max_connections: u32) -> Arc<
     migration::up(database.url()).await.unwrap();
     let (url, sealer) = (database.url().to_owned(), Arc::new(sealer(1)));
     let config = StoreConfig { url, max_connections, sealer };
-    Arc::new(SeaStore::connect(&config).await.unwrap())
+    let store = SeaStore::connect(&config).await.unwrap();
+    Arc::new(store.with_subscriptions(subscriptions()))
 }
 
 mod on_sqlite {

@@ -13,8 +13,9 @@ use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
     AddError, AdminRepository, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory,
-    MockStore, PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
-    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    MockStore, Outbox, PushRepository, RedemptionRepository, SessionKeyRepository,
+    SessionRepository, SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork,
+    UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
@@ -346,6 +347,10 @@ impl UnitOfWork for Racing {
 
     fn pushes(&self) -> &dyn PushRepository {
         self
+    }
+
+    fn outbox(&self) -> &dyn Outbox {
+        unreachable!("nothing happens to anybody")
     }
 
     fn signing_keys(&self) -> &dyn SigningKeyRepository {

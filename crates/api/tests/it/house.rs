@@ -385,7 +385,7 @@ impl Plan {
                 clock: clock.clone(),
             }),
             current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
-            update_profile: Arc::new(UpdateProfile { store: self.store, clock: clock.clone() }),
+            update_profile: Arc::new(UpdateProfile { store: self.store, journal: journal.clone() }),
             directory: self.directory,
             services: self.services,
             limits,

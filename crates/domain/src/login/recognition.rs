@@ -4,6 +4,7 @@ use std::error::Error;
 
 use crate::audit::{AuditEvent, AuditKind};
 use crate::conflict::Choice;
+use crate::domain_event::{DomainEvent, EventKind};
 use crate::identity::{Owner, Subject, Verified};
 use crate::login::admission::Arrival;
 use crate::login::{Login, LoginError};
@@ -70,6 +71,7 @@ impl Login {
             AddError::Taken => phone_taken(arrival, error),
             AddError::Store(error) => error.into(),
         })?;
+        work.outbox().add(&self.journal.domain_event(EventKind::Registered, id)).await?;
         Ok(Recognised { member, is_new: true, merged: vec![] })
     }
 
@@ -106,9 +108,15 @@ impl Login {
                 UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
             })?;
         }
+        for gone in &merged {
+            let event = self.journal.domain_event(EventKind::Merged, member.id);
+            work.outbox().add(&DomainEvent { other: Some(*gone), ..event }).await?;
+        }
         if phone_changed {
             let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
             work.audit().record(&event).await?;
+            let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
+            work.outbox().add(&event).await?;
         }
         Ok(Recognised { member, is_new: false, merged })
     }

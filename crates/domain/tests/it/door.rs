@@ -8,6 +8,8 @@ use domain::admin::AdminSessionPolicy;
 use domain::app::{App, AppName, Apps};
 use domain::audit::Journal;
 use domain::conflict::ConflictPolicy;
+use domain::delivery::{ReceiverName, Subscriptions};
+use domain::domain_event::EventKind;
 use domain::housekeeping::Housekeeping;
 use domain::login::in_flight::InFlight;
 use domain::login::{LoggedIn, Login, LoginError, LoginPolicy, LoginRequest};
@@ -47,14 +49,16 @@ pub(crate) struct Fakes {
     pub(crate) clock: Arc<FixedClock>,
     keep_session_keys: bool,
     seal: Arc<MemorySeal>,
-    journal: Journal,
+    pub(crate) journal: Journal,
 }
 
 impl Fakes {
     fn new() -> Self {
+        let crm = ReceiverName::parse("crm").unwrap();
+        let subscriptions = Subscriptions::new(vec![(crm, EventKind::ALL.to_vec())]);
         let clock = Arc::new(FixedClock::at(Timestamp::from_unix_millis(1_800_000_000_000)));
         Self {
-            store: MemoryStore::default(),
+            store: MemoryStore::default().with_subscriptions(subscriptions),
             provider: Arc::default(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
             journal: journal(clock.clone(), 1),
@@ -142,6 +146,7 @@ impl Door {
             clock: self.clock.clone(),
             admin_sessions: ADMIN_SESSIONS,
             keep_audit: Some(Duration::from_hours(24)),
+            receivers: vec![],
         }
     }
 

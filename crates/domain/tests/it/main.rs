@@ -5,6 +5,7 @@ mod admins;
 mod conflict;
 mod door;
 mod erasure;
+mod events;
 mod login;
 mod orders;
 mod profile;

@@ -21,7 +21,7 @@ fn current(store: &MemoryStore) -> CurrentMember {
 }
 
 fn update(door: &Door) -> UpdateProfile {
-    UpdateProfile { store: Arc::new(door.store.clone()), clock: door.clock.clone() }
+    UpdateProfile { store: Arc::new(door.store.clone()), journal: door.journal.clone() }
 }
 
 fn renamed(name: &str) -> ProfileChange {

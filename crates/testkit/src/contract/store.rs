@@ -9,6 +9,7 @@ pub mod cancellation;
 pub mod erasure;
 pub mod identities;
 pub mod members;
+pub mod outbox;
 pub mod pushes;
 pub mod races;
 pub mod redemptions;
@@ -22,12 +23,15 @@ use std::time::Duration;
 
 use domain::app::AppName;
 use domain::contention::retried;
+use domain::delivery::{ReceiverName, Subscriptions};
+use domain::domain_event::EventKind;
 use domain::identity::{Owner, Subject, SubjectKind};
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AdminDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store, StoreError,
+    AdminDirectory, AuditDirectory, MemberDirectory, OutboxDirectory, SigningKeyDirectory, Store,
+    StoreError,
 };
 use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
@@ -36,31 +40,44 @@ use crate::random::FixedRandom;
 
 /// What the suite examines: a store, together with the directories that read the same rows.
 pub trait Backend:
-    Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory
+    Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory + OutboxDirectory
 {
 }
 
 impl<T> Backend for T where
-    T: Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory
+    T: Store
+        + MemberDirectory
+        + SigningKeyDirectory
+        + AdminDirectory
+        + AuditDirectory
+        + OutboxDirectory
 {
+}
+
+/// The receivers that the store under test MUST have been told to keep events for.
+#[must_use]
+pub fn subscriptions() -> Subscriptions {
+    let [all, bans] = [outbox::ALL, outbox::BANS].map(|name| ReceiverName::parse(name).unwrap());
+    let kinds = vec![EventKind::Banned, EventKind::Unbanned];
+    Subscriptions::new(vec![(all, EventKind::ALL.to_vec()), (bans, kinds)])
 }
 
 /// Makes a test of every case of the contract.
 ///
 /// Takes an `async fn` or closure without arguments, called once per case, that makes a pair: the
-/// backend under test as an `Arc<dyn Backend>`, **empty**, and whatever must outlive the case (a
-/// temporary folder, say, or nothing: `()`). The crate that calls this needs tokio with `macros` and
-/// `rt-multi-thread`.
+/// backend under test as an `Arc<dyn Backend>`, **empty** and with [`subscriptions()`], and whatever must
+/// outlive the case (a temporary folder, say, or nothing: `()`). The crate that calls this needs tokio
+/// with `macros` and `rt-multi-thread`.
 ///
 /// ```
 /// # mod tests {
 /// use std::sync::Arc;
 ///
-/// use testkit::contract::store::Backend;
+/// use testkit::contract::store::{Backend, subscriptions};
 /// use testkit::memory::MemoryStore;
 ///
 /// async fn fresh() -> (Arc<dyn Backend>, ()) {
-///     (Arc::new(MemoryStore::default()), ())
+///     (Arc::new(MemoryStore::default().with_subscriptions(subscriptions())), ())
 /// }
 ///
 /// testkit::store_contract!(fresh);
@@ -134,6 +151,19 @@ macro_rules! store_contract {
             pushes::of_many_who_see_one_thing_at_once_one_is_the_first
             pushes::withdrawals_are_kept_until_they_are_obeyed_the_oldest_first
             pushes::of_many_who_obey_one_withdrawal_at_once_one_does
+            outbox::an_event_is_kept_for_each_receiver_of_its_kind
+            outbox::what_was_not_committed_did_not_happen
+            outbox::events_of_one_member_are_due_one_after_the_other
+            outbox::what_is_put_off_holds_back_that_member_and_nobody_else
+            outbox::a_merger_waits_for_both_members_and_holds_back_who_is_left
+            outbox::a_claim_is_one_callers_until_it_runs_out
+            outbox::of_many_who_claim_one_delivery_at_once_one_does
+            outbox::who_lost_a_claim_puts_nothing_off
+            outbox::events_outlive_their_member_in_order
+            outbox::events_of_one_member_keep_the_order_in_which_they_were_committed
+            outbox::at_most_as_many_are_due_as_were_asked_for
+            outbox::the_oldest_event_of_a_receiver_is_told
+            outbox::what_no_receiver_waits_for_is_forgotten_after_a_time
             signing_keys::signing_keys_are_read_as_they_were_written
             signing_keys::a_number_is_one_signing_keys
             signing_keys::a_signing_key_starts_earlier_and_never_later

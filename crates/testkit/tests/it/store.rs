@@ -3,11 +3,12 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use testkit::contract::store::Backend;
+use testkit::contract::store::{Backend, subscriptions};
 use testkit::memory::MemoryStore;
 
 fn fresh() -> Ready<(Arc<dyn Backend>, ())> {
-    ready((Arc::new(MemoryStore::default()), ()))
+    let store = MemoryStore::default().with_subscriptions(subscriptions());
+    ready((Arc::new(store), ()))
 }
 
 testkit::store_contract!(fresh);
@@ -19,6 +20,7 @@ fn every_case_of_the_contract_is_in_its_list() {
         ("cancellation", include_str!("../../src/contract/store/cancellation.rs")),
         ("identities", include_str!("../../src/contract/store/identities.rs")),
         ("members", include_str!("../../src/contract/store/members.rs")),
+        ("outbox", include_str!("../../src/contract/store/outbox.rs")),
         ("races", include_str!("../../src/contract/store/races.rs")),
         ("redemptions", include_str!("../../src/contract/store/redemptions.rs")),
         ("session_keys", include_str!("../../src/contract/store/session_keys.rs")),

@@ -1,0 +1,56 @@
+//! The events that receivers are still to be told of. No foreign key leads to the members: what is to
+//! be told of them outlives them.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, string_len, uuid, uuid_null, var_binary};
+
+use crate::steps::{create_index, create_table, drop_table};
+
+/// This migration.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_table(manager, outbox()).await?;
+        // What is due; what comes first of a member; which is the oldest.
+        for (name, columns) in [
+            ("idx_outbox_due", ["receiver", "due_at"].as_slice()),
+            ("idx_outbox_member", &["member_id", "receiver", "position"]),
+            ("idx_outbox_age", &["receiver", "at"]),
+        ] {
+            let mut index = Index::create();
+            for column in columns {
+                index.col(*column);
+            }
+            create_index(manager, "outbox", name, index).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_table(manager, "outbox").await
+    }
+}
+
+fn outbox() -> TableCreateStatement {
+    Table::create()
+        .table("outbox")
+        .col(var_binary("receiver", 32))
+        .col(uuid("event_id"))
+        .col(big_integer("at"))
+        .col(string_len("kind", 32))
+        .col(uuid("member_id"))
+        .col(uuid_null("other_member_id"))
+        // Among what is kept for the receiver of the member.
+        .col(big_integer("position"))
+        .col(big_integer("attempts"))
+        .col(big_integer("due_at"))
+        .primary_key(Index::create().col("receiver").col("event_id"))
+        .take()
+}
