@@ -1,5 +1,6 @@
 //! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
 
+mod http;
 pub mod key_file;
 pub mod master_key;
 pub mod passwords;
@@ -11,4 +12,5 @@ pub mod session_key;
 pub mod store;
 pub mod system;
 pub mod token;
+pub mod webhook;
 pub mod wechat;

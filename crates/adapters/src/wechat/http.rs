@@ -3,13 +3,11 @@
 //! WeChat wants the app secret and the codes in the URL, so every error of reqwest passes `stripped`
 //! before anything else sees it.
 
-use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use domain::timestamp::Timestamp;
 use prometheus_client::registry::Registry;
 use reqwest::header::{CONTENT_TYPE, DATE};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, Request, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -18,16 +16,13 @@ use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
 use super::meters::Meters;
 use super::reply::Reply;
+use crate::http::{client, is_loopback};
 
 /// The largest body read. WeChat's answers to these calls have less than 1 KiB.
 const BODY_MAX: usize = 64 * 1024;
 
 /// The end of any call, whatever its caller allows; those who redeem codes allow less.
 const CALL_MAX: Duration = Duration::from_secs(5);
-
-/// How long an unused connection is kept: less than servers do, so that a code is seldom sent into a
-/// connection that is just being closed.
-const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// The way to WeChat. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
@@ -87,14 +82,9 @@ impl WechatHttp {
     /// Prepares the way; nothing is called yet.
     pub fn new(config: &WechatHttpConfig) -> Result<Self, WechatHttpError> {
         let base = base_url(&config.base_url)?;
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(config.connect_timeout)
-            .timeout(CALL_MAX)
-            .pool_idle_timeout(IDLE_MAX);
+        let client = client(config.connect_timeout, CALL_MAX);
         let client = match &config.proxy {
-            None => client.no_proxy(),
+            None => client,
             Some(proxy) => client.proxy(proxied(proxy)?),
         };
         let client =
@@ -201,12 +191,6 @@ fn base_url(raw: &str) -> Result<Url, WechatHttpError> {
         "http" => Err(WechatHttpError::NotSecret),
         _ => Err(WechatHttpError::NotAUrl),
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn proxied(proxy: &SecretString) -> Result<Proxy, WechatHttpError> {

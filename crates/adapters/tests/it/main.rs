@@ -9,4 +9,5 @@ mod orders;
 mod rate_limiter;
 mod store;
 mod token;
+mod webhook;
 mod wechat;

@@ -9,7 +9,7 @@ mod sandbox;
 mod secrets;
 mod session_key;
 mod token;
-mod upstream;
+pub(crate) mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 /// What the server does once it has read a request.
 #[derive(Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Answers this body the way WeChat does: 200, `text/plain`.
     Body(String),
     /// Writes these bytes as they are, and closes.
@@ -33,24 +33,24 @@ pub(super) enum Reply {
 
 /// A body as WeChat would send it.
 #[expect(clippy::needless_pass_by_value, reason = "scripts read better without borrows")]
-pub(super) fn body(text: impl ToString) -> Reply {
+pub(crate) fn body(text: impl ToString) -> Reply {
     Reply::Body(text.to_string())
 }
 
 /// A door that answers wait at, until the test opens it.
 #[derive(Clone)]
-pub(super) struct Gate(watch::Sender<bool>);
+pub(crate) struct Gate(watch::Sender<bool>);
 
 impl Gate {
-    pub(super) fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.0.send_replace(true);
     }
 
-    pub(super) fn behind(&self, reply: Reply) -> Reply {
+    pub(crate) fn behind(&self, reply: Reply) -> Reply {
         Reply::Behind(self.clone(), Box::new(reply))
     }
 
@@ -61,42 +61,42 @@ impl Gate {
 
 /// A request, as it came over the wire.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The request line and the header lines.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Request {
     /// The second word of the request line.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or_default()
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target().split('?').next().unwrap()
     }
 
     /// A parameter of the query, decoded.
-    pub(super) fn param(&self, name: &str) -> Option<String> {
+    pub(crate) fn param(&self, name: &str) -> Option<String> {
         let url = Url::parse("http://host").unwrap().join(self.target()).unwrap();
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
     /// The body as JSON, or null.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
     /// The code that is to be redeemed, wherever it stands.
-    pub(super) fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let in_body = || self.json()["code"].as_str().map(str::to_owned);
         self.param("js_code").or_else(in_body).unwrap_or_default()
     }
 }
 
 /// The server; it ends when dropped.
-pub(super) struct Upstream {
+pub(crate) struct Upstream {
     address: SocketAddr,
     ledger: watch::Receiver<Vec<Request>>,
     connections: watch::Receiver<usize>,
@@ -105,7 +105,7 @@ pub(super) struct Upstream {
 
 impl Upstream {
     /// Starts a server whose answers `answer` chooses.
-    pub(super) async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (note, ledger) = watch::channel(Vec::new());
@@ -124,12 +124,12 @@ impl Upstream {
     }
 
     /// A server that answers the same to every request.
-    pub(super) async fn always(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn always(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
         Self::start(move |_| reply()).await
     }
 
     /// A server that answers in this order, and then no more.
-    pub(super) async fn script(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(crate) async fn script(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: Vec<Reply> = replies.into_iter().collect();
         replies.reverse();
         let replies = Mutex::new(replies);
@@ -137,31 +137,31 @@ impl Upstream {
             .await
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The requests that came, in order.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.ledger.borrow().clone()
     }
 
     /// How many requests came for a path.
-    pub(super) fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         self.ledger.borrow().iter().filter(|request| request.path() == path).count()
     }
 
     /// How many connections were made.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.connections.borrow()
     }
 
     /// Waits until so many requests have come for a path.
-    pub(super) async fn reached(&self, path: &str, count: usize) {
+    pub(crate) async fn reached(&self, path: &str, count: usize) {
         let come =
             |ledger: &Vec<Request>| ledger.iter().filter(|r| r.path() == path).count() >= count;
         let mut ledger = self.ledger.clone();
@@ -257,7 +257,7 @@ async fn write(stream: &mut TcpStream, reply: Reply) -> bool {
 }
 
 /// A whole answer as WeChat sends it.
-pub(super) fn ok(body: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{body}")
         .into_bytes()
