@@ -3,6 +3,7 @@
 mod layers;
 mod reader;
 pub mod reference;
+pub mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use layers::Sources;
 use reader::Reader;
+use webhooks::WebhookConfig;
 
 /// The secret of the sandbox's app, known to everyone who has seen this repository.
 const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -93,6 +95,8 @@ pub struct Config {
     pub utc_offset: i64,
     /// Back ends and their keys.
     pub services: Vec<(String, SecretString)>,
+    /// Who is told of events.
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// Where traces go, and how many.
@@ -238,6 +242,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         keep_audit: Some(ttl("audit.keep", 0..=315_360_000)).filter(|age| !age.is_zero()),
         utc_offset: utc_offset(reader),
         services: services.into_iter().filter_map(|name| service(reader, name)).collect(),
+        webhooks: webhooks::webhooks(reader, production),
         listen: listen.ok()?,
         apps: apps.into_iter().collect::<Option<_>>()?,
         nickname_prefixes: prefixes?,

@@ -16,6 +16,7 @@ use domain::timestamp::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+use crate::config::webhooks::WebhookConfig;
 use crate::config::{Config, ConfigError, Sources};
 use crate::wiring;
 
@@ -88,6 +89,10 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
         let users = wiring::mini_program(app, &http, &clock);
         findings.push(Finding::new(format!("apps.{}", app.name.as_str()), known(&users).await));
     }
+    for receiver in &config.webhooks {
+        let name = format!("webhooks.{}", receiver.name.as_str());
+        findings.push(Finding::new(name, answers(receiver).await));
+    }
     findings
 }
 
@@ -151,6 +156,13 @@ async fn known(users: &WechatMiniProgram) -> anyhow::Result<String> {
         }
     };
     Err(anyhow::Error::new(error).context(hint))
+}
+
+/// Whether somebody answers where a receiver of events is said to listen. No event is sent.
+async fn answers(receiver: &WebhookConfig) -> anyhow::Result<String> {
+    let reached = wiring::webhook(receiver)?.reach().await;
+    reached.context("nobody answers: check its url and the network")?;
+    Ok("answers".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The menshen program: configuration and wiring.
 
 pub mod config;
+pub mod courier;
+pub mod delivery_meters;
 pub mod doctor;
 pub mod healthcheck;
 pub mod housekeeper;

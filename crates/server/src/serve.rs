@@ -12,9 +12,13 @@ use api::service::service;
 use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::Config;
+use crate::courier::Courier;
+use crate::delivery_meters::DeliveryMeters;
 use crate::key_keeper::KeyKeeper;
 use crate::{housekeeper, obedience, wiring};
 
@@ -29,7 +33,8 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     // A crash may have come between an erasure and its wiping.
     store.wipe_removed().await.context("what was erased cannot be wiped")?;
     let keeper = KeyKeeper::start(config, &store).await?;
-    let parts = wiring::parts(config, &store, keeper.tokens())?;
+    let meters = DeliveryMeters::default();
+    let parts = wiring::parts(config, &store, keeper.tokens(), &meters)?;
     let api = ApiConfig {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -41,13 +46,21 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
     let withdrawals = wiring::obey_withdrawals(config, &store, parts.erase_member.clone());
+    let events = wiring::deliver_events(config, &store)?;
     let drain = Drain::default();
     let stop = stop(drain.clone(), config.drain)?;
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(config, &store)));
     let obeying = tokio::spawn(obedience::run(withdrawals));
+    let (serving, until) = watch::channel(());
+    let couriers: JoinSet<()> = events
+        .into_iter()
+        .map(|receiver| Courier::new(receiver, meters.clone()).run(until.clone()))
+        .collect();
     let outcome = server.serve(service(parts, &api, drain), stop).await;
+    drop(serving);
+    couriers.join_all().await;
     obeying.abort();
     keeping.abort();
     tidying.abort();

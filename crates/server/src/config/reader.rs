@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The same; `default` when absent.
+    pub(super) fn whole_or(&self, key: &str, default: u32, allowed: RangeInclusive<u32>) -> u32 {
+        if self.value(key).is_some() { self.whole(key, allowed) } else { default }
+    }
+
     /// Yes or no; `default` when absent.
     pub(super) fn flag(&self, key: &str, default: bool) -> bool {
         match self.value(key) {

@@ -112,6 +112,62 @@ fn all_faults_come_at_once_with_what_is_allowed() {
 }
 
 #[test]
+fn a_receiver_is_told_of_everything_and_patiently_unless_told_otherwise() {
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
+    let environment = [
+        ("MENSHEN_WEBHOOKS__CRM__URL", "http://crm.example/canary"),
+        ("MENSHEN_WEBHOOKS__CRM__SECRET", secret),
+        ("MENSHEN_WEBHOOKS__BANS__URL", "https://bans.example"),
+        ("MENSHEN_WEBHOOKS__BANS__SECRET", secret),
+        ("MENSHEN_WEBHOOKS__BANS__FORMER_SECRET", secret),
+        ("MENSHEN_WEBHOOKS__BANS__EVENTS", "member.banned,member.unbanned"),
+        ("MENSHEN_WEBHOOKS__BANS__GIVE_UP_AFTER", "3600"),
+    ];
+    let config = Config::load(&sources("development", &environment)).unwrap();
+    let [bans, crm] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
+    assert_eq!((crm.name.as_str(), crm.events.len(), crm.secrets.len()), ("crm", 8, 1));
+    assert_eq!(crm.give_up_after.as_secs(), 5 * 24 * 3600);
+    assert_eq!((bans.events.len(), bans.secrets.len()), (2, 2));
+    assert_eq!(bans.give_up_after.as_secs(), 3600);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("canary") && !shown.contains("MDEy"), "{shown}");
+}
+
+#[test]
+fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
+    let environment = [
+        ("MENSHEN_APPS__MAIN__APP_ID", "wx1"),
+        ("MENSHEN_APPS__MAIN__SECRET", "a-secret-that-is-long-enough"),
+        ("MENSHEN_SEALING__KEY", "x"),
+        ("MENSHEN_TOKENS__REFRESH_KEY", "x"),
+        ("MENSHEN_WEBHOOKS__A__URL", "http://crm.example/canary"),
+        ("MENSHEN_WEBHOOKS__A__SECRET", "whsec_canary"),
+        ("MENSHEN_WEBHOOKS__A__EVENTS", "member.banned,canary"),
+        ("MENSHEN_WEBHOOKS__A__GIVE_UP_AFTER", "0"),
+        ("MENSHEN_WEBHOOKS__B__FORMER_SECRET", "canary"),
+        ("MENSHEN_WEBHOOKS__B__COLOUR", "red"),
+    ];
+    let made = "make one with `echo whsec_$(openssl rand -base64 32)`";
+    let malformed = format!("must be whsec_ and 24 to 64 random bytes in Base64: {made}");
+    assert_eq!(
+        faults("production", &environment),
+        [
+            "webhooks.a.url: must start with https:// in production, unless the host is this \
+             machine's own",
+            &format!("webhooks.a.secret: {malformed}"),
+            "webhooks.a.give_up_after: must be a whole number from 3600 to 2592000",
+            "webhooks.a.events: must be of these: member.registered, member.profile_changed, \
+             member.phone_bound, member.phone_withdrawn, member.banned, member.unbanned, \
+             member.merged, member.erased",
+            "webhooks.b.url: is missing; where does the receiver listen?",
+            &format!("webhooks.b.secret: is missing; {made}"),
+            &format!("webhooks.b.former_secret: {malformed}"),
+            "webhooks.b.colour: is not a key of the configuration",
+        ]
+    );
+}
+
+#[test]
 fn a_misnamed_variable_is_a_fault() {
     assert_eq!(
         faults("development", &[("MENSHEN_LISTEN", "x")]),

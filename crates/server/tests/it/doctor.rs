@@ -104,6 +104,21 @@ async fn a_wechat_that_is_down_or_keeps_this_machine_out_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_nobody_answers_for_is_found() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
+    let with = async |url: &str| {
+        let patient = Patient::of(&sandbox).await.with("MENSHEN_WEBHOOKS__CRM__URL", url);
+        patient.with("MENSHEN_WEBHOOKS__CRM__SECRET", secret)
+    };
+    let fault = with("http://127.0.0.1:9/canary").await.fault().await;
+    assert!(fault.starts_with("fault  webhooks.crm: nobody answers: check its url"), "{fault}");
+    let (code, lines) = with(&format!("{}/canary", sandbox.base_url())).await.examined().await;
+    assert_eq!(code, 0, "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "ok     webhooks.crm: answers");
+}
+
+#[tokio::test]
 async fn a_database_that_is_gone_is_found() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let (gone, unusable) = ("does not answer; check database.url", "cannot be used; check");

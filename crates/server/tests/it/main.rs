@@ -21,3 +21,4 @@ mod repetition;
 mod session_key;
 mod traces;
 mod trust;
+mod webhooks;

@@ -1,0 +1,74 @@
+//! The receivers that are told of events: one table `[webhooks.<name>]` each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::webhook::WebhookUrl;
+use adapters::webhook::signature::WebhookSecret;
+use domain::delivery::ReceiverName;
+use domain::domain_event::EventKind;
+use secrecy::ExposeSecret;
+
+use super::reader::Reader;
+
+/// Seconds until an event is given up, unless told otherwise: five days.
+const GIVE_UP_AFTER: u32 = 432_000;
+
+/// One receiver.
+#[derive(Debug)]
+pub struct WebhookConfig {
+    /// Its name here.
+    pub name: ReceiverName,
+    /// Where it listens.
+    pub url: WebhookUrl,
+    /// What its messages are signed with: the secret, and the one before.
+    pub secrets: Arc<[WebhookSecret]>,
+    /// What it is told of.
+    pub events: Vec<EventKind>,
+    /// How old an event may be for another attempt to be made.
+    pub give_up_after: Duration,
+}
+
+/// All receivers.
+pub(super) fn webhooks(reader: &Reader<'_>, production: bool) -> Vec<WebhookConfig> {
+    let names = reader.names("webhooks").into_iter();
+    names.filter_map(|name| webhook(reader, &name, production)).collect()
+}
+
+fn webhook(reader: &Reader<'_>, name: &str, production: bool) -> Option<WebhookConfig> {
+    let key = |field: &str| format!("webhooks.{name}.{field}");
+    let url = reader.required_secret(&key("url"), "where does the receiver listen?");
+    let url = url.and_then(|url| {
+        reader.checked(&key("url"), WebhookUrl::parse(url.expose_secret(), production))
+    });
+    let made = "make one with `echo whsec_$(openssl rand -base64 32)`";
+    let secret = reader.required_secret(&key("secret"), made);
+    let former = reader.secret(&key("former_secret"));
+    let secrets = [("secret", secret), ("former_secret", former)].into_iter();
+    let secrets = secrets.filter_map(|(field, secret)| {
+        reader.checked(&key(field), WebhookSecret::parse(secret?.expose_secret()))
+    });
+    let secrets = secrets.collect();
+    let give_up_after = reader.whole_or(&key("give_up_after"), GIVE_UP_AFTER, 3_600..=2_592_000);
+    Some(WebhookConfig {
+        secrets,
+        events: events(reader, &key("events")),
+        give_up_after: Duration::from_secs(give_up_after.into()),
+        name: reader.checked(&format!("webhooks.{name}"), ReceiverName::parse(name))?,
+        url: url?,
+    })
+}
+
+/// The kinds of this list; all where it names none.
+fn events(reader: &Reader<'_>, key: &str) -> Vec<EventKind> {
+    let names = reader.list(key);
+    if names.is_empty() {
+        return EventKind::ALL.to_vec();
+    }
+    let kinds = names.iter().map(|name| EventKind::named(name)).collect::<Option<_>>();
+    kinds.unwrap_or_else(|| {
+        let known = EventKind::ALL.map(EventKind::name).join(", ");
+        reader.fault(key, format!("must be of these: {known}"));
+        vec![]
+    })
+}
