@@ -18,6 +18,9 @@ pub(crate) fn python(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<Pat
             || cmd!(sh, "python3 -c").arg("import venv, ensurepip").quiet().ignore_stderr().run();
         apt::ensure(sh, "python3 with venv", &["python3", "python3-venv"], || venv().is_ok())?;
         cmd!(sh, "python3 -m venv {folder}").run()?;
+        if packages.is_empty() {
+            return Ok(());
+        }
         cmd!(sh, "{python} -m pip install -q --disable-pip-version-check {packages...}").run()?;
         Ok(())
     })?;

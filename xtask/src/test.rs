@@ -34,7 +34,7 @@ type Step = (&'static str, fn(&Shell) -> Result<()>);
 const WITH_SERVICES: [Step; 6] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
-    ("the documented verifiers of tokens", verifiers::run),
+    ("the documented verifiers of tokens and webhooks", verifiers::run),
     ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
     ("what deploys it", deploy::run),
