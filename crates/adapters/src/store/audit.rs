@@ -25,6 +25,9 @@ use crate::store::unit_of_work::SeaUnitOfWork;
 /// How long a day is, in milliseconds.
 const DAY: i64 = 86_400_000;
 
+/// What it is called in a query when a day began.
+const DAY_BEGAN: &str = "day_began";
+
 #[async_trait]
 impl AuditLog for SeaUnitOfWork {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
@@ -53,10 +56,9 @@ impl AuditDirectory for SeaStore {
         let (reader, counts) = (self.reader.clone(), by_day(days));
         let counts = counts.into_model::<Count>();
         let rows = to_the_end(async move { counts.all(&reader).await }).await?;
-        let from = days.from.unix_millis();
         let count = |row: Count| {
             Some(DailyCount {
-                day: Timestamp::from_unix_millis(from + row.day * DAY),
+                day: Timestamp::from_unix_millis(row.day_began),
                 kind: AuditKind::named(&row.kind)?,
                 detail: row.detail,
                 count: u64::try_from(row.number).ok()?,
@@ -69,7 +71,7 @@ impl AuditDirectory for SeaStore {
 
 #[derive(FromQueryResult)]
 struct Count {
-    day: i64,
+    day_began: i64,
     kind: String,
     detail: Option<String>,
     number: i64,
@@ -88,20 +90,20 @@ pub(super) fn meant(query: &AuditQuery) -> Select<Entity> {
     Entity::find().filter(all).order_by_desc(Column::Id).limit(u64::from(query.limit))
 }
 
-/// How often what happened on which day, of which the first is 0.
+/// How often what happened on which day, by when that began.
 pub(super) fn by_day(days: &Days) -> Select<Entity> {
-    let since = || Expr::col(Column::At).sub(days.from.unix_millis());
-    // Division is not the same everywhere; this one leaves nothing over.
-    let day = since().sub(since().modulo(DAY)).div(DAY);
+    let at = || Expr::col(Column::At);
+    let day = at().sub(at().sub(days.from.unix_millis()).modulo(DAY));
     Entity::find()
         .select_only()
-        .expr_as(day.clone().cast_as(sea_orm::sea_query::Alias::new("bigint")), "day")
+        .expr_as(day, DAY_BEGAN)
         .column(Column::Kind)
         .column(Column::Detail)
         .expr_as(Expr::col(Column::Id).count(), "number")
         .filter(Column::At.gte(days.from.unix_millis()))
         .filter(Column::At.lt(days.to.unix_millis()))
-        .group_by(day)
+        // By its name: PostgreSQL takes the same expression with other parameters for another one.
+        .group_by(Expr::col(DAY_BEGAN))
         .group_by(Column::Kind)
         .group_by(Column::Detail)
 }
