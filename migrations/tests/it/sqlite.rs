@@ -18,8 +18,6 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let expected = [
         "admin",
         "admin_session",
-        "admin",
-        "admin_session",
         "audit_event",
         "data_key",
         "identity",

@@ -22,7 +22,7 @@ async fn a_first_login_makes_a_member_and_a_second_one_finds_them() {
     let house = House::new();
     let body = json!({ "code": house.login_code("o1"), "phoneCode": house.phone_code("o1", "13800138915") });
     let first = post("/login").json(&body).send(&house).await;
-    assert_snapshot!(first.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7d56-b4a5-808e6bfea553","refreshToken":"refresh-01a1f866-0d7b-78e9-8cd6-973160604336-0","expiresIn":7200,"nickName":"好柿开花8915","memberId":"01a1f866-0d7b-702d-8a5e-87afea6243ec","isNew":true},"operationTime":"2026-11-20T10:00:00Z"}"#);
+    assert_snapshot!(first.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7bc9-9618-4de7f13d3812","refreshToken":"refresh-01a1f866-0d7b-7d56-b4a5-808e6bfea553-0","expiresIn":7200,"nickName":"好柿开花8915","memberId":"01a1f866-0d7b-702d-8a5e-87afea6243ec","isNew":true},"operationTime":"2026-11-20T10:00:00Z"}"#);
 
     let second = post("/login").json(&json!({ "code": house.login_code("o1") })).send(&house).await;
     let (first, second) = (first.json(), second.json());

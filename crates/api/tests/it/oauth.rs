@@ -33,7 +33,7 @@ fn ask(path: &str, token: &str) -> Call {
 async fn a_good_access_token_is_told_in_the_terms_of_the_rfc() {
     let house = House::new();
     let tokens = house.log_in("o1").await;
-    assert_snapshot!(introspect(&house, &tokens.access).await.body, @r#"{"active":true,"token_type":"Bearer","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7336-b378-2f5887a11d56","app":"main","iat":1795168800,"exp":1795176000,"jti":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9"}"#);
+    assert_snapshot!(introspect(&house, &tokens.access).await.body, @r#"{"active":true,"token_type":"Bearer","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1795176000,"jti":"01a1f866-0d7b-7812-b742-7a48e169ca06"}"#);
     house.clock.advance(Duration::from_hours(2));
     assert_eq!(introspect(&house, &tokens.access).await.body, INACTIVE, "expired");
 }
@@ -42,7 +42,7 @@ async fn a_good_access_token_is_told_in_the_terms_of_the_rfc() {
 async fn a_good_refresh_token_is_told_as_such_and_is_not_spent() {
     let house = House::new();
     let tokens = house.log_in("o1").await;
-    assert_snapshot!(introspect(&house, &tokens.refresh).await.body, @r#"{"active":true,"token_type":"refresh_token","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7336-b378-2f5887a11d56","app":"main","iat":1795168800,"exp":1797760800}"#);
+    assert_snapshot!(introspect(&house, &tokens.refresh).await.body, @r#"{"active":true,"token_type":"refresh_token","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1797760800}"#);
     let next = Tokens::of(&house.refresh(&tokens.refresh).await);
     assert_eq!(introspect(&house, &next.refresh).await.json()["active"], true);
     let repeated = introspect(&house, &tokens.refresh).await;

@@ -21,7 +21,7 @@ async fn members_take_out_all_that_is_held_of_them_in_full() {
     assert_eq!(export.status, 200, "{}", export.body);
     let data = &export.json()["data"];
     let kinds: Vec<&String> = data.as_object().unwrap().keys().collect();
-    assert_eq!(kinds, ["auditEvent", "identity", "member", "session"]);
+    assert_eq!(kinds, ["auditEvent", "identity", "member", "outbox", "session"]);
     assert_eq!(data["member"][0]["phone"], "+8613800138915", "in full");
     assert_eq!(data["member"][0]["createdAt"], 1_795_168_800_123_i64);
     assert_eq!(data["identity"][0]["value"], "o1");

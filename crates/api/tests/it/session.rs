@@ -19,7 +19,7 @@ async fn a_refresh_gives_a_new_pair_that_works() {
     let house = House::new();
     let first = house.log_in("o1").await;
     let answer = house.refresh(&first.refresh).await;
-    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-76f9-8d64-c71a19a036fb","refreshToken":"refresh-01a1f866-0d7b-7336-b378-2f5887a11d56-1","expiresIn":7200},"operationTime":"2026-11-20T10:00:00Z"}"#);
+    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7c5a-b43f-8fd7765d3d85","refreshToken":"refresh-01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9-1","expiresIn":7200},"operationTime":"2026-11-20T10:00:00Z"}"#);
     let second = Tokens::of(&answer);
     assert_ne!(second.refresh, first.refresh);
     for token in [&first.access, &second.access] {
@@ -153,7 +153,7 @@ async fn members_see_their_sessions_the_one_used_last_first() {
     let second = house.token_of("o1").await;
     house.token_of("o2").await;
     let answer = get("/me/sessions").bearer(&second).send(&house).await;
-    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"sessions":[{"id":"01a1f866-f7db-76f9-8d64-c71a19a036fb","app":"main","createdAt":"2026-11-20T10:01:00.123Z","refreshedAt":"2026-11-20T10:01:00.123Z","expiresAt":"2026-12-20T10:01:00.123Z","current":true},{"id":"01a1f866-0d7b-7336-b378-2f5887a11d56","app":"main","createdAt":"2026-11-20T10:00:00.123Z","refreshedAt":"2026-11-20T10:00:00.123Z","expiresAt":"2026-12-20T10:00:00.123Z","current":false}]},"operationTime":"2026-11-20T10:01:00Z"}"#);
+    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"sessions":[{"id":"01a1f866-f7db-7c5a-b43f-8fd7765d3d85","app":"main","createdAt":"2026-11-20T10:01:00.123Z","refreshedAt":"2026-11-20T10:01:00.123Z","expiresAt":"2026-12-20T10:01:00.123Z","current":true},{"id":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","createdAt":"2026-11-20T10:00:00.123Z","refreshedAt":"2026-11-20T10:00:00.123Z","expiresAt":"2026-12-20T10:00:00.123Z","current":false}]},"operationTime":"2026-11-20T10:01:00Z"}"#);
     house.clock.advance(Duration::from_mins(1));
     let first = Tokens::of(&house.refresh(&first.refresh).await).access;
     let seen = sessions(&house, &first).await;
