@@ -32,6 +32,9 @@ pub(crate) fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathB
     ensure_node(sh)?;
     install(sh, folder, packages, true, || {
         sh.create_dir(folder)?;
+        if packages.is_empty() {
+            return Ok(());
+        }
         let npm = cmd!(sh, "npm install --silent --no-audit --no-fund --prefix {folder}");
         npm.args(packages).run()?;
         Ok(())
