@@ -237,12 +237,14 @@ struct Tally {
     refused: usize,
 }
 
-/// Sends every text in this field, and holds the answers to what is true of each.
+/// Sends the texts in this field, and holds the answers to what is true of each.
 async fn try_all(world: Arc<World>, route: Arc<Route>, field: Field) -> (String, Tally) {
     let token = world.token(route.guard.as_deref()).await;
     let what = format!("{} {} {}", route.method, route.path, field.name);
     let mut tally = Tally::default();
-    for text in BLNS {
+    // A name is kept to the byte whatever it is; of what is looked up or parsed, every fifth text suffices.
+    let step = if field.name == "nickName" { 1 } else { 5 };
+    for text in BLNS.iter().step_by(step) {
         let Some(answer) = world.send(&route, &field, text, token.as_ref()).await else { continue };
         let (status, told) = (answer.status, &answer.text);
         assert!(!status.is_server_error(), "{what} {text:?}: {status} {told}");
@@ -284,10 +286,7 @@ async fn naughty_strings_are_kept_to_the_byte_or_refused_and_break_nothing() {
     let sent: usize = tallies.iter().map(|(_, tally)| tally.sent).sum();
     println!("{sent} requests: {tallies:?}");
     // Without this the walk through the document could go blind unnoticed.
-    assert!(
-        tallies.len() >= 20 && tallies.iter().all(|(_, tally)| tally.sent > 400),
-        "{tallies:?}"
-    );
+    assert!(tallies.len() >= 20 && tallies.iter().all(|(_, tally)| tally.sent > 80), "{tallies:?}");
     for names in ["POST /login nickName", "PATCH /me nickName"] {
         let (_, tally) = tallies.iter().find(|(what, _)| what == names).unwrap();
         assert!(tally.kept > 400 && tally.refused > 10, "{names} {tally:?}");
