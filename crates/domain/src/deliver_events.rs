@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::contention::retried;
 use crate::delivery::{Delivery, ReceiverName};
 use crate::ports::clock::Clock;
 use crate::ports::random::Random;
@@ -53,11 +54,19 @@ impl DeliverEvents {
         }
         // All who claim do it in the same order, so that none waits for another who waits for them.
         due.sort_by_key(|delivery| delivery.event.id);
+        retried(|| self.try_to_claim(&due, now.plus(CLAIM))).await
+    }
+
+    async fn try_to_claim(
+        &self,
+        due: &[Delivery],
+        until: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
         let work = self.store.begin().await?;
         let mut claimed = vec![];
         for delivery in due {
-            if work.outbox().claim(&delivery, now.plus(CLAIM)).await? {
-                claimed.push(Delivery { attempts: delivery.attempts + 1, ..delivery });
+            if work.outbox().claim(delivery, until).await? {
+                claimed.push(Delivery { attempts: delivery.attempts + 1, ..delivery.clone() });
             }
         }
         work.commit().await?;
@@ -68,12 +77,24 @@ impl DeliverEvents {
     /// whatever ends the program before, another attempt follows when the claim has run out.
     pub async fn deliver(&self, claimed: &Delivery) -> Result<Outcome, StoreError> {
         let received = self.receiver.receive(&claimed.event, self.clock.now()).await;
-        let (work, now) = (self.store.begin().await?, self.clock.now());
+        let now = self.clock.now();
         let outcome = match received {
             Ok(()) => Outcome::Delivered,
             Err(error) if claimed.is_given_up(self.give_up_after, now) => Outcome::GivenUp(error),
             Err(error) => Outcome::PutOff(error),
         };
+        retried(|| self.settle(claimed, &outcome, now)).await?;
+        Ok(outcome)
+    }
+
+    /// Keeps what became of an attempt.
+    async fn settle(
+        &self,
+        claimed: &Delivery,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let work = self.store.begin().await?;
         match outcome {
             Outcome::Delivered | Outcome::GivenUp(_) => work.outbox().remove(claimed).await?,
             Outcome::PutOff(_) => {
@@ -81,12 +102,64 @@ impl DeliverEvents {
                 work.outbox().put_off(claimed, until).await?;
             }
         }
-        work.commit().await?;
-        Ok(outcome)
+        work.commit().await
     }
 
     /// When the oldest event happened that the receiver has not taken yet.
     pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.directory.oldest(&self.name).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain_event::{DomainEvent, EventKind};
+    use crate::member::MemberId;
+    use crate::ports::clock::MockClock;
+    use crate::ports::random::MockRandom;
+    use crate::ports::receiver::MockReceiver;
+    use crate::ports::store::{
+        Contention, MockOutbox, MockOutboxDirectory, MockStore, MockUnitOfWork,
+    };
+
+    #[tokio::test]
+    async fn what_was_taken_is_told_once_though_others_were_quicker_in_the_store() {
+        let name = ReceiverName::parse("crm").unwrap();
+        let event = DomainEvent {
+            id: Uuid::nil(),
+            at: Timestamp::from_unix_millis(0),
+            kind: EventKind::Banned,
+            member: MemberId(Uuid::nil()),
+            other: None,
+        };
+        let claimed = Delivery { receiver: name.clone(), event, attempts: 1 };
+        let (mut receiver, mut store) = (MockReceiver::new(), MockStore::new());
+        receiver.expect_receive().times(1).returning(|_, _| Ok(()));
+        let mut quicker = 1;
+        store.expect_begin().times(2).returning(move || {
+            let (mut outbox, mut unit) = (MockOutbox::new(), MockUnitOfWork::new());
+            outbox.expect_remove().times(1).returning(|_| Ok(()));
+            unit.expect_outbox().return_const(Box::new(outbox) as Box<_>);
+            let lost = std::mem::take(&mut quicker) > 0;
+            unit.expect_commit().times(1).returning(move || {
+                if lost { Err(Contention::new("a deadlock").into()) } else { Ok(()) }
+            });
+            Ok(Box::new(unit))
+        });
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(Timestamp::from_unix_millis(0));
+        let deliver = DeliverEvents {
+            name,
+            receiver: Arc::new(receiver),
+            store: Arc::new(store),
+            directory: Arc::new(MockOutboxDirectory::new()),
+            clock: Arc::new(clock),
+            random: Arc::new(MockRandom::new()),
+            give_up_after: Duration::from_secs(1),
+        };
+        assert!(matches!(deliver.deliver(&claimed).await.unwrap(), Outcome::Delivered));
     }
 }
