@@ -1,6 +1,7 @@
 //! The servers that tests need: private ones on free ports, with no data yet, and gone afterwards.
 
 mod mariadb;
+pub(crate) mod nginx;
 mod postgresql;
 
 use std::{
@@ -31,6 +32,8 @@ pub(crate) struct Server {
 /// Starts one server of each kind, and tells the tests that `sh` runs where they are. Those have names
 /// with `on_` and the kind in them, as `on_postgresql`.
 pub(crate) fn start_all(sh: &Shell) -> Result<Vec<Server>> {
+    // Tests start it themselves, each before the instances it has.
+    nginx::ensure(sh)?;
     let servers = [postgresql::start, mariadb::start].map(|start| start(sh));
     let servers = servers.into_iter().collect::<Result<Vec<_>>>()?;
     for server in &servers {

@@ -7,11 +7,17 @@ use std::time::Duration;
 use salvo::Service;
 use salvo::fuse::FuseConfig;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::acceptor::ClosingAcceptor;
 
 /// How long requests under way may take when the server stops. A login is answered within four seconds.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long the server stays after its listener has closed before it says farewell: hyper ends a connection
+/// that has not yet brought a byte as soon as it is told to stop, though a request may be on its way, since
+/// the kernel had accepted the connection.
+const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// How long the head of a request may take to arrive, and how long a connection may wait for the next
 /// one. Proxies that keep connections should give them up sooner.
@@ -45,8 +51,8 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is done, then accepts nothing new and lets requests under way finish, for ten
-    /// seconds at most.
+    /// Serves until `stop` is done, then accepts nothing new, serves for half a second what the connections of
+    /// before bring, and lets requests under way finish, for ten seconds at most.
     pub async fn serve(
         self,
         service: Service,
@@ -57,9 +63,14 @@ impl Server {
         let handle = server.handle();
         let serving = server.try_serve(service);
         tokio::pin!(serving);
+        let last_call = async {
+            // Never without a word: the acceptor lives as long as it is served from.
+            let _ = closed.await;
+            sleep(LAST_CALL).await;
+        };
         tokio::select! {
             ended = &mut serving => ended,
-            _ = closed => {
+            () = last_call => {
                 handle.stop_graceful(FAREWELL);
                 serving.await
             }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use api::server::{HEADER_TIMEOUT, Server};
+use tokio::sync::oneshot;
 
 use crate::house::House;
 
@@ -43,6 +44,35 @@ async fn exchange(address: SocketAddr, request: impl Into<Vec<u8>>) -> Option<St
 
 fn answers(text: &str) -> usize {
     text.matches("HTTP/1.1 ").count()
+}
+
+#[tokio::test]
+async fn a_connection_from_before_the_end_may_still_bring_a_request_just_after_it() {
+    let server = Server::listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let address = server.address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap() };
+    let serving = tokio::spawn(server.serve(House::new().service, stopped));
+    let mut early = TcpStream::connect(address).unwrap();
+    stop.send(()).unwrap();
+    let closed = async {
+        while TcpStream::connect(address).is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
+    // The listener is gone, and with it whatever could be ended before this request.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let read = move || {
+        early.set_read_timeout(Some(PATIENCE)).unwrap();
+        early.write_all(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        early.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = tokio::task::spawn_blocking(read).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]

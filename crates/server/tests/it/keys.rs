@@ -106,7 +106,7 @@ impl Device {
 }
 
 /// The name of the key that signed a token.
-fn kid(token: &str) -> String {
+pub(crate) fn kid(token: &str) -> String {
     let header = token.split('.').next().unwrap();
     let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
     header["kid"].as_str().unwrap().to_owned()

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod admins;
+mod balancer;
 mod collector;
 mod config;
 mod doctor;
@@ -14,6 +15,7 @@ mod limits;
 mod login;
 mod metrics;
 mod naughty;
+mod nginx;
 mod program;
 mod push;
 mod rekey;

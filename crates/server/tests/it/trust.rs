@@ -16,10 +16,10 @@ use crate::program::{Answer, Program};
 
 /// Members without an identity, and identities that are a member's second of the same app: what a
 /// login that was torn apart, or done twice, would leave.
-const TORN: &str =
+pub(crate) const TORN: &str =
     "SELECT (SELECT COUNT(*) FROM member WHERE id NOT IN (SELECT member_id FROM identity))
     + (SELECT COUNT(*) FROM (SELECT 1 FROM identity WHERE kind = 'open_id'
-       GROUP BY member_id, namespace HAVING COUNT(*) > 1))";
+       GROUP BY member_id, namespace HAVING COUNT(*) > 1) AS twice)";
 
 pub(crate) async fn sandbox() -> Sandbox {
     Sandbox::start(Config { limits: false, log_capacity: 0, ..Config::default() }).await.unwrap()

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{apt, service::reserve};
+use crate::{servers::nginx, service::reserve};
 
 /// Around it, what a machine's own configuration would be.
 const AROUND: &str = "pid nginx.pid;
@@ -24,8 +24,7 @@ http {
 const NAME: &str = "member.example.com";
 
 pub(super) fn check(sh: &Shell) -> Result<()> {
-    let found = || cmd!(sh, "nginx -v").quiet().ignore_stderr().run().is_ok();
-    apt::ensure(sh, "nginx", &["nginx-light"], found)?;
+    nginx::ensure(sh)?;
     let folder = sh.create_temp_dir()?;
     let snippet = sh.read_file("deploy/nginx.conf")?;
     let _there = sh.push_dir(folder.path());
