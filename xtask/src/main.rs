@@ -33,7 +33,7 @@ enum Task {
     /// TypeScript types.
     Codegen(codegen::Options),
     /// Runs the long checks in full and prints their figures.
-    Trust,
+    Trust(trust::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +53,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test(options) => test::run(&sh, &options),
         Task::Migrate(action) => migrate::run(&sh, &action),
         Task::Codegen(options) => codegen::run(&sh, &options),
-        Task::Trust => trust::run(&sh),
+        Task::Trust(options) => trust::run(&sh, &options),
     }
 }

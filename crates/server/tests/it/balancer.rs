@@ -170,6 +170,12 @@ mod on_postgresql {
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         }
 
+        /// The name of the key that signs now.
+        async fn signing(&self, visited: &Visited) -> String {
+            let login = self.log_in(&stranger(&self.sandbox), visited).await;
+            kid(login["token"].as_str().unwrap())
+        }
+
         /// The answer to a request, where it is forgiven that there is none at first.
         async fn persist(&self, request: impl Fn() -> RequestBuilder, visited: &Visited) -> Answer {
             let begun = Instant::now();
@@ -193,15 +199,14 @@ mod on_postgresql {
         let visitor = Visitor::new(cluster.sandbox.clone(), cluster.balancer.clone());
         let early = visitor.log_in("alice", &visited).await;
         for _ in 0..rounds {
-            let signing = kid(visitor.log_in("alice", &visited).await["token"].as_str().unwrap());
+            let signing = visitor.signing(&visited).await;
             cluster.instances[0].command(&["keys", "rotate"]).await;
             for nth in 0..INSTANCES {
                 let (status, _) = cluster.replace(nth, Program::terminate).await;
                 assert!(status.success(), "{status}");
             }
             let since = Instant::now();
-            while kid(visitor.log_in("alice", &visited).await["token"].as_str().unwrap()) == signing
-            {
+            while visitor.signing(&visited).await == signing {
                 assert!(since.elapsed() < PATIENCE, "{signing} signs on");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
