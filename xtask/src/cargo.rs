@@ -59,7 +59,7 @@ pub(crate) enum Tests {
 }
 
 /// In which modules tests are that need a server. `.config/nextest.toml` has them too.
-const SERVERS: [&str; 2] = ["on_postgresql::", "on_mariadb::"];
+const SERVERS: [&str; 4] = ["on_postgresql::", "on_mariadb::", "on_redis::", "on_redis_cluster::"];
 
 /// Runs the workspace's Rust tests whose names contain one of `names` (all when empty), with
 /// cargo-nextest where it is present.

@@ -3,6 +3,7 @@
 mod mariadb;
 pub(crate) mod nginx;
 mod postgresql;
+mod redis;
 
 use std::{
     ffi::OsStr,
@@ -26,7 +27,7 @@ pub(crate) struct Server {
     /// The environment variable by which the tests find it.
     variable: &'static str,
     url: String,
-    _service: Service,
+    _services: Vec<Service>,
 }
 
 /// Starts one server of each kind, and tells the tests that `sh` runs where they are. Those have names
@@ -34,7 +35,8 @@ pub(crate) struct Server {
 pub(crate) fn start_all(sh: &Shell) -> Result<Vec<Server>> {
     // Tests start it themselves, each before the instances it has.
     nginx::ensure(sh)?;
-    let servers = [postgresql::start, mariadb::start].map(|start| start(sh));
+    let servers = [postgresql::start, mariadb::start, redis::start, redis::start_cluster];
+    let servers = servers.map(|start| start(sh));
     let servers = servers.into_iter().collect::<Result<Vec<_>>>()?;
     for server in &servers {
         sh.set_var(server.variable, &server.url);

@@ -3,9 +3,11 @@
 mod http;
 pub mod key_file;
 pub mod master_key;
+pub mod member_cache;
 pub mod passwords;
 pub mod rate_limiter;
 pub mod redemption;
+pub mod redis;
 pub mod sealing;
 pub mod service_keys;
 pub mod session_key;

@@ -25,6 +25,7 @@ mod sessions;
 mod signing_keys;
 mod sqlite;
 mod task;
+mod told;
 mod tombstones;
 mod unit_of_work;
 
@@ -51,11 +52,13 @@ use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilt
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
+use crate::member_cache::MemberNews;
 use crate::sealing::Sealer;
 use crate::store::data_keys::DataKeyring;
 use crate::store::entity::{member, redemption, session};
 use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
+use crate::store::told::Told;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
 /// How long opening a connection may take, or waiting for one, before the database counts as down.
@@ -92,6 +95,7 @@ pub struct SeaStore {
     sessions: SessionMeters,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
+    news: Option<Arc<dyn MemberNews>>,
 }
 
 /// Why the database could not be opened.
@@ -160,6 +164,7 @@ impl SeaStore {
             sessions,
             keyring,
             subscriptions,
+            news: None,
         })
     }
 
@@ -167,6 +172,12 @@ impl SeaStore {
     #[must_use]
     pub fn with_subscriptions(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
+    }
+
+    /// The same, telling whoever remembers members what it changes of them.
+    #[must_use]
+    pub fn with_news(self, news: Arc<dyn MemberNews>) -> Self {
+        Self { news: Some(news), ..self }
     }
 
     /// Shows operators how it goes.
@@ -191,7 +202,9 @@ impl SeaStore {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
         let (writer, keyring) = (self.writer.clone(), Arc::clone(&self.keyring));
         let subscriptions = Arc::clone(&self.subscriptions);
-        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring, subscriptions).await
+        let told = Told::to(self.news.clone());
+        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring, subscriptions, told)
+            .await
     }
 
     /// The member in a row.

@@ -1,5 +1,6 @@
 //! How many requests are too many, and whose they are.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -44,8 +45,7 @@ impl Quota {
     pub fn take(self, bucket: Option<Bucket>, now: Timestamp) -> Result<Bucket, TooMany> {
         let now = now.unix_millis().saturating_mul(1000);
         let each = self.refill();
-        let all = each * i64::from(self.burst);
-        let latest = now.saturating_add(all);
+        let latest = now.saturating_add(self.capacity());
         // Further ahead only a clock that was set back can see it: that keeps nobody out.
         let owed = bucket.map(|bucket| bucket.0).filter(|full_at| *full_at <= latest);
         let full_at = owed.map_or(now, |full_at| full_at.max(now)).saturating_add(each);
@@ -57,8 +57,15 @@ impl Quota {
         }
     }
 
+    /// How long all of it takes to come back, in microseconds.
+    #[must_use]
+    pub fn capacity(self) -> i64 {
+        self.refill() * i64::from(self.burst)
+    }
+
     /// How long one request takes to come back, in microseconds.
-    fn refill(self) -> i64 {
+    #[must_use]
+    pub fn refill(self) -> i64 {
         let per_minute = i64::from(self.per_minute);
         (MINUTE + per_minute - 1) / per_minute
     }
@@ -112,6 +119,12 @@ impl Network {
             IpAddr::V4(address) => Self(address.into()),
             IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
         }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adapters::redis::url::RedisUrl;
 use api::config::{Origin, Proxy};
 use domain::admin::AdminSessionPolicy;
 use domain::app::AppName;
@@ -61,6 +62,12 @@ pub struct Config {
     pub database_url: SecretString,
     /// Most connections to it.
     pub max_connections: u32,
+    /// Where instances meet, if they do: holds a password.
+    pub redis_url: Option<RedisUrl>,
+    /// What all that is theirs begins with there.
+    pub redis_prefix: String,
+    /// How long a member and their sessions are remembered.
+    pub member_ttl: Duration,
     /// Where WeChat is.
     pub wechat_base_url: String,
     /// Through which proxy; may hold a password.
@@ -214,6 +221,9 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         telemetry: telemetry(reader),
         database_url: database_url(reader),
         max_connections: reader.whole("database.max_connections", 1..=1000),
+        redis_url: redis_url(reader),
+        redis_prefix: reader.required("redis.prefix"),
+        member_ttl: ttl("cache.member_ttl", 0..=5),
         wechat_base_url: reader.required("wechat.base_url"),
         wechat_proxy: reader.secret("wechat.proxy"),
         issuer: reader.required("tokens.issuer"),
@@ -395,6 +405,11 @@ fn telemetry(reader: &Reader<'_>) -> Option<Telemetry> {
         reader.fault("telemetry.otlp_endpoint", "must be a URL, as in http://127.0.0.1:4318");
     }
     (!otlp_endpoint.is_empty()).then_some(Telemetry { otlp_endpoint, sample_ratio })
+}
+
+fn redis_url(reader: &Reader<'_>) -> Option<RedisUrl> {
+    let url = reader.secret("redis.url")?;
+    reader.checked("redis.url", RedisUrl::parse(url.expose_secret()))
 }
 
 fn database_url(reader: &Reader<'_>) -> SecretString {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::redis::Redis;
+use adapters::redis::url::RedisUrl;
 use adapters::system::SystemClock;
 use adapters::wechat::WechatMiniProgram;
 use anyhow::{Context, anyhow, ensure};
@@ -77,6 +79,9 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
         Finding::new("services", wiring::services(&config).map(|_| "each has a key of its own")),
         Finding::new("database", database(&config, clock.now()).await),
     ];
+    if let Some(url) = &config.redis_url {
+        findings.push(Finding::new("redis", answering(url).await));
+    }
     let http = match wiring::wechat(&config) {
         Ok(http) => http,
         Err(error) => {
@@ -113,7 +118,7 @@ async fn database(config: &Config, now: Timestamp) -> anyhow::Result<String> {
         return Ok("answers; `menshen serve` will bring its schema up to date".to_owned());
     }
     ensure!(pending == 0, "its schema is behind this program: run `menshen migrate up`");
-    let store = wiring::store(config).await.context("cannot be used")?;
+    let store = wiring::store(config, None).await.context("cannot be used")?;
     store.ready().await.context("cannot be read")?;
     let vault = wiring::key_vault(config)?;
     let keys = wiring::rotate_keys(config, &store, &vault).list().await?;
@@ -123,6 +128,13 @@ async fn database(config: &Config, now: Timestamp) -> anyhow::Result<String> {
         vault.ring(&keys, now)?;
     }
     Ok("answers, its schema is up to date, and its signing keys open".to_owned())
+}
+
+/// Whether Redis answers and lets this service in.
+async fn answering(url: &RedisUrl) -> anyhow::Result<String> {
+    let hint = "check redis.url, and that Redis runs and lets this machine in";
+    Redis::check(url).await.with_context(|| format!("does not answer; {hint}"))?;
+    Ok("answers".to_owned())
 }
 
 /// Whether the clock is right, as far as WeChat's can tell.

@@ -20,6 +20,7 @@ use server::doctor::{self, Finding};
 use server::healthcheck::healthcheck;
 use server::traces::Traces;
 use server::wiring::administration;
+use server::wiring::shared_state::SharedState;
 use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
@@ -147,13 +148,15 @@ fn main() -> anyhow::Result<ExitCode> {
             }
             Command::Migrate { action } => migrate(&action, &config).await,
             Command::Ban { member, reason } => {
-                let (reason, store) =
-                    (status_reason(reason.as_deref())?, wiring::store(&config).await?);
+                let (reason, shared) =
+                    (status_reason(reason.as_deref())?, SharedState::open(&config).await);
+                let store = wiring::store(&config, Some(shared.news())).await?;
                 Ok(administration::ban(&store).ban(MemberId(member), reason, None).await?)
             }
             Command::Unban { member, reason } => {
-                let (reason, store) =
-                    (status_reason(reason.as_deref())?, wiring::store(&config).await?);
+                let (reason, shared) =
+                    (status_reason(reason.as_deref())?, SharedState::open(&config).await);
+                let store = wiring::store(&config, Some(shared.news())).await?;
                 Ok(administration::ban(&store).unban(MemberId(member), reason, None).await?)
             }
             Command::Admin { action: Admins::Invite { name, role } } => {
@@ -184,7 +187,7 @@ async fn invite(name: &str, role: &str, config: &Config) -> anyhow::Result<()> {
     let role = Role::named(role).with_context(|| {
         format!("--role: {role} is none of {}", Role::ALL.map(Role::name).join(", "))
     })?;
-    let (store, sealer) = (wiring::store(config).await?, Arc::new(wiring::sealer(config)?));
+    let (store, sealer) = (wiring::store(config, None).await?, Arc::new(wiring::sealer(config)?));
     let invited = administration::manage_admins(&store, &sealer).invite(None, &name, role).await?;
     println!("{} is invited as {}. The code, for them alone:", name.as_str(), role.name());
     println!("{}", invited.code.expose());
@@ -205,7 +208,7 @@ async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {
 }
 
 async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
-    let (store, vault) = (wiring::store(config).await?, wiring::key_vault(config)?);
+    let (store, vault) = (wiring::store(config, None).await?, wiring::key_vault(config)?);
     let rotate_keys = wiring::rotate_keys(config, &store, &vault);
     let keys = match action {
         Keys::List => rotate_keys.list().await?,
@@ -219,7 +222,7 @@ async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
 }
 
 async fn rekey(config: &Config) -> anyhow::Result<()> {
-    let store = wiring::store(config).await?;
+    let store = wiring::store(config, None).await?;
     let tell = |done: Rekeyed| {
         let Rekeyed { new_data_keys, keys, phones } = done;
         println!(

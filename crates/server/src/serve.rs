@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::courier::Courier;
 use crate::delivery_meters::DeliveryMeters;
 use crate::key_keeper::KeyKeeper;
+use crate::wiring::shared_state::SharedState;
 use crate::{housekeeper, obedience, wiring};
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -28,13 +29,14 @@ use crate::{housekeeper, obedience, wiring};
 /// When something it needs is missing, with what to do about it.
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
-    let store = wiring::store(config).await?;
+    let shared = SharedState::open(config).await;
+    let store = wiring::store(config, Some(shared.news())).await?;
     seal_phones(&store).await?;
     // A crash may have come between an erasure and its wiping.
     store.wipe_removed().await.context("what was erased cannot be wiped")?;
     let keeper = KeyKeeper::start(config, &store).await?;
     let meters = DeliveryMeters::default();
-    let parts = wiring::parts(config, &store, keeper.tokens(), &meters)?;
+    let parts = wiring::parts(config, &store, &shared, keeper.tokens(), &meters)?;
     let api = ApiConfig {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),

@@ -1,12 +1,13 @@
 //! Where ports meet adapters: the one place that knows both.
 
 pub mod administration;
+pub mod shared_state;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
-use adapters::rate_limiter::MemoryRateLimiter;
+use adapters::member_cache::MemberNews;
 use adapters::rate_limiter::counted::CountedRateLimiter;
 use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
@@ -59,6 +60,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::webhooks::WebhookConfig;
 use crate::config::{AppConfig, Config};
 use crate::delivery_meters::DeliveryMeters;
+use crate::wiring::shared_state::SharedState;
 
 /// The use cases over their adapters.
 ///
@@ -67,6 +69,7 @@ use crate::delivery_meters::DeliveryMeters;
 pub fn parts(
     config: &Config,
     store: &Arc<SeaStore>,
+    shared: &SharedState,
     tokens: &Arc<Es256Tokens>,
     deliveries: &DeliveryMeters,
 ) -> anyhow::Result<Parts> {
@@ -75,8 +78,9 @@ pub fn parts(
     let mut registry = Registry::with_prefix("menshen");
     store.register(&mut registry);
     deliveries.register(&mut registry);
-    let limiter = Arc::new(MemoryRateLimiter::new(Arc::clone(&clock)));
-    let limiter = Arc::new(CountedRateLimiter::new(limiter, &mut registry));
+    shared.register(&mut registry);
+    let limiter = Arc::new(CountedRateLimiter::new(shared.limiter(&clock), &mut registry));
+    let remembering = shared.remembering(store);
     let limits = Arc::new(Limits { limiter, quotas: config.quotas });
     let http = wechat(config)?;
     http.register(&mut registry);
@@ -108,7 +112,7 @@ pub fn parts(
     };
     let authenticate = Arc::new(Authenticate {
         tokens: tokens.clone(),
-        directory: store.clone(),
+        directory: Arc::clone(&remembering),
         clock: Arc::clone(&clock),
         limits: Arc::clone(&limits),
     });
@@ -149,7 +153,7 @@ pub fn parts(
         verification_keys: tokens.clone(),
         identify: Arc::new(Identify { apps: Arc::clone(&apps) }),
         exchange_code: Arc::new(ExchangeCode { apps }),
-        current_member: Arc::new(CurrentMember { directory: store.clone() }),
+        current_member: Arc::new(CurrentMember { directory: remembering }),
         bind_phone: Arc::new(bind_phone),
         use_session_key: Arc::new(use_session_key),
         update_profile: Arc::new(update_profile),
@@ -224,16 +228,23 @@ fn subscriptions(config: &Config) -> Subscriptions {
     Subscriptions::new(receivers.map(|one| (one.name.clone(), one.events.clone())).collect())
 }
 
-/// The configured database, opened.
+/// The configured database, opened; `news` are told what is changed of members.
 ///
 /// # Errors
 /// When it cannot be opened, or a sealing key cannot be used.
-pub async fn store(config: &Config) -> anyhow::Result<Arc<SeaStore>> {
+pub async fn store(
+    config: &Config,
+    news: Option<Arc<dyn MemberNews>>,
+) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let (max_connections, sealer) = (config.max_connections, Arc::new(sealer(config)?));
     let store = StoreConfig { url, max_connections, sealer };
     let store = SeaStore::connect(&store).await.context("database.url")?;
-    Ok(Arc::new(store.with_subscriptions(subscriptions(config))))
+    let store = store.with_subscriptions(subscriptions(config));
+    Ok(Arc::new(match news {
+        Some(news) => store.with_news(news),
+        None => store,
+    }))
 }
 
 /// What obeys those who took something back at WeChat, over what erases members.

@@ -32,7 +32,7 @@ pub(super) fn start(sh: &Shell) -> Result<Server> {
     let mut service = place.serve(&server)?;
     service.wait_for(|_| greets(port))?;
     let url = format!("mysql://root@127.0.0.1:{port}");
-    Ok(Server { variable: "MENSHEN_TEST_MARIADB", url, _service: service })
+    Ok(Server { variable: "MENSHEN_TEST_MARIADB", url, _services: vec![service] })
 }
 
 /// Whether somebody answers there as a server of MySQL's kind does: it speaks first.

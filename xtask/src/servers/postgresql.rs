@@ -34,7 +34,7 @@ pub(super) fn start(sh: &Shell) -> Result<Server> {
     };
     service.wait_for(|_| ready().then_some(()))?;
     let url = format!("postgres://menshen@127.0.0.1:{port}/postgres");
-    Ok(Server { variable: "MENSHEN_TEST_POSTGRESQL", url, _service: service })
+    Ok(Server { variable: "MENSHEN_TEST_POSTGRESQL", url, _services: vec![service] })
 }
 
 /// The folder of the newest version's programs.

@@ -11,6 +11,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
 };
 
+use crate::member_cache::Change;
 use crate::store::entity::member::{self, ActiveModel, Column, Entity};
 use crate::store::error::{Row, is_taken};
 use crate::store::insert::insert_unless_taken;
@@ -62,7 +63,10 @@ impl MemberRepository for SeaUnitOfWork {
             }
         });
         match written.await? {
-            Written::Yes => Ok(()),
+            Written::Yes => {
+                self.told.changes([Change::Member(member.id)]);
+                Ok(())
+            }
             Written::Stale => Err(UpdateError::Stale),
             Written::Taken => Err(UpdateError::Taken),
         }
@@ -75,6 +79,7 @@ impl MemberRepository for SeaUnitOfWork {
             .filter(Column::Version.eq(i64::from(member.version)));
         let open = self.open();
         let removed = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.told.changes([Change::Member(member.id)]);
         if removed.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
     }
 }

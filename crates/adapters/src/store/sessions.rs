@@ -8,6 +8,7 @@ use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
+use crate::member_cache::Change;
 use crate::store::entity::session::{self, Column, Entity};
 use crate::store::error::Row;
 use crate::store::task::to_the_end;
@@ -41,6 +42,7 @@ impl SessionRepository for SeaUnitOfWork {
             .filter(Column::Generation.eq(i64::from(next.generation) - 1));
         let open = self.open();
         let result = to_the_end(async move { update.exec(&open.txn).await }).await?;
+        self.told.changes([Change::Session(next.id)]);
         Ok(result.rows_affected == 1)
     }
 
@@ -52,6 +54,7 @@ impl SessionRepository for SeaUnitOfWork {
         let (open, delete) = (self.open(), Entity::delete_many().filter(Column::Id.is_in(ids)));
         let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
         self.tally.ended(deleted.rows_affected);
+        self.told.changes(sessions.iter().copied().map(Change::Session));
         Ok(())
     }
 
@@ -60,6 +63,7 @@ impl SessionRepository for SeaUnitOfWork {
         let open = self.open();
         let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
         self.tally.ended(deleted.rows_affected);
+        self.told.changes([Change::Member(member)]);
         Ok(())
     }
 }

@@ -19,11 +19,13 @@ use tracing::{Span, field, info_span};
 use crate::store::data_keys::DataKeyring;
 use crate::store::meters::{SessionMeters, Tally};
 use crate::store::task::to_the_end;
+use crate::store::told::Told;
 
 /// A transaction under way; dropped, it is rolled back.
 pub(super) struct SeaUnitOfWork {
     open: Arc<Open>,
     pub(super) tally: Tally,
+    pub(super) told: Told,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
     span: Span,
@@ -43,6 +45,7 @@ impl SeaUnitOfWork {
         sessions: SessionMeters,
         keyring: Arc<DataKeyring>,
         subscriptions: Arc<Subscriptions>,
+        told: Told,
     ) -> Result<Self, StoreError> {
         let span = info_span!("unit of work", committed = field::Empty);
         // SQLite's own default takes the write lock at the first write, and fails then when another
@@ -56,7 +59,7 @@ impl SeaUnitOfWork {
             Ok(Arc::new(Open { txn, turn }))
         });
         let (open, tally) = (open.await?, Tally::of(sessions));
-        Ok(Self { open, tally, keyring, subscriptions, span })
+        Ok(Self { open, tally, told, keyring, subscriptions, span })
     }
 
     /// The transaction, for a statement to keep until it is done.
@@ -122,7 +125,7 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { open, tally, span, .. } = *self;
+        let Self { open, tally, told, span, .. } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
         let Some(Open { txn, turn }) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));
@@ -132,6 +135,7 @@ impl UnitOfWork for SeaUnitOfWork {
             drop(turn);
             if committed.is_ok() {
                 tally.committed();
+                told.committed().await;
                 span.record("committed", true);
             }
             committed

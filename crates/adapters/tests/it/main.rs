@@ -7,6 +7,7 @@ mod crowds;
 mod master_key;
 mod orders;
 mod rate_limiter;
+mod redis;
 mod store;
 mod token;
 mod webhook;

@@ -18,6 +18,7 @@ mod naughty;
 mod nginx;
 mod program;
 mod push;
+mod redis;
 mod rekey;
 mod repetition;
 mod session_key;

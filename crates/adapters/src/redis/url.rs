@@ -1,0 +1,126 @@
+//! Where Redis is, and how its servers stand together.
+
+use std::fmt;
+
+use redis::{ConnectionInfo, IntoConnectionInfo};
+
+/// The forms, for those who mistook them.
+const FORMS: &str = "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], \
+    redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER or \
+    redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT; with rediss for TLS";
+
+/// How long a Sentinel's or a cluster's list of hosts may be.
+const HOSTS_MAX: usize = 64;
+
+/// Where Redis is. `Debug` shows nothing of it: it may hold a password.
+#[derive(Clone)]
+pub enum RedisUrl {
+    /// One server.
+    Standalone(ConnectionInfo),
+    /// One server of several, which the Sentinels of these addresses name.
+    Sentinel {
+        /// The Sentinels, without a password of their own.
+        sentinels: Vec<ConnectionInfo>,
+        /// What they call the servers that they watch.
+        master: String,
+        /// How the master is spoken to: its user and password, and whether over TLS.
+        server: ConnectionInfo,
+    },
+    /// A Redis Cluster that these servers belong to.
+    Cluster(Vec<ConnectionInfo>),
+}
+
+/// The text names no Redis. Never quotes it: it may hold a password.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{FORMS}")]
+pub struct MalformedRedisUrl;
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl")
+    }
+}
+
+impl RedisUrl {
+    /// Takes a URL of one of the forms that its error tells.
+    pub fn parse(url: &str) -> Result<Self, MalformedRedisUrl> {
+        let (scheme, rest) = url.split_once("://").ok_or(MalformedRedisUrl)?;
+        let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+        if scheme != "redis" && scheme != "rediss" {
+            return Err(MalformedRedisUrl);
+        }
+        let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(user, rest)| (user, rest));
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let hosts: Vec<_> = hosts.split(',').collect();
+        let server = |user: &str, host: &str, path: &str| {
+            let at = if user.is_empty() { "" } else { "@" };
+            let server = format!("{scheme}://{user}{at}{host}/{path}").into_connection_info();
+            // Its error may quote the URL.
+            server.ok().filter(|_| !host.is_empty()).ok_or(MalformedRedisUrl)
+        };
+        let servers =
+            |user| hosts.iter().map(|host| server(user, host, "")).collect::<Result<Vec<_>, _>>();
+        match (kind, hosts.as_slice()) {
+            ("", [host]) => server(user, host, path).map(Self::Standalone),
+            ("cluster", [_, ..]) if path.is_empty() && hosts.len() <= HOSTS_MAX => {
+                servers(user).map(Self::Cluster)
+            }
+            ("sentinel", [first, ..]) if !path.is_empty() && hosts.len() <= HOSTS_MAX => {
+                let (sentinels, server) = (servers("")?, server(user, first, "")?);
+                Ok(Self::Sentinel { sentinels, master: path.to_owned(), server })
+            }
+            _ => Err(MalformedRedisUrl),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(servers: &[ConnectionInfo]) -> Vec<String> {
+        servers.iter().map(|server| server.addr().to_string()).collect()
+    }
+
+    #[test]
+    fn one_server_sentinels_and_a_cluster_are_told_apart() {
+        for url in
+            ["redis://localhost", "rediss://:pw@10.0.0.1:6380/2", "redis://u:p%40w@[::1]:6379"]
+        {
+            assert!(matches!(RedisUrl::parse(url), Ok(RedisUrl::Standalone(_))), "{url}");
+        }
+        let url = "rediss+sentinel://u:pw@10.0.0.1:26379,10.0.0.2:26379/mymaster";
+        let Ok(RedisUrl::Sentinel { sentinels, master, server }) = RedisUrl::parse(url) else {
+            panic!("{url}");
+        };
+        assert_eq!(addresses(&sentinels), ["10.0.0.1:26379", "10.0.0.2:26379"]);
+        assert_eq!((master.as_str(), server.redis_settings().username()), ("mymaster", Some("u")));
+        assert_eq!(sentinels[0].redis_settings().password(), None);
+        let Ok(RedisUrl::Cluster(servers)) = RedisUrl::parse("redis+cluster://:pw@a:1,b:2,c:3")
+        else {
+            panic!("a cluster");
+        };
+        assert_eq!(addresses(&servers), ["a:1", "b:2", "c:3"]);
+        assert!(servers.iter().all(|server| server.redis_settings().password() == Some("pw")));
+    }
+
+    #[test]
+    fn what_names_no_redis_is_refused_without_a_word_of_it() {
+        for url in [
+            "",
+            "localhost:6379",
+            "http://canary@localhost",
+            "redis://",
+            "redis://:canary@a:1,b:2",
+            "redis+sentinel://:canary@a:1",
+            "redis+sentinel://:canary@a:1/",
+            "redis+cluster://:canary@a:1/2",
+            "redis+cluster://:canary@,",
+            "redis+unix:///canary",
+            "redis://:canary@host:port",
+        ] {
+            let refused = RedisUrl::parse(url).expect_err(url);
+            assert!(!refused.to_string().contains("canary"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What instances share besides the database: by way of Redis where there is one.
+
+use std::sync::Arc;
+
+use adapters::member_cache::{Changes, MemberCache, MemberNews};
+use adapters::rate_limiter::MemoryRateLimiter;
+use adapters::redis::Redis;
+use adapters::redis::limiter::RedisRateLimiter;
+use adapters::redis::news::RedisNews;
+use adapters::store::SeaStore;
+use domain::ports::clock::Clock;
+use domain::ports::rate_limiter::RateLimiter;
+use domain::ports::store::MemberDirectory;
+use prometheus_client::registry::Registry;
+
+use crate::config::Config;
+
+/// The ways there are to other instances.
+pub struct SharedState {
+    redis: Option<Redis>,
+    changes: Arc<Changes>,
+    news: Arc<dyn MemberNews>,
+}
+
+impl SharedState {
+    /// Connects to Redis, if one is configured; goes on without it while it does not answer.
+    pub async fn open(config: &Config) -> Self {
+        let changes = Arc::new(Changes::new(config.member_ttl));
+        let redis = match config.redis_url.clone() {
+            Some(url) => Some(Redis::open(url, config.redis_prefix.clone()).await),
+            None => None,
+        };
+        let news: Arc<dyn MemberNews> = match redis.clone() {
+            Some(redis) => Arc::new(RedisNews::new(redis, Arc::clone(&changes))),
+            None => Arc::clone(&changes) as Arc<dyn MemberNews>,
+        };
+        Self { redis, changes, news }
+    }
+
+    /// Who is told of what the store changes.
+    #[must_use]
+    pub fn news(&self) -> Arc<dyn MemberNews> {
+        Arc::clone(&self.news)
+    }
+
+    /// What counts requests.
+    pub(super) fn limiter(&self, clock: &Arc<dyn Clock>) -> Arc<dyn RateLimiter> {
+        let alone = Arc::new(MemoryRateLimiter::new(Arc::clone(clock)));
+        match self.redis.clone() {
+            Some(redis) => Arc::new(RedisRateLimiter::new(redis, alone)),
+            None => alone,
+        }
+    }
+
+    /// What remembers the members in the store for a moment.
+    pub(super) fn remembering(&self, store: &Arc<SeaStore>) -> Arc<dyn MemberDirectory> {
+        Arc::new(MemberCache::new(store.clone(), Arc::clone(&self.changes)))
+    }
+
+    /// Shows operators how Redis goes.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        if let Some(redis) = &self.redis {
+            redis.register(registry);
+        }
+    }
+}
