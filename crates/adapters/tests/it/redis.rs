@@ -26,7 +26,7 @@ use testkit::databases::{FreshDatabase, Kind};
 use crate::store::open;
 
 /// The Redis that this environment variable names, with a prefix nobody else has.
-async fn redis(variable: &str) -> (RedisUrl, String) {
+fn redis(variable: &str) -> (RedisUrl, String) {
     static ASKED: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} names no server: run this with `cargo xtask test -- NAME`")
@@ -37,7 +37,7 @@ async fn redis(variable: &str) -> (RedisUrl, String) {
 
 /// A limiter for tests: by their clock, with nobody to turn to.
 async fn limiter(variable: &str, clock: Arc<dyn Clock>) -> (Arc<dyn RateLimiter>, Redis) {
-    let (url, prefix) = redis(variable).await;
+    let (url, prefix) = redis(variable);
     let redis = Redis::open(url, prefix).await;
     let limiter = RedisRateLimiter::new(redis.clone(), Arc::new(Nobody)).by(clock);
     (Arc::new(limiter), redis)
@@ -87,7 +87,7 @@ async fn open_plainly(database: &FreshDatabase) -> Arc<SeaStore> {
 }
 
 async fn what_one_instance_changes_the_other_knows_within_a_second(variable: &str) {
-    let (url, prefix) = redis(variable).await;
+    let (url, prefix) = redis(variable);
     let database = FreshDatabase::new(Kind::Sqlite).await;
     let here = Instance::start(&database, url.clone(), &prefix).await;
     let there = Instance::start(&database, url, &prefix).await;
@@ -137,7 +137,7 @@ mod on_redis {
 
     #[tokio::test]
     async fn limits_go_by_the_clock_of_redis_and_are_kept_no_longer_than_needed() {
-        let (url, prefix) = redis(REDIS).await;
+        let (url, prefix) = redis(REDIS);
         let redis = Redis::open(url, prefix).await;
         let limiter = RedisRateLimiter::new(redis, Arc::new(Nobody));
         let (key, quota) = (LimitKey::Service("orders".into()), Quota::new(2, 600).unwrap());

@@ -285,6 +285,7 @@ fn debug_output_shows_no_secret() {
     let environment = [
         ("MENSHEN_APPS__MAIN__SECRET", "canary-secret"),
         ("MENSHEN_DATABASE__URL", "postgres://u:canary-password@h/d"),
+        ("MENSHEN_REDIS__URL", "redis+cluster://:canary-redis@a:1,b:2"),
         ("MENSHEN_SERVICES__BACKEND__KEY", "canary-service"),
         ("MENSHEN_SEALING__KEY", "canary-sealing"),
         ("MENSHEN_SEALING__FORMER_KEYS", "canary-former,canary-older"),

@@ -133,6 +133,15 @@ async fn a_database_that_is_gone_is_found() {
 }
 
 #[tokio::test]
+async fn a_redis_that_is_gone_is_found() {
+    let sandbox = Sandbox::start(Config::default()).await.unwrap();
+    let nobody = "redis://:canary@127.0.0.1:9";
+    let fault = Patient::of(&sandbox).await.with("MENSHEN_REDIS__URL", nobody).fault().await;
+    assert!(fault.starts_with("fault  redis: does not answer; check redis.url"), "{fault}");
+    assert!(!fault.contains("canary"), "{fault}");
+}
+
+#[tokio::test]
 async fn every_fault_of_the_configuration_and_the_keys_is_a_line() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let patient = Patient::of(&sandbox)
