@@ -40,6 +40,20 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Builds programs as they are delivered, by package.
+pub(crate) fn build_release(sh: &Shell, packages: &[&str]) -> Result<()> {
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    cmd!(sh, "cargo build --locked --release --bins {packages...}").quiet().run()?;
+    Ok(())
+}
+
+/// Where a program is that was built as it is delivered.
+pub(crate) fn released_program(name: &str) -> Result<PathBuf> {
+    let this = env::current_exe().context("this program's own path is unknown")?;
+    let target = this.parent().and_then(Path::parent).context("this program is outside target/")?;
+    Ok(target.join("release").join(name))
+}
+
 /// A folder of this task's own under `target/`.
 pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     let this = env::current_exe().context("this program's own path is unknown")?;

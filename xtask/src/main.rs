@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks there")]
 
 mod apt;
+mod bench;
 mod cargo;
 mod codegen;
 mod dev;
@@ -34,6 +35,8 @@ enum Task {
     Codegen(codegen::Options),
     /// Runs the long checks in full and prints their figures.
     Trust(trust::Options),
+    /// Measures the release build under load, beside a program that does the unavoidable work alone.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,5 +57,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Migrate(action) => migrate::run(&sh, &action),
         Task::Codegen(options) => codegen::run(&sh, &options),
         Task::Trust(options) => trust::run(&sh, &options),
+        Task::Bench(options) => bench::run(&sh, &options),
     }
 }

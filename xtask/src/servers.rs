@@ -1,8 +1,8 @@
 //! The servers that tests need: private ones on free ports, with no data yet, and gone afterwards.
 
-mod mariadb;
+pub(crate) mod mariadb;
 pub(crate) mod nginx;
-mod postgresql;
+pub(crate) mod postgresql;
 mod redis;
 
 use std::{
@@ -22,11 +22,19 @@ use crate::{
 /// Who servers run as where the task runs as root, which they refuse to be: `nobody` and `nogroup`.
 const NOBODY: &str = "65534";
 
+/// What is left of a server's data by a power cut. What tests are about does not depend on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    Nothing,
+    /// All that was acknowledged, as the server has it by itself.
+    Everything,
+}
+
 /// A running server; it stops when this is dropped.
 pub(crate) struct Server {
     /// The environment variable by which the tests find it.
     variable: &'static str,
-    url: String,
+    pub(crate) url: String,
     _services: Vec<Service>,
 }
 
@@ -35,9 +43,11 @@ pub(crate) struct Server {
 pub(crate) fn start_all(sh: &Shell) -> Result<Vec<Server>> {
     // Tests start it themselves, each before the instances it has.
     nginx::ensure(sh)?;
-    let servers = [postgresql::start, mariadb::start, redis::start, redis::start_cluster];
-    let servers = servers.map(|start| start(sh));
-    let servers = servers.into_iter().collect::<Result<Vec<_>>>()?;
+    let lasting = Lasting::Nothing;
+    let databases = [postgresql::start, mariadb::start].map(|start| start(sh, lasting));
+    let shared = [redis::start, redis::start_cluster].map(|start| start(sh));
+    let servers = databases.into_iter().chain(shared);
+    let servers = servers.collect::<Result<Vec<_>>>()?;
     for server in &servers {
         sh.set_var(server.variable, &server.url);
     }

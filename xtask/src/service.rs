@@ -107,6 +107,13 @@ impl Service {
         find_url(&fs::read_to_string(&self.log).ok()?)
     }
 
+    /// The number of the program's process, once there is one: the first child of its guard.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let guard = self.guard.id();
+        let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
     fn tail(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

@@ -5,14 +5,14 @@ use std::{io::Read, net::TcpStream, time::Duration};
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-use super::{Place, Server, find, run};
+use super::{Lasting, Place, Server, find, run};
 use crate::apt;
 
 /// The server, and what makes its first tables; the packages leave it to others to run them.
 const PROGRAMS: [&str; 3] = ["mariadbd", "mariadb-install-db", "my_print_defaults"];
 const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client"];
 
-pub(super) fn start(sh: &Shell) -> Result<Server> {
+pub(crate) fn start(sh: &Shell, lasting: Lasting) -> Result<Server> {
     let present = || PROGRAMS.iter().all(|program| find(program).is_some());
     apt::ensure(sh, "MariaDB", &PACKAGES, present)?;
     let place = Place::new(sh, "mariadb")?;
@@ -27,8 +27,9 @@ pub(super) fn start(sh: &Shell) -> Result<Server> {
     let port = place.port;
     server.args(["--no-defaults", &data, &socket, "--bind-address=127.0.0.1"]);
     server.args([&format!("--port={port}"), "--max-connections=500", "--skip-name-resolve"]);
-    // What these tests are about does not depend on what a power cut leaves.
-    server.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]);
+    if lasting == Lasting::Nothing {
+        server.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]);
+    }
     let mut service = place.serve(&server)?;
     service.wait_for(|_| greets(port))?;
     let url = format!("mysql://root@127.0.0.1:{port}");

@@ -5,13 +5,13 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use super::{Place, Server, run};
+use super::{Lasting, Place, Server, run};
 use crate::apt;
 
 /// Where Debian keeps the programs, below a folder for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-pub(super) fn start(sh: &Shell) -> Result<Server> {
+pub(crate) fn start(sh: &Shell, lasting: Lasting) -> Result<Server> {
     apt::ensure(sh, "PostgreSQL", &["postgresql"], || programs(sh).is_some())?;
     let programs = programs(sh).context("PostgreSQL's programs are gone")?;
     let place = Place::new(sh, "postgresql")?;
@@ -21,10 +21,10 @@ pub(super) fn start(sh: &Shell) -> Result<Server> {
 
     let mut server = place.command(programs.join("postgres"));
     server.args(["-D", "data"]);
-    // What these tests are about does not depend on what a power cut leaves.
-    for setting in ["fsync=off", "full_page_writes=off", "max_connections=500"] {
-        server.args(["-c", setting]);
+    if lasting == Lasting::Nothing {
+        server.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     }
+    server.args(["-c", "max_connections=500"]);
     let port = place.port.to_string();
     server.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
     let mut service = place.serve(server.args(["-p", &port]))?;
