@@ -74,8 +74,7 @@ impl Es256Tokens {
 impl TokenIssuer for Es256Tokens {
     fn access_token(&self, claims: &AccessClaims) -> Result<AccessToken, SigningError> {
         let claims = Claims::new(&self.settings, claims);
-        let token = self.keys().sign(&claims).map_err(|error| SigningError(error.into()))?;
-        Ok(AccessToken::new(token.into()))
+        Ok(AccessToken::new(self.keys().sign(&claims)?.into()))
     }
 
     fn refresh_token(&self, session: &Session) -> RefreshToken {

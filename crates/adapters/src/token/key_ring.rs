@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::rand::SystemRandom;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::ports::tokens::VerificationKey;
-use jsonwebtoken::{Algorithm, DecodingKey, Header};
+use domain::ports::tokens::{SigningError, VerificationKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
 
 use super::keys::SigningPair;
@@ -29,7 +30,7 @@ pub struct KeyRing {
 /// The header of a token, exactly: `crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` and all
 /// else that we do not write ourselves makes it unreadable, as do a name that comes twice and
 /// letters written as escapes.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrictHeader<'a> {
     alg: &'a str,
@@ -60,13 +61,19 @@ impl KeyRing {
     }
 
     /// A token that says `claims`.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> jsonwebtoken::errors::Result<String> {
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(self.signing.published.id.clone()),
-            ..Header::new(Algorithm::ES256)
-        };
-        jsonwebtoken::encode(&header, claims, &self.signing.private)
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
+        let fault = |error: serde_json::Error| SigningError(error.into());
+        let header = StrictHeader { alg: "ES256", typ: TYPE, kid: &self.signing.published.id };
+        let header = serde_json::to_vec(&header).map_err(fault)?;
+        let claims = serde_json::to_vec(claims).map_err(fault)?;
+        let mut token = URL_SAFE_NO_PAD.encode(header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signing.private.sign(&SystemRandom::new(), token.as_bytes());
+        let signature = signature.map_err(|error| SigningError(error.into()))?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 
     /// The payload of a token that one of the keys signed; it is not read before that is known.

@@ -1,6 +1,7 @@
 //! The keys under which tokens are made: a pair that signs, a secret that refresh tokens come from.
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ports::tokens::{RefreshClaims, VerificationKey};
@@ -29,7 +30,7 @@ pub struct NoSigningPair(#[from] jsonwebtoken::errors::Error);
 /// A key pair that signs access tokens. Its `Debug` shows the public half only.
 #[derive(Debug)]
 pub struct SigningPair {
-    pub(super) private: EncodingKey,
+    pub(super) private: EcdsaKeyPair,
     pub(super) public: DecodingKey,
     /// The public half as others are told it, under the RFC 7638 thumbprint as its name: the same
     /// wherever the key is.
@@ -42,13 +43,16 @@ impl SigningPair {
         // Without this, jsonwebtoken panics at the first signature in a program in which something
         // else switches on its second implementation. Where one was chosen before, that one stays.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        let private = EncodingKey::from_ec_der(der);
-        let jwk = Jwk::from_encoding_key(&private, Algorithm::ES256)?;
+        let jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(der), Algorithm::ES256)?;
         let public = DecodingKey::from_jwk(&jwk)?;
         let id = jwk.thumbprint(ThumbprintHash::SHA256)?;
         let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
             return Err(jsonwebtoken::errors::Error::from(ErrorKind::InvalidEcdsaKey).into());
         };
+        // jsonwebtoken would read the key anew for each signature.
+        let private = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der);
+        let private = private
+            .map_err(|_rejected| jsonwebtoken::errors::Error::from(ErrorKind::InvalidEcdsaKey))?;
         Ok(Self { private, public, published: VerificationKey { id, x: point.x, y: point.y } })
     }
 }
