@@ -27,6 +27,7 @@ mod sqlite;
 mod task;
 mod told;
 mod tombstones;
+mod turns;
 mod unit_of_work;
 
 use std::sync::Arc;
@@ -46,10 +47,10 @@ use domain::session::{Session, SessionId};
 use domain::session_key::SealedSessionKey;
 use domain::withdrawal::Withdrawal;
 use prometheus_client::registry::Registry;
-use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sea_orm::sqlx::{self, Database};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::member_cache::MemberNews;
@@ -59,10 +60,14 @@ use crate::store::entity::{member, redemption, session};
 use crate::store::meters::{PoolMeter, Pools, SessionMeters};
 use crate::store::task::to_the_end;
 use crate::store::told::Told;
+use crate::store::turns::Turns;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
 /// How long opening a connection may take, or waiting for one, before the database counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection from the pool counts as tried out since it was given back: sqlx asks it then.
+const TRIED_OUT: Duration = Duration::from_secs(1);
 
 /// How long the database may take to say that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -85,8 +90,7 @@ pub struct StoreConfig {
 pub struct SeaStore {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    /// One permit per unit of work that may be under way at a time.
-    turns: Arc<Semaphore>,
+    turns: Turns,
     /// How often a wipe was asked for, and how many of these times the last one that was done covers:
     /// who waited while another was under way needs no third one each.
     wipes_asked: AtomicU64,
@@ -134,8 +138,7 @@ pub enum ConnectError {
 struct Opened {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    /// How many units of work may be under way at a time.
-    writers: usize,
+    turns: Turns,
     pools: Vec<PoolMeter>,
 }
 
@@ -148,8 +151,7 @@ impl SeaStore {
             Some("mysql" | "mariadb") => mysql::open(config).await?,
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
-        let Opened { writer, reader, writers, pools } = opened;
-        let turns = Arc::new(Semaphore::new(writers.max(1)));
+        let Opened { writer, reader, turns, pools } = opened;
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
         let (wipes_asked, wipes_done) = (AtomicU64::new(0), Mutex::new(0));
         let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
@@ -197,14 +199,10 @@ impl SeaStore {
 
     /// A unit of work, when it is the caller's turn.
     async fn unit_of_work(&self) -> Result<SeaUnitOfWork, StoreError> {
-        // The queue is here, first come first served, and not in the pool: a caller who gives up
-        // while waiting leaves it.
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
-        let (writer, keyring) = (self.writer.clone(), Arc::clone(&self.keyring));
-        let subscriptions = Arc::clone(&self.subscriptions);
+        let (keyring, subscriptions) = (Arc::clone(&self.keyring), Arc::clone(&self.subscriptions));
+        let (writer, turns, sessions) = (&self.writer, &self.turns, self.sessions.clone());
         let told = Told::to(self.news.clone());
-        SeaUnitOfWork::begin(writer, turn, self.sessions.clone(), keyring, subscriptions, told)
-            .await
+        SeaUnitOfWork::begin(writer, turns, sessions, keyring, subscriptions, told).await
     }
 
     /// The member in a row.
@@ -237,6 +235,12 @@ fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
         .max_lifetime(None)
 }
 
+/// Whether a connection from the pool need not be tried out. Asking each time is one more question for
+/// every unit of work, and of a busy server nobody restarts unseen within a second.
+fn was_tried_out(connection: &PoolConnectionMetadata) -> bool {
+    connection.idle_for < TRIED_OUT
+}
+
 #[async_trait]
 impl Store for SeaStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
@@ -251,14 +255,8 @@ impl Store for SeaStore {
             return Ok(());
         }
         let covered = self.wipes_asked.load(Ordering::SeqCst);
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(StoreError::new)?;
         let writer = self.writer.clone();
-        to_the_end(async move {
-            let wiped = sqlite::wipe_removed(&writer).await;
-            drop(turn);
-            wiped
-        })
-        .await?;
+        self.turns.alone(async move { sqlite::wipe_removed(&writer).await }).await?;
         *done = covered;
         Ok(())
     }
@@ -277,7 +275,7 @@ impl MemberDirectory for SeaStore {
 
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
         let reader = self.reader.clone();
-        let both = session::Entity::find_by_id(id.0).find_also_related(member::Entity);
+        let both = sessions::with_member(id);
         let found = to_the_end(async move { both.one(&reader).await }).await?;
         let Some((session, Some(member))) = found else { return Ok(None) };
         Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))

@@ -94,6 +94,7 @@ impl BindPhone {
         let mut member = found.ok_or(BindPhoneError::Gone)?;
         member.ensure_active()?;
         if !member.bind_phone(phone.clone(), now) {
+            work.commit().await?;
             return Ok(member);
         }
         work.members().update(&member).await.map_err(|error| match error {

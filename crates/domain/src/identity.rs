@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::member::MemberId;
+use crate::member::{Member, MemberId};
 use crate::secret::SessionKey;
 
 /// One id that a provider has for one user, comparable only within its namespace.
@@ -88,7 +88,7 @@ impl Verified {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Who owns the subjects.
-    pub member: MemberId,
+    pub member: Member,
     /// All of theirs.
     pub subjects: Vec<Subject>,
 }
@@ -115,7 +115,7 @@ impl Owner {
         let contradicted =
             |new: &Subject| self.subjects.iter().any(|known| contradicts(known, new));
         if subjects.iter().any(contradicted) {
-            Err(UnionIdChanged { member: self.member })
+            Err(UnionIdChanged { member: self.member.id })
         } else {
             Ok(())
         }
@@ -125,6 +125,8 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nickname::Nickname;
+    use crate::timestamp::Timestamp;
     use uuid::Uuid;
 
     fn subject(kind: SubjectKind, value: &str) -> Subject {
@@ -132,7 +134,8 @@ mod tests {
     }
 
     fn owner(subjects: Vec<Subject>) -> Owner {
-        Owner { member: MemberId(Uuid::nil()), subjects }
+        let (nickname, now) = (Nickname::parse("Ann").unwrap(), Timestamp::from_unix_millis(0));
+        Owner { member: Member::register(MemberId(Uuid::nil()), nickname, None, now), subjects }
     }
 
     #[test]
@@ -153,7 +156,7 @@ mod tests {
     fn a_changed_union_id_is_refused() {
         let owner = owner(vec![subject(SubjectKind::UnionId, "u1")]);
         let changed = [subject(SubjectKind::OpenId, "o1"), subject(SubjectKind::UnionId, "u2")];
-        let refused = UnionIdChanged { member: owner.member };
+        let refused = UnionIdChanged { member: owner.member.id };
         assert_eq!(owner.ensure_same_person(&changed), Err(refused));
     }
 

@@ -251,9 +251,8 @@ mod tests {
         /// A store that knows alice as `member`.
         fn knowing(member: Member) -> Self {
             let mut work = Self::default();
-            let owner = Owner { member: member.id, subjects: vec![alice()] };
+            let owner = Owner { member, subjects: vec![alice()] };
             work.identities.expect_find_owner().returning(move |_| Ok(Some(owner.clone())));
-            work.members.expect_find().returning(move |_| Ok(Some(member.clone())));
             work
         }
 

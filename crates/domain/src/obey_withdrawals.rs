@@ -62,10 +62,10 @@ impl ObeyWithdrawals {
     ) -> Result<(), StoreError> {
         let owner = work.identities().find_owner(&withdrawal.subject).await?;
         let Some(owner) = owner else { return Ok(()) };
-        let Some(mut member) = work.members().find(owner.member).await? else { return Ok(()) };
         if withdrawal.withdrawn == Withdrawn::Account {
-            return self.close_account(work, withdrawal, &owner, &member).await;
+            return self.close_account(work, withdrawal, &owner).await;
         }
+        let mut member = owner.member;
         let Journal { clock, random, .. } = &self.erase.journal;
         let (before, names) = (member.clone(), &self.nickname_prefixes);
         if member.withdraw(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
@@ -84,8 +84,8 @@ impl ObeyWithdrawals {
         work: &dyn UnitOfWork,
         withdrawal: &Withdrawal,
         owner: &Owner,
-        member: &Member,
     ) -> Result<(), StoreError> {
+        let member = &owner.member;
         let namespace = &withdrawal.subject.namespace;
         let (closed, left): (Vec<_>, Vec<_>) =
             owner.subjects.iter().cloned().partition(|subject| subject.namespace == *namespace);

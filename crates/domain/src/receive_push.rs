@@ -96,7 +96,7 @@ impl ReceivePush {
         let work = self.store.begin().await?;
         work.pushes().forget_seen(now.minus(MEMORY)).await?;
         if !work.pushes().see(message, now).await? {
-            return Ok(());
+            return Ok(work.commit().await?);
         }
         if !work.pushes().see(signature, now).await? {
             return Err(ReceivePushError::Replayed);

@@ -74,8 +74,8 @@ impl Refresh {
     async fn try_to_advance(&self, claims: RefreshClaims) -> Result<TokenPair, RefreshError> {
         let now = self.journal.clock.now();
         let work = self.store.begin().await?;
-        let session = work.sessions().find(claims.session).await?.ok_or(RefreshError::Ended)?;
-        let member = work.members().find(session.member).await?.ok_or(RefreshError::Ended)?;
+        let found = work.sessions().find_with_member(claims.session).await?;
+        let (session, member) = found.ok_or(RefreshError::Ended)?;
         member.ensure_active()?;
         match session.present(claims.generation, &self.policy, now) {
             Presented::Current => {
@@ -89,7 +89,11 @@ impl Refresh {
                 work.commit().await?;
                 Ok(tokens)
             }
-            Presented::Repeated => Ok(self.issue(&member, &session, now)?),
+            Presented::Repeated => {
+                let tokens = self.issue(&member, &session, now)?;
+                work.commit().await?;
+                Ok(tokens)
+            }
             Presented::Replayed => {
                 work.sessions().remove(&[session.id]).await?;
                 let event = self.journal.event(AuditKind::RefreshReplayed);

@@ -54,8 +54,8 @@ impl UpdateProfile {
             work.members().update(&member).await.map_err(StoreError::from)?;
             let event = self.journal.domain_event(EventKind::ProfileChanged, member.id);
             work.outbox().add(&event).await?;
-            work.commit().await?;
         }
+        work.commit().await?;
         Ok(member)
     }
 }

@@ -411,9 +411,10 @@ impl IdentityRepository for MemoryUnitOfWork {
     async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
         let state = self.state();
         let owner = state.identities.iter().find(|(_, known)| known == subject);
-        Ok(owner.map(|&(member, _)| {
+        Ok(owner.and_then(|&(member, _)| {
             let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
-            Owner { member, subjects: theirs.map(|(_, subject)| subject.clone()).collect() }
+            let subjects = theirs.map(|(_, subject)| subject.clone()).collect();
+            Some(Owner { member: state.members.get(&member)?.clone(), subjects })
         }))
     }
 
@@ -494,6 +495,17 @@ impl SessionKeyRepository for MemoryUnitOfWork {
 impl SessionRepository for MemoryUnitOfWork {
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         Ok(self.state().sessions.get(&id).cloned())
+    }
+
+    async fn find_with_member(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError> {
+        let state = self.state();
+        let both = |session: &Session| {
+            Some((session.clone(), state.members.get(&session.member)?.clone()))
+        };
+        Ok(state.sessions.get(&id).and_then(both))
     }
 
     async fn add(&self, session: &Session) -> Result<(), StoreError> {

@@ -8,10 +8,11 @@ use domain::timestamp::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
-    Select,
+    Select, SelectTwo,
 };
 
 use crate::store::entity::identity::{self, Column, Entity};
+use crate::store::entity::member;
 use crate::store::error::Row;
 use crate::store::insert::insert_unless_taken;
 use crate::store::task::to_the_end;
@@ -22,9 +23,10 @@ impl IdentityRepository for SeaUnitOfWork {
     async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
         let (open, rows) = (self.open(), with_the_same_owner(subject));
         let rows = to_the_end(async move { rows.all(&open.txn).await }).await?;
-        let Some(member) = rows.first().map(|row| MemberId(row.member_id)) else { return Ok(None) };
-        let subjects: Result<_, _> = rows.into_iter().map(from_row).collect();
-        Ok(Some(Owner { member, subjects: subjects? }))
+        let (subjects, members): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let Some(member) = members.into_iter().flatten().next() else { return Ok(None) };
+        let subjects: Result<_, _> = subjects.into_iter().map(from_row).collect();
+        Ok(Some(Owner { member: self.member(member).await?, subjects: subjects? }))
     }
 
     async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
@@ -84,10 +86,11 @@ fn is(subject: &Subject) -> Condition {
         .add(Column::Value.eq(subject.value.as_bytes()))
 }
 
-/// The subject's row, and all other rows of its member.
-pub(super) fn with_the_same_owner(subject: &Subject) -> Select<Entity> {
+/// The subject's row, and all other rows of its member, each with the member's own.
+pub(super) fn with_the_same_owner(subject: &Subject) -> SelectTwo<Entity, member::Entity> {
     let owner = Entity::find().select_only().column(Column::MemberId).filter(is(subject));
-    Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()))
+    let theirs = Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()));
+    theirs.find_also_related(member::Entity)
 }
 
 /// The subject in a row.

@@ -31,9 +31,10 @@ impl MemberRepository for SeaUnitOfWork {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let open = self.open();
         let row = to_the_end(async move { Entity::find_by_id(id.0).one(&open.txn).await });
-        let Some(row) = row.await? else { return Ok(None) };
-        let phone = self.keyring().phone(&row, self.data_key_rows()).await?;
-        from_row(row, phone).map(Some)
+        match row.await? {
+            Some(row) => self.member(row).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn add(&self, member: &Member) -> Result<(), AddError> {
@@ -85,6 +86,12 @@ impl MemberRepository for SeaUnitOfWork {
 }
 
 impl SeaUnitOfWork {
+    /// The member in a row.
+    pub(super) async fn member(&self, row: member::Model) -> Result<Member, StoreError> {
+        let phone = self.keyring().phone(&row, self.data_key_rows()).await?;
+        from_row(row, phone)
+    }
+
     async fn sealed_phone(&self, member: &Member) -> Result<Option<SealedPhone>, StoreError> {
         let Some(phone) = &member.phone else { return Ok(None) };
         let keys = self.data_keys().await?;

@@ -7,7 +7,8 @@ use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::{ConnectOptions, Executor, MySql};
 
 use crate::store::meters::PoolMeter;
-use crate::store::{ConnectError, Opened, StoreConfig, pool};
+use crate::store::turns::Turns;
+use crate::store::{ConnectError, Opened, StoreConfig, pool, was_tried_out};
 
 /// What every connection begins with.
 ///
@@ -27,13 +28,19 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
             Box::pin(async move { connection.execute(SESSION).await.map(drop) })
         })
         // Whether a connection from the pool answers; whatever somebody left open ends with it.
-        .before_acquire(|connection, _| {
-            Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
+        .before_acquire(|connection, metadata| {
+            let tried_out = was_tried_out(&metadata);
+            Box::pin(async move {
+                if !tried_out {
+                    connection.execute("ROLLBACK").await?;
+                }
+                Ok(true)
+            })
         })
         .connect_with(options)
         .await?;
     let pools = vec![PoolMeter::new("all", &pool)];
     let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
-    let writers = config.max_connections as usize;
-    Ok(Opened { writer: connection.clone(), reader: connection, writers, pools })
+    let turns = Turns::apart(config.max_connections as usize);
+    Ok(Opened { writer: connection.clone(), reader: connection, turns, pools })
 }

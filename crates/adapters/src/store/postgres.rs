@@ -7,7 +7,8 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{ConnectOptions, Error, Row, raw_sql};
 
 use crate::store::meters::PoolMeter;
-use crate::store::{ConnectError, Opened, StoreConfig, pool};
+use crate::store::turns::Turns;
+use crate::store::{ConnectError, Opened, StoreConfig, pool, was_tried_out};
 
 /// What the server does to a transaction that is forgotten, and to a statement that hangs: their locks
 /// would keep others out.
@@ -18,13 +19,16 @@ const LIMITS: [(&str, &str); 2] =
 pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
     let options = PgConnectOptions::from_str(&config.url)?.disable_statement_logging();
     let pool = pool(config.max_connections)
-        .before_acquire(|connection, _| Box::pin(is_outside_any_transaction(connection)))
+        .before_acquire(|connection, metadata| {
+            let tried_out = was_tried_out(&metadata);
+            Box::pin(async move { Ok(tried_out || is_outside_any_transaction(connection).await?) })
+        })
         .connect_with(options.options(LIMITS))
         .await?;
     let pools = vec![PoolMeter::new("all", &pool)];
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    let writers = config.max_connections as usize;
-    Ok(Opened { writer: connection.clone(), reader: connection, writers, pools })
+    let turns = Turns::apart(config.max_connections as usize);
+    Ok(Opened { writer: connection.clone(), reader: connection, turns, pools })
 }
 
 /// Whether a connection from the pool answers, and is not inside a transaction somebody left open; if

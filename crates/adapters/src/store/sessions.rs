@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use domain::app::AppName;
-use domain::member::MemberId;
+use domain::member::{Member, MemberId};
 use domain::ports::store::{SessionRepository, StoreError};
 use domain::session::{Session, SessionId};
 use domain::timestamp::Timestamp;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, SelectTwo,
+};
 
 use crate::member_cache::Change;
+use crate::store::entity::member;
 use crate::store::entity::session::{self, Column, Entity};
 use crate::store::error::Row;
 use crate::store::task::to_the_end;
@@ -20,6 +23,16 @@ impl SessionRepository for SeaUnitOfWork {
         let open = self.open();
         let row = to_the_end(async move { Entity::find_by_id(id.0).one(&open.txn).await });
         row.await?.as_ref().map(from_row).transpose()
+    }
+
+    async fn find_with_member(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError> {
+        let (open, both) = (self.open(), with_member(id));
+        let found = to_the_end(async move { both.one(&open.txn).await }).await?;
+        let Some((session, Some(member))) = found else { return Ok(None) };
+        Ok(Some((from_row(&session)?, self.member(member).await?)))
     }
 
     async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
@@ -66,6 +79,11 @@ impl SessionRepository for SeaUnitOfWork {
         self.told.changes([Change::Member(member)]);
         Ok(())
     }
+}
+
+/// The row of a session, and that of its member.
+pub(super) fn with_member(id: SessionId) -> SelectTwo<Entity, member::Entity> {
+    Entity::find_by_id(id.0).find_also_related(member::Entity)
 }
 
 fn to_row(session: &Session) -> session::Model {

@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 use crate::store::meters::PoolMeter;
+use crate::store::turns::Turns;
 use crate::store::{ConnectError, Opened, StoreConfig, pool};
 
 /// What SQLite must say of every connection.
@@ -46,7 +47,7 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
         pools: vec![PoolMeter::new("writer", &writer), PoolMeter::new("reader", &reader)],
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        writers: 1,
+        turns: Turns::together(),
     })
 }
 
@@ -131,7 +132,6 @@ mod tests {
     async fn a_file_is_made_with_its_folder_and_opened_safely() {
         let folder = tempfile::tempdir().unwrap();
         let opened = open(&config(folder.path())).await.unwrap();
-        assert_eq!(opened.writers, 1);
         for connection in [opened.writer, opened.reader] {
             let pool = connection.get_sqlite_connection_pool();
             assert_safe(pool).await.unwrap();

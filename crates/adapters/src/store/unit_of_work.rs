@@ -9,17 +9,14 @@ use domain::ports::store::{
     RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyRepository,
     StoreError, TombstoneRepository, UnitOfWork,
 };
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
-use tokio::sync::OwnedSemaphorePermit;
+use sea_orm::DatabaseConnection;
 use tracing::{Span, field, info_span};
 
 use crate::store::data_keys::DataKeyring;
 use crate::store::meters::{SessionMeters, Tally};
 use crate::store::task::to_the_end;
 use crate::store::told::Told;
+use crate::store::turns::{Open, Turns};
 
 /// A transaction under way; dropped, it is rolled back.
 pub(super) struct SeaUnitOfWork {
@@ -31,35 +28,19 @@ pub(super) struct SeaUnitOfWork {
     span: Span,
 }
 
-/// What every statement under way keeps alive: the transaction, and then the turn it takes.
-pub(super) struct Open {
-    pub(super) txn: DatabaseTransaction,
-    turn: OwnedSemaphorePermit,
-}
-
 impl SeaUnitOfWork {
     /// Begins a transaction when it is the caller's turn.
     pub(super) async fn begin(
-        writer: DatabaseConnection,
-        turn: OwnedSemaphorePermit,
+        writer: &DatabaseConnection,
+        turns: &Turns,
         sessions: SessionMeters,
         keyring: Arc<DataKeyring>,
         subscriptions: Arc<Subscriptions>,
         told: Told,
     ) -> Result<Self, StoreError> {
+        let open = turns.begin(writer).await?;
         let span = info_span!("unit of work", committed = field::Empty);
-        // SQLite's own default takes the write lock at the first write, and fails then when another
-        // process wrote since the first read. The other databases do not know the option.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let open = to_the_end(async move {
-            let txn = writer.begin_with_options(options).await?;
-            Ok(Arc::new(Open { txn, turn }))
-        });
-        let (open, tally) = (open.await?, Tally::of(sessions));
-        Ok(Self { open, tally, told, keyring, subscriptions, span })
+        Ok(Self { open, tally: Tally::of(sessions), told, keyring, subscriptions, span })
     }
 
     /// The transaction, for a statement to keep until it is done.
@@ -127,12 +108,11 @@ impl UnitOfWork for SeaUnitOfWork {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { open, tally, told, span, .. } = *self;
         // A statement nobody waited for may still be running, to an end nobody would hear of.
-        let Some(Open { txn, turn }) = Arc::into_inner(open) else {
+        let Some(open) = Arc::into_inner(open) else {
             return Err(StoreError::new("a statement was given up, so nothing is committed"));
         };
         to_the_end(async move {
-            let committed = txn.commit().await;
-            drop(turn);
+            let committed = open.commit().await;
             if committed.is_ok() {
                 tally.committed();
                 told.committed().await;

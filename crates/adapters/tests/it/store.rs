@@ -5,6 +5,7 @@ mod deadlocks;
 mod erasure;
 mod holdings;
 mod phones;
+mod shared_commits;
 mod sqlite;
 
 use std::sync::Arc;

@@ -421,6 +421,13 @@ impl SessionRepository for Racing {
         Ok(Some(session_of_anyone()))
     }
 
+    async fn find_with_member(
+        &self,
+        _id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError> {
+        Ok(Some((session_of_anyone(), member(session_of_anyone().member))))
+    }
+
     async fn of_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
         Ok(Vec::new())
     }

@@ -85,14 +85,13 @@ impl Login {
         now: Timestamp,
     ) -> Result<Recognised, LoginError> {
         owner.ensure_same_person(&arrival.verified.aliases)?;
-        let mut member = find_member(work, owner).await?;
+        let mut member = owner.member.clone();
         ensure_active(&member)?;
         let mut merged = vec![];
         for other in others {
-            let theirs = find_member(work, other).await?;
-            if settle(arrival, &member, &theirs)? == Choice::Merge {
+            if settle(arrival, &member, &other.member)? == Choice::Merge {
                 owner.ensure_same_person(&other.subjects)?;
-                let gone = self.merge(work, &mut member, theirs, now).await?;
+                let gone = self.merge(work, &mut member, other.member.clone(), now).await?;
                 merged.push(gone);
             }
         }
@@ -174,12 +173,6 @@ fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choi
         Some(Choice::Merge) | None => ensure_active(other)?,
     }
     settled.ok_or(LoginError::TwoMembers)
-}
-
-/// The member behind an identity. Without one, the two were merged into others a moment ago.
-async fn find_member(work: &dyn UnitOfWork, owner: &Owner) -> Result<Member, StoreError> {
-    let found = work.members().find(owner.member).await?;
-    found.ok_or_else(|| StoreError::from(Contention::new("the member was merged")))
 }
 
 fn ensure_active(member: &Member) -> Result<(), LoginError> {

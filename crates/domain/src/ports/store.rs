@@ -80,7 +80,8 @@ pub trait UnitOfWork: Send + Sync {
     /// The keys that sign access tokens.
     fn signing_keys(&self) -> &dyn SigningKeyRepository;
 
-    /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut.
+    /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut, and so
+    /// MUST all that was read: who only reads, and tells somebody that something is so, commits as well.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
@@ -168,6 +169,12 @@ pub trait SessionKeyRepository: Send + Sync {
 pub trait SessionRepository: Send + Sync {
     /// The session of this id.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The session of this id, and its member.
+    async fn find_with_member(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError>;
 
     /// All sessions of a member, in no order.
     async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;

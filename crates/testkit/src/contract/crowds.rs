@@ -110,7 +110,7 @@ impl Door {
             async move {
                 let subject = person("first", nth % people).login;
                 let Some(owner) = owner_of(&*store, &subject).await else { return };
-                match erase.run(owner.member, None).await {
+                match erase.run(owner.member.id, None).await {
                     Ok(()) | Err(EraseMemberError::Gone) => {}
                     Err(error) => panic!("nobody was erased: {error:?}"),
                 }
@@ -152,7 +152,7 @@ impl Door {
     }
 
     async fn owner_of(&self, subject: &Subject) -> Option<MemberId> {
-        owner_of(&*self.store, subject).await.map(|owner| owner.member)
+        owner_of(&*self.store, subject).await.map(|owner| owner.member.id)
     }
 }
 

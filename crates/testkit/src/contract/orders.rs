@@ -302,7 +302,7 @@ impl Town {
         let told = Told { run: self.run.clone(), app: event.app };
         let unit = self.store.begin().await.unwrap();
         let owner = unit.identities().find_owner(&told.union_id(event)?).await.unwrap();
-        owner.map(|owner| owner.member)
+        owner.map(|owner| owner.member.id)
     }
 
     /// How the members must be.
@@ -314,7 +314,7 @@ impl Town {
             for subject in [Some(told.openid(event)), told.union_id(event)].into_iter().flatten() {
                 if let Some(owner) = unit.identities().find_owner(&subject).await.unwrap() {
                     assert!(owner.subjects.contains(&subject), "{so_far}");
-                    owners.insert(subject, owner.member);
+                    owners.insert(subject, owner.member.id);
                 }
             }
         }

@@ -250,7 +250,9 @@ async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
 /// Who was committed under this subject.
 pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<Owner> {
     let unit = store.begin().await.unwrap();
-    unit.identities().find_owner(subject).await.unwrap()
+    let owner = unit.identities().find_owner(subject).await.unwrap();
+    unit.commit().await.unwrap();
+    owner
 }
 
 /// A login as the use case does it: find the member or make one, open a session.
@@ -261,7 +263,7 @@ async fn log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, Store
 async fn try_to_log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
     let unit = store.begin().await?;
     let member = if let Some(owner) = unit.identities().find_owner(subject).await? {
-        owner.member
+        owner.member.id
     } else {
         let member = member();
         unit.members().add(&member).await?;

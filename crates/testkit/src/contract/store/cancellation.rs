@@ -33,10 +33,10 @@ async fn give_up_after(polls: u64, work: impl Future) -> bool {
 /// Either nothing of a login is there, or all of it.
 async fn assert_whole(store: &dyn Backend, subject: &Subject) {
     if let Some(owner) = owner_of(store, subject).await {
-        assert!(store.find(owner.member).await.unwrap().is_some(), "an identity of nobody");
+        assert!(store.find(owner.member.id).await.unwrap().is_some(), "an identity of nobody");
     }
     let session = log_in(store, subject).await.unwrap();
-    assert_eq!(owner_of(store, subject).await.unwrap().member, session.member);
+    assert_eq!(owner_of(store, subject).await.unwrap().member.id, session.member);
 }
 
 /// One caller after the other gives up one wait later than the one before, until one comes through.

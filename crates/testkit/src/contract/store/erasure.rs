@@ -71,7 +71,7 @@ pub async fn a_removed_member_leaves_their_subjects_and_phone_number_free(store:
     unit.members().add(&second).await.unwrap();
     unit.identities().add(second.id, &open_id("o1"), NOW).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member, second.id);
+    assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member.id, second.id);
 }
 
 /// Who is known under several subjects can lose some of them.

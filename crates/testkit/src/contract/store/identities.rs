@@ -24,7 +24,7 @@ pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
     let all: HashSet<Subject> = ours.into_iter().chain([late]).collect();
     for subject in &all {
         let owner = owner_of(&*store, subject).await.unwrap();
-        assert_eq!(owner.member, member);
+        assert_eq!(owner.member.id, member);
         assert_eq!(owner.subjects.len(), all.len());
         assert_eq!(owner.subjects.into_iter().collect::<HashSet<_>>(), all);
     }
@@ -69,7 +69,7 @@ pub async fn subjects_are_compared_byte_by_byte(store: Shared) {
     }
     for (subject, owner) in subjects.iter().zip(owners) {
         let found = owner_of(&*store, subject).await.unwrap();
-        assert_eq!((found.member, &found.subjects[..]), (owner, std::slice::from_ref(subject)));
+        assert_eq!((found.member.id, &found.subjects[..]), (owner, std::slice::from_ref(subject)));
     }
 }
 
@@ -81,8 +81,8 @@ pub async fn the_longest_subject_is_kept_whole(store: Shared) {
     };
     let first = make_known(&*store, &[long("1")]).await;
     let second = make_known(&*store, &[long("2")]).await;
-    assert_eq!(owner_of(&*store, &long("1")).await.unwrap().member, first);
-    assert_eq!(owner_of(&*store, &long("2")).await.unwrap().member, second);
+    assert_eq!(owner_of(&*store, &long("1")).await.unwrap().member.id, first);
+    assert_eq!(owner_of(&*store, &long("2")).await.unwrap().member.id, second);
     assert_eq!(owner_of(&*store, &long("1")).await.unwrap().subjects, [long("1")]);
 }
 
@@ -100,8 +100,8 @@ pub async fn a_taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
     let again = unit.identities().add(second.id, &open_id("o2"), NOW).await;
     assert!(matches!(again, Err(AddError::Taken)), "{again:?}");
     unit.commit().await.unwrap();
-    assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member, first);
-    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member, second.id);
+    assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member.id, first);
+    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, second.id);
 }
 
 /// Who is told that a subject is taken can ask at once by whom, though they looked before.
@@ -114,7 +114,7 @@ pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(stor
     let added = unit.identities().add(second.id, &open_id("o1"), NOW).await;
     assert!(matches!(added, Err(AddError::Taken)), "{added:?}");
     let owner = unit.identities().find_owner(&open_id("o1")).await.unwrap();
-    assert_eq!(owner.unwrap().member, first);
+    assert_eq!(owner.unwrap().member.id, first);
 }
 
 /// All subjects of one member change hands, and nobody else's.
@@ -125,9 +125,9 @@ pub async fn what_one_member_is_known_under_becomes_anothers(store: Shared) {
     let unit = store.begin().await.unwrap();
     unit.identities().reassign(from, to).await.unwrap();
     let within = unit.identities().find_owner(&open_id("o1")).await.unwrap().unwrap();
-    assert_eq!(within.member, to);
+    assert_eq!(within.member.id, to);
     unit.commit().await.unwrap();
     let owner = owner_of(&*store, &union_id("u1")).await.unwrap();
-    assert_eq!((owner.member, owner.subjects.len()), (to, 3));
-    assert_eq!(owner_of(&*store, &open_id("o3")).await.unwrap().member, bystander);
+    assert_eq!((owner.member.id, owner.subjects.len()), (to, 3));
+    assert_eq!(owner_of(&*store, &open_id("o3")).await.unwrap().member.id, bystander);
 }

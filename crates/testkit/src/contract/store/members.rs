@@ -100,7 +100,7 @@ pub async fn a_taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) 
     unit.identities().add(after.id, &subject, after.created_at).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(read(&*store, &before).await, before);
-    assert_eq!(owner_of(&*store, &subject).await.unwrap().member, after.id);
+    assert_eq!(owner_of(&*store, &subject).await.unwrap().member.id, after.id);
 }
 
 /// An update writes every field and counts the version up.
@@ -206,7 +206,7 @@ pub async fn a_removed_member_is_gone_with_all_that_is_theirs(store: Shared) {
     assert_eq!(owner_of(&*store, &open_id("o1")).await, None);
     assert!(store.find_session(sessions[0].id).await.unwrap().is_none());
     assert!(store.find_redemption(&redemption.code).await.unwrap().is_none());
-    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member, stays);
+    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, stays);
     assert!(store.find_session(sessions[1].id).await.unwrap().is_some());
 }
 

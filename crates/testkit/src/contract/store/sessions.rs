@@ -25,6 +25,8 @@ pub async fn a_session_is_read_as_it_was_written(store: Shared) {
         unit.sessions().add(&session).await.unwrap();
         unit.commit().await.unwrap();
         let unit = store.begin().await.unwrap();
+        let both = unit.sessions().find_with_member(session.id).await.unwrap().unwrap();
+        assert_eq!((&both.0, both.1.id), (&session, session.member));
         assert_eq!(unit.sessions().find(session.id).await.unwrap(), Some(session));
     }
 }
@@ -34,6 +36,7 @@ pub async fn an_unknown_session_is_none(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.sessions().find(session_of(member).id).await.unwrap(), None);
+    assert_eq!(unit.sessions().find_with_member(session_of(member).id).await.unwrap(), None);
 }
 
 /// A refreshed session replaces the one of the generation before, and no other.

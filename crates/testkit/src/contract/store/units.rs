@@ -12,7 +12,7 @@ pub async fn what_was_committed_is_there(store: Shared) {
     unit.sessions().add(&session).await.unwrap();
     unit.commit().await.unwrap();
 
-    assert_eq!(owner_of(&*store, &subject).await.unwrap().member, member.id);
+    assert_eq!(owner_of(&*store, &subject).await.unwrap().member.id, member.id);
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.members().find(member.id).await.unwrap(), Some(member));
     assert_eq!(unit.sessions().find(session.id).await.unwrap(), Some(session));
@@ -50,7 +50,7 @@ pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
     unit.members().add(&member).await.unwrap();
     unit.identities().add(member.id, &subject, member.created_at).await.unwrap();
     let owner = unit.identities().find_owner(&subject).await.unwrap().unwrap();
-    assert_eq!((owner.member, owner.subjects), (member.id, vec![subject]));
+    assert_eq!((&owner.member, owner.subjects), (&member, vec![subject]));
     member.remark = Some("seen".into());
     unit.members().update(&member).await.unwrap();
     assert_eq!(unit.members().find(member.id).await.unwrap().unwrap().remark, member.remark);
