@@ -31,7 +31,6 @@ mod turns;
 mod unit_of_work;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,7 +49,6 @@ use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sea_orm::sqlx::{self, Database};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::member_cache::MemberNews;
@@ -91,10 +89,6 @@ pub struct SeaStore {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     turns: Turns,
-    /// How often a wipe was asked for, and how many of these times the last one that was done covers:
-    /// who waited while another was under way needs no third one each.
-    wipes_asked: AtomicU64,
-    wipes_done: Mutex<u64>,
     pools: Arc<Pools>,
     sessions: SessionMeters,
     keyring: Arc<DataKeyring>,
@@ -153,21 +147,9 @@ impl SeaStore {
         };
         let Opened { writer, reader, turns, pools } = opened;
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
-        let (wipes_asked, wipes_done) = (AtomicU64::new(0), Mutex::new(0));
         let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
         let subscriptions = Arc::default();
-        Ok(Self {
-            writer,
-            reader,
-            turns,
-            wipes_asked,
-            wipes_done,
-            pools,
-            sessions,
-            keyring,
-            subscriptions,
-            news: None,
-        })
+        Ok(Self { writer, reader, turns, pools, sessions, keyring, subscriptions, news: None })
     }
 
     /// The same, keeping events for these receivers; without any, it keeps none.
@@ -249,16 +231,8 @@ impl Store for SeaStore {
 
     async fn wipe_removed(&self) -> Result<(), StoreError> {
         let DbBackend::Sqlite = self.writer.get_database_backend() else { return Ok(()) };
-        let asked = self.wipes_asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut done = self.wipes_done.lock().await;
-        if *done >= asked {
-            return Ok(());
-        }
-        let covered = self.wipes_asked.load(Ordering::SeqCst);
         let writer = self.writer.clone();
-        self.turns.alone(async move { sqlite::wipe_removed(&writer).await }).await?;
-        *done = covered;
-        Ok(())
+        self.turns.alone(async move { sqlite::wipe_removed(&writer).await }).await
     }
 }
 

@@ -15,6 +15,7 @@ use crate::store::entity::identity::{self, Column, Entity};
 use crate::store::entity::member;
 use crate::store::error::Row;
 use crate::store::insert::insert_unless_taken;
+use crate::store::sqlite;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -58,7 +59,11 @@ impl IdentityRepository for SeaUnitOfWork {
         for subject in subjects {
             let delete = Entity::delete_many().filter(is(subject));
             let open = self.open();
-            to_the_end(async move { delete.exec(&open.txn).await }).await?;
+            let removed = to_the_end(async move {
+                sqlite::note_removal(&open.txn).await?;
+                delete.exec(&open.txn).await
+            });
+            removed.await?;
         }
         Ok(())
     }

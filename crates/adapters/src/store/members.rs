@@ -16,6 +16,7 @@ use crate::store::entity::member::{self, ActiveModel, Column, Entity};
 use crate::store::error::{Row, is_taken};
 use crate::store::insert::insert_unless_taken;
 use crate::store::phones::SealedPhone;
+use crate::store::sqlite;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 
@@ -79,7 +80,11 @@ impl MemberRepository for SeaUnitOfWork {
             .filter(Column::Id.eq(member.id.0))
             .filter(Column::Version.eq(i64::from(member.version)));
         let open = self.open();
-        let removed = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        let removed = to_the_end(async move {
+            sqlite::note_removal(&open.txn).await?;
+            delete.exec(&open.txn).await
+        });
+        let removed = removed.await?;
         self.told.changes([Change::Member(member.id)]);
         if removed.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
     }

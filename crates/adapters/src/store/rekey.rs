@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany};
 use crate::store::SeaStore;
 use crate::store::data_keys::{Purpose, reseal};
 use crate::store::entity::{data_key, signing_key};
+use crate::store::sqlite;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
 use crate::token::key_vault;
@@ -112,6 +113,10 @@ async fn write<E: EntityTrait>(
     let open = unit.open();
     let written = to_the_end(async move {
         let mut written = 0;
+        if !updates.is_empty() {
+            // What stood there in clear, or under another key, is as good as removed.
+            sqlite::note_removal(&open.txn).await?;
+        }
         for update in updates {
             written += update.exec(&open.txn).await?.rows_affected;
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Row, SqlitePool, raw_sql};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxSqliteConnector, Statement,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqlxSqliteConnector, Statement,
 };
 
 use crate::store::meters::PoolMeter;
@@ -84,14 +85,32 @@ async fn assert_safe(pool: &SqlitePool) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// Leaves no trace of what was removed.
+/// Notes in a unit of work that something was removed, which has to be wiped when that is committed.
+///
+/// SQLite keeps `user_version` for its users, and changes it with the transaction.
+pub(super) async fn note_removal(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    if txn.get_database_backend() == DbBackend::Sqlite {
+        txn.execute_unprepared("PRAGMA user_version = 1").await?;
+    }
+    Ok(())
+}
+
+/// Leaves no trace of what was removed, if anything was since the last time.
 ///
 /// `secure_delete` overwrites what is deleted, but not the copies that stay behind in a page when rows
 /// move to another one, nor what was deleted without it: only writing the whole file anew leaves them
 /// out.
 pub(super) async fn wipe_removed(writer: &DatabaseConnection) -> Result<(), DbErr> {
+    let noted = Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version");
+    let noted = writer.query_one_raw(noted).await?;
+    if noted.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
+        return Ok(());
+    }
     writer.execute_unprepared("VACUUM").await?;
-    empty_log(writer).await
+    empty_log(writer).await?;
+    // Last: whatever ends the program before, the next start wipes.
+    writer.execute_unprepared("PRAGMA user_version = 0").await?;
+    Ok(())
 }
 
 /// Moves everything out of the write-ahead log, which keeps old versions of pages, and cuts it to

@@ -12,6 +12,7 @@ use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{MemberDirectory, Store, UnitOfWork};
 use domain::timestamp::Timestamp;
+use sea_orm::sqlx::{Connection, Row, SqliteConnection, raw_sql};
 use testkit::random::FixedRandom;
 use testkit::trust::rounds;
 
@@ -80,6 +81,50 @@ fn found<'a>(folder: &Path, texts: &HashSet<&'a [u8]>) -> HashSet<&'a [u8]> {
         }
     }
     found
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_wiped_at_the_next_start_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
+    migration::up(&url).await.unwrap();
+    let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
+    let freed = |store: SeaStore| {
+        let config = &config;
+        async move {
+            store.wipe_removed().await.unwrap();
+            store.close().await.unwrap();
+            let mut connection = SqliteConnection::connect(&config.url).await.unwrap();
+            let free = raw_sql("PRAGMA freelist_count").fetch_one(&mut connection).await.unwrap();
+            free.get::<i64, _>(0) == 0
+        }
+    };
+    let people: Vec<Person> = (0..100).map(|_| Person::new()).collect();
+    let store = SeaStore::connect(&config).await.unwrap();
+    let unit = store.begin().await.unwrap();
+    for person in &people {
+        person.join(unit.as_ref()).await;
+        person.tell_more(unit.as_ref()).await;
+    }
+    unit.commit().await.unwrap();
+    // Pages that became free without a removal are left alone: no start takes as long as the file is big.
+    let mut connection = SqliteConnection::connect(&config.url).await.unwrap();
+    raw_sql("DELETE FROM identity").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert!(!freed(store).await);
+
+    let store = SeaStore::connect(&config).await.unwrap();
+    let undone = store.begin().await.unwrap();
+    undone.members().remove(&people[0].member).await.unwrap();
+    drop(undone);
+    assert!(!freed(store).await);
+
+    let store = SeaStore::connect(&config).await.unwrap();
+    let unit = store.begin().await.unwrap();
+    unit.members().remove(&people[0].member).await.unwrap();
+    unit.commit().await.unwrap();
+    store.close().await.unwrap();
+    assert!(freed(SeaStore::connect(&config).await.unwrap()).await);
 }
 
 #[tokio::test]
