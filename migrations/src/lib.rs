@@ -11,6 +11,7 @@ mod m20261121_140000_sealed_phones;
 mod m20261126_090000_audit_context;
 mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
+mod m20261126_120000_apps;
 mod steps;
 mod turn;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_090000_audit_context::Migration),
             Box::new(m20261126_100000_admins::Migration),
             Box::new(m20261126_110000_outbox::Migration),
+            Box::new(m20261126_120000_apps::Migration),
             // `cargo xtask migrate new` adds further ones above this line.
         ]
     }

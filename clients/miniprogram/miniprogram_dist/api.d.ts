@@ -3,7 +3,7 @@
 
 /** A login code to redeem. */
 export interface CodeRequest {
-  /** The app that is meant, by its configured name or its app id; the first one when absent. */
+  /** The app that is meant, by its name here or its app id; the first one when absent. */
   app?: string | null
   /** The one-time code of `wx.login`. */
   code: string
@@ -27,10 +27,7 @@ export interface ExternalOpenid {
 export interface Failure {
   /** The HTTP status. */
   code: number
-  /**
-   * With a `conflict`: what the login or the phone number contradicts, and how the same can be sent
-   * again.
-   */
+  /** With a `conflict`: what the request contradicts, and how the same can be sent again. */
   conflict?: {
     /**
      * What can be changed: leave `phoneCode` out, send that of another number, or say `merge` or
@@ -39,9 +36,19 @@ export interface Failure {
     choices: Array<'without_phone' | 'another_phone' | 'merge' | 'separate'>
     /**
      * The phone number is another member's; the provider says that two members are one person; or it
-     * names another union id than before.
+     * names another union id than before. Of apps: it is in the configuration, and changed there; its
+     * name or app id is another one's; its secret is being changed, or is not; or it is not disabled,
+     * or members are known by it.
      */
-    reason: 'phone_taken' | 'two_members' | 'union_id_changed'
+    reason:
+      | 'phone_taken'
+      | 'two_members'
+      | 'union_id_changed'
+      | 'app_configured'
+      | 'app_taken'
+      | 'app_rotation'
+      | 'no_app_rotation'
+      | 'app_in_use'
   }
   data: null
   /** Which failure it is; stable, made to be acted on. */
@@ -100,7 +107,7 @@ export interface LoginData {
 
 /** What a mini program sends to log in. */
 export interface LoginRequest {
-  /** The app that is meant, by its configured name or its app id; the first one when absent. */
+  /** The app that is meant, by its name here or its app id; the first one when absent. */
   app?: string | null
   /** The one-time code of `wx.login`. */
   code: string

@@ -1,5 +1,6 @@
 //! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
 
+pub mod app_secrets;
 mod http;
 pub mod key_file;
 pub mod master_key;

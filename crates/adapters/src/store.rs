@@ -1,6 +1,7 @@
 //! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
 mod admins;
+mod apps;
 mod audit;
 mod data_keys;
 mod entity;

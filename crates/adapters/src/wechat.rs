@@ -11,6 +11,7 @@ pub mod push;
 
 mod access_token;
 mod call_error;
+mod credentials;
 mod meters;
 mod open_data;
 mod reply;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::app::AppId;
 use domain::identity::{Standing, Subject, SubjectKind, Verified};
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
@@ -32,6 +34,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use self::access_token::TokenBroker;
 use self::call_error::{CallError, Cause};
+use self::credentials::Credentials;
 use self::endpoint::Endpoint;
 use self::errcode::Class;
 use self::http::WechatHttp;
@@ -56,10 +59,13 @@ const CODE_MAX: usize = 128;
 /// One mini program, as registered with WeChat.
 #[derive(Debug)]
 pub struct WechatApp {
-    /// Its app id, e.g. `wx5e8d6c0a4b2f1e37`.
-    pub app_id: String,
+    /// Its app id.
+    pub app_id: AppId,
     /// Its app secret.
     pub secret: SecretString,
+    /// The secret before, while it is not known which of the two WeChat takes: where one is refused, the
+    /// other is tried.
+    pub former_secret: Option<SecretString>,
     /// The name of the group of apps whose union ids are comparable, being bound to one Open Platform
     /// account; none when there is no such group.
     pub open_platform: Option<String>,
@@ -70,7 +76,9 @@ pub struct WechatApp {
 /// They log in by openid, in the namespace `wechat:app:{app_id}`. Their union id is an alias in
 /// `wechat:open:{open_platform}`, or in the app's own namespace where the app belongs to no group.
 pub struct WechatMiniProgram {
-    app: Arc<WechatApp>,
+    app_id: AppId,
+    open_platform: Option<String>,
+    credentials: Arc<Credentials>,
     http: WechatHttp,
     clock: Arc<dyn Clock>,
     tokens: TokenBroker,
@@ -80,9 +88,11 @@ impl WechatMiniProgram {
     /// Joins an app with the way to WeChat; nothing is called yet.
     #[must_use]
     pub fn new(app: WechatApp, http: WechatHttp, clock: Arc<dyn Clock>) -> Self {
-        let app = Arc::new(app);
-        let tokens = TokenBroker::new(Arc::clone(&app), http.clone(), Arc::clone(&clock));
-        Self { app, http, clock, tokens }
+        let credentials = Arc::new(Credentials::new(&app));
+        let WechatApp { app_id, open_platform, .. } = app;
+        let (id, shown) = (app_id.clone(), Arc::clone(&credentials));
+        let tokens = TokenBroker::new(id, shown, http.clone(), Arc::clone(&clock));
+        Self { app_id, open_platform, credentials, http, clock, tokens }
     }
 
     /// Finds out whether WeChat knows the app by its id and secret, by way of its access token.
@@ -93,9 +103,24 @@ impl WechatMiniProgram {
     }
 
     async fn redeem_login(&self, code: &str) -> Result<Verified, CallError> {
+        let mut turn = self.credentials.turn();
+        loop {
+            let outcome = self.redeem_login_with(turn.secret(), code).await;
+            turn = match turn.next(&outcome) {
+                Some(other) => other,
+                None => return outcome,
+            };
+        }
+    }
+
+    async fn redeem_login_with(
+        &self,
+        secret: &SecretString,
+        code: &str,
+    ) -> Result<Verified, CallError> {
         let query = [
-            ("appid", self.app.app_id.as_str()),
-            ("secret", self.app.secret.expose_secret()),
+            ("appid", self.app_id.as_str()),
+            ("secret", secret.expose_secret()),
             ("js_code", code),
             ("grant_type", "authorization_code"),
         ];
@@ -149,7 +174,7 @@ impl WechatMiniProgram {
     /// The number, if WeChat gave it to this app a moment ago.
     fn trusted(&self, phone: Phone) -> Result<PhoneNumber, Cause> {
         let age = self.clock.now().unix_seconds().abs_diff(phone.stamped_at);
-        if phone.app_id != self.app.app_id {
+        if phone.app_id != self.app_id.as_str() {
             Err(Cause::Untrusted("the phone number was given to another app"))
         } else if age > WATERMARK_MAX.as_secs() {
             Err(Cause::Untrusted("the phone number was given at another time"))
@@ -167,11 +192,11 @@ impl WechatMiniProgram {
     /// The namespace of its users' openids.
     #[must_use]
     pub fn namespace(&self) -> String {
-        namespace(&self.app.app_id)
+        namespace(&self.app_id)
     }
 
     fn union_namespace(&self) -> String {
-        let group = self.app.open_platform.as_ref();
+        let group = self.open_platform.as_ref();
         group.map_or_else(|| self.namespace(), |group| format!("wechat:open:{group}"))
     }
 }
@@ -202,8 +227,9 @@ impl PhoneProof for WechatMiniProgram {
 }
 
 /// Where the openids of an app mean something.
-fn namespace(app_id: &str) -> String {
-    format!("wechat:app:{app_id}")
+#[must_use]
+pub fn namespace(app_id: &AppId) -> String {
+    format!("wechat:app:{}", app_id.as_str())
 }
 
 /// Refuses, without a call, what WeChat cannot have given out: its codes are letters and digits, and

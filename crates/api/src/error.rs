@@ -14,6 +14,8 @@ use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::look_after_members::LookAfterMembersError;
 use domain::manage_admins::ManageAdminsError;
+use domain::manage_apps::ManageAppsError;
+use domain::ports::apps::BuildAppError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
 use domain::ports::pushes::PushRejected;
 use domain::ports::store::StoreError;
@@ -189,6 +191,7 @@ impl From<BindPhoneError> for ApiError {
             BindPhoneError::Provider(error) => provider_failed(error, Step::Phone),
             BindPhoneError::Undecipherable => Self::new(ErrorId::PhoneCodeInvalid),
             BindPhoneError::PhoneTaken => Self::conflicting(Conflict::REQUIRED_PHONE_TAKEN),
+            BindPhoneError::AppDisabled(_) => Self::new(ErrorId::Forbidden),
             BindPhoneError::Banned(_) => Self::new(ErrorId::MemberBanned),
             BindPhoneError::Store(_) => Self::new(ErrorId::Internal),
         };
@@ -202,6 +205,7 @@ impl From<UseSessionKeyError> for ApiError {
             UseSessionKeyError::UnknownApp | UseSessionKeyError::NotKept => {
                 Self::invalid_field("app", &error)
             }
+            UseSessionKeyError::AppDisabled(_) => Self::new(ErrorId::Forbidden),
             UseSessionKeyError::NoKey => Self::new(ErrorId::NotFound),
             UseSessionKeyError::Provider(error) => provider_failed(error, Step::SessionKey),
             UseSessionKeyError::Store(_) => Self::new(ErrorId::Internal),
@@ -248,6 +252,7 @@ impl From<RefreshError> for ApiError {
             RefreshError::Replayed => {
                 Self { severity: Level::WARN, ..Self::new(ErrorId::SessionRevoked) }
             }
+            RefreshError::AppDisabled(_) => Self::new(ErrorId::Forbidden),
             RefreshError::Banned(_) => Self::new(ErrorId::MemberBanned),
             RefreshError::Store(_) | RefreshError::Signing(_) => Self::new(ErrorId::Internal),
         };
@@ -315,6 +320,27 @@ impl From<ManageAdminsError> for ApiError {
     }
 }
 
+impl From<ManageAppsError> for ApiError {
+    fn from(error: ManageAppsError) -> Self {
+        let answer = match &error {
+            ManageAppsError::Forbidden(_) => Self::new(ErrorId::Forbidden),
+            ManageAppsError::NotFound => Self::new(ErrorId::NotFound),
+            ManageAppsError::Configured => Self::conflicting(Conflict::APP_CONFIGURED),
+            ManageAppsError::Taken => Self::conflicting(Conflict::APP_TAKEN),
+            ManageAppsError::RotationUnderWay(_) => Self::conflicting(Conflict::APP_ROTATION),
+            ManageAppsError::NoRotation(_) => Self::conflicting(Conflict::NO_APP_ROTATION),
+            ManageAppsError::InUse => Self::conflicting(Conflict::APP_IN_USE),
+            ManageAppsError::Unfit(BuildAppError::Push(why)) => {
+                Self::invalid_field("pushToken", why)
+            }
+            ManageAppsError::Unfit(BuildAppError::Sealed(_)) | ManageAppsError::Store(_) => {
+                Self::new(ErrorId::Internal)
+            }
+        };
+        answer.caused_by(error)
+    }
+}
+
 impl From<LookAfterMembersError> for ApiError {
     fn from(error: LookAfterMembersError) -> Self {
         let id = match &error {
@@ -371,6 +397,7 @@ fn login_failed(error: &LoginError) -> ApiError {
 fn verify_failed(error: &VerifyError) -> ApiError {
     match error {
         VerifyError::UnknownApp => ApiError::invalid_field("app", error),
+        VerifyError::AppDisabled(_) => ApiError::new(ErrorId::Forbidden),
         VerifyError::Provider(error) => provider_failed(error, Step::Login),
     }
 }

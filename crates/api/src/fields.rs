@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::form::Field;
 
 pub(crate) mod admin;
+pub(crate) mod app;
 
 /// The longest name or id of an app that is looked up at all, in Unicode scalar values.
 const APP_MAX: usize = 64;
@@ -175,10 +176,13 @@ pub(crate) const APP: Field<String> = Field {
         fits.then(|| app.to_owned()).ok_or_else(|| format!("is not 1 to {APP_MAX} characters long"))
     },
     schema: || {
-        string("The app that is meant, by its configured name or its app id; the first one when absent.", "main")
-            .min_length(1)
-            .max_length(APP_MAX)
-            .pattern(r"^[^\u0000]*$")
+        string(
+            "The app that is meant, by its name here or its app id; the first one when absent.",
+            "main",
+        )
+        .min_length(1)
+        .max_length(APP_MAX)
+        .pattern(r"^[^\u0000]*$")
     },
 };
 

@@ -85,7 +85,7 @@ impl InPath for SessionId {
 
 impl InPath for AppName {
     const NAME: &'static str = "app";
-    const ABOUT: &'static str = "The app's name in the configuration.";
+    const ABOUT: &'static str = "The app's name here.";
 
     fn parse(text: &str) -> Option<Self> {
         AppName::parse(text).ok()

@@ -89,11 +89,24 @@ pub enum AuditKind {
     AdminSignedIn,
     /// Somebody was refused who claimed to be an administrator.
     AdminRefused,
+    /// An app was added.
+    AppAdded,
+    /// An app was changed; the detail says what of it.
+    AppChanged,
+    /// A new secret was put in the place of an app's, or that was ended or taken back; the detail says
+    /// which.
+    AppSecretRotated,
+    /// An app lets nobody in from now on.
+    AppDisabled,
+    /// An app lets people in again.
+    AppEnabled,
+    /// An app is no more.
+    AppRemoved,
 }
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::Registered,
         Self::LoggedIn,
         Self::LoginRefused,
@@ -116,6 +129,12 @@ impl AuditKind {
         Self::AdminChanged,
         Self::AdminSignedIn,
         Self::AdminRefused,
+        Self::AppAdded,
+        Self::AppChanged,
+        Self::AppSecretRotated,
+        Self::AppDisabled,
+        Self::AppEnabled,
+        Self::AppRemoved,
     ];
 
     /// What it is called wherever it is written down.
@@ -144,6 +163,12 @@ impl AuditKind {
             Self::AdminChanged => "admin_changed",
             Self::AdminSignedIn => "admin_signed_in",
             Self::AdminRefused => "admin_refused",
+            Self::AppAdded => "app_added",
+            Self::AppChanged => "app_changed",
+            Self::AppSecretRotated => "app_secret_rotated",
+            Self::AppDisabled => "app_disabled",
+            Self::AppEnabled => "app_enabled",
+            Self::AppRemoved => "app_removed",
         }
     }
 
@@ -159,6 +184,12 @@ impl AuditEvent {
     #[must_use]
     pub fn about(self, member: MemberId) -> Self {
         Self { member: Some(member), ..self }
+    }
+
+    /// The same, in an app.
+    #[must_use]
+    pub fn in_app(self, app: AppName) -> Self {
+        Self { app: Some(app), ..self }
     }
 
     /// The same, in a session.

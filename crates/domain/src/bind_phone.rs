@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Apps};
+use crate::app::{App, AppDisabled, Apps};
 use crate::audit::{AuditKind, Journal};
 use crate::contention::retried;
 use crate::domain_event::EventKind;
@@ -50,6 +50,9 @@ pub enum BindPhoneError {
     /// The number is another member's.
     #[error("the phone number belongs to another member")]
     PhoneTaken,
+    /// Nobody may log in to the app, nor prove a number by it.
+    #[error(transparent)]
+    AppDisabled(#[from] AppDisabled),
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
@@ -67,11 +70,12 @@ impl BindPhone {
         evidence: &PhoneEvidence,
     ) -> Result<Member, BindPhoneError> {
         let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::Gone)?;
+        app.ensure_enabled()?;
         let subjects = self.directory.subjects_of(caller.member).await?;
         let user = app.user_among(&subjects).ok_or(BindPhoneError::Gone)?;
         let phone = match evidence {
             PhoneEvidence::Code(code) => app.phone.phone(user, code).await?,
-            PhoneEvidence::Encrypted(data) => self.decrypt(app, user, data).await?,
+            PhoneEvidence::Encrypted(data) => self.decrypt(&app, user, data).await?,
         };
         retried(|| self.bind(caller, &phone)).await
     }

@@ -23,6 +23,25 @@ pub enum Choice {
 }
 
 impl ConflictPolicy {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Merge, Self::Ask, Self::Refuse];
+
+    /// What it is called wherever it is written down.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Ask => "ask",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+
     /// What becomes of the two; `None` where the client has to ask first. `costs_nothing` tells that a
     /// merger would lose nothing of either.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::Apps;
 use crate::authenticate::{Authenticate, AuthenticateError};
 use crate::contention::retried;
 use crate::ports::store::{Store, StoreError};
@@ -11,6 +12,8 @@ use crate::timestamp::Timestamp;
 
 /// The use cases on tokens that someone else holds.
 pub struct Introspect {
+    /// The apps served.
+    pub apps: Arc<Apps>,
     /// What decides whether an access token is believed.
     pub authenticate: Arc<Authenticate>,
     /// What knows refresh tokens.
@@ -47,6 +50,10 @@ impl Introspect {
         let session = believed(self.authenticate.session(claims.session).await)?;
         let now = self.authenticate.clock.now();
         Ok(session.map_or(Introspection::Inactive, |session| {
+            let app = self.apps.select(Some(session.app.as_str()));
+            if app.is_some_and(|app| app.disabled) {
+                return Introspection::Inactive;
+            }
             let expires_at = match session.present(claims.generation, &self.policy, now) {
                 Presented::Current => session.expires_at,
                 Presented::Repeated => session.grace_end(&self.policy),

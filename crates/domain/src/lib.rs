@@ -5,6 +5,8 @@
 
 pub mod admin;
 pub mod app;
+pub mod app_policy;
+pub mod app_secret;
 pub mod audit;
 pub mod audit_query;
 pub mod authenticate;
@@ -31,6 +33,7 @@ pub mod log_out;
 pub mod login;
 pub mod look_after_members;
 pub mod manage_admins;
+pub mod manage_apps;
 pub mod member;
 pub mod member_query;
 pub mod nickname;
@@ -42,8 +45,10 @@ pub mod read_record;
 pub mod receive_push;
 pub mod redemption;
 pub mod refresh;
+pub mod registered_app;
 pub mod rotate_keys;
 pub mod secret;
+pub mod serve_apps;
 pub mod session;
 pub mod session_key;
 pub mod sign_in;

@@ -167,6 +167,7 @@ impl Login {
     /// fails afterwards, so that another try needs no new codes.
     pub async fn run(&self, request: LoginRequest) -> Result<LoggedIn, LoginError> {
         let app = self.apps.named(request.app.as_deref())?;
+        let app = app.as_ref();
         let code = self.seal.code(&app.name, &request.code);
         if let Some(key) = &request.idempotency_key {
             let fingerprint = self.seal.request(key, &request);
@@ -208,8 +209,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::app::AppName;
-    use crate::conflict::ConflictPolicy;
+    use crate::app::{AppId, AppName};
+    use crate::app_policy::AppPolicy;
     use crate::contention::ATTEMPTS;
     use crate::identity::{Owner, Subject, SubjectKind, Verified};
     use crate::member::{Member, MemberStatus};
@@ -366,14 +367,14 @@ mod tests {
     fn app(identity: MockIdentityProvider, phone: MockPhoneProof) -> App {
         App {
             name: AppName::parse("main").unwrap(),
-            app_id: "wx01".into(),
+            app_id: AppId::parse("wx01").unwrap(),
             namespace: "test".into(),
-            auto_register: true,
-            phone_required: false,
-            on_conflict: ConflictPolicy::Merge,
+            policy: AppPolicy::default(),
+            disabled: false,
             identity: Arc::new(identity),
             phone: Arc::new(phone),
             session_keys: None,
+            pushes: None,
         }
     }
 
@@ -463,7 +464,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_app_registers_nobody() {
-        let app = App { auto_register: false, ..app(knows_alice(), MockPhoneProof::new()) };
+        let policy = AppPolicy { auto_register: false, ..AppPolicy::default() };
+        let app = App { policy, ..app(knows_alice(), MockPhoneProof::new()) };
         let error = login(app, vec![Work::empty(), Work::on_record()])
             .run(request(None))
             .await
@@ -474,7 +476,8 @@ mod tests {
     #[tokio::test]
     async fn an_app_that_requires_a_phone_takes_nobody_without_one() {
         for work in [Work::empty(), Work::knowing(member())] {
-            let app = App { phone_required: true, ..app(knows_alice(), MockPhoneProof::new()) };
+            let policy = AppPolicy { phone_required: true, ..AppPolicy::default() };
+            let app = App { policy, ..app(knows_alice(), MockPhoneProof::new()) };
             let error =
                 login(app, vec![work, Work::on_record()]).run(request(None)).await.unwrap_err();
             assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");

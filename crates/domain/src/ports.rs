@@ -1,6 +1,7 @@
 //! What the rules need of the world. Adapters implement these traits; each trait's documentation says
 //! what an implementation MUST do, and the contract suites of `testkit` hold every one to it.
 
+pub mod apps;
 pub mod clock;
 pub mod fingerprints;
 pub mod passwords;

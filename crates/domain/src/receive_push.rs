@@ -1,11 +1,10 @@
 //! Take a message that the provider pushes: believe it or not, and keep what it asks for until that is
 //! obeyed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::AppName;
+use crate::app::{AppName, Apps};
 use crate::contention::retried;
 use crate::ports::clock::Clock;
 use crate::ports::fingerprints::Fingerprints;
@@ -24,8 +23,8 @@ const MEMORY: Duration = Duration::from_hours(1);
 
 /// The use cases.
 pub struct ReceivePush {
-    /// The apps that the provider pushes to, and what reads its messages to each.
-    pub readers: HashMap<AppName, Arc<dyn PushReader>>,
+    /// The apps served, of which some take pushes.
+    pub apps: Arc<Apps>,
     /// Where it is kept what is to be done.
     pub store: Arc<dyn Store>,
     /// What recognises a message that comes again.
@@ -107,8 +106,11 @@ impl ReceivePush {
         Ok(work.commit().await?)
     }
 
-    fn reader(&self, app: &AppName) -> Result<&dyn PushReader, ReceivePushError> {
-        self.readers.get(app).map(AsRef::as_ref).ok_or(ReceivePushError::UnknownApp)
+    /// What reads the messages to an app. One that is disabled takes them too: what users take back has
+    /// to be obeyed all the same.
+    fn reader(&self, name: &AppName) -> Result<Arc<dyn PushReader>, ReceivePushError> {
+        let app = self.apps.select(Some(name.as_str())).filter(|app| app.name == *name);
+        app.and_then(|app| app.pushes.clone()).ok_or(ReceivePushError::UnknownApp)
     }
 
     fn fingerprint<'a>(

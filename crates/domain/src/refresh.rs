@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::{AppDisabled, Apps};
+use crate::app_policy::TokenLives;
 use crate::audit::{AuditKind, Journal};
 use crate::contention::retried;
 use crate::limits::Limits;
@@ -16,6 +18,8 @@ use crate::token_pair::TokenPair;
 
 /// The use case.
 pub struct Refresh {
+    /// The apps served.
+    pub apps: Arc<Apps>,
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
     /// What knows refresh tokens.
@@ -24,9 +28,9 @@ pub struct Refresh {
     pub issuer: Arc<dyn TokenIssuer>,
     /// What makes events, and knows the time.
     pub journal: Journal,
-    /// How long sessions live.
+    /// How long sessions live, where their app says nothing else.
     pub policy: SessionPolicy,
-    /// How long an access token is good for.
+    /// How long an access token is good for, where its app says nothing else.
     pub access_ttl: Duration,
     /// How often a session may be prolonged.
     pub limits: Arc<Limits>,
@@ -47,6 +51,9 @@ pub enum RefreshError {
     /// The token was exchanged long ago; the session was ended for the member's safety.
     #[error("a refresh token was replayed, so the session was ended")]
     Replayed,
+    /// Nobody may log in to the session's app.
+    #[error(transparent)]
+    AppDisabled(#[from] AppDisabled),
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
@@ -77,20 +84,22 @@ impl Refresh {
         let found = work.sessions().find_with_member(claims.session).await?;
         let (session, member) = found.ok_or(RefreshError::Ended)?;
         member.ensure_active()?;
-        match session.present(claims.generation, &self.policy, now) {
+        let lives = self.lives(&session)?;
+        let policy = lives.sessions(&self.policy);
+        match session.present(claims.generation, &policy, now) {
             Presented::Current => {
-                let next = session.refreshed(&self.policy, now);
+                let next = session.refreshed(&policy, now);
                 if !work.sessions().advance(&next).await? {
                     return Err(StoreError::from(Contention::new("another refresh")).into());
                 }
                 // Signed first: were it to fail after the commit, the client's next try might look
                 // like a replay.
-                let tokens = self.issue(&member, &next, now)?;
+                let tokens = self.issue(&member, &next, &lives, now)?;
                 work.commit().await?;
                 Ok(tokens)
             }
             Presented::Repeated => {
-                let tokens = self.issue(&member, &session, now)?;
+                let tokens = self.issue(&member, &session, &lives, now)?;
                 work.commit().await?;
                 Ok(tokens)
             }
@@ -106,13 +115,25 @@ impl Refresh {
         }
     }
 
+    /// How long the tokens of the session's app last. One that is served no more, or on this instance not
+    /// yet, has no lives of its own.
+    fn lives(&self, session: &Session) -> Result<TokenLives, AppDisabled> {
+        let Some(app) = self.apps.select(Some(session.app.as_str())) else {
+            return Ok(TokenLives::default());
+        };
+        app.ensure_enabled()?;
+        Ok(app.policy.lives)
+    }
+
     fn issue(
         &self,
         member: &Member,
         session: &Session,
+        lives: &TokenLives,
         now: Timestamp,
     ) -> Result<TokenPair, SigningError> {
         let (issuer, random) = (self.issuer.as_ref(), self.journal.random.as_ref());
-        TokenPair::issue(issuer, member, session, self.access_ttl, now, random)
+        let lifetime = lives.access(self.access_ttl);
+        TokenPair::issue(issuer, member, session, lifetime, now, random)
     }
 }

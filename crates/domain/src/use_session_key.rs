@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Apps};
+use crate::app::{App, AppDisabled, Apps};
 use crate::contention::retried;
 use crate::identity::Subject;
 use crate::ports::clock::Clock;
@@ -36,10 +36,13 @@ pub struct NamedUser {
 #[derive(Debug, thiserror::Error)]
 pub enum UseSessionKeyError {
     /// The caller named an app that is not served here.
-    #[error("no app of that name or id is configured")]
+    #[error("no app of that name or id is served here")]
     UnknownApp,
+    /// Nobody may log in to the app, nor use a session key of its.
+    #[error(transparent)]
+    AppDisabled(#[from] AppDisabled),
     /// The app's keys are not kept.
-    #[error("the app keeps no session keys: set its keep_session_keys to true")]
+    #[error("the app keeps no session keys: its keep_session_keys has to be true")]
     NotKept,
     /// There is no key, or none that the provider still knows.
     #[error("there is no good session key of the user: they have to log in again")]
@@ -53,8 +56,8 @@ pub enum UseSessionKeyError {
 }
 
 /// A user, their key, and what it is good for.
-struct Found<'a> {
-    keys: &'a SessionKeys,
+struct Found {
+    app: Arc<App>,
     user: Subject,
     key: SessionKey,
 }
@@ -66,8 +69,8 @@ impl UseSessionKey {
         _service: &Service,
         named: &NamedUser,
     ) -> Result<bool, UseSessionKeyError> {
-        let Found { keys, user, key } = self.find(named).await?;
-        Ok(keys.uses.is_current(&user, &key).await?)
+        let Found { app, user, key } = self.find(named).await?;
+        Ok(keys_of(&app)?.uses.is_current(&user, &key).await?)
     }
 
     /// Has the provider replace the key, and keeps the new one.
@@ -76,7 +79,8 @@ impl UseSessionKey {
         service: &Service,
         named: &NamedUser,
     ) -> Result<(), UseSessionKeyError> {
-        let Found { keys, user, key } = self.find(named).await?;
+        let Found { app, user, key } = self.find(named).await?;
+        let keys = keys_of(&app)?;
         let fresh = keys.uses.renew(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
         let keep = || async {
             let work = self.store.begin().await?;
@@ -96,16 +100,20 @@ impl UseSessionKey {
         raw_data: &str,
         signature: &str,
     ) -> Result<bool, UseSessionKeyError> {
-        let Found { keys, key, .. } = self.find(named).await?;
-        Ok(keys.uses.is_signed(&key, raw_data, signature))
+        let Found { app, key, .. } = self.find(named).await?;
+        Ok(keys_of(&app)?.uses.is_signed(&key, raw_data, signature))
     }
 
-    async fn find(&self, named: &NamedUser) -> Result<Found<'_>, UseSessionKeyError> {
+    async fn find(&self, named: &NamedUser) -> Result<Found, UseSessionKeyError> {
         let app = self.apps.select(named.app.as_deref());
-        let app: &App = app.ok_or(UseSessionKeyError::UnknownApp)?;
-        let keys = app.session_keys.as_ref().ok_or(UseSessionKeyError::NotKept)?;
+        let app = app.ok_or(UseSessionKeyError::UnknownApp)?;
+        app.ensure_enabled()?;
         let user = app.user(&named.open_id);
-        let key = keys.of(self.directory.as_ref(), &user).await?;
-        Ok(Found { keys, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
+        let key = keys_of(&app)?.of(self.directory.as_ref(), &user).await?;
+        Ok(Found { app, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
     }
+}
+
+fn keys_of(app: &App) -> Result<&SessionKeys, UseSessionKeyError> {
+    app.session_keys.as_ref().ok_or(UseSessionKeyError::NotKept)
 }

@@ -7,13 +7,15 @@ pub mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use adapters::redis::url::RedisUrl;
 use api::config::{Origin, Proxy};
 use domain::admin::AdminSessionPolicy;
-use domain::app::AppName;
+use domain::app::{AppId, AppName};
+use domain::app_policy::{AppPolicy, TokenLives};
 use domain::conflict::ConflictPolicy;
 use domain::limits::Quotas;
 use domain::nickname::NicknamePrefixes;
@@ -30,7 +32,7 @@ use webhooks::WebhookConfig;
 const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The token of its pushes, known as well.
-const SANDBOX_PUSH_TOKEN: &str = "sandboxpushtoken";
+pub(crate) const SANDBOX_PUSH_TOKEN: &str = "sandboxpushtoken";
 
 /// The shortest secret of an app that production accepts; WeChat's have 32 characters.
 const SECRET_MIN: usize = 16;
@@ -121,23 +123,15 @@ pub struct AppConfig {
     /// Its name here.
     pub name: AppName,
     /// WeChat's id of it.
-    pub app_id: String,
+    pub app_id: AppId,
     /// WeChat's secret for it.
     pub secret: SecretString,
-    /// Which union ids it shares.
-    pub open_platform: Option<String>,
-    /// Whether its members must have a phone number.
-    pub phone_required: bool,
-    /// Whether it takes new members.
-    pub auto_register: bool,
+    /// What is asked of those who log in.
+    pub policy: AppPolicy,
     /// What WeChat signs its messages with, where it sends any.
     pub push_token: Option<SecretString>,
     /// What it encrypts them with.
     pub push_aes_key: Option<SecretString>,
-    /// What becomes of two members who turn out to be one person.
-    pub on_conflict: ConflictPolicy,
-    /// Whether WeChat's session keys of its users are kept.
-    pub keep_session_keys: bool,
 }
 
 /// One thing that is wrong.
@@ -279,12 +273,19 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
     Some(AppConfig {
         push_token,
         push_aes_key,
-        app_id: reader.required(&key("app_id")),
-        open_platform: Some(reader.text(&key("open_platform"))).filter(|group| !group.is_empty()),
-        phone_required: reader.flag(&key("phone_required"), false),
-        auto_register: reader.flag(&key("auto_register"), true),
-        on_conflict: on_conflict(reader, &key("on_conflict")),
-        keep_session_keys: reader.flag(&key("keep_session_keys"), false),
+        policy: AppPolicy {
+            open_platform: Some(reader.text(&key("open_platform"))).filter(|it| !it.is_empty()),
+            phone_required: reader.flag(&key("phone_required"), false),
+            auto_register: reader.flag(&key("auto_register"), true),
+            on_conflict: on_conflict(reader, &key("on_conflict")),
+            keep_session_keys: reader.flag(&key("keep_session_keys"), false),
+            lives: TokenLives {
+                access: life(reader, &key("access_ttl"), 60..=86_400),
+                idle: life(reader, &key("refresh_ttl"), 3_600..=31_536_000),
+                absolute: life(reader, &key("session_ttl"), 3_600..=315_360_000),
+            },
+        },
+        app_id: app_id(reader, &key("app_id"))?,
         name: reader.checked(&format!("apps.{name}"), AppName::parse(name))?,
         secret: secret?,
     })
@@ -311,17 +312,24 @@ fn push_secrets(
     (token, aes_key)
 }
 
+fn app_id(reader: &Reader<'_>, key: &str) -> Option<AppId> {
+    let id = Some(reader.required(key)).filter(|id| !id.is_empty())?;
+    reader.checked(key, AppId::parse(&id))
+}
+
+/// Seconds that last otherwise than usual; `None` where nothing is said.
+fn life(reader: &Reader<'_>, key: &str, allowed: RangeInclusive<u32>) -> Option<Duration> {
+    let seconds = reader.whole_or(key, 0, allowed);
+    Some(Duration::from_secs(seconds.into())).filter(|life| !life.is_zero())
+}
+
 fn on_conflict(reader: &Reader<'_>, key: &str) -> ConflictPolicy {
-    match reader.text(key).as_str() {
-        "" => ConflictPolicy::default(),
-        "merge" => ConflictPolicy::Merge,
-        "ask" => ConflictPolicy::Ask,
-        "refuse" => ConflictPolicy::Refuse,
-        _ => {
+    let name = Some(reader.text(key)).filter(|name| !name.is_empty());
+    name.map_or(Some(ConflictPolicy::default()), |name| ConflictPolicy::named(&name))
+        .unwrap_or_else(|| {
             reader.fault(key, "must be merge, ask or refuse");
             ConflictPolicy::default()
-        }
-    }
+        })
 }
 
 fn service(reader: &Reader<'_>, name: String) -> Option<(String, SecretString)> {

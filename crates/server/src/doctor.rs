@@ -10,10 +10,12 @@ use adapters::redis::Redis;
 use adapters::redis::url::RedisUrl;
 use adapters::system::SystemClock;
 use adapters::wechat::WechatMiniProgram;
+use adapters::wechat::http::WechatHttp;
 use anyhow::{Context, anyhow, ensure};
 use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
-use domain::ports::store::MemberDirectory;
+use domain::ports::store::{AppDirectory, MemberDirectory};
+use domain::registered_app::RegisteredApp;
 use domain::timestamp::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
@@ -21,6 +23,7 @@ use tokio::time::timeout;
 use crate::config::webhooks::WebhookConfig;
 use crate::config::{Config, ConfigError, Sources};
 use crate::wiring;
+use crate::wiring::apps::{Shared, users};
 
 /// How long the database may take to answer.
 const DATABASE_MAX: Duration = Duration::from_secs(5);
@@ -91,8 +94,13 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
     };
     findings.push(Finding::new("clock", told(clock.now(), http.date().await)));
     for app in &config.apps {
-        let users = wiring::mini_program(app, &http, &clock);
+        let users = users(&app.app_id, &app.policy, Shared::of(app), &http, &clock);
         findings.push(Finding::new(format!("apps.{}", app.name.as_str()), known(&users).await));
+    }
+    // Where the database cannot be read, that was told already.
+    for app in registered(&config).await.unwrap_or_default() {
+        let found = added(&config, &app, &http, &clock).await;
+        findings.push(Finding::new(format!("app {}", app.name.as_str()), found));
     }
     for receiver in &config.webhooks {
         let name = format!("webhooks.{}", receiver.name.as_str());
@@ -168,6 +176,28 @@ async fn known(users: &WechatMiniProgram) -> anyhow::Result<String> {
         }
     };
     Err(anyhow::Error::new(error).context(hint))
+}
+
+/// The apps that were added.
+async fn registered(config: &Config) -> anyhow::Result<Vec<RegisteredApp>> {
+    let store = timeout(DATABASE_MAX, wiring::store(config, None)).await??;
+    let apps = store.registered_apps().await;
+    store.close().await?;
+    Ok(apps?)
+}
+
+/// Whether WeChat knows an app that was added, if anybody may log in to it.
+async fn added(
+    config: &Config,
+    app: &RegisteredApp,
+    http: &WechatHttp,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<String> {
+    let shared = Shared::unsealed(app, &Arc::new(wiring::sealer(config)?))?;
+    if app.disabled_at.is_some() {
+        return Ok("disabled".to_owned());
+    }
+    known(&users(&app.app_id, &app.policy, shared, http, clock)).await
 }
 
 /// Whether somebody answers where a receiver of events is said to listen. No event is sent.

@@ -1,5 +1,6 @@
 //! The menshen program: configuration and wiring.
 
+pub mod app_keeper;
 pub mod config;
 pub mod courier;
 pub mod delivery_meters;

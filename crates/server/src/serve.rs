@@ -21,7 +21,7 @@ use crate::courier::Courier;
 use crate::delivery_meters::DeliveryMeters;
 use crate::key_keeper::KeyKeeper;
 use crate::wiring::shared_state::SharedState;
-use crate::{housekeeper, obedience, wiring};
+use crate::{app_keeper, housekeeper, obedience, wiring};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -43,6 +43,8 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
         public_metrics: config.public_metrics,
         ..ApiConfig::default()
     };
+    let serve_apps = parts.administration.manage_apps.serve.clone();
+    serve_apps.run().await.context("the apps that were added cannot be read")?;
     let address = config.listen;
     let server = Server::listen(address)
         .await
@@ -54,6 +56,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(config, &store)));
+    let hearing = tokio::spawn(app_keeper::run(serve_apps));
     let obeying = tokio::spawn(obedience::run(withdrawals));
     let (serving, until) = watch::channel(());
     let couriers: JoinSet<()> = events
@@ -65,6 +68,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     couriers.join_all().await;
     obeying.abort();
     keeping.abort();
+    hearing.abort();
     tidying.abort();
     outcome.context("the server failed")?;
     store.close().await.context("the database was not closed")

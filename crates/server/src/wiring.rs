@@ -1,9 +1,9 @@
 //! Where ports meet adapters: the one place that knows both.
 
 pub mod administration;
+pub(crate) mod apps;
 pub mod shared_state;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use adapters::master_key::MasterKey;
@@ -12,7 +12,6 @@ use adapters::rate_limiter::counted::CountedRateLimiter;
 use adapters::redemption::SealedAnswers;
 use adapters::sealing::{Sealer, SealingKey};
 use adapters::service_keys::ServiceKeys;
-use adapters::session_key::SealedSessionKeys;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom};
 use adapters::token::key_ring::KeyRing;
@@ -21,13 +20,11 @@ use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
 use adapters::webhook::Webhook;
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
-use adapters::wechat::push::WechatPushes;
-use adapters::wechat::{WechatApp, WechatMiniProgram};
 use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
 use api::routes::Parts;
 use api::served_request::ServedRequest;
-use domain::app::{App, AppName, Apps};
+use domain::app::Apps;
 use domain::audit::Journal;
 use domain::authenticate::Authenticate;
 use domain::bind_phone::BindPhone;
@@ -40,25 +37,23 @@ use domain::export_member::ExportMember;
 use domain::housekeeping::Housekeeping;
 use domain::identify::Identify;
 use domain::introspect::Introspect;
-use domain::limits::{LimitedProvider, Limits};
+use domain::limits::Limits;
 use domain::log_out::LogOut;
 use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
 use domain::obey_withdrawals::ObeyWithdrawals;
 use domain::ports::clock::Clock;
-use domain::ports::pushes::PushReader;
 use domain::ports::random::Random;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
 use domain::rotate_keys::RotateKeys;
-use domain::session_key::SessionKeys;
 use domain::update_profile::UpdateProfile;
 use domain::use_session_key::UseSessionKey;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::Config;
 use crate::config::webhooks::WebhookConfig;
-use crate::config::{AppConfig, Config};
 use crate::delivery_meters::DeliveryMeters;
 use crate::wiring::shared_state::SharedState;
 
@@ -85,7 +80,8 @@ pub fn parts(
     let http = wechat(config)?;
     http.register(&mut registry);
     let sealer = Arc::new(sealer(config)?);
-    let apps = Arc::new(apps(config, &http, &clock, &limits, &sealer));
+    let serve_apps = apps::serve(config, store, http, &clock, &limits, &sealer)?;
+    let apps = Arc::clone(&serve_apps.apps);
     let login = Login {
         apps: Arc::clone(&apps),
         store: store.clone(),
@@ -102,6 +98,7 @@ pub fn parts(
         },
     };
     let refresh = Refresh {
+        apps: Arc::clone(&apps),
         store: store.clone(),
         verifier: tokens.clone(),
         issuer: tokens.clone(),
@@ -117,6 +114,7 @@ pub fn parts(
         limits: Arc::clone(&limits),
     });
     let introspect = Introspect {
+        apps: Arc::clone(&apps),
         authenticate: Arc::clone(&authenticate),
         tokens: tokens.clone(),
         store: store.clone(),
@@ -124,7 +122,7 @@ pub fn parts(
     };
     let log_out =
         LogOut { store: store.clone(), directory: store.clone(), clock: Arc::clone(&clock) };
-    let receive_push = receive_push(config, store, &sealer)?;
+    let receive_push = receive_push(Arc::clone(&apps), store, &sealer);
     let erase_member = Arc::new(EraseMember {
         store: store.clone(),
         fingerprints: sealer.clone(),
@@ -136,7 +134,7 @@ pub fn parts(
         directory: store.clone(),
         journal: journal(),
     };
-    let administration = administration::wire(config, store, &sealer, &erase_member);
+    let administration = administration::wire(config, store, &sealer, &erase_member, serve_apps);
     let update_profile = UpdateProfile { store: store.clone(), journal: journal() };
     let use_session_key = UseSessionKey {
         apps: Arc::clone(&apps),
@@ -259,30 +257,14 @@ pub fn obey_withdrawals(
 }
 
 /// What takes the messages that WeChat sends.
-fn receive_push(
-    config: &Config,
-    store: &Arc<SeaStore>,
-    sealer: &Arc<Sealer>,
-) -> anyhow::Result<ReceivePush> {
-    Ok(ReceivePush {
-        readers: push_readers(config)?,
+fn receive_push(apps: Arc<Apps>, store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ReceivePush {
+    ReceivePush {
+        apps,
         store: store.clone(),
         fingerprints: sealer.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-    })
-}
-
-/// What reads the messages that WeChat sends to the apps with a push token.
-fn push_readers(config: &Config) -> anyhow::Result<HashMap<AppName, Arc<dyn PushReader>>> {
-    let mut readers = HashMap::<_, Arc<dyn PushReader>>::new();
-    for AppConfig { name, app_id, push_token, push_aes_key, .. } in &config.apps {
-        let Some(token) = push_token.clone() else { continue };
-        let reader = WechatPushes::new(app_id, token, push_aes_key.as_ref());
-        let reader = reader.with_context(|| format!("apps.{}", name.as_str()))?;
-        readers.insert(name.clone(), Arc::new(reader));
     }
-    Ok(readers)
 }
 
 /// The way to WeChat.
@@ -293,53 +275,6 @@ pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
         ..WechatHttpConfig::default()
     });
     http.context("wechat")
-}
-
-fn apps(
-    config: &Config,
-    http: &WechatHttp,
-    clock: &Arc<dyn Clock>,
-    limits: &Arc<Limits>,
-    sealer: &Arc<Sealer>,
-) -> Apps {
-    let app = |app: &AppConfig| {
-        let users = Arc::new(mini_program(app, http, clock));
-        let identity = LimitedProvider {
-            app: app.name.clone(),
-            provider: users.clone(),
-            limits: Arc::clone(limits),
-        };
-        let session_keys = app.keep_session_keys.then(|| SessionKeys {
-            seal: Arc::new(SealedSessionKeys::new(Arc::clone(sealer))),
-            uses: users.clone(),
-        });
-        App {
-            name: app.name.clone(),
-            app_id: app.app_id.clone(),
-            namespace: users.namespace(),
-            auto_register: app.auto_register,
-            phone_required: app.phone_required,
-            on_conflict: app.on_conflict,
-            identity: Arc::new(identity),
-            phone: users,
-            session_keys,
-        }
-    };
-    Apps::new(config.apps.iter().map(app).collect())
-}
-
-/// The users of one configured app.
-pub(crate) fn mini_program(
-    app: &AppConfig,
-    http: &WechatHttp,
-    clock: &Arc<dyn Clock>,
-) -> WechatMiniProgram {
-    let wechat = WechatApp {
-        app_id: app.app_id.clone(),
-        secret: app.secret.clone(),
-        open_platform: app.open_platform.clone(),
-    };
-    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock))
 }
 
 /// The key that refresh tokens come from.

@@ -11,6 +11,7 @@
     reason = "a test kit fails by panicking"
 )]
 
+pub mod apps;
 pub mod clock;
 pub mod contract;
 #[cfg(feature = "databases")]

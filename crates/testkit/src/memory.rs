@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use domain::admin::{Admin, AdminId, AdminName, AdminSession};
+use domain::app::AppName;
 use domain::audit::{AuditEvent, AuditKind};
 use domain::audit_query::{AuditQuery, DailyCount, Days};
 use domain::avatar::Avatar;
@@ -16,12 +17,14 @@ use domain::member::{Member, MemberId};
 use domain::member_query::{Criterion, MemberQuery};
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AddError, AdminDirectory, AdminRepository, AuditDirectory, AuditLog, Contention,
-    IdentityRepository, MemberDirectory, MemberRepository, Outbox, OutboxDirectory, PushRepository,
-    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyDirectory,
-    SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork, UpdateError,
+    AddError, AdminDirectory, AdminRepository, AppDirectory, AppRepository, AuditDirectory,
+    AuditLog, Contention, IdentityRepository, MemberDirectory, MemberRepository, Outbox,
+    OutboxDirectory, PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
+    SigningKeyDirectory, SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork,
+    UpdateError,
 };
 use domain::redemption::{Fingerprint, Redemption};
+use domain::registered_app::RegisteredApp;
 use domain::session::{Session, SessionId};
 use domain::session_key::SealedSessionKey;
 use domain::signing_key::SigningKey;
@@ -50,6 +53,7 @@ struct State {
     audit: Vec<AuditEvent>,
     admins: BTreeMap<AdminId, Admin>,
     admin_sessions: HashMap<Fingerprint, AdminSession>,
+    apps: Vec<RegisteredApp>,
     tombstones: HashSet<Fingerprint>,
     seen: HashMap<Fingerprint, Timestamp>,
     withdrawals: Vec<Withdrawal>,
@@ -224,6 +228,15 @@ impl AdminDirectory for MemoryStore {
 }
 
 #[async_trait]
+impl AppDirectory for MemoryStore {
+    async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError> {
+        let mut apps = self.committed.lock().unwrap().apps.clone();
+        apps.sort_by(|a, b| (a.created_at, a.name.as_str()).cmp(&(b.created_at, b.name.as_str())));
+        Ok(apps)
+    }
+}
+
+#[async_trait]
 impl AuditDirectory for MemoryStore {
     async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         let mut events = self.audit();
@@ -342,6 +355,10 @@ impl UnitOfWork for MemoryUnitOfWork {
         self
     }
 
+    fn apps(&self) -> &dyn AppRepository {
+        self
+    }
+
     fn pushes(&self) -> &dyn PushRepository {
         self
     }
@@ -453,6 +470,10 @@ impl IdentityRepository for MemoryUnitOfWork {
             *owner = to;
         }
         Ok(())
+    }
+
+    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError> {
+        Ok(self.state().identities.iter().any(|(_, known)| known.namespace == namespace))
     }
 }
 
@@ -617,6 +638,40 @@ impl AdminRepository for MemoryUnitOfWork {
     async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError> {
         self.state().admin_sessions.retain(|_, session| session.used_at >= then);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AppRepository for MemoryUnitOfWork {
+    async fn find(&self, name: &AppName) -> Result<Option<RegisteredApp>, StoreError> {
+        Ok(self.state().apps.iter().find(|app| app.name == *name).cloned())
+    }
+
+    async fn add(&self, app: &RegisteredApp) -> Result<(), AddError> {
+        let mut state = self.state();
+        let taken = |known: &RegisteredApp| known.name == app.name || known.app_id == app.app_id;
+        if state.apps.iter().any(taken) {
+            return Err(AddError::Taken);
+        }
+        state.apps.push(app.clone());
+        Ok(())
+    }
+
+    async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        let same =
+            |known: &&mut RegisteredApp| (&known.name, known.version) == (&app.name, app.version);
+        let stored = state.apps.iter_mut().find(same).ok_or(UpdateError::Stale)?;
+        let (app_id, created_at) = (stored.app_id.clone(), stored.created_at);
+        *stored = RegisteredApp { app_id, created_at, version: app.version + 1, ..app.clone() };
+        Ok(())
+    }
+
+    async fn remove(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
+        let mut state = self.state();
+        let before = state.apps.len();
+        state.apps.retain(|known| (&known.name, known.version) != (&app.name, app.version));
+        if state.apps.len() < before { Ok(()) } else { Err(UpdateError::Stale) }
     }
 }
 

@@ -18,6 +18,7 @@ async fn up_makes_the_file_its_folder_and_every_table() {
     let expected = [
         "admin",
         "admin_session",
+        "app",
         "audit_event",
         "data_key",
         "identity",

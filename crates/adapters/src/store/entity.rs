@@ -31,6 +31,7 @@ macro_rules! tables {
 tables! {
     admin
     admin_session
+    app
     audit_event
     data_key
     identity

@@ -76,6 +76,16 @@ impl IdentityRepository for SeaUnitOfWork {
         to_the_end(async move { update.exec(&open.txn).await }).await?;
         Ok(())
     }
+
+    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError> {
+        let (open, any) = (self.open(), one_in(namespace));
+        Ok(to_the_end(async move { any.one(&open.txn).await }).await?.is_some())
+    }
+}
+
+/// Any row of a namespace.
+pub(super) fn one_in(namespace: &str) -> Select<Entity> {
+    Entity::find().filter(Column::Namespace.eq(namespace.as_bytes())).limit(1)
 }
 
 /// The rows of a member.

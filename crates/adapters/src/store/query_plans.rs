@@ -18,7 +18,7 @@ use testkit::databases::{FreshDatabase, Kind};
 use uuid::Uuid;
 
 use crate::store::entity::{identity, member, session};
-use crate::store::identities::with_the_same_owner;
+use crate::store::identities::{one_in, with_the_same_owner};
 use crate::store::outbox::{due, last_position, oldest};
 use crate::store::pushes::seen_before;
 use crate::store::rekey::phones::in_clear;
@@ -32,6 +32,7 @@ testkit::on_every_database! {
     a_member_is_found_by_index
     numbers_in_clear_are_found_by_index
     an_owner_is_found_by_index
+    whether_anyone_is_known_in_an_app_is_found_by_index
     a_session_is_found_by_index
     all_that_goes_with_a_member_is_found_by_index
     a_tombstone_is_found_by_index
@@ -150,6 +151,10 @@ async fn what_a_receiver_is_still_to_be_told_is_found_by_index(database: FreshDa
     assert_indexed(&database, &due(&crm, now)).await;
     assert_indexed(&database, &last_position(&crm, &event)).await;
     assert_indexed(&database, &oldest(&crm)).await;
+}
+
+async fn whether_anyone_is_known_in_an_app_is_found_by_index(database: FreshDatabase) {
+    assert_indexed(&database, &one_in("wechat:app:wx1")).await;
 }
 
 async fn a_look_up_without_an_index_would_be_noticed(database: FreshDatabase) {

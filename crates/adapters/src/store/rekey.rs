@@ -6,9 +6,11 @@ use domain::ports::store::{SigningKeyRepository, Store, StoreError, UnitOfWork};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany};
 
+use crate::app_secrets;
 use crate::store::SeaStore;
+use crate::store::apps;
 use crate::store::data_keys::{Purpose, reseal};
-use crate::store::entity::{data_key, signing_key};
+use crate::store::entity::{app, data_key, signing_key};
 use crate::store::sqlite;
 use crate::store::task::to_the_end;
 use crate::store::unit_of_work::SeaUnitOfWork;
@@ -19,14 +21,14 @@ use crate::token::key_vault;
 pub struct Rekeyed {
     /// Data keys that were made.
     pub new_data_keys: u64,
-    /// Data keys and signing keys that were sealed anew.
+    /// Data keys, signing keys and secrets of apps that were sealed anew.
     pub keys: u64,
     /// Phone numbers that were sealed anew, or for the first time.
     pub phones: u64,
 }
 
 impl SeaStore {
-    /// Brings data keys and signing keys under the present sealing key, and phone numbers under a data
+    /// Brings data keys, signing keys and secrets of apps under the present sealing key, and phone numbers under a data
     /// key that was made under it. Tells how far it is after every few hundred members.
     ///
     /// Nothing that others change meanwhile is lost, and whatever was left undone is done by running it
@@ -37,6 +39,7 @@ impl SeaStore {
         done.phones = self.seal_phones_in_clear(&first).await?;
         done.new_data_keys = self.add_data_key_if_due().await?.into();
         done.keys = self.reseal_data_keys().await? + self.reseal_signing_keys().await?;
+        done.keys += self.reseal_apps().await?;
         tell(done);
         loop {
             let tell = |phones| tell(Rekeyed { phones: done.phones + phones, ..done });
@@ -99,6 +102,27 @@ impl SeaStore {
                 let update = Entity::update_many().col_expr(Column::Sealed, Expr::value(sealed));
                 let update = update.filter(Column::Number.eq(i64::from(key.number)));
                 updates.push(update.filter(Column::Sealed.eq(key.sealed)));
+            }
+        }
+        write(unit, updates).await
+    }
+}
+
+impl SeaStore {
+    async fn reseal_apps(&self) -> Result<u64, StoreError> {
+        use app::{Column, Entity};
+        let (unit, master) = (self.unit_of_work().await?, self.keyring.master());
+        let open = unit.open();
+        let rows = to_the_end(async move { Entity::find().all(&open.txn).await }).await?;
+        let mut updates = Vec::new();
+        for row in rows {
+            for (column, kind, sealed) in apps::sealed_columns(&row) {
+                let resealed = app_secrets::reseal(master, &row.name, kind, sealed);
+                if let Some(resealed) = resealed.map_err(StoreError::new)? {
+                    let update = Entity::update_many().col_expr(column, Expr::value(resealed));
+                    let update = update.filter(Column::Name.eq(row.name.clone()));
+                    updates.push(update.filter(column.eq(sealed.to_vec())));
+                }
             }
         }
         write(unit, updates).await

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::delivery::Subscriptions;
 use domain::ports::store::{
-    AdminRepository, AuditLog, IdentityRepository, MemberRepository, Outbox, PushRepository,
-    RedemptionRepository, SessionKeyRepository, SessionRepository, SigningKeyRepository,
-    StoreError, TombstoneRepository, UnitOfWork,
+    AdminRepository, AppRepository, AuditLog, IdentityRepository, MemberRepository, Outbox,
+    PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
+    SigningKeyRepository, StoreError, TombstoneRepository, UnitOfWork,
 };
 use sea_orm::DatabaseConnection;
 use tracing::{Span, field, info_span};
@@ -86,6 +86,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn admins(&self) -> &dyn AdminRepository {
+        self
+    }
+
+    fn apps(&self) -> &dyn AppRepository {
         self
     }
 

@@ -6,14 +6,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::app::AppId;
 use domain::ports::clock::Clock;
 use domain::timestamp::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::WechatApp;
 use super::call_error::{CallError, Cause};
+use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::http::WechatHttp;
 use super::meters::Lookup;
@@ -33,7 +34,8 @@ pub(super) type Outcome = Result<SecretString, Arc<CallError>>;
 pub(super) struct TokenBroker(Arc<Shared>);
 
 struct Shared {
-    app: Arc<WechatApp>,
+    app_id: AppId,
+    credentials: Arc<Credentials>,
     http: WechatHttp,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -60,8 +62,13 @@ struct Held {
 }
 
 impl TokenBroker {
-    pub(super) fn new(app: Arc<WechatApp>, http: WechatHttp, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared { app, http, clock, state: Mutex::default() }))
+    pub(super) fn new(
+        app_id: AppId,
+        credentials: Arc<Credentials>,
+        http: WechatHttp,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Shared { app_id, credentials, http, clock, state: Mutex::default() }))
     }
 
     /// The token to use now.
@@ -137,10 +144,21 @@ impl Shared {
     }
 
     async fn ask(&self) -> Result<Grant, CallError> {
+        let mut turn = self.credentials.turn();
+        loop {
+            let outcome = self.ask_with(turn.secret()).await;
+            turn = match turn.next(&outcome) {
+                Some(other) => other,
+                None => return outcome,
+            };
+        }
+    }
+
+    async fn ask_with(&self, secret: &SecretString) -> Result<Grant, CallError> {
         let body = json!({
             "grant_type": "client_credential",
-            "appid": self.app.app_id,
-            "secret": self.app.secret.expose_secret(),
+            "appid": self.app_id.as_str(),
+            "secret": secret.expose_secret(),
             "force_refresh": false,
         });
         let reply = self.http.post(Endpoint::StableToken, &[], &body).await?;
@@ -213,6 +231,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
+    use super::super::WechatApp;
     use super::super::http::WechatHttpConfig;
     use super::*;
 
@@ -289,9 +308,16 @@ mod tests {
         let (answer, closed) = watch::channel(false);
         let (base_url, calls) = endpoint(closed).await;
         let http = WechatHttpConfig { base_url, ..Default::default() };
-        let app = WechatApp { app_id: "wx1".into(), secret: "s".into(), open_platform: None };
-        let http = WechatHttp::new(&http).unwrap();
-        let broker = TokenBroker::new(app.into(), http, Arc::new(FixedClock::default()));
+        let app_id = AppId::parse("wx1").unwrap();
+        let app = WechatApp {
+            app_id: app_id.clone(),
+            secret: "s".into(),
+            former_secret: None,
+            open_platform: None,
+        };
+        let (http, clock) = (WechatHttp::new(&http).unwrap(), FixedClock::default());
+        let credentials = Credentials::new(&app).into();
+        let broker = TokenBroker::new(app_id, credentials, http, Arc::new(clock));
         let broker = Arc::new(broker);
 
         let mut waiting: JoinSet<Outcome> = JoinSet::new();

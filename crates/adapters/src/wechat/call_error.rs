@@ -80,6 +80,17 @@ impl CallError {
         self.refusal().map(|refusal| Class::of(refusal.code, self.endpoint))
     }
 
+    /// Whether WeChat refused the app's secret, and so the caller: the code for that is 40001 where an
+    /// access token is fetched.
+    pub(super) fn is_wrong_secret(&self) -> bool {
+        let code = self.refusal().map(|refusal| refusal.code);
+        match self.endpoint {
+            Endpoint::StableToken => matches!(code, Some(40001 | 40125)),
+            Endpoint::CodeToSession => code == Some(40125),
+            Endpoint::PhoneNumber | Endpoint::CheckSession | Endpoint::ResetSession => false,
+        }
+    }
+
     /// What kind of failure it is, as one of few words.
     pub(super) fn label(&self) -> &'static str {
         match &self.cause {

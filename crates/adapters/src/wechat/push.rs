@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use domain::app::AppId;
 use domain::identity::{Subject, SubjectKind};
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
 use domain::withdrawal::Withdrawn;
@@ -25,7 +26,7 @@ const TOKEN: RangeInclusive<usize> = 3..=32;
 
 /// Reads what WeChat pushes to one mini program.
 pub struct WechatPushes {
-    app_id: String,
+    app_id: AppId,
     token: SecretString,
     key: Option<EncodingKey>,
 }
@@ -45,7 +46,7 @@ impl WechatPushes {
     /// Takes the Token and the `EncodingAESKey` of the console. With a key, only encrypted messages
     /// are believed: in the clear, a signature covers everything but the message.
     pub fn new(
-        app_id: &str,
+        app_id: &AppId,
         token: SecretString,
         encoding_key: Option<&SecretString>,
     ) -> Result<Self, PushConfigError> {
@@ -54,7 +55,7 @@ impl WechatPushes {
             return Err(PushConfigError::Token);
         }
         let key = encoding_key.map(|key| EncodingKey::parse(key).ok_or(PushConfigError::Key));
-        Ok(Self { app_id: app_id.to_owned(), token, key: key.transpose()? })
+        Ok(Self { app_id: app_id.clone(), token, key: key.transpose()? })
     }
 
     /// Whether `shown` is the hexadecimal SHA-1 of token, time, nonce and `more`, sorted and joined.
@@ -87,7 +88,7 @@ impl WechatPushes {
         let shown = signature.message_signature.as_deref().ok_or(PushRejected::Forged)?;
         self.check(shown, signature, Some(encrypted))?;
         let (message, app_id) = key.decrypt(encrypted)?;
-        if app_id != self.app_id.as_bytes() {
+        if app_id != self.app_id.as_str().as_bytes() {
             return Err(PushRejected::Misdirected);
         }
         Fields::parse(&message)
@@ -103,7 +104,7 @@ impl WechatPushes {
         let (Some(withdrawn), Some(openid)) = (withdrawn, openid) else {
             let event = event.filter(|event| is_plain(event)).unwrap_or_default();
             tracing::info!(
-                app_id = self.app_id,
+                app_id = self.app_id.as_str(),
                 event,
                 "a push asks for nothing that is done here"
             );
@@ -127,7 +128,7 @@ impl PushReader for WechatPushes {
             self.verify(signature)?;
             Fields::parse(body)?
         };
-        if message.get("AppID").is_some_and(|app_id| app_id != self.app_id) {
+        if message.get("AppID").is_some_and(|app_id| app_id != self.app_id.as_str()) {
             return Err(PushRejected::Misdirected);
         }
         Ok(Push { identity: identity(&message)?, withdrawn: self.withdrawn(&message) })

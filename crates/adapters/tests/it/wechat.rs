@@ -1,6 +1,7 @@
 //! The WeChat adapter on the wire: against the offline WeChat, and against a server that misbehaves.
 
 mod broken;
+mod credentials;
 mod errcodes;
 mod login;
 mod phone;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::{WechatApp, WechatMiniProgram};
+use domain::app::AppId;
 use domain::identity::{Subject, SubjectKind, Verified};
 use domain::phone::PhoneNumber;
 use domain::ports::clock::Clock;
@@ -82,7 +84,12 @@ impl App {
 }
 
 fn app() -> WechatApp {
-    WechatApp { app_id: APP_ID.into(), secret: SECRET.into(), open_platform: None }
+    WechatApp {
+        app_id: AppId::parse(APP_ID).unwrap(),
+        secret: SECRET.into(),
+        former_secret: None,
+        open_platform: None,
+    }
 }
 
 /// The member whose phone is asked for.

@@ -1,4 +1,5 @@
-//! What a login or a phone number contradicts, and what the client can do about it.
+//! What a login, a phone number or an administrator's request contradicts, and what the client can do
+//! about it.
 
 use salvo::oapi::{Array, BasicType, Object};
 use serde::Serialize;
@@ -18,6 +19,11 @@ enum Reason {
     PhoneTaken,
     TwoMembers,
     UnionIdChanged,
+    AppConfigured,
+    AppTaken,
+    AppRotation,
+    NoAppRotation,
+    AppInUse,
 }
 
 /// What the client can do: send the login again, changed so.
@@ -48,6 +54,26 @@ impl Conflict {
     /// Only the operator can find out who is mistaken.
     pub(crate) const UNION_ID_CHANGED: Self = Self { reason: Reason::UnionIdChanged, choices: &[] };
 
+    /// The app is one of the configuration, and changed there.
+    pub(crate) const APP_CONFIGURED: Self = Self::final_one(Reason::AppConfigured);
+
+    /// Another app has the name or the app id.
+    pub(crate) const APP_TAKEN: Self = Self::final_one(Reason::AppTaken);
+
+    /// The app's secret is being changed.
+    pub(crate) const APP_ROTATION: Self = Self::final_one(Reason::AppRotation);
+
+    /// The app's secret is not being changed.
+    pub(crate) const NO_APP_ROTATION: Self = Self::final_one(Reason::NoAppRotation);
+
+    /// The app is not disabled, or members are known by it.
+    pub(crate) const APP_IN_USE: Self = Self::final_one(Reason::AppInUse);
+
+    /// One that the same request will always meet.
+    const fn final_one(reason: Reason) -> Self {
+        Self { reason, choices: &[] }
+    }
+
     /// What the user is told.
     pub(crate) const fn message(self, language: Language) -> &'static str {
         match (self.reason, language) {
@@ -63,17 +89,42 @@ impl Conflict {
             (Reason::UnionIdChanged, Language::English) => {
                 "This account has changed, please contact support"
             }
+            (Reason::AppConfigured, Language::Chinese) => "该应用在配置文件中，请在那里修改",
+            (Reason::AppConfigured, Language::English) => {
+                "This app is in the configuration, please change it there"
+            }
+            (Reason::AppTaken, Language::Chinese) => "该名称或 AppID 已属于其他应用",
+            (Reason::AppTaken, Language::English) => "Another app has this name or app id",
+            (Reason::AppRotation, Language::Chinese) => "正在更换密钥，请先完成或撤回",
+            (Reason::AppRotation, Language::English) => {
+                "The secret is being changed, please end that first or take it back"
+            }
+            (Reason::NoAppRotation, Language::Chinese) => "没有正在更换的密钥",
+            (Reason::NoAppRotation, Language::English) => "The secret is not being changed",
+            (Reason::AppInUse, Language::Chinese) => "该应用尚未停用，或仍有会员",
+            (Reason::AppInUse, Language::English) => {
+                "This app is not disabled, or members are known by it"
+            }
         }
     }
 
     /// Its schema.
     pub(crate) fn schema() -> Object {
         let text = || Object::with_type(BasicType::String);
-        let reasons = ["phone_taken", "two_members", "union_id_changed"];
+        let reasons = [
+            "phone_taken",
+            "two_members",
+            "union_id_changed",
+            "app_configured",
+            "app_taken",
+            "app_rotation",
+            "no_app_rotation",
+            "app_in_use",
+        ];
         let choices = ["without_phone", "another_phone", "merge", "separate"];
         Object::new()
-            .description("With a `conflict`: what the login or the phone number contradicts, and how the same can be sent again.")
-            .property("reason", text().enum_values(reasons).description("The phone number is another member's; the provider says that two members are one person; or it names another union id than before."))
+            .description("With a `conflict`: what the request contradicts, and how the same can be sent again.")
+            .property("reason", text().enum_values(reasons).description("The phone number is another member's; the provider says that two members are one person; or it names another union id than before. Of apps: it is in the configuration, and changed there; its name or app id is another one's; its secret is being changed, or is not; or it is not disabled, or members are known by it."))
             .property("choices", Array::new().items(text().enum_values(choices)).description("What can be changed: leave `phoneCode` out, send that of another number, or say `merge` or `separate` in `onConflict`. Empty: only the operator can help."))
             .required("reason")
             .required("choices")

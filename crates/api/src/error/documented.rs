@@ -12,6 +12,7 @@ use domain::log_out::EndSessionError;
 use domain::login::LoginError;
 use domain::look_after_members::LookAfterMembersError;
 use domain::manage_admins::ManageAdminsError;
+use domain::manage_apps::ManageAppsError;
 use domain::ports::store::StoreError;
 use domain::read_record::ReadRecordError;
 use domain::receive_push::ReceivePushError;
@@ -154,6 +155,7 @@ impl Refuses for RefreshError {
         ErrorId::Unauthenticated,
         ErrorId::SessionRevoked,
         ErrorId::MemberBanned,
+        ErrorId::Forbidden,
         ErrorId::RateLimited,
         ErrorId::Internal,
     ];
@@ -179,6 +181,16 @@ impl Refuses for AuthenticateAdminError {
 impl Refuses for ManageAdminsError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::Unauthenticated, ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
+}
+
+impl Refuses for ManageAppsError {
+    const IDS: &'static [ErrorId] = &[
+        ErrorId::InvalidRequest,
+        ErrorId::Forbidden,
+        ErrorId::NotFound,
+        ErrorId::Conflict,
+        ErrorId::Internal,
+    ];
 }
 
 impl Refuses for LookAfterMembersError {
@@ -230,8 +242,10 @@ mod tests {
     use std::time::Duration;
 
     use domain::admin::{NotInvited, Role, RoleRequired};
+    use domain::app::AppDisabled;
     use domain::identity::UnionIdChanged;
     use domain::member::{Banned, MemberId};
+    use domain::ports::apps::BuildAppError;
     use domain::ports::passwords::HashError;
     use domain::ports::provider::{ProviderError, ProviderFailure};
     use domain::ports::pushes::PushRejected;
@@ -239,6 +253,7 @@ mod tests {
     use domain::ports::store::Contention;
     use domain::ports::tokens::{SigningError, TokenRejected};
     use domain::rate_limit::TooMany;
+    use domain::registered_app::{NoRotation, RotationUnderWay};
     use uuid::Uuid;
 
     use super::*;
@@ -258,7 +273,8 @@ mod tests {
     }
 
     fn verify_errors() -> impl Iterator<Item = VerifyError> {
-        provider_errors().map(VerifyError::from).chain([VerifyError::UnknownApp])
+        let others = [VerifyError::UnknownApp, VerifyError::AppDisabled(AppDisabled)];
+        provider_errors().map(VerifyError::from).chain(others)
     }
 
     fn store() -> StoreError {
@@ -306,6 +322,7 @@ mod tests {
             BindPhoneError::Gone,
             BindPhoneError::Undecipherable,
             BindPhoneError::PhoneTaken,
+            BindPhoneError::AppDisabled(AppDisabled),
             BindPhoneError::Banned(Banned),
             BindPhoneError::Store(store()),
         ];
@@ -313,6 +330,7 @@ mod tests {
         let others = [
             UseSessionKeyError::UnknownApp,
             UseSessionKeyError::NotKept,
+            UseSessionKeyError::AppDisabled(AppDisabled),
             UseSessionKeyError::NoKey,
             UseSessionKeyError::Store(store()),
         ];
@@ -330,6 +348,7 @@ mod tests {
             RefreshError::TooMany(TooMany { retry_after: Duration::from_secs(1) }),
             RefreshError::Ended,
             RefreshError::Replayed,
+            RefreshError::AppDisabled(AppDisabled),
             RefreshError::Banned(Banned),
             RefreshError::Store(store()),
             RefreshError::Signing(SigningError("a cause".into())),
@@ -367,6 +386,18 @@ mod tests {
             LookAfterMembersError::Forbidden(RoleRequired(Role::Operator)),
             LookAfterMembersError::NotFound,
             LookAfterMembersError::Store(store()),
+        ]);
+        assert_told([
+            ManageAppsError::Forbidden(RoleRequired(Role::Admin)),
+            ManageAppsError::NotFound,
+            ManageAppsError::Configured,
+            ManageAppsError::Taken,
+            ManageAppsError::RotationUnderWay(RotationUnderWay),
+            ManageAppsError::NoRotation(NoRotation),
+            ManageAppsError::InUse,
+            ManageAppsError::Unfit(BuildAppError::Push("a cause".into())),
+            ManageAppsError::Unfit(BuildAppError::Sealed("a cause".into())),
+            ManageAppsError::Store(store()),
         ]);
         assert_told([
             ReadRecordError::Forbidden(RoleRequired(Role::Viewer)),

@@ -236,7 +236,7 @@ impl ErrorId {
             Self::MemberBanned => "The member is banned here. Do not try again.",
             Self::Forbidden => {
                 "The caller may not do this: a visitor without an account, an app that takes \
-                 no new members, or a thing the provider refuses for this user. Of administrators: it takes another \
+                 no new members or is disabled, or a thing the provider refuses for this user. Of administrators: it takes another \
                  role, is their own account, or the present password is another one."
             }
             Self::NotFound => "There is no such address or thing.",

@@ -1,6 +1,7 @@
 //! What administrators do: sign in, look after members, read the record, decide about each other.
 
 pub mod accounts;
+pub mod apps;
 pub mod members;
 pub mod record;
 pub mod session;
@@ -12,6 +13,7 @@ use domain::admin::{Administrator, Role};
 use domain::authenticate_admin::AuthenticateAdmin;
 use domain::look_after_members::LookAfterMembers;
 use domain::manage_admins::ManageAdmins;
+use domain::manage_apps::ManageApps;
 use domain::read_record::ReadRecord;
 use domain::sign_in::SignIn;
 use salvo::extract::Metadata;
@@ -23,6 +25,7 @@ use crate::error::ApiError;
 use crate::error::documented::document;
 use crate::error::id::ErrorId;
 use crate::routes::admin::accounts::AdminAccountsApi;
+use crate::routes::admin::apps::AdminAppsApi;
 use crate::routes::admin::members::AdminMembersApi;
 use crate::routes::admin::record::AdminRecordApi;
 use crate::routes::admin::session::AdminSessionApi;
@@ -36,6 +39,8 @@ pub struct Administration {
     pub authenticate_admin: Arc<AuthenticateAdmin>,
     /// Decides who is one.
     pub manage_admins: Arc<ManageAdmins>,
+    /// Decides which apps are served.
+    pub manage_apps: Arc<ManageApps>,
     /// What they see of members and do to them.
     pub look_after_members: Arc<LookAfterMembers>,
     /// What they read of what happened.
@@ -46,6 +51,7 @@ pub struct Administration {
 pub(crate) struct AdminApi {
     session: AdminSessionApi,
     accounts: AdminAccountsApi,
+    apps: AdminAppsApi,
     members: AdminMembersApi,
     record: AdminRecordApi,
     administrators: Gate<Administrators>,
@@ -57,6 +63,7 @@ impl AdminApi {
         let Administration { manage_admins: manage, look_after_members, .. } = administration;
         Self {
             accounts: AdminAccountsApi { manage: manage.clone() },
+            apps: AdminAppsApi { manage: administration.manage_apps },
             members: AdminMembersApi { look_after: look_after_members },
             record: AdminRecordApi { read_record: administration.read_record },
             administrators: Gate::new(Administrators(authenticate.clone())),
@@ -137,6 +144,7 @@ fn rooms(to: Wiring<'_>) -> Router {
                 .post(to.to(|api| api.admin.accounts.invite()))
                 .push(Router::with_path("{id}").patch(to.to(|api| api.admin.accounts.change()))),
         )
+        .push(apps(to))
         .push(Router::with_path("search").post(to.to(|api| api.admin.members.search())))
         .push(
             Router::with_path("members/{id}")
@@ -156,4 +164,31 @@ fn rooms(to: Wiring<'_>) -> Router {
         )
         .push(Router::with_path("audit").get(to.to(|api| api.admin.record.events())))
         .push(Router::with_path("statistics").get(to.to(|api| api.admin.record.statistics())))
+}
+
+/// The apps.
+fn apps(to: Wiring<'_>) -> Router {
+    let one = Router::with_path("{app}")
+        .get(to.to(|api| api.admin.apps.show()))
+        .delete(to.to(|api| api.admin.apps.remove()))
+        .push(Router::with_path("policy").put(to.to(|api| api.admin.apps.set_policy())))
+        .push(
+            Router::with_path("push")
+                .put(to.to(|api| api.admin.apps.set_push()))
+                .delete(to.to(|api| api.admin.apps.remove_push())),
+        )
+        .push(
+            Router::with_path("secret")
+                .post(to.to(|api| api.admin.apps.rotate()))
+                .delete(to.to(|api| api.admin.apps.take_back()))
+                .push(
+                    Router::with_path("former").delete(to.to(|api| api.admin.apps.end_rotation())),
+                ),
+        )
+        .push(Router::with_path("disable").post(to.to(|api| api.admin.apps.disable())))
+        .push(Router::with_path("enable").post(to.to(|api| api.admin.apps.enable())));
+    Router::with_path("apps")
+        .get(to.to(|api| api.admin.apps.list()))
+        .post(to.to(|api| api.admin.apps.add()))
+        .push(one)
 }

@@ -198,6 +198,7 @@ fn request(document: &Value, route: &Route, kind: Kind, house: &House, member: &
         Some(_) | None => member.session.clone(),
     };
     let path = path.replace("{id}", &id).replace("{session}", &member.session);
+    let path = if path.starts_with("/admin/") { path.replace("{app}", "target") } else { path };
     let call = Call::new(method.clone(), &path);
     match (body("application/json"), body("application/x-www-form-urlencoded")) {
         (Some(body), _) => call.json(&body),
@@ -212,6 +213,9 @@ async fn call(document: &Value, route: &Route, kind: Kind) {
     let house = House::new();
     // Somebody whom administrators can do something to.
     house.admin("target", Role::Viewer).await;
+    let deletes = route.0 == Method::DELETE;
+    let rotating = deletes && route.1.contains("{app}/secret");
+    house.register("target", rotating, deletes && route.1.ends_with("{app}")).await;
     let other = shown(kind, &house).await;
     let member = Member::new(&house).await;
     let before = get("/me/sessions").bearer(&member.token).send(&house).await.json();

@@ -12,10 +12,10 @@ use domain::nickname::Nickname;
 use domain::ports::clock::Clock;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::{
-    AddError, AdminRepository, AuditLog, IdentityRepository, MemberRepository, MockMemberDirectory,
-    MockStore, Outbox, PushRepository, RedemptionRepository, SessionKeyRepository,
-    SessionRepository, SigningKeyRepository, Store, StoreError, TombstoneRepository, UnitOfWork,
-    UpdateError,
+    AddError, AdminRepository, AppRepository, AuditLog, IdentityRepository, MemberRepository,
+    MockMemberDirectory, MockStore, Outbox, PushRepository, RedemptionRepository,
+    SessionKeyRepository, SessionRepository, SigningKeyRepository, Store, StoreError,
+    TombstoneRepository, UnitOfWork, UpdateError,
 };
 use domain::ports::tokens::{
     AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
@@ -341,6 +341,10 @@ impl UnitOfWork for Racing {
         unreachable!("no request of a member's gets there")
     }
 
+    fn apps(&self) -> &dyn AppRepository {
+        unreachable!("no request of a member's gets there")
+    }
+
     fn tombstones(&self) -> &dyn TombstoneRepository {
         self
     }
@@ -412,6 +416,10 @@ impl IdentityRepository for Racing {
 
     async fn reassign(&self, _from: MemberId, _to: MemberId) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn any_in(&self, _namespace: &str) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }
 

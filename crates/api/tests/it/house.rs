@@ -1,6 +1,5 @@
 //! A whole service over fakes, and the calls that tests make to it.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
@@ -15,7 +14,9 @@ use api::served_request::ServedRequest;
 use api::service::service;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::admin::{AdminName, AdminPassword, AdminSessionPolicy, Role};
-use domain::app::{App, AppName, Apps};
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
+use domain::app_secret::SharedKind;
 use domain::audit::Journal;
 use domain::authenticate::Authenticate;
 use domain::authenticate_admin::AuthenticateAdmin;
@@ -34,18 +35,22 @@ use domain::login::in_flight::InFlight;
 use domain::login::{Login, LoginPolicy};
 use domain::look_after_members::LookAfterMembers;
 use domain::manage_admins::ManageAdmins;
+use domain::manage_apps::ManageApps;
 use domain::member::MemberStatus;
 use domain::nickname::NicknamePrefixes;
 use domain::phone::PhoneNumber;
+use domain::ports::apps::{AppFactory, AppSecretSeal};
 use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
 use domain::ports::pushes::{MockPushReader, Push, PushReader, PushRejected, PushSignature};
 use domain::ports::services::ServiceAuthenticator;
-use domain::ports::store::{AdminDirectory, AuditDirectory, MemberDirectory, Store};
+use domain::ports::store::{AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, Store};
 use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, VerificationKey};
 use domain::read_record::ReadRecord;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
+use domain::registered_app::{RegisteredApp, SealedSecret};
+use domain::serve_apps::{BuiltApps, ServeApps};
 use domain::session::SessionPolicy;
 use domain::session_key::SessionKeys;
 use domain::sign_in::SignIn;
@@ -58,6 +63,7 @@ use salvo::http::Method;
 use salvo::http::header::{HeaderName, HeaderValue};
 use salvo::test::{RequestBuilder, ResponseExt};
 use serde_json::{Value, json};
+use testkit::apps::{MemoryAppFactory, MemoryAppSeal};
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::journal::journal;
@@ -99,6 +105,8 @@ pub(crate) struct Plan {
     pub(crate) directory: Arc<dyn MemberDirectory>,
     pub(crate) admins: Arc<dyn AdminDirectory>,
     pub(crate) record: Arc<dyn AuditDirectory>,
+    pub(crate) app_directory: Arc<dyn AppDirectory>,
+    pub(crate) factory: Arc<dyn AppFactory>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) verifier: Arc<dyn TokenVerifier>,
     pub(crate) services: Arc<dyn ServiceAuthenticator>,
@@ -162,6 +170,8 @@ impl House {
             directory: Arc::new(store.clone()),
             admins: Arc::new(store.clone()),
             record: Arc::new(store.clone()),
+            app_directory: Arc::new(store.clone()),
+            factory: Arc::new(MemoryAppFactory::new(provider.clone())),
             issuer: tokens.clone(),
             verifier: tokens.clone(),
             pushes: Arc::new(believing()),
@@ -230,6 +240,25 @@ impl House {
         answer.header("set-cookie").split(';').next().unwrap().to_owned()
     }
 
+    /// Adds an app, whose secret is being rotated or which is disabled.
+    pub(crate) async fn register(&self, name: &str, rotating: bool, disabled: bool) {
+        let (name, now) = (AppName::parse(name).unwrap(), self.clock.now());
+        let seal = || MemoryAppSeal.seal(&name, SharedKind::Secret, "a secret");
+        let app = RegisteredApp {
+            app_id: AppId::parse(&format!("wx-{}", name.as_str())).unwrap(),
+            policy: AppPolicy::default(),
+            secret: SealedSecret { current: seal(), former: rotating.then(seal), changed_at: now },
+            push: None,
+            disabled_at: disabled.then_some(now),
+            created_at: now,
+            version: 0,
+            name: name.clone(),
+        };
+        let work = self.store.begin().await.unwrap();
+        work.apps().add(&app).await.unwrap();
+        work.commit().await.unwrap();
+    }
+
     /// Bans the one member there is, as an operator does.
     pub(crate) async fn ban(&self) {
         let ban = Ban { store: Arc::new(self.store.clone()), journal: self.journal.clone() };
@@ -260,11 +289,15 @@ impl Plan {
         let name = AppName::parse("main").unwrap();
         let app = App {
             name: name.clone(),
-            app_id: "wx5e8d6c0a4b2f1e37".into(),
+            app_id: AppId::parse("wx5e8d6c0a4b2f1e37").unwrap(),
             namespace: "memory".into(),
-            auto_register: self.auto_register,
-            phone_required: self.phone_required,
-            on_conflict: self.on_conflict,
+            policy: AppPolicy {
+                auto_register: self.auto_register,
+                phone_required: self.phone_required,
+                on_conflict: self.on_conflict,
+                ..AppPolicy::default()
+            },
+            disabled: false,
             identity: Arc::new(LimitedProvider {
                 app: name,
                 provider: self.identity,
@@ -272,6 +305,7 @@ impl Plan {
             }),
             phone: self.phone,
             session_keys: self.session_keys,
+            pushes: Some(self.pushes),
         };
         let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
         let policy = LoginPolicy {
@@ -293,6 +327,7 @@ impl Plan {
         });
         Parts {
             refresh: Arc::new(Refresh {
+                apps: apps.clone(),
                 store: self.store.clone(),
                 verifier: self.verifier.clone(),
                 issuer: self.issuer.clone(),
@@ -318,6 +353,7 @@ impl Plan {
                 clock: clock.clone(),
             }),
             introspect: Arc::new(Introspect {
+                apps: apps.clone(),
                 authenticate: authenticate.clone(),
                 tokens: self.verifier,
                 store: self.store.clone(),
@@ -327,7 +363,7 @@ impl Plan {
             verification_keys: Arc::new(two_keys()),
             identify: Arc::new(Identify { apps: apps.clone() }),
             receive_push: Arc::new(ReceivePush {
-                readers: HashMap::from([(AppName::parse("main").unwrap(), self.pushes)]),
+                apps: apps.clone(),
                 store: self.store.clone(),
                 fingerprints: Arc::new(MemoryFingerprints),
                 clock: clock.clone(),
@@ -362,6 +398,17 @@ impl Plan {
                     directory: self.directory.clone(),
                     ban: Arc::new(Ban { store: self.store.clone(), journal: journal.clone() }),
                     erase: erase_member.clone(),
+                    journal: journal.clone(),
+                }),
+                manage_apps: Arc::new(ManageApps {
+                    store: self.store.clone(),
+                    seal: Arc::new(MemoryAppSeal),
+                    serve: Arc::new(ServeApps {
+                        apps: apps.clone(),
+                        directory: self.app_directory,
+                        factory: self.factory,
+                        built: BuiltApps::default(),
+                    }),
                     journal: journal.clone(),
                 }),
                 read_record: Arc::new(ReadRecord {

@@ -43,7 +43,7 @@ async fn the_app_is_chosen_by_name_or_id_and_null_is_absent() {
     for app in ["other", "MAIN"] {
         let body = json!({ "code": house.login_code("o1"), "app": app });
         let answer = post("/login").json(&body).send(&house).await;
-        assert_eq!(answer.fault("app"), "no app of that name or id is configured");
+        assert_eq!(answer.fault("app"), "no app of that name or id is served here");
     }
 }
 

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admins;
+mod apps;
 mod callers;
 mod code2session;
 mod conflict;

@@ -44,7 +44,7 @@ async fn failures_of_the_older_form_come_in_the_envelope() {
     assert_eq!(get(&path(&twice)).send(&house).await.fault("code"), "is given more than once");
     let other_app = format!("?code={code}&app=other");
     let fault = get(&path(&other_app)).send(&house).await.fault("app");
-    assert_eq!(fault, "no app of that name or id is configured");
+    assert_eq!(fault, "no app of that name or id is served here");
     let answer = get(&path(&format!("?code={code}&app=main&_=1795168800"))).send(&house).await;
     assert_eq!(answer.status, 200, "a parameter nobody knows is ignored: {}", answer.body);
     let answer = get(&path(&format!("?code={code}"))).send(&house).await;

@@ -83,7 +83,7 @@ async fn without_a_key_there_is_nothing_to_ask_about() {
         assert!(told.contains("keep_session_keys"), "{path}: {told}");
         body["app"] = "another".into();
         let told = ask(&house, path, &body).await.fault("app");
-        assert_eq!(told, "no app of that name or id is configured", "{path}");
+        assert_eq!(told, "no app of that name or id is served here", "{path}");
         body["openid"] = "o 1".into();
         assert!(!ask(&house, path, &body).await.fault("openid").is_empty(), "{path}");
     }

@@ -36,15 +36,17 @@ impl Login {
         if let (Some(keys), Some(key)) = (&arrival.app.session_keys, session_key) {
             keys.keep(work.as_ref(), login, key, now).await?;
         }
+        let lives = &arrival.app.policy.lives;
+        let policy = lives.sessions(&self.policy.sessions);
         if !is_new {
             let sessions = work.sessions().of_member(member.id).await?;
-            work.sessions().remove(&displaced(sessions, &self.policy.sessions, now)).await?;
+            work.sessions().remove(&displaced(sessions, &policy, now)).await?;
         }
         let (app, random) = (arrival.app.name.clone(), self.journal.random.as_ref());
-        let session = Session::open(member.id, app, &self.policy.sessions, now, random);
+        let session = Session::open(member.id, app, &policy, now, random);
         work.sessions().add(&session).await?;
         // Signed before the commit: the answer is kept with what it is about, or neither is.
-        let (issuer, ttl) = (self.tokens.as_ref(), self.policy.access_ttl);
+        let (issuer, ttl) = (self.tokens.as_ref(), lives.access(self.policy.access_ttl));
         let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
         let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
         let event = self.journal.event(kind).about(member.id).in_session(session.id);

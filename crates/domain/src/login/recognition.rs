@@ -54,10 +54,10 @@ impl Login {
         if work.tombstones().any(&tombstones).await? {
             return Err(LoginError::Banned { member: None });
         }
-        if !arrival.app.auto_register {
+        if !arrival.app.policy.auto_register {
             return Err(LoginError::RegistrationClosed);
         }
-        if arrival.app.phone_required && arrival.phone.is_none() {
+        if arrival.app.policy.phone_required && arrival.phone.is_none() {
             return Err(LoginError::PhoneRequired);
         }
         let random = self.journal.random.as_ref();
@@ -97,7 +97,7 @@ impl Login {
         }
         let phone = arrival.phone.cloned();
         let phone_changed = phone.is_some_and(|phone| member.bind_phone(phone, now));
-        if arrival.app.phone_required && member.phone.is_none() {
+        if arrival.app.policy.phone_required && member.phone.is_none() {
             return Err(LoginError::PhoneRequired);
         }
         if phone_changed || !merged.is_empty() {
@@ -164,7 +164,7 @@ fn is_known(owners: &[Owner], subject: &Subject) -> bool {
 /// What becomes of two members who are one person.
 fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choice, LoginError> {
     let costs_nothing = member.phone.is_none() || other.phone.is_none();
-    let settled = arrival.app.on_conflict.settle(arrival.request.on_conflict, costs_nothing);
+    let settled = arrival.app.policy.on_conflict.settle(arrival.request.on_conflict, costs_nothing);
     match settled {
         Some(Choice::Separate) => {
             tracing::warn!(member = %member.id.0, other = %other.id.0, "one person stays two members");
@@ -181,6 +181,6 @@ fn ensure_active(member: &Member) -> Result<(), LoginError> {
 }
 
 fn phone_taken(arrival: &Arrival<'_>, cause: impl Error + Send + Sync + 'static) -> LoginError {
-    let phone_required = arrival.app.phone_required;
+    let phone_required = arrival.app.policy.phone_required;
     LoginError::PhoneTaken { phone_required, source: Contention::new(cause) }
 }

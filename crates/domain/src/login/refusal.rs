@@ -35,7 +35,7 @@ impl LoginError {
             Self::RegistrationClosed => Some(Refusal::Other("registration_closed")),
             Self::PhoneTaken { .. } => Some(Refusal::Other("phone_taken")),
             Self::TwoMembers => Some(Refusal::Other("two_members")),
-            Self::Verify(VerifyError::UnknownApp)
+            Self::Verify(VerifyError::UnknownApp | VerifyError::AppDisabled(_))
             | Self::Joined(_)
             | Self::Store(_)
             | Self::Signing(_)

@@ -10,7 +10,7 @@ use crate::identity::{Subject, Verified};
 use crate::phone::PhoneNumber;
 use crate::secret::{LoginCode, PhoneCode};
 
-/// Tells whom a login code belongs to, for one configured app.
+/// Tells whom a login code belongs to, for one app.
 ///
 /// An implementation
 /// - MUST refuse a code that cannot be one of this provider's without a call;
@@ -24,7 +24,7 @@ pub trait IdentityProvider: Send + Sync {
     async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError>;
 }
 
-/// Tells which phone number a phone code stands for, for one configured app.
+/// Tells which phone number a phone code stands for, for one app.
 ///
 /// The MUSTs of [`IdentityProvider`] hold here too, with one and a half seconds to answer. Besides, an
 /// implementation MUST make sure, as far as the provider lets it, that the code is `owner`'s.

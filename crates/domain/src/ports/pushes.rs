@@ -33,7 +33,7 @@ impl fmt::Debug for Push {
     }
 }
 
-/// Reads the provider's messages to one configured app.
+/// Reads the provider's messages to one app.
 ///
 /// An implementation
 /// - MUST believe a call only by the secret that the app shares with the provider, compared in a time

@@ -28,7 +28,7 @@ pub trait SessionKeySeal: Send + Sync {
 #[error("the session key that was kept does not open")]
 pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
 
-/// What a session key is good for, for one configured app.
+/// What a session key is good for, for one app.
 ///
 /// An implementation
 /// - MUST NOT let a key, or anything that was encrypted with it, into an error or a log;

@@ -1,4 +1,4 @@
-//! The store of members, identities, sessions, signing keys and administrators.
+//! The store of members, identities, sessions, signing keys, administrators and apps.
 //!
 //! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
 //! and commits. Dropping a unit of work undoes it. One that came to nothing because others were quicker
@@ -9,6 +9,7 @@ use std::error::Error;
 use async_trait::async_trait;
 
 use crate::admin::{Admin, AdminId, AdminName, AdminSession};
+use crate::app::AppName;
 use crate::audit::AuditEvent;
 use crate::audit_query::{AuditQuery, DailyCount, Days};
 use crate::delivery::{Delivery, ReceiverName};
@@ -18,6 +19,7 @@ use crate::identity::{Owner, Subject};
 use crate::member::{Member, MemberId};
 use crate::member_query::MemberQuery;
 use crate::redemption::{Fingerprint, Redemption};
+use crate::registered_app::RegisteredApp;
 use crate::session::{Session, SessionId};
 use crate::session_key::SealedSessionKey;
 use crate::signing_key::SigningKey;
@@ -67,6 +69,9 @@ pub trait UnitOfWork: Send + Sync {
 
     /// The administrators and their sessions.
     fn admins(&self) -> &dyn AdminRepository;
+
+    /// The apps that administrators have added.
+    fn apps(&self) -> &dyn AppRepository;
 
     /// What is left of banned members who were erased.
     fn tombstones(&self) -> &dyn TombstoneRepository;
@@ -136,6 +141,9 @@ pub trait IdentityRepository: Send + Sync {
 
     /// Makes one member known under everything that another is known under now.
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
+
+    /// Whether anyone is known under a subject of this namespace.
+    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError>;
 }
 
 /// The redeemed login codes within a unit of work.
@@ -237,6 +245,36 @@ pub trait AdminRepository: Send + Sync {
 
     /// Forgets the sessions that were not used since `then`.
     async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The apps that administrators have added, within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AppRepository: Send + Sync {
+    /// The app of this name.
+    async fn find(&self, name: &AppName) -> Result<Option<RegisteredApp>, StoreError>;
+
+    /// Adds an app. MUST be [`AddError::Taken`] when its name or its app id is another one's; that
+    /// includes one that is being added at this moment elsewhere. The unit of work is only good for
+    /// dropping then.
+    async fn add(&self, app: &RegisteredApp) -> Result<(), AddError>;
+
+    /// Writes an app back, all but its name and its app id, and counts its version up. MUST be
+    /// [`UpdateError::Stale`] when the stored version is no longer `app.version`; the unit of work is
+    /// only good for dropping then.
+    async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError>;
+
+    /// Removes an app. MUST be [`UpdateError::Stale`] when the stored version is no longer `app.version`;
+    /// the unit of work is only good for dropping then.
+    async fn remove(&self, app: &RegisteredApp) -> Result<(), UpdateError>;
+}
+
+/// Reads the apps that administrators have added outside of any unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AppDirectory: Send + Sync {
+    /// All of them, as last committed, in the order in which they were added.
+    async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError>;
 }
 
 /// The tombstones within a unit of work.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::admin::AdminSessionPolicy;
-use domain::app::{App, AppName, Apps};
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
 use domain::audit::Journal;
 use domain::conflict::ConflictPolicy;
 use domain::delivery::{ReceiverName, Subscriptions};
@@ -79,22 +80,8 @@ impl Fakes {
         store: Arc<dyn Store>,
         on_conflict: ConflictPolicy,
     ) -> Login {
-        let app = App {
-            name: AppName::parse("main").unwrap(),
-            app_id: "wx01".into(),
-            namespace: "memory".into(),
-            auto_register: true,
-            phone_required: false,
-            on_conflict,
-            identity,
-            phone: self.provider.clone(),
-            session_keys: self.keep_session_keys.then(|| SessionKeys {
-                seal: Arc::new(MemoryKeySeal),
-                uses: self.provider.clone(),
-            }),
-        };
         Login {
-            apps: Arc::new(Apps::new(vec![app])),
+            apps: Arc::new(Apps::new(vec![self.app(identity, on_conflict)])),
             store,
             directory: Arc::new(self.store.clone()),
             seal: self.seal.clone(),
@@ -107,6 +94,28 @@ impl Fakes {
                 access_ttl: Duration::from_hours(2),
                 sessions: SESSIONS,
             },
+        }
+    }
+
+    /// The app that people log in to.
+    pub(crate) fn app(
+        &self,
+        identity: Arc<dyn IdentityProvider>,
+        on_conflict: ConflictPolicy,
+    ) -> App {
+        App {
+            name: AppName::parse("main").unwrap(),
+            app_id: AppId::parse("wx01").unwrap(),
+            namespace: "memory".into(),
+            policy: AppPolicy { on_conflict, ..AppPolicy::default() },
+            disabled: false,
+            identity,
+            phone: self.provider.clone(),
+            session_keys: self.keep_session_keys.then(|| SessionKeys {
+                seal: Arc::new(MemoryKeySeal),
+                uses: self.provider.clone(),
+            }),
+            pushes: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod admins;
+mod apps;
 mod conflict;
 mod door;
 mod erasure;

@@ -1,12 +1,12 @@
 //! What the provider pushes: what is believed, and what becomes of whom it is about.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::app::AppName;
+use domain::app::{App, AppName, Apps};
 use domain::audit::AuditKind;
 use domain::avatar::Avatar;
 use domain::ban::Ban;
+use domain::conflict::ConflictPolicy;
 use domain::erase_member::EraseMember;
 use domain::identity::{Subject, SubjectKind};
 use domain::login::LoginError;
@@ -51,8 +51,10 @@ fn receive(door: &Door) -> ReceivePush {
         }
         _ => Err(PushRejected::Forged),
     });
+    let app = door.fakes.app(door.provider.clone(), ConflictPolicy::default());
+    let app = App { pushes: Some(Arc::new(reader)), ..app };
     ReceivePush {
-        readers: HashMap::from([(main(), Arc::new(reader) as Arc<_>)]),
+        apps: Arc::new(Apps::new(vec![app])),
         store: Arc::new(door.store.clone()),
         fingerprints: Arc::new(MemoryFingerprints),
         clock: door.clock.clone(),

@@ -40,6 +40,7 @@ impl House {
         let limits = MemoryRateLimiter::limits(quotas, clock.clone());
         Self {
             refresh: Refresh {
+                apps: door.login.apps.clone(),
                 store: store.clone(),
                 verifier: door.tokens.clone(),
                 issuer: door.tokens.clone(),

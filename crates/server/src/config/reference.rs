@@ -37,7 +37,8 @@ pub fn markdown() -> String {
         } else if let Some((key, default)) = plain.split_once(" = ")
             && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
         {
-            let default = default.replace("<required>", "(required)");
+            let default =
+                default.replace("<required>", "(required)").replace("<as usual>", "(as usual)");
             let _ = writeln!(page, "| `{key}` | `{default}` | {} |", meaning.join(" "));
             meaning.clear();
         } else if line.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use adapters::app_secrets::SealedAppSecrets;
 use adapters::passwords::Argon2Passwords;
 use adapters::sealing::Sealer;
 use adapters::store::SeaStore;
@@ -12,8 +13,10 @@ use domain::ban::Ban;
 use domain::erase_member::EraseMember;
 use domain::look_after_members::LookAfterMembers;
 use domain::manage_admins::ManageAdmins;
+use domain::manage_apps::ManageApps;
 use domain::ports::passwords::PasswordHasher;
 use domain::read_record::ReadRecord;
+use domain::serve_apps::ServeApps;
 use domain::sign_in::SignIn;
 
 use crate::config::Config;
@@ -25,6 +28,7 @@ pub(super) fn wire(
     store: &Arc<SeaStore>,
     sealer: &Arc<Sealer>,
     erase: &Arc<EraseMember>,
+    serve_apps: ServeApps,
 ) -> Administration {
     let (clock, policy) = (Arc::new(SystemClock), config.admin_sessions);
     // One for all, so that it bounds how many passwords are worked on at once.
@@ -46,6 +50,12 @@ pub(super) fn wire(
             policy,
         }),
         manage_admins: Arc::new(ManageAdmins { passwords, ..manage_admins(store, sealer) }),
+        manage_apps: Arc::new(ManageApps {
+            store: store.clone(),
+            seal: Arc::new(SealedAppSecrets::new(Arc::clone(sealer))),
+            serve: Arc::new(serve_apps),
+            journal: journal(),
+        }),
         look_after_members: Arc::new(LookAfterMembers {
             store: store.clone(),
             directory: store.clone(),

@@ -23,7 +23,7 @@ fn faults(profile: &str, environment: &[(&str, &str)]) -> Vec<String> {
 fn development_needs_nothing() {
     let config = Config::load(&sources("development", &[])).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:2020");
-    assert_eq!(config.apps[0].app_id, "wx5e8d6c0a4b2f1e37");
+    assert_eq!(config.apps[0].app_id.as_str(), "wx5e8d6c0a4b2f1e37");
     assert!(!config.production);
 }
 

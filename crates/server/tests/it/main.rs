@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod admins;
+mod apps;
 mod balancer;
 mod collector;
 mod config;

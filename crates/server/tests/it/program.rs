@@ -246,7 +246,7 @@ impl Drop for Process {
 
 /// An administrator who is signed in.
 pub(crate) struct Admin<'a> {
-    program: &'a Program,
+    pub(crate) program: &'a Program,
     /// `NAME=TOKEN`.
     pub(crate) cookie: String,
     /// The code they chose their password with.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::{App, AppName, Apps};
-use domain::conflict::ConflictPolicy;
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
 use domain::erase_member::{EraseMember, EraseMemberError};
 use domain::identity::Subject;
 use domain::login::in_flight::InFlight;
@@ -42,14 +42,14 @@ impl Door {
         let journal = journal(clock.clone(), 0);
         let app = |name: &str| App {
             name: AppName::parse(name).unwrap(),
-            app_id: format!("wx-{name}"),
+            app_id: AppId::parse(&format!("wx{name}")).unwrap(),
             namespace: name.to_owned(),
-            auto_register: true,
-            phone_required: false,
-            on_conflict: ConflictPolicy::Merge,
+            policy: AppPolicy::default(),
+            disabled: false,
             identity: provider.clone(),
             phone: provider.clone(),
             session_keys: None,
+            pushes: None,
         };
         let login = Login {
             apps: Arc::new(Apps::new(vec![app("first"), app("second")])),

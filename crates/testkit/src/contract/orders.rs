@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::app::{App, AppName, Apps};
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
 use domain::conflict::{Choice, ConflictPolicy};
 use domain::identity::{Standing, Subject, SubjectKind, Verified};
 use domain::login::in_flight::InFlight;
@@ -182,14 +183,14 @@ impl Town {
             let told = Arc::new(Told { run: run.clone(), app });
             App {
                 name: AppName::parse(&format!("app{app}")).unwrap(),
-                app_id: format!("wx{app}"),
+                app_id: AppId::parse(&format!("wx{app}")).unwrap(),
                 namespace: format!("orders:app{app}"),
-                auto_register: true,
-                phone_required: false,
-                on_conflict: policy,
+                policy: AppPolicy { on_conflict: policy, ..AppPolicy::default() },
+                disabled: false,
                 identity: told.clone(),
                 phone: told,
                 session_keys: None,
+                pushes: None,
             }
         };
         let clock = Arc::new(FixedClock::default());

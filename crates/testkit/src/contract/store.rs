@@ -4,6 +4,7 @@
 //! A new adapter runs them all with [`store_contract!`](crate::store_contract).
 
 pub mod admins;
+pub mod apps;
 pub mod audit;
 pub mod cancellation;
 pub mod erasure;
@@ -30,8 +31,8 @@ use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::phone::PhoneNumber;
 use domain::ports::store::{
-    AdminDirectory, AuditDirectory, MemberDirectory, OutboxDirectory, SigningKeyDirectory, Store,
-    StoreError,
+    AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, OutboxDirectory,
+    SigningKeyDirectory, Store, StoreError,
 };
 use domain::session::{Session, SessionPolicy};
 use domain::timestamp::Timestamp;
@@ -40,7 +41,13 @@ use crate::random::FixedRandom;
 
 /// What the suite examines: a store, together with the directories that read the same rows.
 pub trait Backend:
-    Store + MemberDirectory + SigningKeyDirectory + AdminDirectory + AuditDirectory + OutboxDirectory
+    Store
+    + MemberDirectory
+    + SigningKeyDirectory
+    + AdminDirectory
+    + AppDirectory
+    + AuditDirectory
+    + OutboxDirectory
 {
 }
 
@@ -49,6 +56,7 @@ impl<T> Backend for T where
         + MemberDirectory
         + SigningKeyDirectory
         + AdminDirectory
+        + AppDirectory
         + AuditDirectory
         + OutboxDirectory
 {
@@ -143,6 +151,11 @@ macro_rules! store_contract {
             admins::a_name_is_one_administrators
             admins::a_second_writer_of_an_administrator_is_stale
             admins::administrators_sessions_last_until_they_are_ended
+            apps::an_app_is_read_as_it_was_written
+            apps::a_name_and_an_app_id_are_one_apps
+            apps::a_second_writer_of_an_app_is_stale
+            apps::an_app_that_was_removed_is_gone_and_its_name_is_free
+            apps::a_namespace_is_in_use_while_somebody_is_known_there
             erasure::a_member_is_told_all_that_is_held_of_them_and_of_nobody_else
             erasure::a_removed_member_leaves_their_subjects_and_phone_number_free
             erasure::tombstones_are_kept_once_and_found_again

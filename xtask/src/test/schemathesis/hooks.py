@@ -179,9 +179,39 @@ def before_call(ctx, case, kwargs):
         sign(case.query)
 
 
+SECRET = "fedcba9876543210fedcba9876543210"
+
+
+def called():
+    """A name and an app id that no app has yet."""
+    turn = next(turns)
+    return {"name": f"app{turn}", "appId": f"wx{turn:016x}"}
+
+
+def manage(path, method):
+    """An app that can be shown, changed, or removed as the request has it."""
+    def order(verb, address, body=None):
+        headers = {**ADMIN_HEADERS, "Cookie": BOSS}
+        url = f"{SERVER}/admin/api/apps{address}"
+        http.request(verb, url, json=body, headers=headers, timeout=30).raise_for_status()
+
+    app = called()
+    order("POST", "", {**app, "secret": SECRET})
+    if method == "DELETE" and "/secret" in path:
+        order("POST", f"/{app['name']}/secret", {"secret": SECRET})
+    elif method == "DELETE" and path.endswith("{app}"):
+        order("POST", f"/{app['name']}/disable")
+    return app["name"]
+
+
 def administer(case):
     """Makes an administrator's request good: it is about somebody who is there."""
     path, body = case.operation.path, case.body
+    if path == "/admin/api/apps" and case.method == "POST":
+        body.update(called())
+    if "app" in (case.path_parameters or {}):
+        case.path_parameters["app"] = manage(path, case.method)
+        return
     if path == "/admin/api/session" and case.method == "POST":
         body.update(name=hired(), password=ADMIN_PASSWORD)
     elif path == "/admin/api/invitation":

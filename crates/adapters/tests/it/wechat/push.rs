@@ -7,6 +7,7 @@ use aes::cipher::{BlockModeEncrypt, KeyIvInit};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::app::AppId;
 use domain::identity::{Subject, SubjectKind};
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
 use domain::ports::random::Random;
@@ -31,7 +32,8 @@ fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
 
 fn pushes(app_id: &str, token: &str, key: Option<&str>) -> WechatPushes {
     let key = key.map(|key| key.to_owned().into());
-    WechatPushes::new(app_id, token.to_owned().into(), key.as_ref()).unwrap()
+    WechatPushes::new(&AppId::parse(app_id).unwrap(), token.to_owned().into(), key.as_ref())
+        .unwrap()
 }
 
 /// The app in the clear.
@@ -334,7 +336,8 @@ fn whatever_a_frame_is_it_is_answered() {
 fn a_token_and_a_key_are_as_the_console_makes_them() {
     let new = |token: &str, key: Option<&str>| {
         let key = key.map(|key| key.to_owned().into());
-        WechatPushes::new(APP_ID, token.to_owned().into(), key.as_ref()).err()
+        WechatPushes::new(&AppId::parse(APP_ID).unwrap(), token.to_owned().into(), key.as_ref())
+            .err()
     };
     assert_eq!(new("abc", Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG")), None);
     for token in ["", "ab", "a b", "令牌令", &"a".repeat(33)] {

@@ -11,7 +11,8 @@ use super::*;
 /// A program of that app at the sandbox, by the sandbox's time.
 fn program(sandbox: &Sandbox, app_id: &str, secret: &str, group: Option<&str>) -> App {
     let open_platform = group.map(Into::into);
-    let app = WechatApp { app_id: app_id.into(), secret: secret.into(), open_platform };
+    let app_id = AppId::parse(app_id).unwrap();
+    let app = WechatApp { app_id, secret: secret.into(), open_platform, ..app() };
     App::new(app, sandbox.base_url(), FixedClock::at(time(sandbox)))
 }
 

@@ -30,7 +30,7 @@ impl Alice {
         let now = i64::try_from(sandbox.now()).unwrap();
         let clock = FixedClock::at(Timestamp::from_unix_millis(now * 1000));
         let secret = MAIN_SECRET.into();
-        let app = WechatApp { app_id: MAIN_APP.into(), secret, open_platform: None };
+        let app = WechatApp { secret, ..super::app() };
         let app = App::new(app, sandbox.base_url(), clock);
         let code = sandbox.login_code("alice", MAIN_APP).unwrap();
         let verified = app.login(&code).await.unwrap();

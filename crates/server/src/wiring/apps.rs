@@ -1,0 +1,187 @@
+//! Apps joined with WeChat, those of the configuration and those that were added: the one place where they
+//! are made.
+
+use std::sync::Arc;
+
+use adapters::app_secrets::SealedAppSecrets;
+use adapters::sealing::Sealer;
+use adapters::session_key::SealedSessionKeys;
+use adapters::store::SeaStore;
+use adapters::wechat::http::WechatHttp;
+use adapters::wechat::push::WechatPushes;
+use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
+use anyhow::Context;
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
+use domain::app_secret::SharedKind;
+use domain::limits::{LimitedProvider, Limits};
+use domain::ports::apps::{AppFactory, BuildAppError};
+use domain::ports::clock::Clock;
+use domain::ports::pushes::PushReader;
+use domain::registered_app::{RegisteredApp, SealedPush};
+use domain::serve_apps::{BuiltApps, ServeApps};
+use domain::session_key::SessionKeys;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN};
+
+/// What all apps have in common.
+struct WechatApps {
+    http: WechatHttp,
+    clock: Arc<dyn Clock>,
+    limits: Arc<Limits>,
+    sealer: Arc<Sealer>,
+    /// Whether what everyone knows is no secret.
+    production: bool,
+}
+
+/// What WeChat and an app share, in the open.
+pub(crate) struct Shared {
+    secret: SecretString,
+    former_secret: Option<SecretString>,
+}
+
+/// What serves the apps: so far those of the configuration.
+pub(super) fn serve(
+    config: &Config,
+    store: &Arc<SeaStore>,
+    http: WechatHttp,
+    clock: &Arc<dyn Clock>,
+    limits: &Arc<Limits>,
+    sealer: &Arc<Sealer>,
+) -> anyhow::Result<ServeApps> {
+    let (clock, limits, sealer) = (Arc::clone(clock), Arc::clone(limits), Arc::clone(sealer));
+    let factory = WechatApps { http, clock, limits, sealer, production: config.production };
+    Ok(ServeApps {
+        apps: Arc::new(factory.configured(config)?),
+        directory: store.clone(),
+        factory: Arc::new(factory),
+        built: BuiltApps::default(),
+    })
+}
+
+impl WechatApps {
+    /// The apps of the configuration.
+    fn configured(&self, config: &Config) -> anyhow::Result<Apps> {
+        let app = |app: &AppConfig| {
+            let AppConfig { name, app_id, policy, push_token, push_aes_key, .. } = app;
+            let reader =
+                |token: SecretString| WechatPushes::new(app_id, token, push_aes_key.as_ref());
+            let pushes = push_token.clone().map(reader).transpose();
+            let pushes = pushes.with_context(|| format!("apps.{}", name.as_str()))?;
+            let pushes = pushes.map(|reader| Arc::new(reader) as Arc<dyn PushReader>);
+            let users = users(app_id, policy, Shared::of(app), &self.http, &self.clock);
+            Ok(self.join(name.clone(), app_id.clone(), policy.clone(), users, pushes))
+        };
+        Ok(Apps::new(config.apps.iter().map(app).collect::<anyhow::Result<_>>()?))
+    }
+
+    fn join(
+        &self,
+        name: AppName,
+        app_id: AppId,
+        policy: AppPolicy,
+        users: WechatMiniProgram,
+        pushes: Option<Arc<dyn PushReader>>,
+    ) -> App {
+        let users = Arc::new(users);
+        let limits = Arc::clone(&self.limits);
+        let identity = LimitedProvider { app: name.clone(), provider: users.clone(), limits };
+        let session_keys = policy.keep_session_keys.then(|| SessionKeys {
+            seal: Arc::new(SealedSessionKeys::new(Arc::clone(&self.sealer))),
+            uses: users.clone(),
+        });
+        App {
+            name,
+            app_id,
+            namespace: users.namespace(),
+            policy,
+            disabled: false,
+            identity: Arc::new(identity),
+            phone: users,
+            session_keys,
+            pushes,
+        }
+    }
+
+    /// What reads the pushes to an app that was added.
+    fn push_reader(
+        &self,
+        app: &RegisteredApp,
+        push: &SealedPush,
+    ) -> Result<Option<Arc<dyn PushReader>>, BuildAppError> {
+        let secrets = SealedAppSecrets::new(Arc::clone(&self.sealer));
+        let token = secrets.open(&app.name, SharedKind::PushToken, &push.token);
+        let key = push.key.as_ref().map(|key| secrets.open(&app.name, SharedKind::PushKey, key));
+        let (token, key) = match (token, key.transpose()) {
+            (Ok(token), Ok(key)) => (token, key),
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(app = app.name.as_str(), error, "an app takes no pushes");
+                return Ok(None);
+            }
+        };
+        if self.production && token.expose_secret() == SANDBOX_PUSH_TOKEN {
+            return Err(BuildAppError::Push("is the sandbox's; production needs your own".into()));
+        }
+        let reader = WechatPushes::new(&app.app_id, token, key.as_ref());
+        let reader = reader.map_err(|error| BuildAppError::Push(error.to_string()))?;
+        Ok(Some(Arc::new(reader)))
+    }
+}
+
+impl AppFactory for WechatApps {
+    fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
+        let shared = Shared::unsealed(app, &self.sealer)?;
+        let users = users(&app.app_id, &app.policy, shared, &self.http, &self.clock);
+        let pushes = app.push.as_ref().map(|push| self.push_reader(app, push)).transpose()?;
+        let (name, app_id, policy) = (app.name.clone(), app.app_id.clone(), app.policy.clone());
+        let built = self.join(name, app_id, policy, users, pushes.flatten());
+        Ok(App { disabled: app.disabled_at.is_some(), ..built })
+    }
+
+    fn namespace(&self, app_id: &AppId) -> String {
+        namespace(app_id)
+    }
+}
+
+impl Shared {
+    /// That of an app of the configuration.
+    pub(crate) fn of(app: &AppConfig) -> Self {
+        Self { secret: app.secret.clone(), former_secret: None }
+    }
+
+    /// That of an app that was added. A former secret that does not open is left out.
+    pub(crate) fn unsealed(
+        app: &RegisteredApp,
+        sealer: &Arc<Sealer>,
+    ) -> Result<Self, BuildAppError> {
+        let secrets = SealedAppSecrets::new(Arc::clone(sealer));
+        let open = |sealed: &[u8]| secrets.open(&app.name, SharedKind::Secret, sealed);
+        let secret = open(&app.secret.current);
+        let secret = secret.map_err(|error| BuildAppError::Sealed(error.into()))?;
+        let former = app.secret.former.as_deref().map(open).transpose();
+        let former = former.inspect_err(|error| {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(app = app.name.as_str(), error, "an app has no former secret");
+        });
+        Ok(Self { secret, former_secret: former.unwrap_or_default() })
+    }
+}
+
+/// The users of one app.
+pub(crate) fn users(
+    app_id: &AppId,
+    policy: &AppPolicy,
+    shared: Shared,
+    http: &WechatHttp,
+    clock: &Arc<dyn Clock>,
+) -> WechatMiniProgram {
+    let wechat = WechatApp {
+        app_id: app_id.clone(),
+        secret: shared.secret,
+        former_secret: shared.former_secret,
+        open_platform: policy.open_platform.clone(),
+    };
+    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock))
+}

@@ -1,0 +1,177 @@
+//! The apps that administrators have added.
+
+use std::time::Duration;
+
+use domain::app::{AppId, AppName};
+use domain::app_policy::{AppPolicy, TokenLives};
+use domain::conflict::ConflictPolicy;
+use domain::contention::retried;
+use domain::identity::{Subject, SubjectKind};
+use domain::ports::store::{AddError, StoreError, UpdateError};
+use domain::registered_app::{RegisteredApp, SealedPush, SealedSecret};
+use domain::timestamp::Timestamp;
+
+use super::{Backend, NOW, Shared, all_at_once, make_known};
+
+fn name(name: &str) -> AppName {
+    AppName::parse(name).unwrap()
+}
+
+fn app(of: &str, app_id: &str) -> RegisteredApp {
+    RegisteredApp {
+        name: name(of),
+        app_id: AppId::parse(app_id).unwrap(),
+        policy: AppPolicy::default(),
+        secret: SealedSecret { current: vec![1], former: None, changed_at: NOW },
+        push: None,
+        disabled_at: None,
+        created_at: NOW,
+        version: 0,
+    }
+}
+
+async fn add(store: &dyn Backend, app: &RegisteredApp) -> Result<(), AddError> {
+    let unit = store.begin().await.unwrap();
+    unit.apps().add(app).await?;
+    Ok(unit.commit().await?)
+}
+
+async fn update(store: &dyn Backend, app: &RegisteredApp) -> Result<(), UpdateError> {
+    let unit = store.begin().await.unwrap();
+    unit.apps().update(app).await?;
+    Ok(unit.commit().await?)
+}
+
+/// Every field comes back, whatever it holds, and the one that was added first comes first.
+pub async fn an_app_is_read_as_it_was_written(store: Shared) {
+    let plain = RegisteredApp {
+        created_at: Timestamp::from_unix_millis(-1),
+        ..app("z-0_9", "wx5e8d6c0a4b2f1e37")
+    };
+    let full = RegisteredApp {
+        policy: AppPolicy {
+            auto_register: false,
+            phone_required: true,
+            on_conflict: ConflictPolicy::Refuse,
+            open_platform: Some("平台 group".to_owned()),
+            keep_session_keys: true,
+            lives: TokenLives {
+                access: Some(Duration::from_mins(1)),
+                idle: Some(Duration::from_hours(1)),
+                absolute: Some(Duration::from_hours(87_600)),
+            },
+        },
+        secret: SealedSecret {
+            current: (0..=255).cycle().take(200).collect(),
+            former: Some(vec![0; 200]),
+            changed_at: NOW.plus(Duration::from_millis(1)),
+        },
+        push: Some(SealedPush { token: vec![255], key: Some(vec![0, 1, 2]) }),
+        disabled_at: Some(NOW),
+        ..app(&"a".repeat(32), &"A".repeat(64))
+    };
+    let without_key = RegisteredApp {
+        push: Some(SealedPush { token: vec![7], key: None }),
+        created_at: NOW.plus(Duration::from_millis(1)),
+        ..app("shop", "wx2")
+    };
+    for app in [&full, &without_key, &plain] {
+        add(&*store, app).await.unwrap();
+        let unit = store.begin().await.unwrap();
+        assert_eq!(unit.apps().find(&app.name).await.unwrap().as_ref(), Some(app));
+        assert_eq!(unit.apps().find(&name("z")).await.unwrap(), None);
+    }
+    assert_eq!(store.registered_apps().await.unwrap(), [plain, full, without_key]);
+}
+
+/// A name and an app id are one app's, however many want it at once; ids differ by case.
+pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
+    let tasks = (0..8).map(|nth| {
+        let store = store.clone();
+        // Half of them want the same name, all of them the same id.
+        let app = app(&format!("app{}", nth % 2), "wx1");
+        async move {
+            retried(|| async {
+                match add(&*store, &app).await {
+                    Ok(()) => Ok(true),
+                    Err(AddError::Taken) => Ok(false),
+                    Err(AddError::Store(error)) => Err::<bool, StoreError>(error),
+                }
+            })
+            .await
+            .unwrap()
+        }
+    });
+    let added = all_at_once(tasks).await.into_iter().filter(|added| *added).count();
+    assert_eq!(added, 1);
+    let there = store.registered_apps().await.unwrap().remove(0);
+    let same_name = RegisteredApp { app_id: AppId::parse("wx2").unwrap(), ..there.clone() };
+    assert!(matches!(add(&*store, &same_name).await, Err(AddError::Taken)));
+    assert!(matches!(add(&*store, &app("other", "wx1")).await, Err(AddError::Taken)));
+    add(&*store, &app("other", "WX1")).await.unwrap();
+    assert_eq!(store.registered_apps().await.unwrap().len(), 2);
+}
+
+/// A second writer is told so; neither the name nor the id ever changes.
+pub async fn a_second_writer_of_an_app_is_stale(store: Shared) {
+    let first = app("shop", "wx1");
+    add(&*store, &first).await.unwrap();
+    add(&*store, &app("other", "wx3")).await.unwrap();
+    let disabled = RegisteredApp { disabled_at: Some(NOW), ..first.clone() };
+    update(&*store, &RegisteredApp { app_id: AppId::parse("wx2").unwrap(), ..disabled.clone() })
+        .await
+        .unwrap();
+    let written = RegisteredApp { version: 1, ..disabled };
+    let others = app("other", "wx3");
+    let stored = || async {
+        let mut stored = store.registered_apps().await.unwrap();
+        stored.sort_by_key(|app| app.app_id.as_str().to_owned());
+        stored
+    };
+    assert_eq!(stored().await, [written.clone(), others.clone()]);
+    assert!(matches!(update(&*store, &first).await, Err(UpdateError::Stale)));
+    let unknown = update(&*store, &app("nobody", "wx4")).await;
+    assert!(matches!(unknown, Err(UpdateError::Stale)));
+    assert_eq!(stored().await, [written, others]);
+}
+
+/// What was removed is gone, and can be added anew; who read it before it changed removes nothing.
+pub async fn an_app_that_was_removed_is_gone_and_its_name_is_free(store: Shared) {
+    let first = app("shop", "wx1");
+    add(&*store, &first).await.unwrap();
+    update(&*store, &first).await.unwrap();
+    let remove = async |version| {
+        let unit = store.begin().await.unwrap();
+        unit.apps().remove(&RegisteredApp { version, ..first.clone() }).await?;
+        Ok::<_, UpdateError>(unit.commit().await?)
+    };
+    assert!(matches!(remove(0).await, Err(UpdateError::Stale)));
+    remove(1).await.unwrap();
+    assert!(matches!(remove(1).await, Err(UpdateError::Stale)));
+    assert_eq!(store.registered_apps().await.unwrap(), []);
+    add(&*store, &first).await.unwrap();
+}
+
+/// Somebody is known in a namespace as long as they have a subject there, whatever its kind.
+pub async fn a_namespace_is_in_use_while_somebody_is_known_there(store: Shared) {
+    let subject = |namespace: &str, kind| Subject {
+        namespace: namespace.to_owned(),
+        kind,
+        value: "o".to_owned(),
+    };
+    let known = [subject("test:a", SubjectKind::OpenId), subject("test:b", SubjectKind::UnionId)];
+    make_known(&*store, &known).await;
+    let any_in = async |namespace| {
+        let unit = store.begin().await.unwrap();
+        unit.identities().any_in(namespace).await.unwrap()
+    };
+    for (namespace, used) in
+        [("test:a", true), ("test:b", true), ("test", false), ("TEST:a", false)]
+    {
+        assert_eq!(any_in(namespace).await, used, "{namespace}");
+    }
+    let unit = store.begin().await.unwrap();
+    unit.identities().remove(&known).await.unwrap();
+    unit.commit().await.unwrap();
+    assert!(!any_in("test:a").await);
+}
