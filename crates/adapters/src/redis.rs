@@ -3,6 +3,7 @@
 
 pub mod limiter;
 pub mod news;
+pub mod token_shelf;
 pub mod url;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

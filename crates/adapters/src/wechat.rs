@@ -8,8 +8,9 @@ pub mod endpoint;
 pub mod errcode;
 pub mod http;
 pub mod push;
+pub mod token_shelf;
 
-mod access_token;
+pub(crate) mod access_token;
 mod call_error;
 mod credentials;
 mod meters;
@@ -39,6 +40,7 @@ use self::endpoint::Endpoint;
 use self::errcode::Class;
 use self::http::WechatHttp;
 use self::reply::{Phone, Reply};
+use self::token_shelf::TokenShelf;
 
 /// A login is answered within two seconds, and a bit of that is for us.
 const LOGIN_MAX: Duration = Duration::from_millis(1900);
@@ -85,13 +87,19 @@ pub struct WechatMiniProgram {
 }
 
 impl WechatMiniProgram {
-    /// Joins an app with the way to WeChat; nothing is called yet.
+    /// Joins an app with the way to WeChat; nothing is called yet. Its access tokens are those of all who have
+    /// the same `shelf`.
     #[must_use]
-    pub fn new(app: WechatApp, http: WechatHttp, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        app: WechatApp,
+        http: WechatHttp,
+        clock: Arc<dyn Clock>,
+        shelf: Option<Arc<dyn TokenShelf>>,
+    ) -> Self {
         let credentials = Arc::new(Credentials::new(&app));
         let WechatApp { app_id, open_platform, .. } = app;
         let (id, shown) = (app_id.clone(), Arc::clone(&credentials));
-        let tokens = TokenBroker::new(id, shown, http.clone(), Arc::clone(&clock));
+        let tokens = TokenBroker::new(id, shown, http.clone(), Arc::clone(&clock), shelf);
         Self { app_id, open_platform, credentials, http, clock, tokens }
     }
 

@@ -94,7 +94,7 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
     };
     findings.push(Finding::new("clock", told(clock.now(), http.date().await)));
     for app in &config.apps {
-        let users = users(&app.app_id, &app.policy, Shared::of(app), &http, &clock);
+        let users = users(&app.app_id, &app.policy, Shared::of(app), &http, &clock, None);
         findings.push(Finding::new(format!("apps.{}", app.name.as_str()), known(&users).await));
     }
     // Where the database cannot be read, that was told already.
@@ -197,7 +197,7 @@ async fn added(
     if app.disabled_at.is_some() {
         return Ok("disabled".to_owned());
     }
-    known(&users(&app.app_id, &app.policy, shared, http, clock)).await
+    known(&users(&app.app_id, &app.policy, shared, http, clock, None)).await
 }
 
 /// Whether somebody answers where a receiver of events is said to listen. No event is sent.

@@ -80,7 +80,8 @@ pub fn parts(
     let http = wechat(config)?;
     http.register(&mut registry);
     let sealer = Arc::new(sealer(config)?);
-    let serve_apps = apps::serve(config, store, http, &clock, &limits, &sealer)?;
+    let shelf = shared.shelf(&sealer, &clock);
+    let serve_apps = apps::serve(config, store, http, &clock, &limits, &sealer, shelf)?;
     let apps = Arc::clone(&serve_apps.apps);
     let login = Login {
         apps: Arc::clone(&apps),

@@ -1,7 +1,7 @@
 //! One access token per app, fetched once however many calls need it.
 //!
 //! The token comes from `getStableAccessToken`, never forced: every instance of this service is given
-//! the same one, so no lock is shared, and nobody else's token is put out.
+//! the same one, and nobody else's token is put out. Where instances share a shelf, one of them fetches it for all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::endpoint::Endpoint;
 use super::http::WechatHttp;
 use super::meters::Lookup;
 use super::reply::Grant;
+use super::token_shelf::{Found, SharedToken, TokenShelf};
 
 /// Within so much of its end WeChat hands out a token's successor, while both work.
 const RENEWAL: Duration = Duration::from_mins(5);
@@ -38,6 +39,7 @@ struct Shared {
     credentials: Arc<Credentials>,
     http: WechatHttp,
     clock: Arc<dyn Clock>,
+    shelf: Option<Arc<dyn TokenShelf>>,
     state: Mutex<State>,
 }
 
@@ -67,8 +69,10 @@ impl TokenBroker {
         credentials: Arc<Credentials>,
         http: WechatHttp,
         clock: Arc<dyn Clock>,
+        shelf: Option<Arc<dyn TokenShelf>>,
     ) -> Self {
-        Self(Arc::new(Shared { app_id, credentials, http, clock, state: Mutex::default() }))
+        let state = Mutex::default();
+        Self(Arc::new(Shared { app_id, credentials, http, clock, shelf, state }))
     }
 
     /// The token to use now.
@@ -131,7 +135,7 @@ impl TokenBroker {
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
             let since = shared.clock.now();
-            let outcome = shared.ask().await;
+            let outcome = shared.find().await;
             tell.send_replace(Some(shared.keep(outcome, since)));
         });
         told
@@ -141,6 +145,23 @@ impl TokenBroker {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The token that another instance has fetched, or else one of WeChat's.
+    async fn find(&self) -> Result<Grant, CallError> {
+        let Some(shared) = &self.shelf else { return self.ask().await };
+        let refused =
+            self.state().held.as_ref().filter(|held| held.refused).map(|h| h.token.clone());
+        match shared.find(self.app_id.as_str(), refused.as_ref()).await {
+            Found::Token(SharedToken { token, expires_in }) => Ok(Grant { token, expires_in }),
+            Found::Nothing => self.ask().await,
+            Found::Turn => {
+                let grant = self.ask().await?;
+                let (token, expires_in) = (grant.token.clone(), grant.expires_in);
+                shared.leave(self.app_id.as_str(), &SharedToken { token, expires_in }).await;
+                Ok(grant)
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Grant, CallError> {
@@ -195,8 +216,7 @@ impl Held {
         Self {
             token: grant.token.clone(),
             since,
-            // A life that is over would be a fetch per call, an endless one never a renewal.
-            life: Duration::from_secs(grant.expires_in.clamp(10, 86_400).unsigned_abs()),
+            life: life(grant.expires_in),
             refused: false,
             confirmed: before.filter(same).is_some_and(|old| old.refused || old.confirmed),
         }
@@ -208,12 +228,26 @@ impl Held {
 
     /// Whether it is time for the successor. A short life has one at half its time.
     fn renewable(&self, now: Timestamp) -> bool {
-        !self.lasts(self.life.saturating_sub(RENEWAL).max(self.life / 2), now)
+        !self.lasts(until_renewal(self.life), now)
     }
 
     fn lasts(&self, span: Duration, now: Timestamp) -> bool {
         lasts(self.since, span, now)
     }
+}
+
+/// A life that is over would be a fetch per call, an endless one never a renewal.
+fn life(expires_in: i64) -> Duration {
+    Duration::from_secs(expires_in.clamp(10, 86_400).unsigned_abs())
+}
+
+fn until_renewal(life: Duration) -> Duration {
+    life.saturating_sub(RENEWAL).max(life / 2)
+}
+
+/// How long a token that lives so many seconds is used before its successor is looked for.
+pub(crate) fn serves_for(expires_in: i64) -> Duration {
+    until_renewal(life(expires_in))
 }
 
 /// Whether `now` is within `span` of `since`. A clock that was set back ends everything early, rather
@@ -317,7 +351,7 @@ mod tests {
         };
         let (http, clock) = (WechatHttp::new(&http).unwrap(), FixedClock::default());
         let credentials = Credentials::new(&app).into();
-        let broker = TokenBroker::new(app_id, credentials, http, Arc::new(clock));
+        let broker = TokenBroker::new(app_id, credentials, http, Arc::new(clock), None);
         let broker = Arc::new(broker);
 
         let mut waiting: JoinSet<Outcome> = JoinSet::new();

@@ -9,9 +9,11 @@ use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
 use adapters::redis::limiter::RedisRateLimiter;
 use adapters::redis::news::RedisNews;
+use adapters::redis::token_shelf::RedisTokenShelf;
 use adapters::redis::url::RedisUrl;
 use adapters::store::SeaStore;
 use adapters::system::SystemRandom;
+use adapters::wechat::token_shelf::{Found, SharedToken, TokenShelf};
 use async_trait::async_trait;
 use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
@@ -20,10 +22,11 @@ use domain::ports::rate_limiter::RateLimiter;
 use domain::ports::store::{MemberDirectory, Store};
 use domain::rate_limit::{LimitKey, Quota, TooMany};
 use domain::timestamp::Timestamp;
+use secrecy::ExposeSecret;
 use testkit::clock::FixedClock;
 use testkit::databases::{FreshDatabase, Kind};
 
-use crate::store::open;
+use crate::store::{open, sealer};
 
 /// The Redis that this environment variable names, with a prefix nobody else has.
 fn redis(variable: &str) -> (RedisUrl, String) {
@@ -119,6 +122,52 @@ async fn what_one_instance_changes_the_other_knows_within_a_second(variable: &st
     }
 }
 
+/// A shelf of an instance with this sealing key.
+async fn shelf(url: RedisUrl, prefix: &str, seed: u8) -> RedisTokenShelf {
+    let redis = Redis::open(url, prefix).await;
+    RedisTokenShelf::new(redis, Arc::new(sealer(seed)), Arc::new(FixedClock::default()))
+}
+
+fn token(text: &str) -> SharedToken {
+    SharedToken { token: text.into(), expires_in: 7_200 }
+}
+
+/// The token found, in words where there is none.
+fn told(found: &Found) -> &str {
+    match found {
+        Found::Token(token) => token.token.expose_secret(),
+        Found::Turn => "it is your turn",
+        Found::Nothing => "nothing",
+    }
+}
+
+async fn one_instance_fetches_and_the_others_wait_for_it(variable: &str) {
+    let (url, prefix) = redis(variable);
+    let [one, other] = [shelf(url.clone(), &prefix, 1).await, shelf(url.clone(), &prefix, 1).await];
+    assert_eq!(told(&one.find("wx1", None).await), "it is your turn");
+    let waiting = async {
+        let found = other.find("wx1", None).await;
+        assert_eq!(told(&found), "71_token");
+    };
+    let fetching = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        one.leave("wx1", &token("71_token")).await;
+    };
+    tokio::join!(waiting, fetching);
+    let Found::Token(found) = one.find("wx1", None).await else { panic!("it is gone") };
+    assert_eq!(found.expires_in, 7_200);
+    // One that WeChat refused is nobody's any more.
+    let refused = "71_token".into();
+    assert_eq!(told(&other.find("wx1", Some(&refused)).await), "it is your turn");
+    other.leave("wx1", &token("72_token")).await;
+    assert_eq!(told(&one.find("wx1", Some(&refused)).await), "72_token");
+    assert_eq!(told(&one.find("wx2", None).await), "it is your turn");
+    // Whoever has another key cannot read it, nor is kept waiting for ever by one who died.
+    let stranger = shelf(url, &prefix, 9).await;
+    assert_eq!(told(&stranger.find("wx1", None).await), "it is your turn");
+    assert_eq!(told(&stranger.find("wx2", None).await), "it is your turn");
+}
+
 mod on_redis {
     use super::*;
 
@@ -133,6 +182,11 @@ mod on_redis {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_one_instance_changes_the_other_knows_within_a_second() {
         super::what_one_instance_changes_the_other_knows_within_a_second(REDIS).await;
+    }
+
+    #[tokio::test]
+    async fn one_instance_fetches_and_the_others_wait_for_it() {
+        super::one_instance_fetches_and_the_others_wait_for_it(REDIS).await;
     }
 
     #[tokio::test]
@@ -182,6 +236,11 @@ mod on_redis_cluster {
     }
 
     testkit::rate_limiter_contract!(fresh);
+
+    #[tokio::test]
+    async fn one_instance_fetches_and_the_others_wait_for_it() {
+        super::one_instance_fetches_and_the_others_wait_for_it(CLUSTER).await;
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_one_instance_changes_the_other_knows_within_a_second() {

@@ -23,7 +23,7 @@ fn sealing_key(seed: u8) -> SealingKey {
     SealingKey::new(&MasterKey::from_base64(&STANDARD.encode(bytes)).unwrap())
 }
 
-fn sealer(seed: u8) -> Sealer {
+pub(crate) fn sealer(seed: u8) -> Sealer {
     Sealer::new(sealing_key(seed))
 }
 

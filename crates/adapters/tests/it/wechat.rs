@@ -60,7 +60,7 @@ impl App {
 
     fn over(http: &WechatHttpConfig, app: WechatApp, clock: Arc<FixedClock>) -> Self {
         let http = WechatHttp::new(http).unwrap();
-        Self { program: Arc::new(WechatMiniProgram::new(app, http, clock.clone())), clock }
+        Self { program: Arc::new(WechatMiniProgram::new(app, http, clock.clone(), None)), clock }
     }
 
     async fn login(&self, code: &str) -> Result<Verified, ProviderError> {

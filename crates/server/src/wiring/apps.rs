@@ -9,6 +9,7 @@ use adapters::session_key::SealedSessionKeys;
 use adapters::store::SeaStore;
 use adapters::wechat::http::WechatHttp;
 use adapters::wechat::push::WechatPushes;
+use adapters::wechat::token_shelf::TokenShelf;
 use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
 use anyhow::Context;
 use domain::app::{App, AppId, AppName, Apps};
@@ -31,6 +32,7 @@ struct WechatApps {
     clock: Arc<dyn Clock>,
     limits: Arc<Limits>,
     sealer: Arc<Sealer>,
+    shelf: Option<Arc<dyn TokenShelf>>,
     /// Whether what everyone knows is no secret.
     production: bool,
 }
@@ -49,9 +51,10 @@ pub(super) fn serve(
     clock: &Arc<dyn Clock>,
     limits: &Arc<Limits>,
     sealer: &Arc<Sealer>,
+    shelf: Option<Arc<dyn TokenShelf>>,
 ) -> anyhow::Result<ServeApps> {
     let (clock, limits, sealer) = (Arc::clone(clock), Arc::clone(limits), Arc::clone(sealer));
-    let factory = WechatApps { http, clock, limits, sealer, production: config.production };
+    let factory = WechatApps { http, clock, limits, sealer, shelf, production: config.production };
     Ok(ServeApps {
         apps: Arc::new(factory.configured(config)?),
         directory: store.clone(),
@@ -70,7 +73,8 @@ impl WechatApps {
             let pushes = push_token.clone().map(reader).transpose();
             let pushes = pushes.with_context(|| format!("apps.{}", name.as_str()))?;
             let pushes = pushes.map(|reader| Arc::new(reader) as Arc<dyn PushReader>);
-            let users = users(app_id, policy, Shared::of(app), &self.http, &self.clock);
+            let users =
+                users(app_id, policy, Shared::of(app), &self.http, &self.clock, self.shelf.clone());
             Ok(self.join(name.clone(), app_id.clone(), policy.clone(), users, pushes))
         };
         Ok(Apps::new(config.apps.iter().map(app).collect::<anyhow::Result<_>>()?))
@@ -133,7 +137,8 @@ impl WechatApps {
 impl AppFactory for WechatApps {
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
         let shared = Shared::unsealed(app, &self.sealer)?;
-        let users = users(&app.app_id, &app.policy, shared, &self.http, &self.clock);
+        let users =
+            users(&app.app_id, &app.policy, shared, &self.http, &self.clock, self.shelf.clone());
         let pushes = app.push.as_ref().map(|push| self.push_reader(app, push)).transpose()?;
         let (name, app_id, policy) = (app.name.clone(), app.app_id.clone(), app.policy.clone());
         let built = self.join(name, app_id, policy, users, pushes.flatten());
@@ -176,6 +181,7 @@ pub(crate) fn users(
     shared: Shared,
     http: &WechatHttp,
     clock: &Arc<dyn Clock>,
+    shelf: Option<Arc<dyn TokenShelf>>,
 ) -> WechatMiniProgram {
     let wechat = WechatApp {
         app_id: app_id.clone(),
@@ -183,5 +189,5 @@ pub(crate) fn users(
         former_secret: shared.former_secret,
         open_platform: policy.open_platform.clone(),
     };
-    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock))
+    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock), shelf)
 }

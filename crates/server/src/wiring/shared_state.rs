@@ -7,7 +7,10 @@ use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
 use adapters::redis::limiter::RedisRateLimiter;
 use adapters::redis::news::RedisNews;
+use adapters::redis::token_shelf::RedisTokenShelf;
+use adapters::sealing::Sealer;
 use adapters::store::SeaStore;
+use adapters::wechat::token_shelf::TokenShelf;
 use domain::ports::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
 use domain::ports::store::MemberDirectory;
@@ -50,6 +53,16 @@ impl SharedState {
             Some(redis) => Arc::new(RedisRateLimiter::new(redis, alone)),
             None => alone,
         }
+    }
+
+    /// Where access tokens are left for the other instances.
+    pub(super) fn shelf(
+        &self,
+        sealer: &Arc<Sealer>,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<Arc<dyn TokenShelf>> {
+        let redis = self.redis.clone()?;
+        Some(Arc::new(RedisTokenShelf::new(redis, Arc::clone(sealer), Arc::clone(clock))))
     }
 
     /// What remembers the members in the store for a moment.

@@ -8,18 +8,27 @@ mod on_redis {
     use serde_json::{Value, json};
     use tempfile::TempDir;
     use testkit::databases::{FreshDatabase, Kind};
+    use testkit::trust::rounds;
+    use tokio::task::JoinSet;
     use wechat_sandbox::Sandbox;
-    use wechat_sandbox::config::MAIN_APP;
+    use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
+    use wechat_sandbox::fault::Fault;
 
     use crate::nginx::free_port;
     use crate::program::{Answer, Program, environment};
     use crate::trust::{sandbox, stranger};
+
+    const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
 
     /// How soon all instances must know of a ban.
     const KNOWN_WITHIN: Duration = Duration::from_secs(1);
 
     /// How soon they must without Redis: as long as they remember.
     const KNOWN_BY_ITSELF_WITHIN: Duration = Duration::from_secs(5);
+
+    async fn sandbox_with_a_log() -> Sandbox {
+        Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap()
+    }
 
     /// A Redis of one's own, to stop and start; killed when dropped.
     struct Redis {
@@ -191,6 +200,42 @@ mod on_redis {
         assert_eq!(let_pass(&members[0]).await, 19, "one was taken when they were met");
         redis.end();
         assert_eq!(let_pass(&members[1]).await, 40, "never without a limit");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn trust_instances_that_need_an_access_token_fetch_it_once() {
+        let (logins, begun) = (rounds(120, 1_000), Instant::now());
+        let (sandbox, redis) = (sandbox_with_a_log().await, Redis::start().await);
+        let pair = Pair::start(&sandbox, &redis, &[]).await;
+        let (url, shared) = (redis.url(), environment(pair.0[0].database(), &sandbox));
+        let mut settings = vec![("MENSHEN_REDIS__URL", url.as_str())];
+        settings.extend(shared.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let third = Program::start_with(&sandbox, &settings).await;
+        let instances = [&pair.0[0], &pair.0[1], &third];
+        // Long enough that all who come at once wait for it, and no longer than WeChat may take.
+        let slow = Fault { delay_ms: Some(300), ..Fault::default() };
+        sandbox.fault(Fault { path: STABLE_TOKEN.into(), ..slow }).unwrap();
+        let mut waiting = JoinSet::new();
+        for nth in 0..logins {
+            while waiting.len() >= 60 {
+                let answer: Answer = waiting.join_next().await.unwrap().unwrap();
+                assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            }
+            let phone = Some(format!("139{nth:08}"));
+            let user = sandbox.add_user(NewUser { phone, ..NewUser::default() }).unwrap().user;
+            let code = sandbox.login_code(&user, MAIN_APP).unwrap();
+            let phone = sandbox.phone_code(&user, MAIN_APP).unwrap();
+            let login = json!({ "code": code, "phoneCode": phone });
+            waiting.spawn(Answer::of(instances[nth % 3].post("/login", &login)));
+        }
+        for answer in waiting.join_all().await {
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        }
+        assert_eq!(sandbox.log(Some(STABLE_TOKEN)).len(), 1);
+        println!(
+            "{logins} logins with phone numbers on 3 instances: one access token was fetched, {:.0?}",
+            begun.elapsed()
+        );
     }
 
     #[tokio::test(flavor = "multi_thread")]
