@@ -8,6 +8,7 @@ mod floor;
 mod http;
 mod load;
 mod process;
+mod scale;
 mod user;
 mod wechat;
 
@@ -55,6 +56,8 @@ enum Part {
     Fill(fill::Options),
     /// Sends requests of one kind for a while, and prints in JSON how it went.
     Load(load::Options),
+    /// Lets a day of many members pass, and tells what it takes and what breaks first.
+    Scale(scale::Options),
 }
 
 fn main() -> Result<()> {
@@ -69,6 +72,7 @@ fn main() -> Result<()> {
             println!("{}", one_thread(load::run(&options))?);
             Ok(())
         }
+        Part::Scale(options) => scale::run(&options),
     }
 }
 
