@@ -1,5 +1,7 @@
 //! What is shared by way of Redis, by the contracts it must keep, and by those beside it.
 
+mod sentinel;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
