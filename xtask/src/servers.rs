@@ -38,6 +38,13 @@ pub(crate) struct Server {
     _services: Vec<Service>,
 }
 
+impl Server {
+    /// Its address, if it is for what instances share.
+    pub(crate) fn shared_state(&self) -> Option<&str> {
+        self.variable.starts_with("MENSHEN_TEST_REDIS").then_some(&self.url)
+    }
+}
+
 /// Starts one server of each kind, and tells the tests that `sh` runs where they are. Those have names
 /// with `on_` and the kind in them, as `on_postgresql`.
 pub(crate) fn start_all(sh: &Shell) -> Result<Vec<Server>> {

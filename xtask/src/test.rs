@@ -63,8 +63,16 @@ fn run_rust(sh: &Shell, options: &Options) -> Result<()> {
     if options.embedded {
         return cargo::test(sh, Tests::Embedded, &options.filter);
     }
-    let _running = servers::start_all(sh)?;
-    cargo::test(sh, Tests::All, &options.filter)
+    let running = servers::start_all(sh)?;
+    cargo::test(sh, Tests::All, &options.filter)?;
+    if options.filter.is_empty() {
+        for url in running.iter().filter_map(servers::Server::shared_state) {
+            println!("Once more over {url}");
+            let _shared = sh.push_env("MENSHEN_TEST_SHARED_STATE", url);
+            cargo::test(sh, Tests::All, &["login::on_", "repetition::on_"].map(str::to_owned))?;
+        }
+    }
+    Ok(())
 }
 
 struct Outcome {

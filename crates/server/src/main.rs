@@ -48,7 +48,8 @@ enum Command {
     Doctor,
     /// Tells by its exit code whether the server beside it, of the same configuration, lives.
     Healthcheck,
-    /// Keeps a member out: ends their sessions and refuses their logins, on every instance at once.
+    /// Keeps a member out: ends their sessions and refuses their logins; within a second their access tokens are
+    /// believed nowhere any more.
     Ban {
         /// The member's id, as in `memberId`.
         member: Uuid,

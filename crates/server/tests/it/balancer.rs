@@ -1,4 +1,4 @@
-//! Three instances over one PostgreSQL behind nginx: they are restarted one after the other, they die, and
+//! Three instances over one PostgreSQL and one Redis Cluster behind nginx: they are restarted one after the other, they die, and
 //! those who use them notice nothing.
 
 mod on_postgresql {
@@ -17,7 +17,7 @@ mod on_postgresql {
 
     use crate::keys::kid;
     use crate::nginx::{Balancer, INSTANCES, free_port};
-    use crate::program::{Answer, Program};
+    use crate::program::{Answer, Program, shared_state};
     use crate::trust::{TORN, sandbox, stranger};
 
     /// How many use the service at the same time.
@@ -51,7 +51,10 @@ mod on_postgresql {
         /// Starts the instance at this port.
         async fn instance(&self, port: u16) -> Program {
             let (listen, keys) = (format!("127.0.0.1:{port}"), self.database.folder().display());
-            let shared = [
+            let cluster = std::env::var("MENSHEN_TEST_REDIS_CLUSTER")
+                .expect("`cargo xtask test -- NAME` starts a Redis Cluster");
+            let redis = shared_state(&self.database, cluster);
+            let mut shared = vec![
                 ("MENSHEN_HTTP__LISTEN", listen.as_str()),
                 // As in production: what nginx keeps open is gone before.
                 ("MENSHEN_HTTP__DRAIN", "5"),
@@ -60,6 +63,7 @@ mod on_postgresql {
                 ("MENSHEN_TOKENS__KEY_FOLDER", &keys.to_string()),
                 ("MENSHEN_TOKENS__KEY_OVERLAP", "3"),
             ];
+            shared.extend(redis.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             Program::start_with(&self.sandbox, &shared).await
         }
 

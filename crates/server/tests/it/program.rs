@@ -35,16 +35,30 @@ pub(crate) struct Program {
 
 struct Process(Child);
 
+/// By which environment variable these tests are run once more over shared state: a URL of Redis.
+const SHARED_STATE: &str = "MENSHEN_TEST_SHARED_STATE";
+
 /// The environment that points to the database, and to its folder for the keys.
 pub(crate) fn environment(database: &FreshDatabase, sandbox: &Sandbox) -> Vec<(String, String)> {
-    [
+    let mut environment: Vec<_> = [
         ("MENSHEN_HTTP__LISTEN", "127.0.0.1:0"),
         ("MENSHEN_DATABASE__URL", database.url()),
         ("MENSHEN_TOKENS__KEY_FOLDER", &database.folder().display().to_string()),
         ("MENSHEN_WECHAT__BASE_URL", sandbox.base_url()),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    .into();
+    if let Ok(redis) = std::env::var(SHARED_STATE) {
+        environment.extend(shared_state(database, redis));
+    }
+    environment
+}
+
+/// What instances over this database share, by way of this Redis.
+pub(crate) fn shared_state(database: &FreshDatabase, redis: String) -> [(String, String); 2] {
+    // Nobody else's: the folder's name is drawn by chance.
+    let prefix = database.folder().file_name().unwrap().to_string_lossy().into_owned();
+    [("MENSHEN_REDIS__URL".to_owned(), redis), ("MENSHEN_REDIS__PREFIX".to_owned(), prefix)]
 }
 
 /// The program with exactly this environment, run from the repository's root.
