@@ -67,7 +67,7 @@ impl Redis {
         let (line, failures, connected) = (Mutex::default(), Counter::default(), Gauge::default());
         let prefix = prefix.into();
         let redis = Self(Arc::new(Shared { url, prefix, line, failures, connected }));
-        match redis.0.dial().await {
+        match dial(&redis.0.url).await {
             Ok(line) => redis.0.keep(line),
             Err(error) => {
                 tracing::warn!(%error, "Redis does not answer");
@@ -90,8 +90,7 @@ impl Redis {
     /// # Errors
     /// Why it does not.
     pub async fn check(url: &RedisUrl) -> Result<(), RedisError> {
-        let mut line = dial(url).await?;
-        redis::cmd("PING").query_async(&mut line).await
+        dial(url).await.map(drop)
     }
 
     /// The name of something of ours, among what others may keep there.
@@ -140,7 +139,7 @@ impl Redis {
         let shared = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(redis) = Weak::upgrade(&shared) {
-                if let Ok(line) = redis.dial().await {
+                if let Ok(line) = dial(&redis.url).await {
                     tracing::info!("Redis answers again");
                     return redis.keep(line);
                 }
@@ -161,10 +160,6 @@ impl Shared {
         state.line.clone().map(|line| (line, state.number))
     }
 
-    async fn dial(&self) -> RedisResult<Line> {
-        dial(&self.url).await
-    }
-
     fn keep(&self, line: Line) {
         let mut state = self.state();
         state.number += 1;
@@ -176,7 +171,7 @@ impl Shared {
 /// A connection that answers.
 async fn dial(url: &RedisUrl) -> RedisResult<Line> {
     let dialled = async {
-        let mut line = url.dial().await?;
+        let mut line = url.connect().await?;
         // A server that hangs still lets connections in.
         redis::cmd("PING").query_async::<()>(&mut line).await?;
         Ok(line)
@@ -185,7 +180,7 @@ async fn dial(url: &RedisUrl) -> RedisResult<Line> {
 }
 
 impl RedisUrl {
-    async fn dial(&self) -> RedisResult<Line> {
+    async fn connect(&self) -> RedisResult<Line> {
         if let Self::Cluster(servers) = self {
             let client = ClusterClient::builder(servers.clone())
                 .connection_timeout(CONNECT_MAX)

@@ -50,7 +50,8 @@ mod on_postgresql {
 
         /// Starts the instance at this port.
         async fn instance(&self, port: u16) -> Program {
-            let (listen, keys) = (format!("127.0.0.1:{port}"), self.database.folder().display());
+            let listen = format!("127.0.0.1:{port}");
+            let keys = self.database.folder().display().to_string();
             let cluster = std::env::var("MENSHEN_TEST_REDIS_CLUSTER")
                 .expect("`cargo xtask test -- NAME` starts a Redis Cluster");
             let redis = shared_state(&self.database, cluster);
@@ -60,7 +61,7 @@ mod on_postgresql {
                 ("MENSHEN_HTTP__DRAIN", "5"),
                 ("MENSHEN_HTTP__TRUSTED_PROXIES", "127.0.0.1"),
                 ("MENSHEN_DATABASE__URL", self.database.url()),
-                ("MENSHEN_TOKENS__KEY_FOLDER", &keys.to_string()),
+                ("MENSHEN_TOKENS__KEY_FOLDER", &keys),
                 ("MENSHEN_TOKENS__KEY_OVERLAP", "3"),
             ];
             shared.extend(redis.iter().map(|(name, value)| (name.as_str(), value.as_str())));

@@ -260,7 +260,9 @@ async fn try_all(world: Arc<World>, route: Arc<Route>, field: Field) -> (String,
             continue;
         }
         assert_eq!(kept, text, "{what}");
-        if let Some(token) = &token {
+        // What a member says of themselves is told where they said it.
+        let member = route.guard.as_deref() == Some("memberToken");
+        if let Some(token) = token.as_ref().filter(|_| member) {
             let again = Answer::of(world.program.get(&route.path).bearer_auth(token)).await;
             assert_eq!(again.body["data"][&field.name], *text, "{what}");
         }
