@@ -330,6 +330,9 @@ impl From<ManageAppsError> for ApiError {
             ManageAppsError::RotationUnderWay(_) => Self::conflicting(Conflict::APP_ROTATION),
             ManageAppsError::NoRotation(_) => Self::conflicting(Conflict::NO_APP_ROTATION),
             ManageAppsError::InUse => Self::conflicting(Conflict::APP_IN_USE),
+            ManageAppsError::Unfit(BuildAppError::Secret(why)) => {
+                Self::invalid_field("secret", why)
+            }
             ManageAppsError::Unfit(BuildAppError::Push(why)) => {
                 Self::invalid_field("pushToken", why)
             }

@@ -304,7 +304,10 @@ impl ManageApps {
         let work = self.store.begin().await?;
         let mut app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
         change(&mut app, self.journal.clock.now())?;
-        if let Err(unfit @ BuildAppError::Push(_)) = self.serve.factory.build(&app) {
+        // One that does not open may be replaced.
+        if let Err(unfit @ (BuildAppError::Secret(_) | BuildAppError::Push(_))) =
+            self.serve.factory.build(&app)
+        {
             return Err(unfit.into());
         }
         work.apps().update(&app).await.map_err(StoreError::from)?;

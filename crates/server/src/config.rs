@@ -29,7 +29,7 @@ use reader::Reader;
 use webhooks::WebhookConfig;
 
 /// The secret of the sandbox's app, known to everyone who has seen this repository.
-const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SANDBOX_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// The token of its pushes, known as well.
 pub(crate) const SANDBOX_PUSH_TOKEN: &str = "sandboxpushtoken";

@@ -395,6 +395,7 @@ mod tests {
             ManageAppsError::RotationUnderWay(RotationUnderWay),
             ManageAppsError::NoRotation(NoRotation),
             ManageAppsError::InUse,
+            ManageAppsError::Unfit(BuildAppError::Secret("a cause".into())),
             ManageAppsError::Unfit(BuildAppError::Push("a cause".into())),
             ManageAppsError::Unfit(BuildAppError::Sealed("a cause".into())),
             ManageAppsError::Store(store()),

@@ -36,6 +36,9 @@ pub enum BuildAppError {
     /// Its secret does not open: the sealing key is another one, or somebody changed the row.
     #[error("the app's secret does not open: is `sealing.key` the one it was sealed with?")]
     Sealed(#[source] Box<dyn Error + Send + Sync>),
+    /// Its secret is not fit to be one.
+    #[error("{0}")]
+    Secret(String),
     /// What its pushes are to be believed by is not fit for that.
     #[error("{0}")]
     Push(String),

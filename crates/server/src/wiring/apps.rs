@@ -24,7 +24,10 @@ use domain::serve_apps::{BuiltApps, ServeApps};
 use domain::session_key::SessionKeys;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN};
+use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN, SANDBOX_SECRET};
+
+/// Why what the sandbox has is no secret.
+const SANDBOX_IS_KNOWN: &str = "is the sandbox's; production needs your own";
 
 /// What all apps have in common.
 struct WechatApps {
@@ -126,7 +129,7 @@ impl WechatApps {
             }
         };
         if self.production && token.expose_secret() == SANDBOX_PUSH_TOKEN {
-            return Err(BuildAppError::Push("is the sandbox's; production needs your own".into()));
+            return Err(BuildAppError::Push(SANDBOX_IS_KNOWN.into()));
         }
         let reader = WechatPushes::new(&app.app_id, token, key.as_ref());
         let reader = reader.map_err(|error| BuildAppError::Push(error.to_string()))?;
@@ -137,6 +140,9 @@ impl WechatApps {
 impl AppFactory for WechatApps {
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
         let shared = Shared::unsealed(app, &self.sealer)?;
+        if self.production && shared.secret.expose_secret() == SANDBOX_SECRET {
+            return Err(BuildAppError::Secret(SANDBOX_IS_KNOWN.into()));
+        }
         let users =
             users(&app.app_id, &app.policy, shared, &self.http, &self.clock, self.shelf.clone());
         let pushes = app.push.as_ref().map(|push| self.push_reader(app, push)).transpose()?;
@@ -190,4 +196,56 @@ pub(crate) fn users(
         open_platform: policy.open_platform.clone(),
     };
     WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock), shelf)
+}
+
+#[cfg(test)]
+mod tests {
+    use adapters::master_key::MasterKey;
+    use adapters::sealing::SealingKey;
+    use adapters::system::SystemClock;
+    use adapters::wechat::http::WechatHttpConfig;
+    use domain::limits::Quotas;
+    use domain::ports::apps::AppSecretSeal;
+    use domain::registered_app::SealedSecret;
+    use domain::timestamp::Timestamp;
+    use testkit::rate_limiter::MemoryRateLimiter;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_millis(0);
+
+    fn build(production: bool, secret: &str) -> Result<App, BuildAppError> {
+        let key = MasterKey::from_base64("q0Zx1uQY5kW7c2bJt8nRrV4mE9sLh3dFgPpAoTiUyNk=").unwrap();
+        let sealer = Arc::new(Sealer::new(SealingKey::new(&key)));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let name = AppName::parse("shop").unwrap();
+        let secrets = SealedAppSecrets::new(Arc::clone(&sealer));
+        let current = secrets.seal(&name, SharedKind::Secret, secret);
+        let apps = WechatApps {
+            http: WechatHttp::new(&WechatHttpConfig::default()).unwrap(),
+            limits: MemoryRateLimiter::limits(Quotas::default(), Arc::clone(&clock)),
+            clock,
+            sealer,
+            shelf: None,
+            production,
+        };
+        apps.build(&RegisteredApp {
+            name,
+            app_id: AppId::parse("wx1").unwrap(),
+            policy: AppPolicy::default(),
+            secret: SealedSecret { current, former: None, changed_at: NOW },
+            push: None,
+            disabled_at: None,
+            created_at: NOW,
+            version: 0,
+        })
+    }
+
+    #[test]
+    fn production_takes_no_secret_that_everyone_knows() {
+        let refused = build(true, SANDBOX_SECRET).unwrap_err();
+        assert!(matches!(refused, BuildAppError::Secret(_)), "{refused}");
+        assert!(build(false, SANDBOX_SECRET).is_ok());
+        assert!(build(true, "fedcba9876543210fedcba9876543210").is_ok());
+    }
 }
