@@ -3,7 +3,7 @@
 pub(super) mod phones;
 
 use domain::ports::store::{SigningKeyRepository, Store, StoreError, UnitOfWork};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany};
 
 use crate::app_secrets;
@@ -109,7 +109,23 @@ impl SeaStore {
 }
 
 impl SeaStore {
+    /// Who changes an app writes its secrets back as they read them: the version makes them read anew, and
+    /// what they had written just before this could is found by looking again.
     async fn reseal_apps(&self) -> Result<u64, StoreError> {
+        let mut done = 0;
+        loop {
+            let (unit, updates) = self.due_in_apps().await?;
+            if updates.is_empty() {
+                return Ok(done);
+            }
+            done += write(unit, updates).await?;
+        }
+    }
+
+    /// What is still under a former key, in the unit of work that found it.
+    async fn due_in_apps(
+        &self,
+    ) -> Result<(SeaUnitOfWork, Vec<UpdateMany<app::Entity>>), StoreError> {
         use app::{Column, Entity};
         let (unit, master) = (self.unit_of_work().await?, self.keyring.master());
         let open = unit.open();
@@ -120,12 +136,14 @@ impl SeaStore {
                 let resealed = app_secrets::reseal(master, &row.name, kind, sealed);
                 if let Some(resealed) = resealed.map_err(StoreError::new)? {
                     let update = Entity::update_many().col_expr(column, Expr::value(resealed));
+                    let next = Expr::col(Column::Version).add(1);
+                    let update = update.col_expr(Column::Version, next);
                     let update = update.filter(Column::Name.eq(row.name.clone()));
                     updates.push(update.filter(column.eq(sealed.to_vec())));
                 }
             }
         }
-        write(unit, updates).await
+        Ok((unit, updates))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store over SQL under the contract of stores, on every database.
 
 mod aborts;
+mod app_rekeying;
 mod deadlocks;
 mod erasure;
 mod holdings;
