@@ -51,9 +51,12 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
         println!("\nEverything answered as it should.");
         return Ok(());
     }
+    let phone = environment.phone_page();
     println!("\nNow it is your turn. Open");
-    println!("  {server_url}/docs   to try the server's routes");
-    println!("  {sandbox_url}/       to see what the offline WeChat can do");
+    println!("  {phone}");
+    println!("    a phone to log in with, and what happens underneath");
+    println!("  {server_url}/docs");
+    println!("    to try the server's routes");
     println!("Ctrl-C stops both.");
     loop {
         pause(Duration::from_millis(500));
@@ -109,6 +112,8 @@ impl Environment {
             .env("MENSHEN_PROFILE", "development")
             .env("MENSHEN_HTTP__LISTEN", &listen)
             .env("MENSHEN_WECHAT__BASE_URL", &sandbox_url)
+            // So that the phone which the offline WeChat shows in a browser may call it.
+            .env("MENSHEN_HTTP__CORS_ORIGINS", &sandbox_url)
             .envs(settings.iter().copied());
         if let Some(data) = data {
             let database = format!("sqlite://{}", data.join("menshen.db").display());
@@ -136,6 +141,11 @@ impl Environment {
         code.map(str::to_owned).with_context(|| {
             format!("nobody was invited: {}", String::from_utf8_lossy(&output.stderr))
         })
+    }
+
+    /// The address of the offline WeChat's phone, on which one logs in to this server.
+    pub(crate) fn phone_page(&self) -> String {
+        format!("{}/?server={}", self.sandbox_url, self.server_url)
     }
 
     /// An error once one of them has ended.

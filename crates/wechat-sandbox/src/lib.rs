@@ -13,11 +13,11 @@ mod crypto;
 mod errcode;
 mod face;
 mod ids;
+mod page;
 mod quota;
 mod state;
 mod tokens;
 mod visit;
-mod welcome;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -85,7 +85,7 @@ impl Sandbox {
         let server = Server::new(acceptor).disable_fuse();
         let handle = server.handle();
         let router = Router::new()
-            .push(Router::new().get(welcome::Welcome))
+            .push(Router::new().get(page::Welcome))
             .push(control::routes::router(&shared))
             .push(Router::with_path("{**path}").goal(Face(shared.clone())));
         let task = tokio::spawn(server.try_serve(router));
@@ -182,7 +182,7 @@ impl Sandbox {
     /// The calls the WeChat face received, oldest first; of one path, or all.
     #[must_use]
     pub fn log(&self, path: Option<&str>) -> Vec<Logged> {
-        self.shared.lock().log.entries(path)
+        self.shared.lock().log.entries(path, 0)
     }
 
     /// Forgets the calls.

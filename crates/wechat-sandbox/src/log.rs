@@ -12,6 +12,8 @@ use crate::state::Moment;
 /// A call that the WeChat face received. It shows secrets: this is a test tool.
 #[derive(Clone, Debug, Serialize)]
 pub struct Logged {
+    /// Its place among all calls since the first start or the last reset, from 1.
+    pub number: u64,
     /// When it came, on the sandbox's clock, in Unix seconds.
     pub time: f64,
     /// `GET`, `POST`, ….
@@ -100,10 +102,12 @@ impl Log {
         }
     }
 
-    /// The entries kept, oldest first; of one path, or all.
-    pub(crate) fn entries(&self, path: Option<&str>) -> Vec<Logged> {
-        let chosen = |entry: &&Entry| path.is_none_or(|path| entry.call.path == path);
-        self.entries.iter().filter(chosen).map(Entry::read).collect()
+    /// The entries kept, oldest first, after the one of this number; of one path, or all.
+    pub(crate) fn entries(&self, path: Option<&str>, after: u64) -> Vec<Logged> {
+        let skipped = usize::try_from(after.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let numbered = (self.first + 1..).zip(&self.entries).skip(skipped);
+        let chosen = numbered.filter(|(_, entry)| path.is_none_or(|path| entry.call.path == path));
+        chosen.map(|(number, entry)| entry.read(number)).collect()
     }
 
     /// Forgets everything.
@@ -114,7 +118,7 @@ impl Log {
 }
 
 impl Entry {
-    fn read(&self) -> Logged {
+    fn read(&self, number: u64) -> Logged {
         let (status, answer) = match &self.end {
             End::Answered(answer) => (Some(answer.status.as_u16()), Some(lossy(&answer.body))),
             End::Pending | End::Dropped => (None, None),
@@ -123,6 +127,7 @@ impl Entry {
             (name.to_string(), lossy(value.as_bytes()))
         };
         Logged {
+            number,
             time: self.time.as_secs_f64(),
             method: self.call.method.to_string(),
             path: self.call.path.clone(),

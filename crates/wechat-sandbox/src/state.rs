@@ -53,6 +53,7 @@ pub(crate) struct LoginCode {
 }
 
 /// What a phone code stands for: the number as it was when the user tapped the button.
+#[derive(Clone)]
 pub(crate) struct PhoneCode {
     pub(crate) app_id: Arc<str>,
     pub(crate) openid: String,
@@ -103,6 +104,11 @@ impl State {
     /// Moves the sandbox's own time on.
     pub(crate) fn advance(&mut self, by: Duration) {
         self.ahead = self.ahead.saturating_add(by);
+    }
+
+    /// A moment as servers are told it, whose clocks nobody moves on: as long ago as it is here.
+    pub(crate) fn told(&self, moment: Moment) -> Moment {
+        moment.saturating_sub(self.ahead)
     }
 
     /// The app of these credentials. Which error a wrong secret is depends on the endpoint.

@@ -59,7 +59,7 @@ impl State {
             (None, Kind::Profile) => profile(user),
             (None, Kind::Phone) => phone(&name, user)?,
         };
-        let watermark = json!({ "timestamp": self.now().as_secs(), "appid": &*app_id });
+        let watermark = json!({ "timestamp": self.told(self.now()).as_secs(), "appid": &*app_id });
         let watermark = data.remove("watermark").unwrap_or(watermark);
         let raw_data = Value::Object(data.clone()).to_string();
         data.insert("watermark".into(), watermark);

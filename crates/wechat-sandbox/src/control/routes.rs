@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::control::Refused;
 use crate::fault::Fault;
+use crate::page;
 use crate::push;
 use crate::state::{Shared, State};
 
@@ -64,13 +65,16 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .push(at("push/check").post(CheckPush(shared.clone())))
         .push(
             at("log")
-                .get(does(shared, |state, of: LogOf| Ok(state.log.entries(of.path.as_deref()))))
+                .get(does(shared, |state, of: LogOf| {
+                    Ok(state.log.entries(of.path.as_deref(), of.after()?))
+                }))
                 .delete(does(shared, |state, Nothing {}| {
                     state.log.clear();
                     Ok(())
                 })),
         )
         .push(at("reset").post(does(shared, |state, Nothing {}| state.reset())))
+        .push(page::files())
         .push(at("{**rest}").goal(NoSuchRoute))
 }
 
@@ -132,6 +136,15 @@ impl Now {
 #[serde(deny_unknown_fields)]
 struct LogOf {
     path: Option<String>,
+    after: Option<String>,
+}
+
+impl LogOf {
+    /// A query's values are texts.
+    fn after(&self) -> Result<u64, Refused> {
+        let number = self.after.as_deref().unwrap_or("0").parse();
+        number.map_err(|_| Refused::new("after must be the number of a call"))
+    }
 }
 
 /// One thing the control face does, at once.

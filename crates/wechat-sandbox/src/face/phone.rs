@@ -62,14 +62,15 @@ pub(super) fn get_user_phone_number(
         return Err(Errcode::INVALID_CODE);
     }
     code.spent = true;
-    let tap = &code.about;
+    let tap = code.about.clone();
+    let tapped = state.told(tap.tapped);
     Ok(json(&Found {
         verdict: OK,
         phone_info: PhoneInfo {
             phone_number: full_phone(&tap.phone, &tap.country_code),
             pure_phone_number: &tap.phone,
             country_code: &tap.country_code,
-            watermark: Watermark { timestamp: tap.tapped.as_secs(), appid: app_id },
+            watermark: Watermark { timestamp: tapped.as_secs(), appid: app_id },
         },
     }))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use ureq::http::request::Builder;
 use ureq::http::{Method, Request};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, LONE_APP, LONE_SECRET, MAIN_APP, MAIN_SECRET};
@@ -41,6 +42,14 @@ pub(crate) async fn call(
     body: Option<String>,
     deadline: Duration,
 ) -> Result<Reply, String> {
+    exchange(Request::builder().method(method).uri(url), body, deadline).await
+}
+
+async fn exchange(
+    request: Builder,
+    body: Option<String>,
+    deadline: Duration,
+) -> Result<Reply, String> {
     let call = move || -> Result<Reply, ureq::Error> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -49,7 +58,6 @@ pub(crate) async fn call(
             .allow_non_standard_methods(true)
             .build()
             .new_agent();
-        let request = Request::builder().method(method).uri(url);
         let mut answer = match body {
             Some(body) => agent.run(request.body(body)?)?,
             None => agent.run(request.body(())?)?,
@@ -79,9 +87,19 @@ impl World {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&str>) -> Reply {
-        let url = format!("{}{path}", self.sandbox.base_url());
+        let request = Request::builder().method(method).uri(self.url(path));
         let body = body.map(ToOwned::to_owned);
-        call(method, url, body, Duration::from_secs(10)).await.unwrap()
+        exchange(request, body, Duration::from_secs(10)).await.unwrap()
+    }
+
+    /// A GET by somebody who wants such an answer.
+    pub(crate) async fn accepting(&self, accepted: &str, path: &str) -> Reply {
+        let request = Request::get(self.url(path)).header("accept", accepted);
+        exchange(request, None, Duration::from_secs(10)).await.unwrap()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.sandbox.base_url())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

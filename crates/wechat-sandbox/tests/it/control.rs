@@ -202,6 +202,21 @@ async fn the_first_page_lists_what_is_here() {
     }
 }
 
+#[tokio::test]
+async fn a_browser_gets_a_phone_with_all_that_belongs_to_it() {
+    let world = World::start().await;
+    let accepted = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let page = world.accepting(accepted, "/").await;
+    assert_eq!((page.status, page.content_type.as_str()), (200, "text/html; charset=utf-8"));
+    let parts: Vec<_> = page.text.split('"').filter(|part| part.starts_with("/_sandbox/")).collect();
+    assert_eq!(parts, ["/_sandbox/page/page.css", "/_sandbox/page/phone.js"]);
+    for (path, content_type) in parts.into_iter().zip(["text/css", "text/javascript"]) {
+        let part = world.get(path).await;
+        assert_eq!(part.status, 200, "{path}");
+        assert_eq!(part.content_type, format!("{content_type}; charset=utf-8"));
+    }
+}
+
 fn open(sealed: &Value, session_key: &str) -> Value {
     let bytes = |text: &str| STANDARD.decode(text).unwrap();
     let key: [u8; 16] = bytes(session_key).try_into().unwrap();

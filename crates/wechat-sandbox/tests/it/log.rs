@@ -41,8 +41,12 @@ async fn the_log_is_read_and_cleared_over_http() {
     assert!(log[0]["answer"].as_str().unwrap().contains("40029"));
     let one = world.get("/_sandbox/log?path=/cgi-bin/nothing").await.json();
     assert_eq!(one.as_array().unwrap().len(), 1);
-    let refused = world.get("/_sandbox/log?paht=/x").await;
-    assert_eq!(refused.status, 400);
+    let later = world.get("/_sandbox/log?after=1").await.json();
+    assert_eq!((&later[0]["number"], &later[1]), (&json!(2), &json!(null)));
+    assert_eq!(world.get("/_sandbox/log?after=2").await.json(), json!([]));
+    for refused in ["paht=/x", "after=-1", "after=x"] {
+        assert_eq!(world.get(&format!("/_sandbox/log?{refused}")).await.status, 400, "{refused}");
+    }
     world.send(Method::DELETE, "/_sandbox/log", None).await;
     assert_eq!(world.get("/_sandbox/log").await.json(), json!([]));
 }
@@ -56,6 +60,11 @@ async fn the_log_keeps_the_last_calls() {
     let log = world.sandbox.log(None);
     let codes: Vec<_> = log.iter().map(|call| call.param("js_code").unwrap()).collect();
     assert_eq!(codes, ["code2", "code3", "code4"]);
+    assert_eq!(log.iter().map(|call| call.number).collect::<Vec<_>>(), [3, 4, 5]);
+    let later = world.get("/_sandbox/log?after=1").await.json();
+    assert_eq!(later.as_array().unwrap().len(), 3, "the second is gone");
+    let later = world.get("/_sandbox/log?after=4").await.json();
+    assert_eq!(later[0]["query"]["js_code"], "code4");
     assert!(log.iter().all(|call| call.status == Some(200)));
 }
 
