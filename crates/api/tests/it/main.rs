@@ -31,3 +31,4 @@ mod requests;
 mod session;
 mod session_key;
 mod sockets;
+mod watch;
