@@ -8,6 +8,7 @@ mod apps;
 mod callers;
 mod code2session;
 mod conflict;
+mod console;
 mod document;
 mod edge;
 mod failures;
