@@ -6,12 +6,12 @@ import { Entry } from '../parts/entry'
 import { Field } from '../parts/field'
 import { Badge } from '../parts/small'
 import { call, Refusal } from '../server'
-import { useSession } from '../session'
+import { roles, useSession } from '../session'
 
 export function Account({ leave }: { leave: (why: string) => void }) {
   const texts = useTexts()
   const formats = useFormats()
-  const { me } = useSession()
+  const { me, may } = useSession()
   const { account } = texts
   const [current, setCurrent] = useState('')
   const [password, setPassword] = useState('')
@@ -31,7 +31,13 @@ export function Account({ leave }: { leave: (why: string) => void }) {
           </strong>{' '}
           <Badge tone="cool">{worded(texts.role, me.role)}</Badge>
         </p>
-        <p class="quiet">{worded(texts.roleMay, me.role)}</p>
+        <ul class="quiet">
+          {roles
+            .filter((role) => may(role))
+            .map((role) => (
+              <li key={role}>{worded(texts.roleMay, role)}</li>
+            ))}
+        </ul>
         <p class="quiet">{account.until(formats.time(me.expiresAt))}</p>
       </section>
       <section class="card narrow">

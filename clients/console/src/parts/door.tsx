@@ -1,7 +1,8 @@
 // What is around the forms of those who are not signed in.
 
 import type { ComponentChildren } from 'preact'
-import type { Language } from '../language'
+import { useEffect } from 'preact/hooks'
+import { useTexts, type Language } from '../language'
 import { LanguageSwitch, Mark } from './mark'
 import type { Notice } from './shell'
 
@@ -12,6 +13,10 @@ interface DoorProps {
 }
 
 export function Door({ choose, notice, children }: DoorProps) {
+  const texts = useTexts()
+  useEffect(() => {
+    document.title = `${texts.product} · ${texts.console}`
+  }, [texts])
   return (
     <div class="door">
       <header>

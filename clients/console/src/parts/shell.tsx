@@ -47,6 +47,10 @@ export function Shell({ choose, notice, leave, children }: ShellProps) {
     ...(may('admin') ? [['/admins', nav.admins] as [string, string]] : []),
   ]
   const here = (to: string) => (to === '/' ? place === '/' : place === to || place.startsWith(`${to}/`))
+  const name = places.find(([to]) => here(to))?.[1] ?? nav.account
+  useEffect(() => {
+    document.title = `${name} · ${texts.product}`
+  }, [name, texts])
   const signOut = () => call('DELETE', 'session').finally(() => leave(''))
   return (
     <div class="shell">
