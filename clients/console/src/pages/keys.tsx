@@ -21,13 +21,9 @@ export function Keys() {
       ) : keys.data.keys.length === 0 ? (
         <p class="empty">{texts.none}</p>
       ) : (
-        <Table
-          label={texts.title}
-          head={[texts.number, texts.state, texts.kid, texts.published, texts.from, texts.ends]}
-        >
+        <Table label={texts.title} head={[texts.state, texts.kid, texts.published, texts.from, texts.ends]}>
           {keys.data.keys.map((key) => (
             <tr key={key.number}>
-              <td>{key.number}</td>
               <td>
                 <Badge tone={tones[key.state as keyof typeof tones] ?? 'cool'}>
                   {worded(texts.states, key.state)}

@@ -278,7 +278,6 @@ export const en = {
   keys: {
     title: 'Keys',
     lead: 'They sign access tokens. They change by themselves; an operator changes them with menshen keys.',
-    number: 'No.',
     kid: 'Key id',
     state: 'State',
     states: { current: 'Signs', next: 'Comes next', previous: 'Still believed' } as Record<string, string>,

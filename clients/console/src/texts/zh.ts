@@ -274,7 +274,6 @@ export const zh: Texts = {
   keys: {
     title: '密钥',
     lead: '用于签发访问令牌，会自动轮换；运维人员可用 menshen keys 更换。',
-    number: '序号',
     kid: '密钥 ID',
     state: '状态',
     states: { current: '签发中', next: '下一个', previous: '仍被接受' },

@@ -18,18 +18,24 @@ export function Actions({ sheet, again }: SheetProps) {
   const close = () => setAsking(undefined)
   if (!may('operator')) return <p class="quiet actions">{texts.mayNot}</p>
   return (
-    <div class="actions" role="group" aria-label={texts.actions}>
-      <button type="button" class={banned ? 'secondary' : 'danger outline'} onClick={() => setAsking('ban')}>
-        {banned ? texts.unban : texts.ban}
-      </button>
-      {may('admin') && (
-        <button type="button" class="danger outline" onClick={() => setAsking('erase')}>
-          {texts.erase}
+    <>
+      <div class="actions" role="group" aria-label={texts.actions}>
+        <button
+          type="button"
+          class={banned ? 'secondary' : 'danger outline'}
+          onClick={() => setAsking('ban')}
+        >
+          {banned ? texts.unban : texts.ban}
         </button>
-      )}
+        {may('admin') && (
+          <button type="button" class="danger outline" onClick={() => setAsking('erase')}>
+            {texts.erase}
+          </button>
+        )}
+      </div>
       {asking === 'ban' && <Ban sheet={sheet} again={again} close={close} />}
       {asking === 'erase' && <Erase sheet={sheet} close={close} />}
-    </div>
+    </>
   )
 }
 
