@@ -1,6 +1,8 @@
 // One's own account: until when one is signed in, and another password.
 
 import { useState } from 'preact/hooks'
+import type { AdministratorData } from '../api'
+import { useFetched } from '../data'
 import { useFormats, useTexts, worded } from '../language'
 import { Entry } from '../parts/entry'
 import { Field } from '../parts/field'
@@ -13,6 +15,7 @@ export function Account({ leave }: { leave: (why: string) => void }) {
   const formats = useFormats()
   const { me, may } = useSession()
   const { account } = texts
+  const session = useFetched(() => call<AdministratorData>('GET', 'session'))
   const [current, setCurrent] = useState('')
   const [password, setPassword] = useState('')
   const act = async () => {
@@ -38,7 +41,7 @@ export function Account({ leave }: { leave: (why: string) => void }) {
               <li key={role}>{worded(texts.roleMay, role)}</li>
             ))}
         </ul>
-        <p class="quiet">{account.until(formats.time(me.expiresAt))}</p>
+        {session.data && <p class="quiet">{account.until(formats.time(session.data.expiresAt))}</p>}
       </section>
       <section class="card narrow">
         <Entry title={account.password} verb={account.act} act={act} said={said} level={2}>
