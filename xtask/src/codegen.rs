@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::cargo;
+use crate::codegen::typescript::Client;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -33,10 +34,23 @@ const GENERATORS: [Generator; 2] = [
     Generator { example: "documents", folder: "docs", alone: false },
 ];
 
-/// Where the types of the mini program's side are, among other files: its source, and what of it is
-/// shipped, which is the same.
-const TYPES: [(&str, &str); 2] =
-    [("clients/miniprogram/src", "api.ts"), ("clients/miniprogram/miniprogram_dist", "api.d.ts")];
+const MINI_PROGRAM: Client = Client {
+    tags: &["login", "member", "session"],
+    about: "What mini programs send to the service, and what it answers.",
+};
+
+const CONSOLE: Client = Client {
+    tags: &["administrators"],
+    about: "What the console sends to the service, and what it answers.",
+};
+
+/// Where the types of each client are, among other files; of the mini program's side its source, and
+/// what of it is shipped, which is the same.
+const TYPES: [(&Client, &str, &str); 3] = [
+    (&MINI_PROGRAM, "clients/miniprogram/src", "api.ts"),
+    (&MINI_PROGRAM, "clients/miniprogram/miniprogram_dist", "api.d.ts"),
+    (&CONSOLE, "clients/console/src", "api.ts"),
+];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let mut stale = Vec::new();
@@ -49,8 +63,8 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for Generator { example, folder, alone } in GENERATORS {
         refresh(&generate(sh, example)?, folder, alone)?;
     }
-    for (folder, name) in TYPES {
-        refresh(&generate_types(sh, name)?, folder, false)?;
+    for (client, folder, name) in TYPES {
+        refresh(&generate_types(sh, client, name)?, folder, false)?;
     }
     if options.check {
         let list = stale.join("\n  ");
@@ -81,9 +95,9 @@ fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
 }
 
 /// Writes the TypeScript types from the document that was just made.
-fn generate_types(sh: &Shell, name: &str) -> Result<PathBuf> {
+fn generate_types(sh: &Shell, client: &Client, name: &str) -> Result<PathBuf> {
     let document = cargo::scratch("codegen")?.join("documents/openapi.json");
-    let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?)?;
+    let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?, client)?;
     let folder = empty_folder(sh, "types")?;
     sh.write_file(folder.join(name), types)?;
     Ok(folder)

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
+mod built;
 mod deploy;
 mod documented;
 mod mini_program;
@@ -31,10 +32,11 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 6] = [
+const WITH_SERVICES: [Step; 7] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
+    ("what is committed of what npm builds", built::run),
     ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
     ("what deploys it", deploy::run),

@@ -27,6 +27,7 @@ use domain::refresh::RefreshError;
 use domain::sign_in::SignInError;
 use domain::update_profile::UpdateProfileError;
 use domain::use_session_key::UseSessionKeyError;
+use domain::watch_service::WatchServiceError;
 use salvo::http::StatusCode;
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use tracing::Level;
@@ -360,6 +361,16 @@ impl From<ReadRecordError> for ApiError {
         let id = match &error {
             ReadRecordError::Forbidden(_) => ErrorId::Forbidden,
             ReadRecordError::Store(_) => ErrorId::Internal,
+        };
+        Self::new(id).caused_by(error)
+    }
+}
+
+impl From<WatchServiceError> for ApiError {
+    fn from(error: WatchServiceError) -> Self {
+        let id = match &error {
+            WatchServiceError::Forbidden(_) => ErrorId::Forbidden,
+            WatchServiceError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }

@@ -9,6 +9,7 @@ mod authentication;
 mod body;
 mod client_address;
 pub mod config;
+mod console;
 mod detached;
 pub mod drain;
 mod edge;

@@ -9,6 +9,7 @@ use salvo::{Router, Service};
 
 use crate::body::BodyLimits;
 use crate::config::{ApiConfig, Origin};
+use crate::console::console;
 use crate::drain::Drain;
 use crate::edge::{Edge, X_REQUEST_ID};
 use crate::framing::Framing;
@@ -42,7 +43,8 @@ pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
     let router = Router::new()
         .push(routes(Wiring(Some(&api))))
         .push(Router::with_path("openapi.json").get(openapi()))
-        .push(page());
+        .push(page())
+        .push(console());
     let service = Service::new(router).hoop(edge);
     let service = match config.cors_origins.as_slice() {
         [] => service,

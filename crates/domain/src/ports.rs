@@ -6,6 +6,7 @@ pub mod clock;
 pub mod fingerprints;
 pub mod passwords;
 pub mod provider;
+pub mod provider_watch;
 pub mod pushes;
 pub mod random;
 pub mod rate_limiter;

@@ -81,7 +81,7 @@ pub fn parts(
     http.register(&mut registry);
     let sealer = Arc::new(sealer(config)?);
     let shelf = shared.shelf(&sealer, &clock);
-    let serve_apps = apps::serve(config, store, http, &clock, &limits, &sealer, shelf)?;
+    let serve_apps = apps::serve(config, store, http.clone(), &clock, &limits, &sealer, shelf)?;
     let apps = Arc::clone(&serve_apps.apps);
     let login = Login {
         apps: Arc::clone(&apps),
@@ -135,7 +135,8 @@ pub fn parts(
         directory: store.clone(),
         journal: journal(),
     };
-    let administration = administration::wire(config, store, &sealer, &erase_member, serve_apps);
+    let administration =
+        administration::wire(config, store, &sealer, &erase_member, serve_apps, http);
     let update_profile = UpdateProfile { store: store.clone(), journal: journal() };
     let use_session_key = UseSessionKey {
         apps: Arc::clone(&apps),

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use domain::ports::provider_watch::ProviderWatch;
+use domain::provider_calls::ProviderCalls;
 use domain::timestamp::Timestamp;
 use prometheus_client::registry::Registry;
 use reqwest::header::{CONTENT_TYPE, DATE};
@@ -169,6 +171,12 @@ impl WechatHttp {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), endpoint.path()));
         url
+    }
+}
+
+impl ProviderWatch for WechatHttp {
+    fn calls(&self) -> ProviderCalls {
+        self.meters.last_day()
     }
 }
 

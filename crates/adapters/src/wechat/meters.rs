@@ -1,7 +1,10 @@
 //! What operators can see of the calls to WeChat. No label says who it was about.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::ports::clock::Clock;
+use domain::provider_calls::ProviderCalls;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -9,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tracing::{Span, field, info_span};
 
 use super::endpoint::Endpoint;
+use crate::system::SystemClock;
 
 /// The upper ends of the buckets, in seconds: a call is given up after 2.
 const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0];
@@ -16,9 +20,13 @@ const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0
 type Label = (&'static str, &'static str);
 
 /// Counts calls, and what became of the need for an access token.
+///
+/// Calls are counted twice: for Prometheus, which keeps what was, and for administrators, who need
+/// nothing else for it, hour by hour of the last day.
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     calls: Family<[Label; 2], Counter>,
+    last_day: Arc<Mutex<ProviderCalls>>,
     durations: Family<[Label; 1], Histogram, fn() -> Histogram>,
     lookups: Family<[Label; 1], Counter>,
     fetches: Family<[Label; 1], Counter>,
@@ -39,6 +47,7 @@ impl Meters {
     pub(super) fn new() -> Self {
         Self {
             calls: Family::default(),
+            last_day: Arc::new(Mutex::new(ProviderCalls::new(SystemClock.now()))),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             lookups: Family::default(),
             fetches: Family::default(),
@@ -61,6 +70,11 @@ impl Meters {
         let path = endpoint.path();
         let span = info_span!("wechat", otel.kind = "client", path, class = field::Empty);
         Call { meters: self, endpoint, begun: Instant::now(), class: "given_up", span }
+    }
+
+    /// The calls of the last day.
+    pub(super) fn last_day(&self) -> ProviderCalls {
+        self.last_day.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn looked_up(&self, lookup: Lookup) {
@@ -103,7 +117,9 @@ impl Drop for Call<'_> {
         self.span.record("class", self.class);
         let path = ("path", self.endpoint.path());
         self.meters.calls.get_or_create(&[path, ("class", self.class)]).inc();
-        let took = self.elapsed().as_secs_f64();
-        self.meters.durations.get_or_create(&[path]).observe(took);
+        let took = self.elapsed();
+        self.meters.durations.get_or_create(&[path]).observe(took.as_secs_f64());
+        let mut last_day = self.meters.last_day.lock().unwrap_or_else(PoisonError::into_inner);
+        last_day.count(SystemClock.now(), self.endpoint.path(), self.class, took);
     }
 }

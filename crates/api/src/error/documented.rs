@@ -20,6 +20,7 @@ use domain::refresh::RefreshError;
 use domain::sign_in::SignInError;
 use domain::update_profile::UpdateProfileError;
 use domain::use_session_key::UseSessionKeyError;
+use domain::watch_service::WatchServiceError;
 use salvo::http::StatusCode;
 use salvo::oapi::{
     BasicType, Components, Content, EndpointOutRegister, Example, Header, Object, Operation, RefOr,
@@ -198,6 +199,10 @@ impl Refuses for LookAfterMembersError {
 }
 
 impl Refuses for ReadRecordError {
+    const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
+}
+
+impl Refuses for WatchServiceError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
 }
 
@@ -403,6 +408,10 @@ mod tests {
         assert_told([
             ReadRecordError::Forbidden(RoleRequired(Role::Viewer)),
             ReadRecordError::Store(store()),
+        ]);
+        assert_told([
+            WatchServiceError::Forbidden(RoleRequired(Role::Viewer)),
+            WatchServiceError::Store(store()),
         ]);
     }
 }

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod apps;
 pub mod members;
 pub mod record;
+pub mod service;
 pub mod session;
 
 use std::marker::PhantomData;
@@ -16,6 +17,7 @@ use domain::manage_admins::ManageAdmins;
 use domain::manage_apps::ManageApps;
 use domain::read_record::ReadRecord;
 use domain::sign_in::SignIn;
+use domain::watch_service::WatchService;
 use salvo::extract::Metadata;
 use salvo::oapi::{Components, EndpointArgRegister, Operation};
 use salvo::{Depot, Extractible, Request, Router, Writer};
@@ -28,6 +30,7 @@ use crate::routes::admin::accounts::AdminAccountsApi;
 use crate::routes::admin::apps::AdminAppsApi;
 use crate::routes::admin::members::AdminMembersApi;
 use crate::routes::admin::record::AdminRecordApi;
+use crate::routes::admin::service::AdminServiceApi;
 use crate::routes::admin::session::AdminSessionApi;
 use crate::wiring::Wiring;
 
@@ -45,6 +48,8 @@ pub struct Administration {
     pub look_after_members: Arc<LookAfterMembers>,
     /// What they read of what happened.
     pub read_record: Arc<ReadRecord>,
+    /// What they see of the service itself.
+    pub watch_service: Arc<WatchService>,
 }
 
 /// The route groups of administrators, and the gate before them.
@@ -54,6 +59,7 @@ pub(crate) struct AdminApi {
     apps: AdminAppsApi,
     members: AdminMembersApi,
     record: AdminRecordApi,
+    service: AdminServiceApi,
     administrators: Gate<Administrators>,
 }
 
@@ -66,6 +72,7 @@ impl AdminApi {
             apps: AdminAppsApi { manage: administration.manage_apps },
             members: AdminMembersApi { look_after: look_after_members },
             record: AdminRecordApi { read_record: administration.read_record },
+            service: AdminServiceApi { watch: administration.watch_service },
             administrators: Gate::new(Administrators(authenticate.clone())),
             session: AdminSessionApi { sign_in, authenticate, manage },
         }
@@ -164,6 +171,8 @@ fn rooms(to: Wiring<'_>) -> Router {
         )
         .push(Router::with_path("audit").get(to.to(|api| api.admin.record.events())))
         .push(Router::with_path("statistics").get(to.to(|api| api.admin.record.statistics())))
+        .push(Router::with_path("keys").get(to.to(|api| api.admin.service.keys())))
+        .push(Router::with_path("wechat").get(to.to(|api| api.admin.service.wechat())))
 }
 
 /// The apps.

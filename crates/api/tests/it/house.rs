@@ -42,10 +42,14 @@ use domain::phone::PhoneNumber;
 use domain::ports::apps::{AppFactory, AppSecretSeal};
 use domain::ports::clock::Clock;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
+use domain::ports::provider_watch::{MockProviderWatch, ProviderWatch};
 use domain::ports::pushes::{MockPushReader, Push, PushReader, PushRejected, PushSignature};
 use domain::ports::services::ServiceAuthenticator;
-use domain::ports::store::{AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, Store};
+use domain::ports::store::{
+    AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store,
+};
 use domain::ports::tokens::{MockVerificationKeys, TokenIssuer, TokenVerifier, VerificationKey};
+use domain::provider_calls::ProviderCalls;
 use domain::read_record::ReadRecord;
 use domain::receive_push::ReceivePush;
 use domain::refresh::Refresh;
@@ -54,8 +58,10 @@ use domain::serve_apps::{BuiltApps, ServeApps};
 use domain::session::SessionPolicy;
 use domain::session_key::SessionKeys;
 use domain::sign_in::SignIn;
+use domain::signing_key::KeyPolicy;
 use domain::update_profile::UpdateProfile;
 use domain::use_session_key::UseSessionKey;
+use domain::watch_service::WatchService;
 use prometheus_client::registry::Registry;
 use salvo::Service;
 use salvo::http::HeaderMap;
@@ -96,6 +102,20 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
 pub(crate) const ADMIN_SESSIONS: AdminSessionPolicy =
     AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
+/// When keys change here.
+const KEYS: KeyPolicy = KeyPolicy {
+    rotation: Some(Duration::from_hours(720)),
+    overlap: Duration::from_hours(24),
+    access_ttl: Duration::from_hours(2),
+};
+
+/// A provider that these calls were made to.
+pub(crate) fn watching(calls: ProviderCalls) -> MockProviderWatch {
+    let mut watch = MockProviderWatch::new();
+    watch.expect_calls().return_const(calls);
+    watch
+}
+
 /// What a house is built of; a test replaces what it is about.
 pub(crate) struct Plan {
     pub(crate) identity: Arc<dyn IdentityProvider>,
@@ -105,6 +125,8 @@ pub(crate) struct Plan {
     pub(crate) directory: Arc<dyn MemberDirectory>,
     pub(crate) admins: Arc<dyn AdminDirectory>,
     pub(crate) record: Arc<dyn AuditDirectory>,
+    pub(crate) keys: Arc<dyn SigningKeyDirectory>,
+    pub(crate) watch: Arc<dyn ProviderWatch>,
     pub(crate) app_directory: Arc<dyn AppDirectory>,
     pub(crate) factory: Arc<dyn AppFactory>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
@@ -170,6 +192,8 @@ impl House {
             directory: Arc::new(store.clone()),
             admins: Arc::new(store.clone()),
             record: Arc::new(store.clone()),
+            keys: Arc::new(store.clone()),
+            watch: Arc::new(watching(ProviderCalls::new(clock.now()))),
             app_directory: Arc::new(store.clone()),
             factory: Arc::new(MemoryAppFactory::new(provider.clone())),
             issuer: tokens.clone(),
@@ -416,6 +440,12 @@ impl Plan {
                     clock: clock.clone(),
                     utc_offset: 8 * 3_600_000,
                 }),
+                watch_service: Arc::new(WatchService {
+                    keys: self.keys,
+                    policy: KEYS,
+                    provider: self.watch,
+                    clock: clock.clone(),
+                }),
             },
             erase_member,
             exchange_code: Arc::new(ExchangeCode { apps: apps.clone() }),
@@ -578,7 +608,12 @@ impl Call {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let address = self.path.split('?').next().unwrap();
         let kept = address == "/.well-known/jwks.json" && answer.status == 200;
-        let caching = if kept { "public, max-age=300" } else { "no-store" };
+        let of_the_console = address.starts_with("/admin") && !address.starts_with("/admin/api");
+        let caching = match answer.status {
+            200 if kept => "public, max-age=300",
+            200 | 304 if of_the_console => "no-cache",
+            _ => "no-store",
+        };
         assert_eq!(answer.header("cache-control"), caching);
         let id = answer.header("x-request-id");
         assert!((8..=64).contains(&id.len()), "{id}");

@@ -7,6 +7,7 @@ use adapters::passwords::Argon2Passwords;
 use adapters::sealing::Sealer;
 use adapters::store::SeaStore;
 use adapters::system::SystemClock;
+use adapters::wechat::http::WechatHttp;
 use api::routes::admin::Administration;
 use domain::authenticate_admin::AuthenticateAdmin;
 use domain::ban::Ban;
@@ -18,6 +19,7 @@ use domain::ports::passwords::PasswordHasher;
 use domain::read_record::ReadRecord;
 use domain::serve_apps::ServeApps;
 use domain::sign_in::SignIn;
+use domain::watch_service::WatchService;
 
 use crate::config::Config;
 use crate::wiring::journal;
@@ -29,6 +31,7 @@ pub(super) fn wire(
     sealer: &Arc<Sealer>,
     erase: &Arc<EraseMember>,
     serve_apps: ServeApps,
+    wechat: WechatHttp,
 ) -> Administration {
     let (clock, policy) = (Arc::new(SystemClock), config.admin_sessions);
     // One for all, so that it bounds how many passwords are worked on at once.
@@ -65,8 +68,14 @@ pub(super) fn wire(
         }),
         read_record: Arc::new(ReadRecord {
             directory: store.clone(),
-            clock,
+            clock: clock.clone(),
             utc_offset: config.utc_offset,
+        }),
+        watch_service: Arc::new(WatchService {
+            keys: store.clone(),
+            policy: config.keys,
+            provider: Arc::new(wechat),
+            clock,
         }),
     }
 }

@@ -45,6 +45,12 @@ async fn an_administrator_is_invited_finds_a_member_and_keeps_them_out() {
     let registered = |count: &&Value| count["kind"] == "registered";
     let registered = counts.as_array().unwrap().iter().find(registered).unwrap()["count"].clone();
     assert_eq!(registered, 1);
+    let calls = boss.get("/admin/api/wechat").await["hours"].clone();
+    let paths: Vec<_> = calls.as_array().unwrap().iter().map(|hour| &hour["path"]).collect();
+    assert!(paths.contains(&&json!("/sns/jscode2session")), "{calls}");
+    let keys = boss.get("/admin/api/keys").await["keys"].clone();
+    let states: Vec<_> = keys.as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(states, ["current", "next"]);
 
     let erased = boss.data(program.delete(&path(""))).await;
     assert_eq!(erased, json!({}));

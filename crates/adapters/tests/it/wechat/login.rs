@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use adapters::wechat::http::WechatHttpConfig;
 use domain::identity::Standing;
+use domain::ports::provider_watch::ProviderWatch as _;
 
 use super::upstream::{Upstream, ok};
 use super::*;
@@ -27,6 +28,26 @@ async fn a_login_sends_the_code_once_and_learns_the_openid() {
     for unwanted in ["referer:", "cookie:", "authorization:", "accept-encoding:"] {
         assert!(!head.contains(unwanted), "{head}");
     }
+}
+
+#[tokio::test]
+async fn whoever_watches_sees_each_call_and_how_it_ended() {
+    let upstream = Upstream::start(well).await;
+    let config = WechatHttpConfig { base_url: upstream.url(), ..Default::default() };
+    let http = WechatHttp::new(&config).unwrap();
+    let clock = Arc::new(FixedClock::default());
+    let program = WechatMiniProgram::new(app(), http.clone(), clock, None);
+    program.verify(&LoginCode::parse("code").unwrap()).await.unwrap();
+    drop(upstream);
+    program.verify(&LoginCode::parse("code").unwrap()).await.unwrap_err();
+    let (mut good, mut failed) = (0, 0);
+    for (_, path, hour) in http.calls().hours() {
+        assert_eq!(path, LOGIN);
+        let ok = hour.outcomes.get("ok").copied().unwrap_or_default();
+        good += ok;
+        failed += hour.outcomes.values().sum::<u64>() - ok;
+    }
+    assert_eq!((good, failed), (1, 1));
 }
 
 #[tokio::test]

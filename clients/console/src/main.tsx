@@ -1,0 +1,7 @@
+// Where the console begins.
+
+import { render } from 'preact'
+import { App } from './app'
+import './style/console.css'
+
+render(<App />, document.getElementById('console')!)
