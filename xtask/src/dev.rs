@@ -3,6 +3,7 @@
 mod login;
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -134,13 +135,18 @@ impl Environment {
     pub(crate) fn invite_admin(&self, name: &str) -> Result<String> {
         let mut invite = Command::new(self.command.get_program());
         invite.args(["admin", "invite", name]).current_dir(cargo::root());
-        invite.envs(self.command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        invite.envs(self.server_settings());
         let output = invite.output()?;
         let said = String::from_utf8(output.stdout)?;
         let code = said.lines().nth(1).filter(|_| output.status.success());
         code.map(str::to_owned).with_context(|| {
             format!("nobody was invited: {}", String::from_utf8_lossy(&output.stderr))
         })
+    }
+
+    /// The environment that the server was started in, for other commands of its program.
+    pub(crate) fn server_settings(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.command.get_envs().filter_map(|(key, value)| Some((key, value?)))
     }
 
     /// The address of the offline WeChat's phone, on which one logs in to this server.

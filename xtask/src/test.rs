@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
+mod browser;
 mod built;
 mod deploy;
 mod documented;
@@ -32,12 +33,13 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 7] = [
+const WITH_SERVICES: [Step; 8] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
     ("what is committed of what npm builds", built::run),
     ("the mini program's side", mini_program::run),
+    ("the pages in a browser", browser::run),
     ("the OpenAPI document against the server", schemathesis::run),
     ("what deploys it", deploy::run),
 ];

@@ -1,22 +1,17 @@
 /** Every page of the console, as it looks to each who may look. */
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { go, nicknames, Office, roles, signIn, type Role } from './console/office.js'
-import { Programs } from './console/programs.js'
 import { DESKTOP, HANDSET, withBrowser, type View, type Visitor } from './support/browser.js'
 
-let programs: Programs
 let office: Office
 
 withBrowser()
 
 before(async () => {
-  programs = await Programs.start()
-  office = await Office.open(programs)
+  office = await Office.open()
 })
-
-after(() => programs?.stop())
 
 const views: [string, View][] = [
   ['desktop-light', DESKTOP],

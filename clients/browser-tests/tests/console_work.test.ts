@@ -1,22 +1,17 @@
 /** The work of administrators at the console, and what becomes of it. */
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { confirm, go, Office, PASSWORD, said, signIn } from './console/office.js'
-import { Programs } from './console/programs.js'
 import { withBrowser } from './support/browser.js'
 
-let programs: Programs
 let office: Office
 
 withBrowser()
 
 before(async () => {
-  programs = await Programs.start()
-  office = await Office.open(programs)
+  office = await Office.open()
 })
-
-after(() => programs?.stop())
 
 test('a member is found, seen whole, banned, let in again and logged out, each on record', async () => {
   const visitor = await office.desk('operator')

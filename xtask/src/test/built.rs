@@ -13,12 +13,13 @@ struct Package {
     built: &'static [&'static str],
 }
 
-const PACKAGES: [Package; 2] = [
+const PACKAGES: [Package; 3] = [
     Package {
         folder: "clients/miniprogram",
         built: &["clients/miniprogram/miniprogram_dist", "examples/miniprogram/miniprogram_npm"],
     },
     Package { folder: "clients/console", built: &["clients/console/dist"] },
+    Package { folder: "clients/virtual-phone", built: &["crates/wechat-sandbox/page"] },
 ];
 
 pub(super) fn run(sh: &Shell) -> Result<()> {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
 import { DESKTOP, Visitor, type View } from '../support/browser.js'
-import type { Programs } from './programs.js'
+import { menshen, sandbox, serverUrl } from '../support/programs.js'
 
 export const PASSWORD = 'a long password of mine'
 
@@ -30,21 +30,21 @@ export class Office {
   /** Members, by what they call themselves: their ids. */
   readonly members = new Map<string, string>()
 
-  private constructor(readonly programs: Programs) {}
+  private constructor() {}
 
   /** Invites an administrator of each role, named after it, and lets people log in. */
-  static async open(programs: Programs): Promise<Office> {
-    const office = new Office(programs)
+  static async open(): Promise<Office> {
+    const office = new Office()
     for (const role of roles) await office.accept(role, await office.invite(role, role))
     for (const [nickname] of nicknames) await office.register(nickname)
-    await programs.sandbox('POST', 'faults', { path: '/sns/jscode2session', errcode: 45011, times: 1 })
+    await sandbox('POST', 'faults', { path: '/sns/jscode2session', errcode: 45011, times: 1 })
     for (const user of ['user1', 'nobody']) await office.try(user)
     return office
   }
 
   /** The code of an invitation, from the command line. */
   async invite(name: string, role: Role): Promise<string> {
-    const said = await this.programs.command('admin', 'invite', name, '--role', role)
+    const said = await menshen('admin', 'invite', name, '--role', role)
     return said.split('\n')[1]!
   }
 
@@ -55,7 +55,7 @@ export class Office {
   /** Logs somebody new in who has a phone number, and calls them so. */
   async register(nickname: string): Promise<string> {
     const nth = this.members.size + 1
-    await this.programs.sandbox('POST', 'users', {
+    await sandbox('POST', 'users', {
       user: `user${nth}`,
       phone: `138${String(nth).padStart(8, '0')}`,
     })
@@ -78,15 +78,15 @@ export class Office {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ code }),
     }
-    return (await fetch(`${this.programs.serverUrl}/login`, sent)).status
+    return (await fetch(`${serverUrl}/login`, sent)).status
   }
 
   private async code(kind: 'login' | 'phone', user: string): Promise<string> {
-    return (await this.programs.sandbox('POST', `codes/${kind}`, { user })).code
+    return (await sandbox('POST', `codes/${kind}`, { user })).code
   }
 
   private async ask(method: string, path: string, body: object, headers = {}): Promise<any> {
-    const answer = await fetch(this.programs.serverUrl + path, {
+    const answer = await fetch(serverUrl + path, {
       method,
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
@@ -98,7 +98,7 @@ export class Office {
 
   /** The console in front of somebody who is not signed in. */
   async door(view: View = DESKTOP, expected: RegExp[] = []): Promise<Visitor> {
-    const visitor = await Visitor.at(`${this.programs.serverUrl}/admin`, view, expected)
+    const visitor = await Visitor.at(`${serverUrl}/admin`, view, expected)
     await visitor.page.waitForSelector('form')
     return visitor
   }

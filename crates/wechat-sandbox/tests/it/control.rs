@@ -208,7 +208,8 @@ async fn a_browser_gets_a_phone_with_all_that_belongs_to_it() {
     let accepted = "text/html,application/xhtml+xml,*/*;q=0.8";
     let page = world.accepting(accepted, "/").await;
     assert_eq!((page.status, page.content_type.as_str()), (200, "text/html; charset=utf-8"));
-    let parts: Vec<_> = page.text.split('"').filter(|part| part.starts_with("/_sandbox/")).collect();
+    let parts: Vec<_> =
+        page.text.split('"').filter(|part| part.starts_with("/_sandbox/")).collect();
     assert_eq!(parts, ["/_sandbox/page/page.css", "/_sandbox/page/phone.js"]);
     for (path, content_type) in parts.into_iter().zip(["text/css", "text/javascript"]) {
         let part = world.get(path).await;
