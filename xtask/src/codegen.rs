@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: everything that is generated from the code and committed beside it.
 
+mod api_page;
 mod typescript;
 
 use std::{
@@ -38,10 +39,13 @@ const GENERATORS: [Generator; 2] = [
 const TYPES: [(&str, &str); 2] =
     [("clients/miniprogram/src", "api.ts"), ("clients/miniprogram/miniprogram_dist", "api.d.ts")];
 
+/// What the other documents are made from, among what the generators wrote.
+const DOCUMENT: &str = "documents/openapi.json";
+
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let mut stale = Vec::new();
-    let mut refresh = |made: &Path, folder: &str, alone| -> Result<()> {
-        for name in ensure_fresh(made, &cargo::root().join(folder), alone, options.check)? {
+    let mut refresh = |from: &Path, folder: &str, alone| -> Result<()> {
+        for name in ensure_fresh(from, &cargo::root().join(folder), alone, options.check)? {
             stale.push(format!("{folder}/{}", name.display()));
         }
         Ok(())
@@ -49,8 +53,10 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for Generator { example, folder, alone } in GENERATORS {
         refresh(&generate(sh, example)?, folder, alone)?;
     }
+    let document = serde_json::from_str(&sh.read_file(cargo::scratch("codegen")?.join(DOCUMENT))?)?;
+    refresh(&made(sh, "api.md", &api_page::page(&document)?)?, "docs", false)?;
     for (folder, name) in TYPES {
-        refresh(&generate_types(sh, name)?, folder, false)?;
+        refresh(&made(sh, name, &typescript::types(&document)?)?, folder, false)?;
     }
     if options.check {
         let list = stale.join("\n  ");
@@ -80,12 +86,10 @@ fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Writes the TypeScript types from the document that was just made.
-fn generate_types(sh: &Shell, name: &str) -> Result<PathBuf> {
-    let document = cargo::scratch("codegen")?.join("documents/openapi.json");
-    let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?)?;
-    let folder = empty_folder(sh, "types")?;
-    sh.write_file(folder.join(name), types)?;
+/// A folder with nothing in it but this file.
+fn made(sh: &Shell, name: &str, text: &str) -> Result<PathBuf> {
+    let folder = empty_folder(sh, "made")?;
+    sh.write_file(folder.join(name), text)?;
     Ok(folder)
 }
 

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod documented;
+pub(crate) mod how_to;
 mod mini_program;
 pub(crate) mod schemathesis;
 mod verifiers;
@@ -31,9 +32,10 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 6] = [
+const WITH_SERVICES: [Step; 7] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
+    ("the how-tos, followed to the letter", how_to::run),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
     ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
