@@ -63,6 +63,6 @@ mod tests {
         let ends = |page| ends_in_a_test(&steps::steps(page).unwrap());
         assert!(ends("```sh\nls\ncargo xtask test -- a\n```\n"));
         assert!(!ends("```sh\ncargo xtask test -- a\nls\n```\n"));
-        assert!(!ends("```sh\ncargo xtask test a\n```\n```rust,file=a.rs\n```\n"));
+        assert!(!ends("```sh\ncargo xtask test -- a\n```\n```diff\n```\n"));
     }
 }
