@@ -39,13 +39,10 @@ const GENERATORS: [Generator; 2] = [
 const TYPES: [(&str, &str); 2] =
     [("clients/miniprogram/src", "api.ts"), ("clients/miniprogram/miniprogram_dist", "api.d.ts")];
 
-/// What the other documents are made from, among what the generators wrote.
-const DOCUMENT: &str = "documents/openapi.json";
-
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let mut stale = Vec::new();
-    let mut refresh = |from: &Path, folder: &str, alone| -> Result<()> {
-        for name in ensure_fresh(from, &cargo::root().join(folder), alone, options.check)? {
+    let mut refresh = |made: &Path, folder: &str, alone| -> Result<()> {
+        for name in ensure_fresh(made, &cargo::root().join(folder), alone, options.check)? {
             stale.push(format!("{folder}/{}", name.display()));
         }
         Ok(())
@@ -53,11 +50,10 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for Generator { example, folder, alone } in GENERATORS {
         refresh(&generate(sh, example)?, folder, alone)?;
     }
-    let document = serde_json::from_str(&sh.read_file(cargo::scratch("codegen")?.join(DOCUMENT))?)?;
-    refresh(&made(sh, "api.md", &api_page::page(&document)?)?, "docs", false)?;
     for (folder, name) in TYPES {
-        refresh(&made(sh, name, &typescript::types(&document)?)?, folder, false)?;
+        refresh(&generate_types(sh, name)?, folder, false)?;
     }
+    refresh(&generate_api_page(sh)?, "docs", false)?;
     if options.check {
         let list = stale.join("\n  ");
         ensure!(stale.is_empty(), "stale, run `cargo xtask codegen` and commit:\n  {list}");
@@ -86,10 +82,21 @@ fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A folder with nothing in it but this file.
-fn made(sh: &Shell, name: &str, text: &str) -> Result<PathBuf> {
-    let folder = empty_folder(sh, "made")?;
-    sh.write_file(folder.join(name), text)?;
+/// Writes the TypeScript types from the document that was just made.
+fn generate_types(sh: &Shell, name: &str) -> Result<PathBuf> {
+    let document = cargo::scratch("codegen")?.join("documents/openapi.json");
+    let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?)?;
+    let folder = empty_folder(sh, "types")?;
+    sh.write_file(folder.join(name), types)?;
+    Ok(folder)
+}
+
+/// Writes the page for readers from the same document.
+fn generate_api_page(sh: &Shell) -> Result<PathBuf> {
+    let document = cargo::scratch("codegen")?.join("documents/openapi.json");
+    let page = api_page::page(&serde_json::from_str(&sh.read_file(document)?)?)?;
+    let folder = empty_folder(sh, "api-page")?;
+    sh.write_file(folder.join("api.md"), page)?;
     Ok(folder)
 }
 

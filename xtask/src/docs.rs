@@ -25,23 +25,33 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
+    if options.follow.is_empty() {
+        println!("{}", shown(&build(sh, options.open)?));
+        return Ok(());
+    }
+    let follow = |page: &PathBuf| how_to::follow(sh, page).with_context(|| shown(page));
+    options.follow.iter().try_for_each(follow)
+}
+
+/// What must hold of the pages: the site can be made, and each how-to ends in green tests.
+pub(crate) fn check(sh: &Shell) -> Result<()> {
+    build(sh, false)?;
+    how_to::run(sh)
+}
+
+/// Makes the site; its first page.
+fn build(sh: &Shell, open: bool) -> Result<PathBuf> {
     let offenders = links::offenders(&pages(sh)?, |path| cargo::root().join(path).exists());
     ensure!(offenders.is_empty(), "what leads nowhere:\n  {}", offenders.join("\n  "));
-    if !options.follow.is_empty() {
-        let follow = |page: &PathBuf| how_to::follow(sh, page).with_context(|| shown(page));
-        return options.follow.iter().try_for_each(follow);
-    }
     let site = cargo::scratch("site")?;
     let mdbook = mdbook(sh)?;
-    let open = options.open.then_some("--open");
+    let open = open.then_some("--open");
     let build = cmd!(sh, "{mdbook} build docs --dest-dir {site} {open...}");
     let said = build.quiet().ignore_status().output()?;
     // What it does not understand of a page, it warns of and leaves out.
     let (success, said) = (said.status.success(), String::from_utf8_lossy(&said.stderr));
     ensure!(success && !said.contains("WARN"), "mdBook is not content:\n{said}");
-    let index = site.join("index.html");
-    println!("{}", shown(&index));
-    Ok(())
+    Ok(site.join("index.html"))
 }
 
 fn shown(path: &Path) -> String {

@@ -15,7 +15,7 @@ use xshell::Shell;
 
 use crate::{
     cargo::{self, Tests},
-    servers,
+    docs, servers,
 };
 
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ type Step = (&'static str, fn(&Shell) -> Result<()>);
 const WITH_SERVICES: [Step; 7] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
-    ("the how-tos, followed to the letter", how_to::run),
+    ("the documentation's site, and its how-tos to the letter", docs::check),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
     ("the mini program's side", mini_program::run),
     ("the OpenAPI document against the server", schemathesis::run),
