@@ -76,7 +76,7 @@ pub(crate) enum Tests {
 const SERVERS: [&str; 4] = ["on_postgresql::", "on_mariadb::", "on_redis::", "on_redis_cluster::"];
 
 /// Runs the workspace's Rust tests whose names contain one of `names` (all when empty), with
-/// cargo-nextest where it is present.
+/// cargo-nextest where it is present. Fails when there is none of them.
 pub(crate) fn test(sh: &Shell, tests: Tests, names: &[String]) -> Result<()> {
     let profile = match tests {
         Tests::Embedded => "default",
@@ -89,6 +89,10 @@ pub(crate) fn test(sh: &Shell, tests: Tests, names: &[String]) -> Result<()> {
     } else {
         let servers = SERVERS.iter().flat_map(|server| ["--skip", server]);
         let skipped: Vec<_> = servers.filter(|_| tests == Tests::Embedded).collect();
+        // Unlike nextest, cargo passes what it does not find.
+        let list = cmd!(sh, "cargo test --workspace --all-targets --quiet -- --list {names...}");
+        let found = list.args(&skipped).quiet().read()?.contains(": test\n");
+        ensure!(found, "no test's name contains {}", names.join(" or "));
         cmd!(sh, "cargo test --workspace --all-targets --no-fail-fast -- {names...} {skipped...}")
     };
     command.run()?;

@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: everything that is generated from the code and committed beside it.
 
+mod api_page;
 mod typescript;
 
 use std::{
@@ -66,6 +67,7 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for (client, folder, name) in TYPES {
         refresh(&generate_types(sh, client, name)?, folder, false)?;
     }
+    refresh(&generate_api_page(sh)?, "docs", false)?;
     if options.check {
         let list = stale.join("\n  ");
         ensure!(stale.is_empty(), "stale, run `cargo xtask codegen` and commit:\n  {list}");
@@ -100,6 +102,15 @@ fn generate_types(sh: &Shell, client: &Client, name: &str) -> Result<PathBuf> {
     let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?, client)?;
     let folder = empty_folder(sh, "types")?;
     sh.write_file(folder.join(name), types)?;
+    Ok(folder)
+}
+
+/// Writes the page for readers from the same document.
+fn generate_api_page(sh: &Shell) -> Result<PathBuf> {
+    let document = cargo::scratch("codegen")?.join("documents/openapi.json");
+    let page = api_page::page(&serde_json::from_str(&sh.read_file(document)?)?)?;
+    let folder = empty_folder(sh, "api-page")?;
+    sh.write_file(folder.join("api.md"), page)?;
     Ok(folder)
 }
 

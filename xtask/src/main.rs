@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod codegen;
 mod dev;
+mod docs;
 mod interpreters;
 mod migrate;
 mod servers;
@@ -30,9 +31,11 @@ enum Task {
     /// Brings a database's schema up or down, or starts a new migration.
     #[command(subcommand)]
     Migrate(migrate::Action),
-    /// Writes everything that is generated: entities, OpenAPI, error table, configuration reference,
+    /// Writes everything that is generated: entities, OpenAPI, the pages of the API, errors and settings,
     /// TypeScript types.
     Codegen(codegen::Options),
+    /// Makes the documentation's site, and fails where a link leads nowhere.
+    Docs(docs::Options),
     /// Runs the long checks in full and prints their figures.
     Trust(trust::Options),
     /// Measures the release build under load, beside a program that does the unavoidable work alone.
@@ -56,6 +59,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test(options) => test::run(&sh, &options),
         Task::Migrate(action) => migrate::run(&sh, &action),
         Task::Codegen(options) => codegen::run(&sh, &options),
+        Task::Docs(options) => docs::run(&sh, &options),
         Task::Trust(options) => trust::run(&sh, &options),
         Task::Bench(options) => bench::run(&sh, &options),
     }

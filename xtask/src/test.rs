@@ -4,6 +4,7 @@ mod browser;
 mod built;
 mod deploy;
 mod documented;
+pub(crate) mod how_to;
 mod mini_program;
 pub(crate) mod schemathesis;
 mod verifiers;
@@ -16,7 +17,7 @@ use xshell::Shell;
 
 use crate::{
     cargo::{self, Tests},
-    servers,
+    docs, servers,
 };
 
 #[derive(clap::Args)]
@@ -33,9 +34,10 @@ pub(crate) struct Options {
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
 /// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 8] = [
+const WITH_SERVICES: [Step; 9] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
     ("the commands of the documentation", documented::run),
+    ("the documentation's site, and its how-tos to the letter", docs::check),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
     ("what is committed of what npm builds", built::run),
     ("the mini program's side", mini_program::run),

@@ -11,7 +11,13 @@ use crate::{
 };
 
 /// The pages whose marked commands are run.
-const PAGES: [&str; 3] = ["README.md", "README.zh-CN.md", "docs/deploying.md"];
+const PAGES: [&str; 5] = [
+    "README.md",
+    "README.zh-CN.md",
+    "docs/deploying.md",
+    "docs/tutorials/first-login.md",
+    "docs/tutorials/production.md",
+];
 
 /// The line before a block of commands that must work.
 const MARK: &str = "<!-- test -->";
@@ -41,7 +47,10 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
 /// Fails unless the program has every command that a page of the documentation names.
 fn check_named(sh: &Shell) -> Result<()> {
     let program = cargo::program("menshen")?;
-    let pages = [sh.read_dir(".")?, sh.read_dir("docs")?].concat();
+    let folders = [".", "docs", "docs/explanations", "docs/how-to", "docs/tutorials"];
+    let pages =
+        folders.map(|folder| sh.read_dir(folder)).into_iter().collect::<Result<Vec<_>, _>>();
+    let pages = pages?.concat();
     for page in pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md")) {
         for command in named_commands(&sh.read_file(page)?) {
             let named = format!("{} names `menshen {}`", page.display(), command.join(" "));
