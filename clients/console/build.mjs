@@ -1,4 +1,4 @@
-// Builds dist: the page of the console, its script and its style sheet, which the server embeds.
+// Builds the page of the console, its script and its style sheet, which the server embeds.
 // Into another folder if one is named: so is checked that what is committed is fresh.
 
 import { copyFileSync, rmSync } from 'node:fs'
@@ -8,13 +8,13 @@ import { build } from 'esbuild'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = resolve(process.argv[2] ?? `${here}../..`)
-const dist = `${root}/clients/console/dist`
+const built = `${root}/crates/api/console`
 
-rmSync(dist, { recursive: true, force: true })
+rmSync(built, { recursive: true, force: true })
 await build({
   absWorkingDir: here,
   entryPoints: { console: 'src/main.tsx' },
-  outdir: dist,
+  outdir: built,
   bundle: true,
   minify: true,
   format: 'esm',
@@ -22,7 +22,7 @@ await build({
   jsx: 'automatic',
   jsxImportSource: 'preact',
   charset: 'utf8',
-  legalComments: 'none',
+  legalComments: 'inline',
   banner: { js: '// Built by `npm run build` from clients/console/src; with Preact, wouter and uPlot.' },
 })
-for (const name of ['index.html', 'icon.svg']) copyFileSync(`${here}src/${name}`, `${dist}/${name}`)
+for (const name of ['index.html', 'icon.svg']) copyFileSync(`${here}src/${name}`, `${built}/${name}`)

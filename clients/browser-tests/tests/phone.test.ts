@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DESKTOP, HANDSET, Visitor, withBrowser, type View } from './support/browser.js'
-import { phonePage } from './support/programs.js'
+import { phonePage, sandbox } from './support/programs.js'
 
 /** A refusal that the page is made to show; Chromium complains of each. */
 const REFUSED = /Failed to load resource: the server responded with a status of (400|401|403|409|503)/
@@ -256,6 +256,7 @@ for (const [name, view] of [
   ['handset-dark-chinese', { ...HANDSET, scheme: 'dark', language: 'zh-CN' }],
 ] as [string, View][]) {
   test(`everybody can use it: ${name}`, async () => {
+    await sandbox('POST', 'reset')
     const phone = new Phone(await Visitor.at(phonePage, view))
     await phone.page.locator('#with-phone').waitFor()
     await phone.visitor.accessible()

@@ -104,14 +104,15 @@ export function toast(content: string): void {
 
 function ask(dialog: (answer: (yes: boolean) => void) => HTMLElement): Promise<boolean> {
   dismiss()
-  const before = document.activeElement as HTMLElement | null
+  // By its id: the screen below may be drawn anew meanwhile.
+  const before = document.activeElement?.id ?? ''
   const screen = byId('screen')
   return new Promise((resolve) => {
     const answer = (yes: boolean) => {
       dismiss = () => {}
       fill(byId('overlay'))
       screen.inert = false
-      before?.focus({ preventScroll: true })
+      document.getElementById(before)?.focus({ preventScroll: true })
       resolve(yes)
     }
     dismiss = () => answer(false)

@@ -28,7 +28,11 @@ async function call<Answer>(method: string, path: string, body?: object): Promis
   return answer as Answer
 }
 
-export const users = () => call<User[]>('GET', 'users')
+/** Everybody, u2 before u10. */
+export const users = () =>
+  call<User[]>('GET', 'users').then((all) =>
+    all.sort((a, b) => a.user.localeCompare(b.user, 'en', { numeric: true })),
+  )
 export const addUser = (phone: string) => call<User>('POST', 'users', { phone })
 export const block = (user: string, blocked: boolean) => call<User>('PATCH', 'users', { user, blocked })
 export const code = (kind: 'login' | 'phone', user: string) =>

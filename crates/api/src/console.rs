@@ -38,22 +38,22 @@ struct File {
 
 const PAGE: File = File {
     kind: "text/html; charset=utf-8",
-    contents: include_bytes!("../../../clients/console/dist/index.html"),
+    contents: include_bytes!("../console/index.html"),
 };
 
 const SCRIPT: File = File {
     kind: "text/javascript; charset=utf-8",
-    contents: include_bytes!("../../../clients/console/dist/console.js"),
+    contents: include_bytes!("../console/console.js"),
 };
 
 const STYLE: File = File {
     kind: "text/css; charset=utf-8",
-    contents: include_bytes!("../../../clients/console/dist/console.css"),
+    contents: include_bytes!("../console/console.css"),
 };
 
 const ICON: File = File {
     kind: "image/svg+xml",
-    contents: include_bytes!("../../../clients/console/dist/icon.svg"),
+    contents: include_bytes!("../console/icon.svg"),
 };
 
 #[async_trait]

@@ -18,7 +18,7 @@ const PACKAGES: [Package; 3] = [
         folder: "clients/miniprogram",
         built: &["clients/miniprogram/miniprogram_dist", "examples/miniprogram/miniprogram_npm"],
     },
-    Package { folder: "clients/console", built: &["clients/console/dist"] },
+    Package { folder: "clients/console", built: &["crates/api/console"] },
     Package { folder: "clients/virtual-phone", built: &["crates/wechat-sandbox/page"] },
 ];
 

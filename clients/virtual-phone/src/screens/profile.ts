@@ -34,11 +34,11 @@ export function profile(device: Device): HTMLElement {
         'button',
         {
           id: 'devices',
-          class: 'weui-cell weui-cell_active weui-cell_access line',
+          class: 'weui-cell weui-cell_active line',
           onclick: () => void device.openDevices(),
         },
         h('span', { class: 'weui-cell__bd' }, devices),
-        h('span', { class: 'weui-cell__ft' }),
+        h('span', { class: 'weui-cell__ft', 'aria-hidden': 'true' }, '›'),
       ),
     ),
     h(
