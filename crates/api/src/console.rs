@@ -36,25 +36,18 @@ struct File {
     contents: &'static [u8],
 }
 
-const PAGE: File = File {
-    kind: "text/html; charset=utf-8",
-    contents: include_bytes!("../console/index.html"),
-};
+const PAGE: File =
+    File { kind: "text/html; charset=utf-8", contents: include_bytes!("../console/index.html") };
 
 const SCRIPT: File = File {
     kind: "text/javascript; charset=utf-8",
     contents: include_bytes!("../console/console.js"),
 };
 
-const STYLE: File = File {
-    kind: "text/css; charset=utf-8",
-    contents: include_bytes!("../console/console.css"),
-};
+const STYLE: File =
+    File { kind: "text/css; charset=utf-8", contents: include_bytes!("../console/console.css") };
 
-const ICON: File = File {
-    kind: "image/svg+xml",
-    contents: include_bytes!("../console/icon.svg"),
-};
+const ICON: File = File { kind: "image/svg+xml", contents: include_bytes!("../console/icon.svg") };
 
 #[async_trait]
 impl Handler for File {
