@@ -30,6 +30,9 @@ pub struct Config {
     pub limits: bool,
     /// The age in seconds from which a session key is replaced when the user obtains a code.
     pub session_key_min_age: u64,
+    /// Whether times in watermarks are those of the sandbox's own clock. Otherwise they are as long ago
+    /// on the real one, which whoever is told them has too, unless their clock is moved on along with it.
+    pub watermarks_by_own_clock: bool,
     /// How many calls the log keeps; older ones are forgotten.
     pub log_capacity: usize,
     /// The apps. Where the control face is told no app, it takes the first.
@@ -57,6 +60,7 @@ impl Default for Config {
             listen: None,
             limits: true,
             session_key_min_age: 600,
+            watermarks_by_own_clock: false,
             log_capacity: 10_000,
             apps: vec![
                 app(MAIN_APP, MAIN_SECRET, Some("sandbox")),

@@ -106,9 +106,10 @@ impl State {
         self.ahead = self.ahead.saturating_add(by);
     }
 
-    /// A moment as servers are told it, whose clocks nobody moves on: as long ago as it is here.
+    /// A moment as a watermark tells it.
     pub(crate) fn told(&self, moment: Moment) -> Moment {
-        moment.saturating_sub(self.ahead)
+        let moved = if self.config.watermarks_by_own_clock { Duration::ZERO } else { self.ahead };
+        moment.saturating_sub(moved)
     }
 
     /// The app of these credentials. Which error a wrong secret is depends on the endpoint.

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use wechat_sandbox::config::{LONE_APP, MAIN_APP, NewUser};
+use wechat_sandbox::config::{Config, LONE_APP, MAIN_APP, NewUser};
 use wechat_sandbox::control::Change;
 use wechat_sandbox::users::UserChange;
 
@@ -16,6 +16,17 @@ async fn redeem(world: &World, body: Value) -> Reply {
 
 fn code(world: &World, user: &str) -> String {
     world.sandbox.phone_code(user, MAIN_APP).unwrap()
+}
+
+#[tokio::test]
+async fn a_watermark_has_the_time_of_the_sandbox_s_own_clock_if_that_is_wanted() {
+    let config = Config { watermarks_by_own_clock: true, ..Config::default() };
+    let world = World::with(config).await;
+    world.advance(3_600);
+    let tapped = world.sandbox.now();
+    let reply = redeem(&world, json!({ "code": code(&world, "alice") })).await.json();
+    let stamp = reply["phone_info"]["watermark"]["timestamp"].as_u64().unwrap();
+    assert!(stamp.abs_diff(tapped) <= 2, "{stamp} instead of {tapped}");
 }
 
 #[tokio::test]

@@ -24,8 +24,10 @@ fn time(sandbox: &Sandbox) -> Timestamp {
     Timestamp::from_unix_millis(i64::try_from(sandbox.now()).unwrap() * 1000)
 }
 
+/// Tests that move its clock on move the app's along with it.
 async fn sandbox() -> Sandbox {
-    Sandbox::start(Config::default()).await.unwrap()
+    let config = Config { watermarks_by_own_clock: true, ..Config::default() };
+    Sandbox::start(config).await.unwrap()
 }
 
 /// Logs a user in and asks for the phone number.
