@@ -27,6 +27,8 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
     dev::build(sh)?;
     cmd!(sh, "npm run --silent check --prefix {package}").run()?;
     let pictures = cargo::scratch("pictures")?;
+    // Without what tests before this one are told of servers, which is no setting of ours.
+    let sh = &Shell::new()?;
     for file in FILES {
         let data = sh.create_temp_dir()?;
         let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &[])?;
