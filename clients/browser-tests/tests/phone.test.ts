@@ -14,7 +14,7 @@ withBrowser()
 async function newcomer(view: View = DESKTOP, expected: RegExp[] = []): Promise<Phone> {
   const phone = new Phone(await Visitor.at(phonePage, view, expected))
   await phone.tap('new-user')
-  await phone.shows('Members’ login')
+  await phone.page.locator('#people [aria-pressed="true"]', { hasText: /^u\d/ }).waitFor()
   return phone
 }
 
