@@ -30,24 +30,20 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// A file that is embedded.
-#[derive(Clone, Copy)]
 struct File {
     kind: &'static str,
     contents: &'static [u8],
+    /// Another one for other contents; the same in every process of this program.
+    tag: String,
 }
 
-const PAGE: File =
-    File { kind: "text/html; charset=utf-8", contents: include_bytes!("../console/index.html") };
-
-const SCRIPT: File = File {
-    kind: "text/javascript; charset=utf-8",
-    contents: include_bytes!("../console/console.js"),
-};
-
-const STYLE: File =
-    File { kind: "text/css; charset=utf-8", contents: include_bytes!("../console/console.css") };
-
-const ICON: File = File { kind: "image/svg+xml", contents: include_bytes!("../console/icon.svg") };
+impl File {
+    fn new(kind: &'static str, contents: &'static [u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        contents.hash(&mut hasher);
+        Self { kind, contents, tag: format!("\"{:016x}\"", hasher.finish()) }
+    }
+}
 
 #[async_trait]
 impl Handler for File {
@@ -58,13 +54,13 @@ impl Handler for File {
         res: &mut Response,
         _ctrl: &mut salvo::FlowCtrl,
     ) {
-        let tag = self.tag();
+        let tag = self.tag.as_str();
         let known = req.headers().get_all(IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
-        let fresh = known.flat_map(|it| it.split(',')).any(|it| it.trim().ends_with(tag.as_str()));
+        let fresh = known.flat_map(|it| it.split(',')).any(|it| it.trim().ends_with(tag));
         let headers = res.headers_mut();
         headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
         if fresh {
             res.status_code(StatusCode::NOT_MODIFIED);
         } else if let Err(error) = res.write_body(self.contents) {
@@ -73,20 +69,15 @@ impl Handler for File {
     }
 }
 
-impl File {
-    /// Another one for other contents; the same in every process of this program.
-    fn tag(self) -> String {
-        let mut hasher = DefaultHasher::new();
-        self.contents.hash(&mut hasher);
-        format!("\"{:016x}\"", hasher.finish())
-    }
-}
-
 /// `GET /admin`, and the files it names.
 pub(crate) fn console() -> Router {
-    Router::with_path("admin")
-        .get(PAGE)
-        .push(Router::with_path("console.js").get(SCRIPT))
-        .push(Router::with_path("console.css").get(STYLE))
-        .push(Router::with_path("icon.svg").get(ICON))
+    let page = include_bytes!("../console/index.html");
+    let script = include_bytes!("../console/console.js");
+    let style = include_bytes!("../console/console.css");
+    let icon = include_bytes!("../console/icon.svg");
+    let at = |name: &str, file| Router::with_path(name).get(file);
+    at("admin", File::new("text/html; charset=utf-8", page))
+        .push(at("console.js", File::new("text/javascript; charset=utf-8", script)))
+        .push(at("console.css", File::new("text/css; charset=utf-8", style)))
+        .push(at("icon.svg", File::new("image/svg+xml", icon)))
 }
