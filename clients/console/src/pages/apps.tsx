@@ -7,7 +7,7 @@ import { useFetched } from '../data'
 import { useTexts } from '../language'
 import { Ask } from '../parts/ask'
 import { Waiting } from '../parts/failure'
-import { Field } from '../parts/field'
+import { Field, SecretField } from '../parts/field'
 import { Badge, Table } from '../parts/small'
 import { call } from '../server'
 import { useSession } from '../session'
@@ -98,15 +98,7 @@ function Add({ close }: { close: () => void }) {
         maxLength={64}
         required
       />
-      <Field
-        label={texts.secret}
-        hint={texts.secretHint}
-        value={secret}
-        change={(text) => setSecret(text.trim())}
-        type="password"
-        autocomplete="off"
-        required
-      />
+      <SecretField label={texts.secret} hint={texts.secretHint} value={secret} change={setSecret} required />
     </Ask>
   )
 }

@@ -26,6 +26,11 @@ export function Field({ label, hint, value, change, ...rest }: FieldProps) {
   )
 }
 
+/** A secret that is pasted: hidden, kept by no browser, without the space around it. */
+export function SecretField({ change, ...rest }: FieldProps) {
+  return <Field {...rest} change={(text) => change(text.trim())} type="password" autocomplete="off" />
+}
+
 export function Check({
   label,
   value,

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks'
 import { useTexts } from '../../language'
 import { Ask } from '../../parts/ask'
-import { Field } from '../../parts/field'
+import { SecretField } from '../../parts/field'
 import { call, path } from '../../server'
 import { useSession } from '../../session'
 import type { AppProps } from '../app'
@@ -48,22 +48,8 @@ function SetPush({ app, again, close }: AppProps & { close: () => void }) {
   return (
     <Ask title={texts.pushSet} verb={texts.pushSet} ready={pushToken !== ''} act={act} close={close}>
       <p>{texts.pushAbout}</p>
-      <Field
-        label={texts.pushToken}
-        value={pushToken}
-        change={(text) => setToken(text.trim())}
-        type="password"
-        autocomplete="off"
-        required
-      />
-      <Field
-        label={texts.pushKey}
-        hint={texts.pushKeyHint}
-        value={key}
-        change={(text) => setKey(text.trim())}
-        type="password"
-        autocomplete="off"
-      />
+      <SecretField label={texts.pushToken} value={pushToken} change={setToken} required />
+      <SecretField label={texts.pushKey} hint={texts.pushKeyHint} value={key} change={setKey} />
     </Ask>
   )
 }

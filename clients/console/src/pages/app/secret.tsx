@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks'
 import { useFormats, useTexts } from '../../language'
 import { Ask } from '../../parts/ask'
-import { Field } from '../../parts/field'
+import { SecretField } from '../../parts/field'
 import { call, path } from '../../server'
 import { useSession } from '../../session'
 import type { AppProps } from '../app'
@@ -59,13 +59,11 @@ function Rotate({ app, again, close }: DialogProps) {
   return (
     <Ask title={texts.rotate} verb={texts.rotate} ready={secret !== ''} act={act} close={close}>
       <p>{texts.rotateAbout}</p>
-      <Field
+      <SecretField
         label={texts.newSecret}
         hint={apps.secretHint}
         value={secret}
-        change={(text) => setSecret(text.trim())}
-        type="password"
-        autocomplete="off"
+        change={setSecret}
         required
       />
     </Ask>
