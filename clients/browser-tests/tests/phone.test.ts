@@ -207,6 +207,22 @@ test('a nickname is changed, and is text whatever it looks like', async () => {
   await phone.visitor.leave()
 })
 
+test('a tap while something is under way is done after it, and two taps are one', async () => {
+  const phone = await newcomer()
+  await phone.logIn()
+  await phone.tap('slow')
+  await phone.page.fill('#nickname', 'Lin')
+  await phone.page.dblclick('#save')
+  await phone.tap('devices')
+  await phone.tap('back')
+  await phone.tap('logout')
+  await phone.shows('Members’ login')
+  const chapters = await phone.page.locator('#timeline section h3').allInnerTexts()
+  const taps = ['changes the nickname', 'looks at the devices', 'opens the profile', 'logs out']
+  for (const tap of taps) assert.equal(chapters.filter((it) => it.includes(tap)).length, 1, `${chapters}`)
+  await phone.visitor.leave()
+})
+
 test('a day later, with a slow network, everything works as before', async () => {
   const phone = await newcomer()
   await phone.tap('slow')

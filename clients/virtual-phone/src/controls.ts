@@ -1,5 +1,6 @@
 /** What can be done to the phone, to WeChat and to the time. */
 
+import { orComplain } from './complaint.js'
 import { byId, fill, h } from './dom.js'
 import { inLanguage, language, texts } from './language.js'
 import * as sandbox from './sandbox.js'
@@ -23,7 +24,7 @@ export function drawControls(world: World): void {
     draw()
   }
 
-  const act = (what: () => Promise<unknown>) => () => void what().then(refresh)
+  const act = (what: () => Promise<unknown>) => () => orComplain(what().then(refresh))
 
   async function toggleBusy(): Promise<void> {
     if (busy) await sandbox.clearFaults()
@@ -92,9 +93,9 @@ export function drawControls(world: World): void {
 
   trouble.onChange(draw)
   world.onChange(draw)
-  world.journal.onChange((_, step) => step?.to === 'wechat' && void refresh())
+  world.journal.onChange((_, step) => step?.to === 'wechat' && orComplain(refresh()))
   inLanguage(draw)
-  void refresh()
+  orComplain(refresh())
 }
 
 function choice(id: string, label: string, chosen: boolean, onclick: () => void): HTMLElement {

@@ -23,10 +23,14 @@ export type Screen = 'login' | 'profile' | 'devices'
 export class Device {
   screen: Screen
   member?: MemberData
+  /** The nickname as it is being typed. */
+  draft?: string
   sessions?: SessionsData['sessions']
   problem = ''
-  busy = false
   private readonly menshen: Menshen
+  /** What was tapped and is not done yet, by what tells it from everything else. */
+  private readonly underWay = new Set<string>()
+  private queue: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly who: () => sandbox.User,
@@ -42,57 +46,70 @@ export class Device {
     this.screen = this.menshen.loggedIn ? 'profile' : 'login'
   }
 
+  get busy(): boolean {
+    return this.underWay.size > 0
+  }
+
   withPhone(): Promise<void> {
-    return this.does(async () => {
+    return this.does('login', async () => {
       const event = await this.phoneButton('login')
-      return event && this.enter((options) => this.menshen.loginWithPhone(event, options))
+      if (event) await this.enter((options) => this.menshen.loginWithPhone(event, options))
     })
   }
 
   withoutPhone(): Promise<void> {
-    this.begin('silent')
-    return this.does(() => this.enter((options) => this.menshen.login(options)))
+    return this.does('login', () => {
+      this.begin('silent')
+      return this.enter((options) => this.menshen.login(options))
+    })
   }
 
   openProfile(): Promise<void> {
-    this.begin('profile')
     this.show('profile')
-    return this.does(() => this.readProfile())
+    return this.does('profile', () => {
+      this.begin('profile')
+      return this.readProfile()
+    })
   }
 
   openDevices(): Promise<void> {
-    this.begin('devices')
     this.show('devices')
-    return this.does(() => this.readDevices())
+    return this.does('devices', () => {
+      this.begin('devices')
+      return this.readDevices()
+    })
   }
 
   rename(nickName: string): Promise<void> {
-    this.begin('rename')
-    return this.does(async () => {
+    return this.does(`rename ${nickName}`, async () => {
+      this.begin('rename')
       const change = { url: '/me', method: 'POST', data: { nickName }, idempotent: true } as const
       this.member = (await this.menshen.request<Envelope<MemberData>>(change)).data.data
+      if (this.draft === nickName) this.draft = undefined
       toast(texts().saved)
     })
   }
 
   bindPhone(): Promise<void> {
-    return this.does(async () => {
+    return this.does('bind', async () => {
       const event = await this.phoneButton('bind')
       if (event) this.member = await this.menshen.bindPhone(event)
     })
   }
 
   endSession(id: string): Promise<void> {
-    this.begin('end')
-    return this.does(async () => {
+    return this.does(`end ${id}`, async () => {
+      this.begin('end')
       await this.menshen.request({ url: `/me/sessions/${id}`, method: 'DELETE' })
       await this.readDevices()
     })
   }
 
   logout(everywhere: boolean): Promise<void> {
-    this.begin(everywhere ? 'everywhere' : 'logout')
-    return this.does(() => this.menshen.logout({ everywhere }))
+    return this.does('logout', () => {
+      this.begin(everywhere ? 'everywhere' : 'logout')
+      return this.menshen.logout({ everywhere })
+    })
   }
 
   private begin(tap: keyof Texts['taps']): void {
@@ -160,24 +177,30 @@ export class Device {
   private show(screen: Screen, why?: MenshenError): void {
     this.screen = screen
     this.problem = why ? told(why) : ''
-    if (screen === 'login') this.member = this.sessions = undefined
+    if (screen === 'login') this.member = this.draft = this.sessions = undefined
     this.changed()
   }
 
-  /** Does something, and shows that it is under way and what went wrong. */
-  private async does(what: () => Promise<void> | undefined | Promise<void | undefined>): Promise<void> {
-    if (this.busy) return
-    this.busy = true
-    this.problem = ''
-    this.changed()
+  /** Does something when everything tapped before is done; nothing twice because of a second tap. */
+  private does(name: string, what: () => Promise<void>): Promise<void> {
+    if (!this.underWay.has(name)) {
+      this.underWay.add(name)
+      this.problem = ''
+      this.changed()
+      this.queue = this.queue.then(() => this.finish(name, what))
+    }
+    return this.queue
+  }
+
+  /** Does it, and shows what went wrong. */
+  private async finish(name: string, what: () => Promise<void>): Promise<void> {
     try {
       await what()
     } catch (thrown) {
       this.problem = told(thrown as Error)
-    } finally {
-      this.busy = false
-      this.changed()
     }
+    this.underWay.delete(name)
+    this.changed()
   }
 }
 

@@ -25,7 +25,11 @@ export function fill(parent: Element, ...children: Child[]): void {
   const focused = document.activeElement
   const id = focused && parent.contains(focused) ? focused.id : ''
   parent.replaceChildren(...present(children))
-  if (id) document.getElementById(id)?.focus({ preventScroll: true })
+  const again = id ? document.getElementById(id) : null
+  if (again instanceof HTMLInputElement && focused instanceof HTMLInputElement) {
+    again.setSelectionRange(focused.selectionStart, focused.selectionEnd)
+  }
+  again?.focus({ preventScroll: true })
 }
 
 /** The element of the page with this id. */

@@ -1,5 +1,6 @@
 /** The page of the offline WeChat: a phone to play with, and what happens underneath. */
 
+import { complain, orComplain } from './complaint.js'
 import { drawControls } from './controls.js'
 import { byId, fill } from './dom.js'
 import type { Device } from './device.js'
@@ -59,11 +60,6 @@ async function checkServer(server: string): Promise<void> {
   }
 }
 
-function complain(what: string): void {
-  byId('complaint').textContent = what
-  byId('complaint').hidden = false
-}
-
 async function start(): Promise<void> {
   inLanguage(drawPage)
   byId('language').addEventListener('click', () => speak(language() === 'en' ? 'zh-CN' : 'en'))
@@ -81,11 +77,11 @@ async function start(): Promise<void> {
   inLanguage(draw)
   drawTimeline(world.journal)
   drawControls(world)
-  byId('start-over').addEventListener('click', async () => {
-    await world.startOver()
-    byId('start-over').dispatchEvent(new Event('cleared'))
+  byId('start-over').addEventListener('click', () => {
+    const cleared = () => byId('start-over').dispatchEvent(new Event('cleared'))
+    orComplain(world.startOver().then(cleared))
   })
   world.pick(world.device)
 }
 
-start().catch((error: Error) => complain(error.message))
+orComplain(start())

@@ -1,5 +1,7 @@
 /** The control face of the offline WeChat, which served this page. */
 
+import { texts } from './language.js'
+
 /** Somebody of this WeChat. */
 export interface User {
   user: string
@@ -22,7 +24,10 @@ export interface Logged {
 }
 
 async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-  const response = await fetch(`/_sandbox/${path}`, { method, body: body && JSON.stringify(body) })
+  const sent = { method, body: body && JSON.stringify(body) }
+  const response = await fetch(`/_sandbox/${path}`, sent).catch(() => {
+    throw new Error(texts().noWechat)
+  })
   const answer = await response.json()
   if (!response.ok) throw new Error(answer.error)
   return answer as Answer

@@ -68,10 +68,11 @@ function nameForm(device: Device, nickName: string): HTMLElement {
   const input = h('input', {
     id: 'nickname',
     class: 'weui-input',
-    value: nickName,
+    value: device.draft ?? nickName,
     maxlength: 64,
     required: true,
     autocomplete: 'off',
+    oninput: () => (device.draft = input.value),
   })
   const submit = (event: Event) => {
     event.preventDefault()

@@ -172,6 +172,7 @@ export const chinese = {
   // The page as a whole.
   noServer: (url: string) =>
     `${url} 没有应答，或不允许此页面访问。请用 cargo xtask dev 启动，并打开它显示的网址。`,
+  noWechat: '离线微信已无应答。请重新启动它，然后刷新此页面。',
   wrongServer: (given: string) => `网址中的 server=${given} 不是 http(s) 地址。`,
 }
 

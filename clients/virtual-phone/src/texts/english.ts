@@ -180,5 +180,6 @@ export const english: Texts = {
 
   noServer: (url) =>
     `${url} does not answer, or does not let this page call it. Start it with cargo xtask dev, and open the address that it prints.`,
+  noWechat: 'The offline WeChat does not answer any more. Start it again, and load this page anew.',
   wrongServer: (given) => `server=${given} in this page’s address is no http(s) address.`,
 }
