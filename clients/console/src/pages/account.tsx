@@ -5,7 +5,7 @@ import type { AdministratorData } from '../api'
 import { useFetched } from '../data'
 import { useFormats, useTexts, worded } from '../language'
 import { Entry } from '../parts/entry'
-import { Field } from '../parts/field'
+import { Field, NewPasswordField } from '../parts/field'
 import { Badge } from '../parts/small'
 import { call, Refusal } from '../server'
 import { roles, useSession } from '../session'
@@ -54,16 +54,7 @@ export function Account({ leave }: { leave: (why: string) => void }) {
             autocomplete="current-password"
             required
           />
-          <Field
-            label={account.new}
-            hint={texts.invitation.hint}
-            value={password}
-            change={setPassword}
-            type="password"
-            autocomplete="new-password"
-            minLength={12}
-            required
-          />
+          <NewPasswordField value={password} change={setPassword} />
           {null}
         </Entry>
       </section>

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
 import { useTexts } from '../language'
 import { Entry } from '../parts/entry'
-import { Field } from '../parts/field'
+import { Field, NameField, NewPasswordField } from '../parts/field'
 import { call, Refusal } from '../server'
 
 export function Invitation({ done }: { done: (text: string) => void }) {
@@ -21,14 +21,7 @@ export function Invitation({ done }: { done: (text: string) => void }) {
     failure instanceof Refusal && failure.status === 401 ? invitation.wrong : undefined
   return (
     <Entry title={invitation.title} lead={invitation.lead} verb={invitation.act} act={act} said={said}>
-      <Field
-        label={texts.signIn.name}
-        value={name}
-        change={setName}
-        autocomplete="username"
-        required
-        autocapitalize="none"
-      />
+      <NameField value={name} change={setName} />
       <Field
         label={invitation.code}
         value={code}
@@ -37,16 +30,7 @@ export function Invitation({ done }: { done: (text: string) => void }) {
         required
         spellcheck={false}
       />
-      <Field
-        label={invitation.password}
-        hint={invitation.hint}
-        value={password}
-        change={setPassword}
-        type="password"
-        autocomplete="new-password"
-        minLength={12}
-        required
-      />
+      <NewPasswordField value={password} change={setPassword} />
       <Link href="/">{texts.signIn.back}</Link>
     </Entry>
   )

@@ -5,7 +5,7 @@ import { Link } from 'wouter-preact'
 import type { AdministratorData } from '../api'
 import { useTexts } from '../language'
 import { Entry } from '../parts/entry'
-import { Field } from '../parts/field'
+import { Field, NameField } from '../parts/field'
 import { call, Refusal } from '../server'
 
 export function SignIn({ enter }: { enter: (me: AdministratorData) => void }) {
@@ -19,14 +19,7 @@ export function SignIn({ enter }: { enter: (me: AdministratorData) => void }) {
     failure instanceof Refusal && failure.status === 401 ? texts.wrong : undefined
   return (
     <Entry title={texts.title} lead={texts.lead} verb={texts.act} act={act} said={said}>
-      <Field
-        label={texts.name}
-        value={name}
-        change={setName}
-        autocomplete="username"
-        required
-        autocapitalize="none"
-      />
+      <NameField value={name} change={setName} />
       <Field
         label={texts.password}
         value={password}

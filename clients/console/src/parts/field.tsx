@@ -2,6 +2,7 @@
 
 import type { InputHTMLAttributes } from 'preact'
 import { useId } from 'preact/hooks'
+import { useTexts } from '../language'
 
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'onInput' | 'value'> {
   label: string
@@ -23,6 +24,28 @@ export function Field({ label, hint, value, change, ...rest }: FieldProps) {
       />
       {hint && <small id={id}>{hint}</small>}
     </label>
+  )
+}
+
+/** The name of an administrator who comes in. */
+export function NameField(props: Pick<FieldProps, 'value' | 'change'>) {
+  const { name } = useTexts().signIn
+  return <Field {...props} label={name} autocomplete="username" autocapitalize="none" required />
+}
+
+/** A password that is to be theirs from now on. */
+export function NewPasswordField(props: Pick<FieldProps, 'value' | 'change'>) {
+  const { password, hint } = useTexts().invitation
+  return (
+    <Field
+      {...props}
+      label={password}
+      hint={hint}
+      type="password"
+      autocomplete="new-password"
+      minLength={12}
+      required
+    />
   )
 }
 

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Link, useLocation } from 'wouter-preact'
 import { useTexts, worded, type Language } from '../language'
-import { call } from '../server'
+import { call, Refusal } from '../server'
 import { useSession } from '../session'
 import { LanguageSwitch, Mark } from './mark'
 
@@ -51,7 +51,12 @@ export function Shell({ choose, notice, leave, children }: ShellProps) {
   useEffect(() => {
     document.title = `${name} · ${texts.product}`
   }, [name, texts])
-  const signOut = () => call('DELETE', 'session').finally(() => leave(''))
+  const signOut = () =>
+    call('DELETE', 'session', undefined, { stranger: true }).then(
+      () => leave(''),
+      (failure) =>
+        failure instanceof Refusal && failure.status === 401 ? leave('') : say(texts.signIn.stillIn),
+    )
   return (
     <div class="shell">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
