@@ -140,8 +140,13 @@ export async function confirm(page: Page): Promise<void> {
   await page.waitForSelector('dialog', { state: 'detached' })
 }
 
-/** What the console says was done. */
-export async function said(page: Page): Promise<string> {
-  await page.waitForSelector('.notice:not(:empty)')
-  return page.innerText('.notice')
+/** Waits until the console says that this was done. */
+export async function says(page: Page, done: string): Promise<void> {
+  await page.locator('.notice').getByText(done, { exact: true }).waitFor()
+}
+
+/** Waits until a table has so many lines, and returns what they say. */
+export async function lines(page: Page, count: number): Promise<string[]> {
+  await page.waitForFunction((count) => document.querySelectorAll('tbody tr').length === count, count)
+  return page.locator('tbody tr').allInnerTexts()
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import axe from 'axe-core'
 import { chromium, type Browser, type BrowserContext, type ConsoleMessage, type Page } from 'playwright-core'
 import { pictures } from './programs.js'
@@ -23,6 +24,9 @@ const FLAGS = [
 
 /** Milliseconds in which a page does what it is to do, on a machine with much else to do. */
 const PATIENCE = 20_000
+
+/** Whether everybody has an old device and a bad network: where a test or a page does not wait, it shows. */
+const SLOW = process.env['SLOW'] === 'yes'
 
 /** How somebody looks at a page. */
 export interface View {
@@ -68,6 +72,7 @@ export class Visitor {
     context.setDefaultTimeout(PATIENCE)
     const visitor = new Visitor(context, await context.newPage(), expected)
     visitor.listen()
+    if (SLOW) await slowDown(visitor.page)
     await visitor.page.goto(url)
     return visitor
   }
@@ -120,8 +125,19 @@ export class Visitor {
 
   /** Closes the browser; nothing unexpected may have been complained of. */
   async leave(): Promise<void> {
+    await this.page.unrouteAll({ behavior: 'ignoreErrors' })
     await this.context.close()
     const unexpected = this.complaints.filter((told) => !this.expected.some((known) => known.test(told)))
     assert.deepEqual(unexpected, [])
   }
+}
+
+/** A quarter of the speed, and every request late by up to 400 ms, each by itself. */
+async function slowDown(page: Page): Promise<void> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 })
+  await page.route('**', async (route) => {
+    await setTimeout(Math.random() * 400)
+    await route.continue()
+  })
 }
