@@ -15,6 +15,21 @@ const PACKAGE: &str = "clients/browser-tests";
 const FILES: [&str; 3] = ["phone", "console", "console_work"];
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
+    walk_through(sh, Pace::Quick)
+}
+
+/// With an old device and a bad network for everybody, where whatever does not wait fails.
+pub(crate) fn run_slowly(sh: &Shell) -> Result<()> {
+    walk_through(sh, Pace::Slow)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Pace {
+    Quick,
+    Slow,
+}
+
+fn walk_through(sh: &Shell, pace: Pace) -> Result<()> {
     let package = cargo::root().join(PACKAGE);
     interpreters::locked_node(sh, &package)?;
     // Fonts, too: without one that has Chinese, pictures show boxes.
@@ -33,13 +48,14 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
         let data = sh.create_temp_dir()?;
         let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &[])?;
         let test = package.join(format!("target/{file}.test.js"));
-        cmd!(sh, "timeout 300 node --test {test}")
+        cmd!(sh, "timeout 600 node --test {test}")
             .envs(environment.server_settings())
             .env("MENSHEN", cargo::program("menshen")?)
             .env("SERVER_URL", &environment.server_url)
             .env("SANDBOX_URL", &environment.sandbox_url)
             .env("PHONE_PAGE", environment.phone_page())
             .env("PICTURES", &pictures)
+            .env("SLOW", if pace == Pace::Slow { "yes" } else { "no" })
             .env("no_proxy", "127.0.0.1")
             .run()?;
     }
