@@ -39,8 +39,7 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 macro_rules! on_every_database {
     ($($case:ident)*) => {
         $crate::on_every_database! { @on_sqlite Sqlite $($case)* }
-        $crate::on_every_database! { @on_postgresql Postgresql $($case)* }
-        $crate::on_every_database! { @on_mariadb Mariadb $($case)* }
+        $crate::on_every_server! { $($case)* }
     };
     (@$module:ident $kind:ident $($case:ident)*) => {
         mod $module {
@@ -53,6 +52,15 @@ macro_rules! on_every_database {
                 }
             )*
         }
+    };
+}
+
+/// As [`on_every_database!`], for those where several may write at the same time.
+#[macro_export]
+macro_rules! on_every_server {
+    ($($case:ident)*) => {
+        $crate::on_every_database! { @on_postgresql Postgresql $($case)* }
+        $crate::on_every_database! { @on_mariadb Mariadb $($case)* }
     };
 }
 

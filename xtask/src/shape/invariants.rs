@@ -40,14 +40,17 @@ fn named_test(invariant: &str) -> Option<&str> {
     invariant.rsplit_once('`').map(|(_, name)| name)
 }
 
+/// What makes a test of each name in it, for several databases.
+const LISTS: [&str; 2] = ["testkit::on_every_database! {", "testkit::on_every_server! {"];
+
 /// The names of a file's tests. Every function of the testkit's contract suites is one too: its
 /// `#[test]` is written by the macro that runs a suite against an adapter. So is what stands in
-/// `on_every_database! { … }`, a name in a line.
+/// one of [`LISTS`], a name in a line.
 fn tests(source: &Text) -> impl Iterator<Item = &str> {
     let (mut marked, mut listed) = (false, false);
     let suite = source.path.starts_with("crates/testkit/");
     source.lines().filter_map(move |(_, line)| {
-        if listed || line == "testkit::on_every_database! {" {
+        if listed || LISTS.contains(&line) {
             listed = line != "}";
             return line.strip_prefix("    ");
         }

@@ -16,6 +16,10 @@ use tokio::task::JoinSet;
 
 use super::open;
 
+testkit::on_every_server! {
+    trust_aborted_requests_leave_no_connection_in_a_transaction
+}
+
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
 const CONNECTIONS: u32 = 10;
@@ -80,8 +84,7 @@ async fn in_a_transaction(database: &FreshDatabase) -> i64 {
     database.query(ask).await
 }
 
-async fn aborted_requests_leave_no_connection_in_a_transaction(kind: Kind) {
-    let database = FreshDatabase::new(kind).await;
+async fn trust_aborted_requests_leave_no_connection_in_a_transaction(database: FreshDatabase) {
     let (store, requests, begun) =
         (open(&database, CONNECTIONS).await, rounds(500, 10_000), Instant::now());
     take_all(&*store).await;
@@ -111,7 +114,8 @@ async fn aborted_requests_leave_no_connection_in_a_transaction(kind: Kind) {
     // One that was found inside a transaction would have been thrown away.
     assert_eq!(connections(&database).await, before);
     println!(
-        "{kind:?}: {aborted} of {requests} requests aborted, over {CONNECTIONS} connections: none was left inside a transaction, {:.1?}",
+        "{:?}: {aborted} of {requests} requests aborted, over {CONNECTIONS} connections: none was left inside a transaction, {:.1?}",
+        database.kind(),
         begun.elapsed()
     );
 
@@ -125,22 +129,4 @@ async fn aborted_requests_leave_no_connection_in_a_transaction(kind: Kind) {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), found).await.unwrap();
-}
-
-mod on_postgresql {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn trust_aborted_requests_leave_no_connection_in_a_transaction() {
-        aborted_requests_leave_no_connection_in_a_transaction(Kind::Postgresql).await;
-    }
-}
-
-mod on_mariadb {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn trust_aborted_requests_leave_no_connection_in_a_transaction() {
-        aborted_requests_leave_no_connection_in_a_transaction(Kind::Mariadb).await;
-    }
 }

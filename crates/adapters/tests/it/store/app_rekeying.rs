@@ -13,9 +13,15 @@ use domain::ports::apps::AppSecretSeal;
 use domain::ports::store::{AppDirectory, Store, UpdateError};
 use domain::registered_app::{RegisteredApp, SealedSecret};
 use domain::timestamp::Timestamp;
-use testkit::databases::{FreshDatabase, Kind};
+use testkit::databases::FreshDatabase;
 
 use super::{open, sealer, sealing_key};
+
+// With SQLite there is one unit of work at a time.
+testkit::on_every_server! {
+    who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew
+    a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well
+}
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
@@ -61,8 +67,7 @@ async fn secrets(store: &SeaStore) -> [Option<bool>; 2] {
     [Some(opens(&app.secret.current)), app.secret.former.as_deref().map(opens)]
 }
 
-async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(kind: Kind) {
-    let database = FreshDatabase::new(kind).await;
+async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(database: FreshDatabase) {
     let store = with_an_app(&database).await;
     let work = store.begin().await.unwrap();
     let mut app = work.apps().find(&name()).await.unwrap().unwrap();
@@ -76,8 +81,7 @@ async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(kind: Kind) {
     assert!(matches!(outcome, Err(UpdateError::Stale)), "{outcome:?}");
 }
 
-async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(kind: Kind) {
-    let database = FreshDatabase::new(kind).await;
+async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(database: FreshDatabase) {
     let store = Arc::new(with_an_app(&database).await);
     let work = store.begin().await.unwrap();
     let mut app = work.apps().find(&name()).await.unwrap().unwrap();
@@ -92,36 +96,4 @@ async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(kind: 
     work.commit().await.unwrap();
     rekeying.await.unwrap().unwrap();
     assert_eq!(secrets(&store).await, [Some(true), Some(true)], "left under the key before");
-}
-
-// With SQLite there is one unit of work at a time.
-
-mod on_postgresql {
-    use super::*;
-
-    #[tokio::test]
-    async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew() {
-        super::who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(Kind::Postgresql).await;
-    }
-
-    #[tokio::test]
-    async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well() {
-        super::a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(Kind::Postgresql)
-            .await;
-    }
-}
-
-mod on_mariadb {
-    use super::*;
-
-    #[tokio::test]
-    async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew() {
-        super::who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(Kind::Mariadb).await;
-    }
-
-    #[tokio::test]
-    async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well() {
-        super::a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(Kind::Mariadb)
-            .await;
-    }
 }

@@ -7,12 +7,16 @@ use domain::member::{Member, MemberId};
 use domain::nickname::Nickname;
 use domain::ports::store::{Contention, Store, StoreError, UpdateError};
 use domain::timestamp::Timestamp;
-use testkit::databases::{FreshDatabase, Kind};
+use testkit::databases::FreshDatabase;
 use testkit::random::FixedRandom;
 
 use super::open;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
+
+testkit::on_every_server! {
+    of_two_in_each_others_way_one_is_told_to_begin_again
+}
 
 static CHANCE: FixedRandom = FixedRandom::seeded(5);
 
@@ -28,8 +32,7 @@ fn is_contention(outcome: Result<(), UpdateError>) -> bool {
     true
 }
 
-async fn of_two_in_each_others_way_one_is_told_to_begin_again(kind: Kind) {
-    let database = FreshDatabase::new(kind).await;
+async fn of_two_in_each_others_way_one_is_told_to_begin_again(database: FreshDatabase) {
     let store = open(&database, 2).await;
     let (a, b) = (member(), member());
     let work = store.begin().await.unwrap();
@@ -45,22 +48,4 @@ async fn of_two_in_each_others_way_one_is_told_to_begin_again(kind: Kind) {
     assert_eq!(lost.iter().filter(|lost| **lost).count(), 1);
     let winner = if lost[0] { other } else { one };
     winner.commit().await.unwrap();
-}
-
-mod on_postgresql {
-    use super::*;
-
-    #[tokio::test]
-    async fn of_two_in_each_others_way_one_is_told_to_begin_again() {
-        super::of_two_in_each_others_way_one_is_told_to_begin_again(Kind::Postgresql).await;
-    }
-}
-
-mod on_mariadb {
-    use super::*;
-
-    #[tokio::test]
-    async fn of_two_in_each_others_way_one_is_told_to_begin_again() {
-        super::of_two_in_each_others_way_one_is_told_to_begin_again(Kind::Mariadb).await;
-    }
 }
