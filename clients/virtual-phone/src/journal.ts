@@ -72,6 +72,17 @@ export class Journal {
     }
   }
 
+  /** Adds the server's answer, after what it asked WeChat until then, and returns what it says. */
+  async answered(call: string, received: Response, marks: Partial<Step>): Promise<unknown> {
+    const body = parsed(await received.text())
+    await this.look()
+    const { status } = received
+    const failure = (body as { error?: string } | null)?.error
+    const answer = { line: `HTTP ${status}`, body }
+    this.add({ from: 'server', to: 'phone', call, status, failure, answer, ...marks })
+    return body
+  }
+
   clear(): void {
     this.chapters.length = 0
     this.open.clear()
@@ -143,7 +154,7 @@ function wechatStep({ method, path, query, body, status, answer, dropped }: sand
 }
 
 /** JSON where it is, else the text. */
-export function parsed(text: string): unknown {
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

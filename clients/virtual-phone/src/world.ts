@@ -1,7 +1,7 @@
 /** Who is there, with which device in hand, and what they left to be overheard. */
 
 import { Device } from './device.js'
-import { Journal, parsed } from './journal.js'
+import { Journal } from './journal.js'
 import { language, texts } from './language.js'
 import { clearOverlay } from './overlay.js'
 import * as sandbox from './sandbox.js'
@@ -84,12 +84,7 @@ export class World {
       headers: { 'Content-Type': 'application/json', 'Accept-Language': language() },
       body: JSON.stringify(data),
     })
-    const body = parsed(await received.text())
-    await this.journal.look()
-    const failure = (body as { error?: string } | null)?.error
-    const { status } = received
-    const answer = { line: `HTTP ${status}`, body }
-    this.journal.add({ from: 'server', to: 'phone', call, stranger: true, status, failure, answer })
+    await this.journal.answered(call, received, { stranger: true })
   }
 
   /** As on the first visit; the server keeps its members. */

@@ -1,7 +1,7 @@
 /** What WeChat gives a mini program, here in the browser: the SDK cannot tell the difference. */
 
 import type { Answer, Callbacks, RequestOptions, Wx } from '../../miniprogram/miniprogram_dist/index.js'
-import { parsed, type Journal } from './journal.js'
+import type { Journal } from './journal.js'
 import { language, texts } from './language.js'
 import * as sandbox from './sandbox.js'
 import { trouble } from './trouble.js'
@@ -53,16 +53,11 @@ export function makeWx(user: string, device: string, journal: Journal, overheard
         headers: { 'Content-Type': 'application/json', 'Accept-Language': language(), ...header },
         signal: AbortSignal.timeout(timeout),
       })
-      const text = await received.text()
-      await Promise.all([slowly(), journal.look()])
-      const answer = { statusCode: received.status, data: parsed(text), header: headers(received) }
-      const { statusCode: status, data: said } = answer
-      const failure = (said as { error?: string } | null)?.error
-      const step = { from: 'server', to: 'phone', call, status, failure } as const
+      await slowly()
       const lost = trouble.take('lost')
-      journal.add({ ...step, lost, answer: { line: `HTTP ${status}`, body: said } })
+      const data = await journal.answered(call, received, { lost })
       if (lost) fail?.({ errMsg: 'request:fail lost' })
-      else success?.(answer)
+      else success?.({ statusCode: received.status, data, header: headers(received) })
     } catch (error) {
       await journal.look()
       journal.add({ from: 'server', to: 'phone', call, lost: true })
