@@ -1,0 +1,65 @@
+//! Security events.
+
+use async_trait::async_trait;
+use domain::audit::AuditEvent;
+use domain::audit_query::{AuditQuery, DailyCount, Days};
+use domain::ports::store::{AuditDirectory, AuditLog, StoreError};
+use domain::timestamp::Timestamp;
+
+use crate::memory::MemoryStore;
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+/// How long a day is, in milliseconds.
+const DAY: i64 = 86_400_000;
+
+#[async_trait]
+impl AuditLog for MemoryUnitOfWork {
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.audit.iter().any(|known| known.id == event.id) {
+            return Err(StoreError::new("an event of this id exists"));
+        }
+        state.audit.push(event.clone());
+        Ok(())
+    }
+
+    async fn forget(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().audit.retain(|event| event.at >= then);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditDirectory for MemoryStore {
+    async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        let mut events = self.audit();
+        events.retain(|event| {
+            query.kind.is_none_or(|kind| event.kind == kind)
+                && query.member.is_none_or(|it| [event.member, event.other].contains(&Some(it)))
+                && query.by.is_none_or(|by| event.by == Some(by))
+                && query.before.is_none_or(|before| event.id < before)
+        });
+        events.sort_by_key(|event| std::cmp::Reverse(event.id));
+        events.truncate(query.limit.into());
+        Ok(events)
+    }
+
+    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError> {
+        let mut counts: Vec<DailyCount> = vec![];
+        for AuditEvent { at, kind, detail, .. } in self.audit() {
+            if !(days.from..days.to).contains(&at) {
+                continue;
+            }
+            let since = at.unix_millis() - days.from.unix_millis();
+            let day = Timestamp::from_unix_millis(at.unix_millis() - since.rem_euclid(DAY));
+            let same = |count: &&mut DailyCount| {
+                (count.day, count.kind, &count.detail) == (day, kind, &detail)
+            };
+            match counts.iter_mut().find(same) {
+                Some(count) => count.count += 1,
+                None => counts.push(DailyCount { day, kind, detail, count: 1 }),
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,47 @@
+//! What is held of a member, table by table as a database tells it.
+
+use domain::avatar::Avatar;
+use domain::holdings::{Held, Holding};
+use domain::member::MemberId;
+use domain::phone::PhoneNumber;
+
+use crate::memory::state::State;
+
+impl State {
+    pub(super) fn held_of(&self, id: MemberId) -> Vec<Holding> {
+        let number = |name: &str, number: i64| (name.to_owned(), Held::Number(number));
+        let text = |name: &str, text: &str| (name.to_owned(), Held::Text(text.to_owned()));
+        let members = self.members.get(&id).into_iter().map(|member| {
+            let phone = member.phone.as_ref().map(PhoneNumber::e164);
+            vec![
+                text("id", &id.0.to_string()),
+                text("nickname", member.nickname.as_str()),
+                text("avatar", member.avatar.as_ref().map_or("", Avatar::as_str)),
+                number("gender", member.gender.code().into()),
+                ("phone".to_owned(), phone.map_or(Held::Nothing, Held::Text)),
+                text("remark", member.remark.as_deref().unwrap_or_default()),
+                number("created_at", member.created_at.unix_millis()),
+            ]
+        });
+        let identities = self.identities.iter().filter(|(owner, _)| *owner == id);
+        let identities = identities.map(|(_, subject)| {
+            vec![text("namespace", &subject.namespace), text("value", &subject.value)]
+        });
+        let sessions = self.sessions_of(id).into_iter().map(|session| {
+            vec![text("id", &session.id.0.to_string()), text("app", session.app.as_str())]
+        });
+        let events = self.audit.iter().filter(|event| event.member == Some(id));
+        let events = events.map(|event| vec![text("id", &event.id.to_string())]);
+        let told = self.outbox.iter().map(|waiting| &waiting.delivery.event);
+        let told = told.filter(|event| event.member == id);
+        let told = told.map(|event| vec![text("event_id", &event.id.to_string())]);
+        let holding = |table: &str, rows: Vec<_>| Holding { table: table.to_owned(), rows };
+        vec![
+            holding("member", members.collect()),
+            holding("identity", identities.collect()),
+            holding("session", sessions.collect()),
+            holding("audit_event", events.collect()),
+            holding("outbox", told.collect()),
+        ]
+    }
+}

@@ -1,0 +1,63 @@
+//! Under which subjects members are known.
+
+use async_trait::async_trait;
+use domain::identity::{Owner, Subject};
+use domain::member::MemberId;
+use domain::ports::store::{AddError, IdentityRepository, StoreError};
+use domain::timestamp::Timestamp;
+
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+#[async_trait]
+impl IdentityRepository for MemoryUnitOfWork {
+    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
+        let state = self.state();
+        let owner = state.identities.iter().find(|(_, known)| known == subject);
+        Ok(owner.and_then(|&(member, _)| {
+            let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
+            let subjects = theirs.map(|(_, subject)| subject.clone()).collect();
+            Some(Owner { member: state.members.get(&member)?.clone(), subjects })
+        }))
+    }
+
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let state = self.state();
+        let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
+        Ok(theirs.map(|(_, subject)| subject.clone()).collect())
+    }
+
+    async fn add(
+        &self,
+        member: MemberId,
+        subject: &Subject,
+        _now: Timestamp,
+    ) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.identities.iter().any(|(_, known)| known == subject) {
+            return Err(AddError::Taken);
+        }
+        state.demand_member(member)?;
+        state.identities.push((member, subject.clone()));
+        Ok(())
+    }
+
+    async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.identities.retain(|(_, known)| !subjects.contains(known));
+        state.session_keys.retain(|user, _| !subjects.contains(user));
+        Ok(())
+    }
+
+    async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.demand_member(to)?;
+        for (owner, _) in state.identities.iter_mut().filter(|(owner, _)| *owner == from) {
+            *owner = to;
+        }
+        Ok(())
+    }
+
+    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError> {
+        Ok(self.state().identities.iter().any(|(_, known)| known.namespace == namespace))
+    }
+}

@@ -1,0 +1,98 @@
+//! The outbox: a delivery for each receiver that is to be told of an event.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use domain::delivery::{Delivery, ReceiverName};
+use domain::domain_event::DomainEvent;
+use domain::ports::store::{Outbox, OutboxDirectory, StoreError};
+use domain::timestamp::Timestamp;
+
+use crate::memory::MemoryStore;
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+/// A delivery, behind those that were added before, and when it is due.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) delivery: Delivery,
+    due_at: Timestamp,
+}
+
+#[async_trait]
+impl Outbox for MemoryUnitOfWork {
+    async fn add(&self, event: &DomainEvent) -> Result<(), StoreError> {
+        for receiver in self.subscriptions.receivers_of(event.kind).cloned() {
+            let delivery = Delivery { receiver, event: event.clone(), attempts: 0 };
+            self.state().outbox.push(Waiting { delivery, due_at: event.at });
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let found = state.outbox.iter_mut().find(|waiting| waiting.delivery == *delivery);
+        Ok(found.is_some_and(|waiting| {
+            waiting.delivery.attempts += 1;
+            waiting.due_at = until;
+            true
+        }))
+    }
+
+    async fn put_off(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for waiting in state.outbox.iter_mut().filter(|waiting| waiting.delivery == *claimed) {
+            waiting.due_at = until;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        self.state().outbox.retain(|Waiting { delivery: kept, .. }| {
+            (&kept.receiver, kept.event.id) != (&delivery.receiver, delivery.event.id)
+        });
+        Ok(())
+    }
+
+    async fn remove_orphans(
+        &self,
+        receivers: &[ReceiverName],
+        then: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let before = state.outbox.len();
+        state.outbox.retain(|Waiting { delivery, .. }| {
+            receivers.contains(&delivery.receiver) || delivery.event.at >= then
+        });
+        Ok(u64::try_from(before - state.outbox.len()).unwrap())
+    }
+}
+
+#[async_trait]
+impl OutboxDirectory for MemoryStore {
+    async fn due(
+        &self,
+        receiver: &ReceiverName,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let state = self.committed.lock().unwrap();
+        let theirs = state.outbox.iter().filter(|waiting| waiting.delivery.receiver == *receiver);
+        let (mut due, mut before) = (vec![], HashSet::new());
+        for Waiting { delivery, due_at } in theirs {
+            let event = &delivery.event;
+            let about = [Some(event.member), event.other].into_iter().flatten();
+            let seen = about.filter(|member| !before.insert(*member)).count();
+            if seen == 0 && *due_at <= now {
+                due.push(delivery.clone());
+            }
+        }
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(due)
+    }
+
+    async fn oldest(&self, receiver: &ReceiverName) -> Result<Option<Timestamp>, StoreError> {
+        let outbox = self.outbox().into_iter();
+        let theirs = outbox.filter(|delivery| delivery.receiver == *receiver);
+        Ok(theirs.map(|delivery| delivery.event.at).min())
+    }
+}

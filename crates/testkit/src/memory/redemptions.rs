@@ -1,0 +1,26 @@
+//! Redeemed login codes.
+
+use async_trait::async_trait;
+use domain::ports::store::{AddError, RedemptionRepository, StoreError};
+use domain::redemption::Redemption;
+use domain::timestamp::Timestamp;
+
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+#[async_trait]
+impl RedemptionRepository for MemoryUnitOfWork {
+    async fn add(&self, redemption: &Redemption) -> Result<(), AddError> {
+        let mut state = self.state();
+        if state.redemptions.contains_key(&redemption.code) {
+            return Err(AddError::Taken);
+        }
+        state.demand_member(redemption.member)?;
+        state.redemptions.insert(redemption.code, redemption.clone());
+        Ok(())
+    }
+
+    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.state().redemptions.retain(|_, redemption| now < redemption.expires_at());
+        Ok(())
+    }
+}

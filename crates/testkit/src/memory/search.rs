@@ -1,0 +1,34 @@
+//! Members that administrators look for.
+
+use domain::identity::Subject;
+use domain::member::{Member, MemberId};
+use domain::member_query::{Criterion, MemberQuery};
+
+use crate::memory::state::State;
+
+impl State {
+    pub(super) fn search(&self, query: &MemberQuery) -> Vec<Member> {
+        let is_meant = |member: &&Member| match &query.criterion {
+            Criterion::Any => true,
+            Criterion::Id(id) => member.id == *id,
+            Criterion::Phone(e164) => {
+                member.phone.as_ref().is_some_and(|phone| phone.e164() == *e164)
+            }
+            Criterion::MaskedPhone(masked) => {
+                member.phone.as_ref().is_some_and(|phone| phone.masked() == *masked)
+            }
+            Criterion::Subject(value) => {
+                let theirs = |(owner, known): &(MemberId, Subject)| {
+                    *owner == member.id && known.value == *value
+                };
+                self.identities.iter().any(theirs)
+            }
+        };
+        let older = |member: &&Member| query.before.is_none_or(|before| member.id < before);
+        let meant = self.members.values().filter(is_meant).filter(older);
+        let mut members: Vec<_> = meant.cloned().collect();
+        members.sort_by_key(|member| std::cmp::Reverse(member.id));
+        members.truncate(query.limit.into());
+        members
+    }
+}

@@ -1,0 +1,25 @@
+//! Sealed session keys.
+
+use async_trait::async_trait;
+use domain::ports::store::{Contention, SessionKeyRepository, StoreError};
+use domain::session_key::SealedSessionKey;
+use domain::timestamp::Timestamp;
+
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+#[async_trait]
+impl SessionKeyRepository for MemoryUnitOfWork {
+    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if !state.identities.iter().any(|(_, known)| *known == key.user) {
+            return Err(Contention::new("there is no such identity").into());
+        }
+        state.session_keys.insert(key.user.clone(), key.clone());
+        Ok(())
+    }
+
+    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError> {
+        self.state().session_keys.retain(|_, key| key.obtained_at > then);
+        Ok(())
+    }
+}

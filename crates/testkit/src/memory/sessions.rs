@@ -1,0 +1,65 @@
+//! Sessions.
+
+use async_trait::async_trait;
+use domain::member::{Member, MemberId};
+use domain::ports::store::{SessionRepository, StoreError};
+use domain::session::{Session, SessionId};
+
+use crate::memory::state::State;
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+#[async_trait]
+impl SessionRepository for MemoryUnitOfWork {
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.state().sessions.get(&id).cloned())
+    }
+
+    async fn find_with_member(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError> {
+        let state = self.state();
+        let both = |session: &Session| {
+            Some((session.clone(), state.members.get(&session.member)?.clone()))
+        };
+        Ok(state.sessions.get(&id).and_then(both))
+    }
+
+    async fn add(&self, session: &Session) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.demand_member(session.member)?;
+        state.sessions.insert(session.id, session.clone());
+        Ok(())
+    }
+
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        Ok(self.state().sessions_of(member))
+    }
+
+    async fn advance(&self, next: &Session) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let stored = state.sessions.get(&next.id).map(|stored| stored.generation + 1);
+        if stored != Some(next.generation) {
+            return Ok(false);
+        }
+        state.sessions.insert(next.id, next.clone());
+        Ok(true)
+    }
+
+    async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
+        self.state().sessions.retain(|id, _| !sessions.contains(id));
+        Ok(())
+    }
+
+    async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
+        self.state().sessions.retain(|_, session| session.member != member);
+        Ok(())
+    }
+}
+
+impl State {
+    pub(super) fn sessions_of(&self, member: MemberId) -> Vec<Session> {
+        let theirs = self.sessions.values().filter(|session| session.member == member);
+        theirs.cloned().collect()
+    }
+}

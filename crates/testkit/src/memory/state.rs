@@ -1,0 +1,47 @@
+//! All that is kept, and what holds between the things kept.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use domain::admin::{Admin, AdminId, AdminSession};
+use domain::audit::AuditEvent;
+use domain::identity::Subject;
+use domain::member::{Member, MemberId};
+use domain::ports::store::{Contention, StoreError};
+use domain::redemption::{Fingerprint, Redemption};
+use domain::registered_app::RegisteredApp;
+use domain::session::{Session, SessionId};
+use domain::session_key::SealedSessionKey;
+use domain::signing_key::SigningKey;
+use domain::timestamp::Timestamp;
+use domain::withdrawal::Withdrawal;
+
+use crate::memory::outbox::Waiting;
+
+/// A store, as it was committed or is about to be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) members: HashMap<MemberId, Member>,
+    pub(super) identities: Vec<(MemberId, Subject)>,
+    pub(super) sessions: HashMap<SessionId, Session>,
+    pub(super) redemptions: HashMap<Fingerprint, Redemption>,
+    pub(super) session_keys: HashMap<Subject, SealedSessionKey>,
+    pub(super) audit: Vec<AuditEvent>,
+    pub(super) admins: BTreeMap<AdminId, Admin>,
+    pub(super) admin_sessions: HashMap<Fingerprint, AdminSession>,
+    pub(super) apps: Vec<RegisteredApp>,
+    pub(super) tombstones: HashSet<Fingerprint>,
+    pub(super) seen: HashMap<Fingerprint, Timestamp>,
+    pub(super) withdrawals: Vec<Withdrawal>,
+    pub(super) outbox: Vec<Waiting>,
+    pub(super) signing_keys: BTreeMap<u32, SigningKey>,
+}
+
+impl State {
+    /// What a foreign key does in a database.
+    pub(super) fn demand_member(&self, id: MemberId) -> Result<(), StoreError> {
+        match self.members.get(&id) {
+            Some(_) => Ok(()),
+            None => Err(Contention::new("there is no such member").into()),
+        }
+    }
+}

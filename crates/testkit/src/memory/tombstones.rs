@@ -1,0 +1,21 @@
+//! Tombstones.
+
+use async_trait::async_trait;
+use domain::ports::store::{StoreError, TombstoneRepository};
+use domain::redemption::Fingerprint;
+use domain::timestamp::Timestamp;
+
+use crate::memory::unit_of_work::MemoryUnitOfWork;
+
+#[async_trait]
+impl TombstoneRepository for MemoryUnitOfWork {
+    async fn add(&self, tombstones: &[Fingerprint], _now: Timestamp) -> Result<(), StoreError> {
+        self.state().tombstones.extend(tombstones);
+        Ok(())
+    }
+
+    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
+        let state = self.state();
+        Ok(tombstones.iter().any(|tombstone| state.tombstones.contains(tombstone)))
+    }
+}

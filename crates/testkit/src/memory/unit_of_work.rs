@@ -1,0 +1,95 @@
+//! The unit of work: a copy of all that is kept, which is every repository.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use domain::delivery::Subscriptions;
+use domain::ports::store::{
+    AdminRepository, AppRepository, AuditLog, IdentityRepository, MemberRepository, Outbox,
+    PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
+    SigningKeyRepository, StoreError, TombstoneRepository, UnitOfWork,
+};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::memory::state::State;
+
+/// Work under way; dropped, it never was.
+pub(super) struct MemoryUnitOfWork {
+    copy: Mutex<State>,
+    committed: Arc<Mutex<State>>,
+    pub(super) subscriptions: Arc<Subscriptions>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl MemoryUnitOfWork {
+    /// Begins with a copy of what was committed, and has its turn until it is dropped.
+    pub(super) fn begin(
+        committed: Arc<Mutex<State>>,
+        subscriptions: Arc<Subscriptions>,
+        turn: OwnedMutexGuard<()>,
+    ) -> Self {
+        let copy = Mutex::new(committed.lock().unwrap().clone());
+        Self { copy, committed, subscriptions, _turn: turn }
+    }
+
+    /// The copy that it changes.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.copy.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for MemoryUnitOfWork {
+    fn members(&self) -> &dyn MemberRepository {
+        self
+    }
+
+    fn identities(&self) -> &dyn IdentityRepository {
+        self
+    }
+
+    fn sessions(&self) -> &dyn SessionRepository {
+        self
+    }
+
+    fn redemptions(&self) -> &dyn RedemptionRepository {
+        self
+    }
+
+    fn session_keys(&self) -> &dyn SessionKeyRepository {
+        self
+    }
+
+    fn audit(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn tombstones(&self) -> &dyn TombstoneRepository {
+        self
+    }
+
+    fn admins(&self) -> &dyn AdminRepository {
+        self
+    }
+
+    fn apps(&self) -> &dyn AppRepository {
+        self
+    }
+
+    fn pushes(&self) -> &dyn PushRepository {
+        self
+    }
+
+    fn outbox(&self) -> &dyn Outbox {
+        self
+    }
+
+    fn signing_keys(&self) -> &dyn SigningKeyRepository {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        *self.committed.lock().unwrap() = self.state().clone();
+        Ok(())
+    }
+}
