@@ -9,7 +9,8 @@ use domain::rate_limit::Quota;
 use salvo::http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{ADMIN_PASSWORD, Answer, Call, House, delete, get, patch, post, put};
+use crate::call::{Answer, Call, delete, get, patch, post, put};
+use crate::house::{ADMIN_PASSWORD, House};
 
 const OPEN_ID: &str = "oAlice4567890abcdefghijklmnop";
 

@@ -3,7 +3,8 @@
 use domain::admin::Role;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, Call, House, delete, get, post, put};
+use crate::call::{Answer, Call, delete, get, post, put};
+use crate::house::House;
 
 const SECRET: &str = "canary-secret-0123456789";
 const OPEN_ID: &str = "oAlice4567890abcdefghijklmnop";

@@ -7,8 +7,9 @@ use domain::admin::Role;
 use salvo::http::Method;
 use serde_json::{Value, json};
 
+use crate::call::{Answer, Call, get, post};
 use crate::document::{document, example_body, operations};
-use crate::house::{Answer, Call, House, SERVICE_KEY, Tokens, get, post};
+use crate::house::{House, SERVICE_KEY, Tokens};
 
 const OPEN_ID: &str = "oVictim4567890abcdefghijklmn";
 const ANOTHER: &str = "oAnother567890abcdefghijklmn";

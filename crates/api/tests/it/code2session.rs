@@ -7,7 +7,8 @@ use insta::assert_snapshot;
 use serde_json::json;
 use testkit::provider::{MemoryProvider, MemoryUser};
 
-use crate::house::{House, SERVICE_KEY, post};
+use crate::call::{get, post};
+use crate::house::{House, SERVICE_KEY};
 
 #[tokio::test]
 async fn a_back_end_with_its_key_is_given_the_session_key() {
@@ -41,7 +42,7 @@ async fn nobody_else_is_and_their_code_is_not_spent() {
 #[tokio::test]
 async fn a_service_key_opens_no_members_data() {
     let house = House::new();
-    let answer = crate::house::get("/me").bearer(SERVICE_KEY).send(&house).await;
+    let answer = get("/me").bearer(SERVICE_KEY).send(&house).await;
     assert_eq!(answer.failure(), (401, "unauthenticated".into()));
 }
 

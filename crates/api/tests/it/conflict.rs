@@ -4,7 +4,8 @@ use domain::conflict::ConflictPolicy;
 use serde_json::{Value, json};
 use testkit::provider::MemoryUser;
 
-use crate::house::{Answer, House, post};
+use crate::call::{Answer, post};
+use crate::house::House;
 
 async fn log_in(house: &House, user: &MemoryUser, more: Value) -> Answer {
     let mut body = json!({ "code": house.provider.login_code(user).expose() });

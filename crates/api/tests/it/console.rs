@@ -2,7 +2,8 @@
 
 use salvo::http::Method;
 
-use crate::house::{Call, House, get};
+use crate::call::{Call, get};
+use crate::house::House;
 
 const FILES: [(&str, &str); 4] = [
     ("/admin", "text/html; charset=utf-8"),

@@ -8,7 +8,8 @@ use insta::assert_snapshot;
 use salvo::http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{Call, House, SERVICE_KEY};
+use crate::call::Call;
+use crate::house::{House, SERVICE_KEY};
 
 pub(crate) fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()

@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use salvo::http::Method;
 use serde_json::json;
 
-use crate::house::{Call, House, get, post};
+use crate::call::{Call, get, post};
+use crate::house::House;
 
 #[tokio::test]
 async fn a_failure_is_an_envelope_with_id_and_request_id() {

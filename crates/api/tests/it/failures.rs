@@ -29,7 +29,9 @@ use serde_json::json;
 use testkit::provider::MemoryUser;
 use uuid::Uuid;
 
-use crate::house::{Answer, Call, House, Plan, SERVICE_KEY, delete, get, patch, post, put};
+use crate::call::{Answer, Call, delete, get, patch, post, put};
+use crate::house::plan::Plan;
+use crate::house::{House, SERVICE_KEY};
 
 /// Makes the call in both languages and checks status, id and message; returns the Chinese answer.
 async fn fails(house: &House, call: impl Fn() -> Call, id: ErrorId) -> Answer {

@@ -9,8 +9,9 @@ use salvo::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::call::{Call, delete, get, post};
 use crate::document::{document, example_body, operations};
-use crate::house::{Call, House, SERVICE_KEY, Tokens, delete, get, post};
+use crate::house::{House, SERVICE_KEY, Tokens};
 
 /// A request that would be fine if its token were: of every route that wants one.
 fn member_routes() -> Vec<(Method, String, Value)> {

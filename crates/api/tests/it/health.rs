@@ -16,7 +16,8 @@ use domain::withdrawal::Withdrawal;
 use salvo::async_trait;
 use tokio::time::timeout;
 
-use crate::house::{House, get};
+use crate::call::get;
+use crate::house::House;
 
 #[tokio::test]
 async fn a_service_over_a_store_that_answers_is_live_and_ready() {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use testkit::random::FixedRandom;
 
-use crate::house::{Answer, Call, House, SERVICE_KEY, escape};
+use crate::call::{Answer, Call, escape};
+use crate::house::{House, SERVICE_KEY};
 use salvo::http::Method;
 
 const REQUESTS: usize = 10_000;

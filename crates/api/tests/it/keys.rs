@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::house::{House, get};
+use crate::call::get;
+use crate::house::House;
 
 #[tokio::test]
 async fn anyone_is_told_the_public_keys_and_may_keep_them_a_while() {

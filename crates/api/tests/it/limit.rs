@@ -10,7 +10,8 @@ use domain::ports::store::MockMemberDirectory;
 use domain::rate_limit::Quota;
 use serde_json::json;
 
-use crate::house::{Answer, House, SERVICE_KEY, get, post};
+use crate::call::{Answer, get, post};
+use crate::house::{House, SERVICE_KEY};
 
 const TOO_MANY: (u16, &str) = (429, "rate_limited");
 

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use tracing::Level;
 use tracing::subscriber::{DefaultGuard, set_default};
 
-use crate::house::{House, SERVICE_KEY, delete, get, patch, post};
+use crate::call::{delete, get, patch, post};
+use crate::house::{House, SERVICE_KEY};
 
 /// The log of this thread, as lines of JSON.
 #[derive(Clone, Default)]

@@ -15,7 +15,8 @@ use testkit::provider::{MemoryCall, MemoryUser};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::house::{House, get, post};
+use crate::call::{get, post};
+use crate::house::House;
 
 #[tokio::test]
 async fn a_first_login_makes_a_member_and_a_second_one_finds_them() {

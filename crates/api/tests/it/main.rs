@@ -5,6 +5,7 @@
 
 mod admins;
 mod apps;
+mod call;
 mod callers;
 mod code2session;
 mod conflict;

@@ -6,7 +6,8 @@ use domain::timestamp::Timestamp;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::house::{House, get, patch, post};
+use crate::call::{get, patch, post};
+use crate::house::House;
 
 #[tokio::test]
 async fn members_see_themselves_with_the_phone_masked() {

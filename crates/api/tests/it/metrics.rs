@@ -7,7 +7,8 @@ use domain::rate_limit::Quota;
 use salvo::http::Method;
 use serde_json::json;
 
-use crate::house::{Answer, Call, House, SERVICE_KEY, get, post};
+use crate::call::{Answer, Call, get, post};
+use crate::house::{House, SERVICE_KEY};
 
 async fn metrics(house: &House) -> String {
     let answer = get("/metrics").bearer(SERVICE_KEY).send(house).await;

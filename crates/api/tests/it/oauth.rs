@@ -7,7 +7,8 @@ use domain::ports::store::{MockMemberDirectory, MockStore, StoreError};
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::house::{Answer, Call, House, SERVICE_KEY, Tokens, escape, get, post};
+use crate::call::{Answer, Call, escape, get, post};
+use crate::house::{House, SERVICE_KEY, Tokens};
 
 const PATHS: [&str; 2] = ["/oauth/introspect", "/oauth/revoke"];
 const INACTIVE: &str = r#"{"active":false}"#;

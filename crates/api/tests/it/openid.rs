@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use serde_json::json;
 use testkit::provider::MemoryUser;
 
-use crate::house::{House, get, post};
+use crate::call::{get, post};
+use crate::house::House;
 
 #[tokio::test]
 async fn a_code_is_exchanged_for_ids_and_nothing_more() {

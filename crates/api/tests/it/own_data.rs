@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::house::{House, delete, get, post};
+use crate::call::{delete, get, post};
+use crate::house::House;
 
 async fn log_in(house: &House, open_id: &str, national: &str) -> String {
     let code = house.login_code(open_id);

@@ -8,7 +8,8 @@ use domain::session_key::EncryptedData;
 use serde_json::{Value, json};
 use testkit::provider::MemoryUser;
 
-use crate::house::{Answer, House, get, post, put};
+use crate::call::{Answer, get, post, put};
+use crate::house::House;
 
 /// What the phone button gave before there were codes.
 fn encrypted(house: &House, open_id: &str, national: &str) -> Value {

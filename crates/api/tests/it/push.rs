@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::house::{Call, House, get, post};
+use crate::call::{Call, get, post};
+use crate::house::House;
 
 /// A signature that the house believes, and now.
 const SIGNED: &str = "signature=right&timestamp=1795168800&nonce=n1";

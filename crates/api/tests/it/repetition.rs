@@ -3,7 +3,8 @@
 use serde_json::json;
 use testkit::provider::MemoryCall;
 
-use crate::house::{House, post};
+use crate::call::post;
+use crate::house::House;
 
 #[tokio::test]
 async fn the_same_request_with_the_same_key_gets_the_same_answer() {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{Call, House, post};
+use crate::call::{Call, post};
+use crate::house::House;
 
 fn login() -> Call {
     post("/login")

@@ -12,7 +12,8 @@ use testkit::memory::MemoryStore;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::house::{House, SERVICE_KEY, Tokens, delete, get, post};
+use crate::call::{delete, get, post};
+use crate::house::{House, SERVICE_KEY, Tokens};
 
 #[tokio::test]
 async fn a_refresh_gives_a_new_pair_that_works() {

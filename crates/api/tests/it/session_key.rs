@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use testkit::provider::{MemoryCall, MemoryUser};
 use testkit::session_keys::signature;
 
-use crate::house::{Answer, House, SERVICE_KEY, post};
+use crate::call::{Answer, post};
+use crate::house::{House, SERVICE_KEY};
 
 const CHECK: &str = "/wechat/check_session";
 const RESET: &str = "/wechat/reset_session_key";

@@ -11,7 +11,9 @@ use domain::signing_key::SigningKey;
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
 
-use crate::house::{House, get, watching};
+use crate::call::get;
+use crate::house::House;
+use crate::house::mocks::watching;
 
 async fn told(house: &House, path: &str) -> Value {
     let cookie = house.admin("vera", Role::Viewer).await;

@@ -1,0 +1,321 @@
+//! What a house is built of, and how its use cases are wired over that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::config::ApiConfig;
+use api::drain::Drain;
+use api::metrics::Metrics;
+use api::routes::Parts;
+use api::routes::admin::Administration;
+use api::served_request::ServedRequest;
+use domain::admin::AdminSessionPolicy;
+use domain::app::{App, AppId, AppName, Apps};
+use domain::app_policy::AppPolicy;
+use domain::audit::Journal;
+use domain::authenticate::Authenticate;
+use domain::authenticate_admin::AuthenticateAdmin;
+use domain::ban::Ban;
+use domain::bind_phone::BindPhone;
+use domain::conflict::ConflictPolicy;
+use domain::current_member::CurrentMember;
+use domain::erase_member::EraseMember;
+use domain::exchange_code::ExchangeCode;
+use domain::export_member::ExportMember;
+use domain::identify::Identify;
+use domain::introspect::Introspect;
+use domain::limits::{LimitedProvider, Quotas};
+use domain::log_out::LogOut;
+use domain::login::in_flight::InFlight;
+use domain::login::{Login, LoginPolicy};
+use domain::look_after_members::LookAfterMembers;
+use domain::manage_admins::ManageAdmins;
+use domain::manage_apps::ManageApps;
+use domain::nickname::NicknamePrefixes;
+use domain::ports::apps::AppFactory;
+use domain::ports::clock::Clock;
+use domain::ports::provider::{IdentityProvider, PhoneProof};
+use domain::ports::provider_watch::ProviderWatch;
+use domain::ports::pushes::PushReader;
+use domain::ports::services::ServiceAuthenticator;
+use domain::ports::store::{
+    AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store,
+};
+use domain::ports::tokens::{TokenIssuer, TokenVerifier};
+use domain::provider_calls::ProviderCalls;
+use domain::read_record::ReadRecord;
+use domain::receive_push::ReceivePush;
+use domain::refresh::Refresh;
+use domain::serve_apps::{BuiltApps, ServeApps};
+use domain::session::SessionPolicy;
+use domain::session_key::SessionKeys;
+use domain::sign_in::SignIn;
+use domain::signing_key::KeyPolicy;
+use domain::update_profile::UpdateProfile;
+use domain::use_session_key::UseSessionKey;
+use domain::watch_service::WatchService;
+use prometheus_client::registry::Registry;
+use testkit::apps::{MemoryAppFactory, MemoryAppSeal};
+use testkit::clock::FixedClock;
+use testkit::fingerprints::MemoryFingerprints;
+use testkit::journal::journal;
+use testkit::memory::MemoryStore;
+use testkit::passwords::MemoryPasswords;
+use testkit::provider::MemoryProvider;
+use testkit::random::FixedRandom;
+use testkit::rate_limiter::MemoryRateLimiter;
+use testkit::redemption::MemorySeal;
+use testkit::services::MemoryServices;
+use testkit::session_keys::MemoryKeySeal;
+use testkit::tokens::MemoryTokens;
+
+use crate::house::SERVICE_KEY;
+use crate::house::mocks::{believing, two_keys, watching};
+
+/// How long sessions last here, and how many.
+const SESSIONS: SessionPolicy = SessionPolicy {
+    idle: Duration::from_hours(720),
+    absolute: Duration::from_hours(2160),
+    grace: Duration::from_secs(10),
+    per_member: 3,
+};
+
+/// How long administrators stay signed in here.
+const ADMIN_SESSIONS: AdminSessionPolicy =
+    AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
+
+/// When keys change here.
+const KEYS: KeyPolicy = KeyPolicy {
+    rotation: Some(Duration::from_hours(720)),
+    overlap: Duration::from_hours(24),
+    access_ttl: Duration::from_hours(2),
+};
+
+/// What a house is built of; a test replaces what it is about.
+pub(crate) struct Plan {
+    pub(crate) identity: Arc<dyn IdentityProvider>,
+    pub(crate) phone: Arc<dyn PhoneProof>,
+    pub(crate) session_keys: Option<SessionKeys>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) directory: Arc<dyn MemberDirectory>,
+    pub(crate) admins: Arc<dyn AdminDirectory>,
+    pub(crate) record: Arc<dyn AuditDirectory>,
+    pub(crate) keys: Arc<dyn SigningKeyDirectory>,
+    pub(crate) watch: Arc<dyn ProviderWatch>,
+    pub(crate) app_directory: Arc<dyn AppDirectory>,
+    pub(crate) factory: Arc<dyn AppFactory>,
+    pub(crate) issuer: Arc<dyn TokenIssuer>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) services: Arc<dyn ServiceAuthenticator>,
+    pub(crate) pushes: Arc<dyn PushReader>,
+    pub(crate) auto_register: bool,
+    pub(crate) phone_required: bool,
+    pub(crate) on_conflict: ConflictPolicy,
+    pub(crate) quotas: Quotas,
+    pub(crate) drain: Drain,
+    pub(crate) config: ApiConfig,
+}
+
+impl Plan {
+    /// A plan of nothing but fakes.
+    pub(super) fn over(
+        provider: &Arc<MemoryProvider>,
+        phones: &Arc<MemoryProvider>,
+        store: &MemoryStore,
+        tokens: &Arc<MemoryTokens>,
+        clock: &Arc<FixedClock>,
+    ) -> Self {
+        Self {
+            identity: provider.clone(),
+            phone: phones.clone(),
+            session_keys: Some(SessionKeys {
+                seal: Arc::new(MemoryKeySeal),
+                uses: provider.clone(),
+            }),
+            store: Arc::new(store.clone()),
+            directory: Arc::new(store.clone()),
+            admins: Arc::new(store.clone()),
+            record: Arc::new(store.clone()),
+            keys: Arc::new(store.clone()),
+            watch: Arc::new(watching(ProviderCalls::new(clock.now()))),
+            app_directory: Arc::new(store.clone()),
+            factory: Arc::new(MemoryAppFactory::new(provider.clone())),
+            issuer: tokens.clone(),
+            verifier: tokens.clone(),
+            pushes: Arc::new(believing()),
+            services: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
+            auto_register: true,
+            phone_required: false,
+            on_conflict: ConflictPolicy::default(),
+            quotas: Quotas::default(),
+            drain: Drain::default(),
+            config: ApiConfig::default(),
+        }
+    }
+
+    /// Every use case, over what was planned.
+    #[expect(clippy::too_many_lines, reason = "it wires every use case, each in a few lines")]
+    pub(super) fn into_parts(self, clock: &Arc<FixedClock>) -> Parts {
+        let limits = MemoryRateLimiter::limits(self.quotas, clock.clone());
+        let name = AppName::parse("main").unwrap();
+        let app = App {
+            name: name.clone(),
+            app_id: AppId::parse("wx5e8d6c0a4b2f1e37").unwrap(),
+            namespace: "memory".into(),
+            policy: AppPolicy {
+                auto_register: self.auto_register,
+                phone_required: self.phone_required,
+                on_conflict: self.on_conflict,
+                ..AppPolicy::default()
+            },
+            disabled: false,
+            identity: Arc::new(LimitedProvider {
+                app: name,
+                provider: self.identity,
+                limits: limits.clone(),
+            }),
+            phone: self.phone,
+            session_keys: self.session_keys,
+            pushes: Some(self.pushes),
+        };
+        let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
+        let policy = LoginPolicy {
+            nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
+            access_ttl: Duration::from_hours(2),
+            sessions: SESSIONS,
+        };
+        let journal = Journal { requests: Arc::new(ServedRequest), ..journal(clock.clone(), 9) };
+        let erase_member = Arc::new(EraseMember {
+            store: self.store.clone(),
+            fingerprints: Arc::new(MemoryFingerprints),
+            journal: journal.clone(),
+        });
+        let authenticate = Arc::new(Authenticate {
+            tokens: self.verifier.clone(),
+            directory: self.directory.clone(),
+            clock: clock.clone(),
+            limits: limits.clone(),
+        });
+        Parts {
+            refresh: Arc::new(Refresh {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                verifier: self.verifier.clone(),
+                issuer: self.issuer.clone(),
+                journal: journal.clone(),
+                policy: SESSIONS,
+                access_ttl: policy.access_ttl,
+                limits: limits.clone(),
+            }),
+            login: Arc::new(Login {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                seal: Arc::new(MemorySeal::default()),
+                in_flight: InFlight::default(),
+                tokens: self.issuer,
+                fingerprints: Arc::new(MemoryFingerprints),
+                journal: journal.clone(),
+                policy,
+            }),
+            log_out: Arc::new(LogOut {
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                clock: clock.clone(),
+            }),
+            introspect: Arc::new(Introspect {
+                apps: apps.clone(),
+                authenticate: authenticate.clone(),
+                tokens: self.verifier,
+                store: self.store.clone(),
+                policy: SESSIONS,
+            }),
+            authenticate,
+            verification_keys: Arc::new(two_keys()),
+            identify: Arc::new(Identify { apps: apps.clone() }),
+            receive_push: Arc::new(ReceivePush {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                fingerprints: Arc::new(MemoryFingerprints),
+                clock: clock.clone(),
+                random: random.clone(),
+            }),
+            export_member: Arc::new(ExportMember { directory: self.directory.clone() }),
+            administration: Administration {
+                sign_in: Arc::new(SignIn {
+                    store: self.store.clone(),
+                    directory: self.admins.clone(),
+                    passwords: Arc::new(MemoryPasswords),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    journal: journal.clone(),
+                    policy: ADMIN_SESSIONS,
+                }),
+                authenticate_admin: Arc::new(AuthenticateAdmin {
+                    store: self.store.clone(),
+                    directory: self.admins.clone(),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    clock: clock.clone(),
+                    policy: ADMIN_SESSIONS,
+                }),
+                manage_admins: Arc::new(ManageAdmins {
+                    store: self.store.clone(),
+                    directory: self.admins,
+                    passwords: Arc::new(MemoryPasswords),
+                    fingerprints: Arc::new(MemoryFingerprints),
+                    journal: journal.clone(),
+                }),
+                look_after_members: Arc::new(LookAfterMembers {
+                    store: self.store.clone(),
+                    directory: self.directory.clone(),
+                    ban: Arc::new(Ban { store: self.store.clone(), journal: journal.clone() }),
+                    erase: erase_member.clone(),
+                    journal: journal.clone(),
+                }),
+                manage_apps: Arc::new(ManageApps {
+                    store: self.store.clone(),
+                    seal: Arc::new(MemoryAppSeal),
+                    serve: Arc::new(ServeApps {
+                        apps: apps.clone(),
+                        directory: self.app_directory,
+                        factory: self.factory,
+                        built: BuiltApps::default(),
+                    }),
+                    journal: journal.clone(),
+                }),
+                read_record: Arc::new(ReadRecord {
+                    directory: self.record,
+                    clock: clock.clone(),
+                    utc_offset: 8 * 3_600_000,
+                }),
+                watch_service: Arc::new(WatchService {
+                    keys: self.keys,
+                    policy: KEYS,
+                    provider: self.watch,
+                    clock: clock.clone(),
+                }),
+            },
+            erase_member,
+            exchange_code: Arc::new(ExchangeCode { apps: apps.clone() }),
+            bind_phone: Arc::new(BindPhone {
+                apps: apps.clone(),
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                journal: journal.clone(),
+            }),
+            use_session_key: Arc::new(UseSessionKey {
+                apps,
+                store: self.store.clone(),
+                directory: self.directory.clone(),
+                clock: clock.clone(),
+            }),
+            current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
+            update_profile: Arc::new(UpdateProfile { store: self.store, journal: journal.clone() }),
+            directory: self.directory,
+            services: self.services,
+            limits,
+            metrics: Metrics::new(Registry::with_prefix("menshen")),
+            clock: clock.clone(),
+            random,
+        }
+    }
+}
