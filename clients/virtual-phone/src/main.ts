@@ -2,7 +2,7 @@
 
 import { complain, orComplain } from './complaint.js'
 import { drawControls } from './controls.js'
-import { byId, fill } from './dom.js'
+import { byId, fill, h } from './dom.js'
 import type { Device } from './device.js'
 import { inLanguage, language, speak, texts } from './language.js'
 import { devices } from './screens/devices.js'
@@ -40,10 +40,10 @@ function drawPhone(world: World): () => void {
   let shown: [Device, string] | undefined
   return () => {
     const { held } = world
-    const { screen } = held
-    byId('bar').textContent = { login: texts().signIn, profile: texts().profile, devices: texts().devices }[
-      screen
-    ]
+    const { screen, busy } = held
+    const heading = { login: texts().signIn, profile: texts().profile, devices: texts().devices }[screen]
+    fill(byId('bar'), busy && h('span', { class: 'weui-loading', 'aria-hidden': 'true' }), heading)
+    byId('screen').setAttribute('aria-busy', String(busy))
     const isHere = byId('screen').contains(document.activeElement)
     fill(byId('screen'), SCREENS[screen](held))
     if (isHere && shown && (shown[0] !== held || shown[1] !== screen))

@@ -21,11 +21,10 @@ export function login(device: Device): HTMLElement {
         'button',
         {
           id: 'with-phone',
-          class: `weui-btn weui-btn_primary${busy ? ' weui-btn_loading' : ''}`,
+          class: 'weui-btn weui-btn_primary',
           'aria-disabled': String(busy),
           onclick: () => void device.withPhone(),
         },
-        busy && h('span', { class: 'weui-loading', 'aria-hidden': 'true' }),
         withPhone,
       ),
       h(
