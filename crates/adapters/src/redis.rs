@@ -17,15 +17,15 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
-    RedisFuture, RedisResult, ScriptInvocation, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
+    Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation, TlsMode, Value,
 };
 use tokio::time::{sleep, timeout};
 
 use self::url::RedisUrl;
 
 /// How long an answer may take, before Redis counts as down.
-const ANSWER_MAX: Duration = Duration::from_millis(200);
+pub const ANSWER_MAX: Duration = Duration::from_millis(200);
 
 /// How long it may take to find Redis, to connect and to sign in.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ pub struct Redis(Arc<Shared>);
 struct Shared {
     url: RedisUrl,
     prefix: String,
+    patience: Duration,
     line: Mutex<State>,
     failures: Counter,
     connected: Gauge,
@@ -62,12 +63,22 @@ enum Line {
 
 impl Redis {
     /// Connects, and goes on trying for as long as it takes; returns after a second at the latest. All keys
-    /// and channels begin with `prefix`.
+    /// and channels begin with `prefix`. An answer may take [`ANSWER_MAX`].
     pub async fn open(url: RedisUrl, prefix: impl Into<String>) -> Self {
+        Self::open_patiently(url, prefix, ANSWER_MAX).await
+    }
+
+    /// The same, where an answer may take as long as `patience`.
+    pub async fn open_patiently(
+        url: RedisUrl,
+        prefix: impl Into<String>,
+        patience: Duration,
+    ) -> Self {
         let (line, failures, connected) = (Mutex::default(), Counter::default(), Gauge::default());
         let prefix = prefix.into();
-        let redis = Self(Arc::new(Shared { url, prefix, line, failures, connected }));
-        match dial(&redis.0.url).await {
+        let shared = Shared { url, prefix, patience, line, failures, connected };
+        let redis = Self(Arc::new(shared));
+        match redis.0.dial().await {
             Ok(line) => redis.0.keep(line),
             Err(error) => {
                 tracing::warn!(%error, "Redis does not answer");
@@ -90,7 +101,7 @@ impl Redis {
     /// # Errors
     /// Why it does not.
     pub async fn check(url: &RedisUrl) -> Result<(), RedisError> {
-        dial(url).await.map(drop)
+        dial(url, ANSWER_MAX).await.map(drop)
     }
 
     /// The name of something of ours, among what others may keep there.
@@ -101,14 +112,14 @@ impl Redis {
     /// The answer to a command, if there is one in time.
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         let (mut line, number) = self.0.line()?;
-        let answer = timeout(ANSWER_MAX, command.query_async(&mut line)).await;
+        let answer = timeout(self.0.patience, command.query_async(&mut line)).await;
         self.taken(answer.unwrap_or_else(|_| Err(late())), number)
     }
 
     /// What a script returns, if it does so in time.
     async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
         let (mut line, number) = self.0.line()?;
-        let answer = timeout(ANSWER_MAX, script.invoke_async(&mut line)).await;
+        let answer = timeout(self.0.patience, script.invoke_async(&mut line)).await;
         self.taken(answer.unwrap_or_else(|_| Err(late())), number)
     }
 
@@ -139,7 +150,7 @@ impl Redis {
         let shared = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(redis) = Weak::upgrade(&shared) {
-                if let Ok(line) = dial(&redis.url).await {
+                if let Ok(line) = redis.dial().await {
                     tracing::info!("Redis answers again");
                     return redis.keep(line);
                 }
@@ -151,6 +162,10 @@ impl Redis {
 }
 
 impl Shared {
+    async fn dial(&self) -> RedisResult<Line> {
+        dial(&self.url, self.patience).await
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,9 +184,9 @@ impl Shared {
 }
 
 /// A connection that answers.
-async fn dial(url: &RedisUrl) -> RedisResult<Line> {
+async fn dial(url: &RedisUrl, patience: Duration) -> RedisResult<Line> {
     let dialled = async {
-        let mut line = url.connect().await?;
+        let mut line = url.connect(patience).await?;
         // A server that hangs still lets connections in.
         redis::cmd("PING").query_async::<()>(&mut line).await?;
         Ok(line)
@@ -180,17 +195,18 @@ async fn dial(url: &RedisUrl) -> RedisResult<Line> {
 }
 
 impl RedisUrl {
-    async fn connect(&self) -> RedisResult<Line> {
+    async fn connect(&self, patience: Duration) -> RedisResult<Line> {
         if let Self::Cluster(servers) = self {
             let client = ClusterClient::builder(servers.clone())
                 .connection_timeout(CONNECT_MAX)
-                .response_timeout(ANSWER_MAX)
+                .response_timeout(patience)
                 .retries(2)
                 .build()?;
             return client.get_async_connection().await.map(Line::Cluster);
         }
         let client = self.client().await?;
-        client.get_multiplexed_async_connection().await.map(Line::Server)
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
+        client.get_multiplexed_async_connection_with_config(&config).await.map(Line::Server)
     }
 
     async fn listen(&self) -> RedisResult<PubSub> {

@@ -40,10 +40,15 @@ fn redis(variable: &str) -> (RedisUrl, String) {
     (RedisUrl::parse(&url).unwrap(), format!("test-{}-{nth}", std::process::id()))
 }
 
+/// A way to a Redis that answers, if late on a busy machine.
+async fn patient(url: RedisUrl, prefix: impl Into<String>) -> Redis {
+    Redis::open_patiently(url, prefix, Duration::from_secs(10)).await
+}
+
 /// A limiter for tests: by their clock, with nobody to turn to.
 async fn limiter(variable: &str, clock: Arc<dyn Clock>) -> (Arc<dyn RateLimiter>, Redis) {
     let (url, prefix) = redis(variable);
-    let redis = Redis::open(url, prefix).await;
+    let redis = patient(url, prefix).await;
     let limiter = RedisRateLimiter::new(redis.clone(), Arc::new(Nobody)).by(clock);
     (Arc::new(limiter), redis)
 }
@@ -79,7 +84,7 @@ const HEARD_WITHIN: Duration = Duration::from_secs(1);
 impl Instance {
     async fn start(database: &FreshDatabase, url: RedisUrl, prefix: &str) -> Self {
         let changes = Arc::new(Changes::new(LIFE));
-        let redis = Redis::open(url, prefix).await;
+        let redis = patient(url, prefix).await;
         let news = Arc::new(RedisNews::new(redis, Arc::clone(&changes)));
         let store = Arc::into_inner(open_plainly(database).await).unwrap().with_news(news);
         let cache = MemberCache::new(open_plainly(database).await, changes);
@@ -126,7 +131,7 @@ async fn what_one_instance_changes_the_other_knows_within_a_second(variable: &st
 
 /// A shelf of an instance with this sealing key.
 async fn shelf(url: RedisUrl, prefix: &str, seed: u8) -> RedisTokenShelf {
-    let redis = Redis::open(url, prefix).await;
+    let redis = patient(url, prefix).await;
     RedisTokenShelf::new(redis, Arc::new(sealer(seed)), Arc::new(FixedClock::default()))
 }
 
@@ -194,7 +199,7 @@ mod on_redis {
     #[tokio::test]
     async fn limits_go_by_the_clock_of_redis_and_are_kept_no_longer_than_needed() {
         let (url, prefix) = redis(REDIS);
-        let redis = Redis::open(url, prefix).await;
+        let redis = patient(url, prefix).await;
         let limiter = RedisRateLimiter::new(redis, Arc::new(Nobody));
         let (key, quota) = (LimitKey::Service("orders".into()), Quota::new(2, 600).unwrap());
         let mut waits = 0;
