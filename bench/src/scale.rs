@@ -55,7 +55,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.6)]
     load: f64,
     /// Processor time of a login, a login that makes a member, a refresh and a read, in milliseconds, as in
-    /// docs/performance.md.
+    /// docs/reference/performance.md.
     #[arg(long, value_delimiter = ',', required = true)]
     cpu: Vec<f64>,
     /// Statements of the same, with begin and commit.

@@ -67,7 +67,7 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     for (client, folder, name) in TYPES {
         refresh(&generate_types(sh, client, name)?, folder, false)?;
     }
-    refresh(&generate_api_page(sh)?, "docs", false)?;
+    refresh(&generate_api_page(sh)?, "docs/reference", false)?;
     if options.check {
         let list = stale.join("\n  ");
         ensure!(stale.is_empty(), "stale, run `cargo xtask codegen` and commit:\n  {list}");

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     /// Opens the site in the browser.
     #[arg(long)]
     open: bool,
-    /// Follows these how-tos to the letter, as `docs/how-to/add-a-field.md`, and makes no site.
+    /// Follows these how-tos to the letter, as `docs/contributing/add-a-field.md`, and makes no site.
     #[arg(long, num_args = 1.., value_name = "PAGE")]
     follow: Vec<PathBuf>,
 }

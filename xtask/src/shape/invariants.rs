@@ -1,4 +1,4 @@
-//! The invariants that `docs/architecture.md` states, and the tests they name.
+//! The invariants that `docs/explanations/architecture.md` states, and the tests they name.
 
 use super::{Text, assert_none, texts};
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn every_invariant_of_the_architecture_names_a_test_that_exists() {
-        let path = "docs/architecture.md";
+        let path = "docs/explanations/architecture.md";
         let page = Text::new(path, &fs::read_to_string(cargo::root().join(path)).expect(path));
         assert!(page.text.contains("**Invariant:**"), "{path} states no invariant");
         assert_none(&unheld(&page, &texts(".rs")));

@@ -1,4 +1,4 @@
-//! Which crate may name which: the layers of `docs/architecture.md` over `cargo metadata`.
+//! Which crate may name which: the layers of `docs/explanations/architecture.md` over `cargo metadata`.
 
 use std::process::Command;
 

@@ -3,7 +3,7 @@
 use super::{Text, assert_none, texts};
 
 /// The page that has all keys, one table a section.
-const REFERENCE: &str = "docs/configuration.md";
+const REFERENCE: &str = "docs/reference/configuration.md";
 
 /// Variables in `source` that set no key of the reference.
 fn unknown(source: &Text, reference: &[Key]) -> Vec<String> {
@@ -67,7 +67,7 @@ mod tests {
         let keys = keys(&reference.text);
         let deployments: Vec<_> = all
             .iter()
-            .filter(|t| t.path.starts_with("deploy/") || t.path == "docs/deploying.md")
+            .filter(|t| t.path.starts_with("deploy/") || t.path == "docs/guides/deploying.md")
             .collect();
         assert!(deployments.iter().any(|text| text.text.contains("MENSHEN_SEALING__KEY_FILE")));
         let offenders: Vec<_> = deployments.iter().flat_map(|text| unknown(text, &keys)).collect();
@@ -84,7 +84,7 @@ mod tests {
         for bad in
             ["MENSHEN_A", "MENSHEN_A__C", "MENSHEN_A__B_FILE", "MENSHEN_B__B", "MENSHEN_APPS__S"]
         {
-            let offender = format!("x:2: {bad} sets no key of docs/configuration.md");
+            let offender = format!("x:2: {bad} sets no key of docs/reference/configuration.md");
             assert_eq!(unknown(&Text::new("x", &format!("\n'{bad}'")), &keys), [offender]);
         }
     }

@@ -14,7 +14,7 @@ use crate::{
 const PAGES: [&str; 5] = [
     "README.md",
     "README.zh-CN.md",
-    "docs/deploying.md",
+    "docs/guides/deploying.md",
     "docs/tutorials/first-login.md",
     "docs/tutorials/production.md",
 ];
@@ -47,13 +47,11 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
 /// Fails unless the program has every command that a page of the documentation names.
 fn check_named(sh: &Shell) -> Result<()> {
     let program = cargo::program("menshen")?;
-    let folders = [".", "docs", "docs/explanations", "docs/how-to", "docs/tutorials"];
-    let pages =
-        folders.map(|folder| sh.read_dir(folder)).into_iter().collect::<Result<Vec<_>, _>>();
-    let pages = pages?.concat();
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md")) {
+    let pages = cmd!(sh, "git ls-files --cached --others --exclude-standard -- *.md").quiet();
+    let pages = pages.read()?;
+    for page in pages.lines().filter(|page| sh.path_exists(page)) {
         for command in named_commands(&sh.read_file(page)?) {
-            let named = format!("{} names `menshen {}`", page.display(), command.join(" "));
+            let named = format!("{page} names `menshen {}`", command.join(" "));
             let known = cmd!(sh, "{program} {command...} --help").quiet().ignore_stdout();
             known.run().context(named)?;
         }

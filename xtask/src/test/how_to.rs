@@ -17,7 +17,7 @@ use self::{
 };
 
 /// Where the how-tos are; the page that lists them takes no steps.
-const FOLDER: &str = "docs/how-to";
+const FOLDER: &str = "docs/contributing";
 
 /// What the last command of each how-to is: it fails when it finds no test.
 const TESTED_BY: &str = "cargo xtask test ";

@@ -40,8 +40,8 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
     let login = Login::new(&environment)?;
     // The messages first, while they are fresh.
     let messages = messages::cases(sh, &receiver.message()?, &login.member)?;
-    check_page(sh, "docs/webhooks.md", &messages)?;
-    check_page(sh, "docs/verify-tokens.md", &login.cases()?)
+    check_page(sh, "docs/guides/webhooks.md", &messages)?;
+    check_page(sh, "docs/guides/verify-tokens.md", &login.cases()?)
 }
 
 /// Runs the marked programs of a page.

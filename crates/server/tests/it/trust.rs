@@ -1,5 +1,5 @@
 //! What must hold however often it is tried: a few rounds among the tests, all of them with
-//! `cargo xtask trust`, whose figures stand in `docs/reliability.md`.
+//! `cargo xtask trust`, whose figures stand in `docs/reference/reliability.md`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
