@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::database::Database;
-use crate::floor::statement;
+use crate::baseline::statement;
 use crate::user::{RANGE, SPREAD};
 
 #[derive(clap::Args)]

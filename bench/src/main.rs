@@ -4,11 +4,11 @@
 
 mod database;
 mod fill;
-mod floor;
+mod baseline;
 mod http;
 mod load;
 mod process;
-mod scale;
+mod simulation;
 mod user;
 mod wechat;
 
@@ -57,14 +57,14 @@ enum Part {
     /// Sends requests of one kind for a while, and prints in JSON how it went.
     Load(load::Options),
     /// Lets a day of many members pass, and tells what it takes and what breaks first.
-    Scale(scale::Options),
+    Scale(simulation::Options),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().part {
         Part::Wechat { listen, app_id } => many_threads(wechat::run(listen, app_id)),
         Part::Floor { listen, database, wechat } => {
-            many_threads(floor::run(listen, &database, &wechat))
+            many_threads(baseline::run(listen, &database, &wechat))
         }
         Part::Create { database } => one_thread(Database::create(&database)),
         Part::Fill(options) => one_thread(fill::run(&options)),
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
             println!("{}", one_thread(load::run(&options))?);
             Ok(())
         }
-        Part::Scale(options) => scale::run(&options),
+        Part::Scale(options) => simulation::run(&options),
     }
 }
 

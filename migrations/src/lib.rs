@@ -13,12 +13,12 @@ mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
 mod m20261126_120000_apps;
 mod steps;
-mod turn;
+mod lock;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
 
-use crate::turn::{Way, migrate};
+use crate::lock::{Way, migrate};
 
 /// Where the migrator records what is applied.
 const RECORD: &str = "seaql_migrations";

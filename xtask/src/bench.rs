@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the release build under load, beside a program that does the unavoidable work
 //! alone, on each database.
 
-mod contest;
+mod runner;
 mod machine;
 mod report;
 
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use xshell::Shell;
 
 use self::{
-    contest::{Contest, Ground, Load},
+    runner::{Contest, Ground, Load},
     report::Row,
 };
 use crate::{cargo, servers};

@@ -81,7 +81,7 @@ pub(crate) fn test(sh: &Shell, tests: Tests, names: &[String]) -> Result<()> {
     let profile = match tests {
         Tests::Embedded => "default",
         Tests::All => "all",
-        Tests::InFull => "trust",
+        Tests::InFull => "soak",
     };
     let nextest = cmd!(sh, "cargo nextest --version").quiet().ignore_stderr().read().is_ok();
     let command = if nextest {

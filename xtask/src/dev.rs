@@ -15,7 +15,7 @@ use xshell::Shell;
 
 use crate::{
     cargo,
-    service::{Service, pause, reserve},
+    child_process::{ManagedProcess, pause, reserve},
 };
 
 #[derive(clap::Args)]
@@ -92,8 +92,8 @@ pub(crate) struct Environment {
     /// How the server was started.
     command: Command,
     // Dropped in this order: the server goes before what it needs.
-    server: Service,
-    sandbox: Service,
+    server: ManagedProcess,
+    sandbox: ManagedProcess,
 }
 
 impl Environment {
@@ -122,7 +122,7 @@ impl Environment {
             command.env("MENSHEN_TOKENS__KEY_FOLDER", data);
         }
         let log = logs()?.join(format!("menshen-{}.log", ports.server));
-        let mut server = Service::start("menshen", &command, log)?;
+        let mut server = ManagedProcess::start("menshen", &command, log)?;
         let server_url = format!("http://{listen}");
         let health = format!("{server_url}/health/ready");
         let agent = agent();
@@ -162,12 +162,12 @@ impl Environment {
 }
 
 /// Starts the offline WeChat alone (0 takes a free port), and says where it listens.
-pub(crate) fn start_sandbox(port: u16) -> Result<(Service, String)> {
+pub(crate) fn start_sandbox(port: u16) -> Result<(ManagedProcess, String)> {
     let mut command = Command::new(cargo::program("wechat-sandbox")?);
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
     let log = logs()?.join(format!("wechat-sandbox-{port}.log"));
-    let mut sandbox = Service::start("wechat-sandbox", &command, log)?;
-    let url = sandbox.wait_for(Service::printed_url)?;
+    let mut sandbox = ManagedProcess::start("wechat-sandbox", &command, log)?;
+    let url = sandbox.wait_for(ManagedProcess::printed_url)?;
     Ok((sandbox, url))
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: the pages of `docs/` as a site with a search, which needs no network to be read.
 
+mod how_to;
 mod links;
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{cargo, test::how_to};
+use crate::cargo;
 
 use self::links::Page;
 

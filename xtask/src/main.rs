@@ -1,44 +1,43 @@
-//! The tasks of this repository, run as `cargo xtask TASK`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks there")]
+//! Development tasks of this repository, run as `cargo xtask TASK`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool prints")]
 
 mod apt;
 mod bench;
 mod cargo;
+mod child_process;
 mod codegen;
 mod dev;
 mod docs;
-mod interpreters;
 mod migrate;
 mod servers;
-mod service;
-#[cfg(test)]
-mod shape;
+mod soak;
 mod test;
-mod trust;
+#[cfg(test)]
+mod tidy;
+mod toolchains;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The tasks of this repository.
+/// Development tasks of this repository.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Starts the offline WeChat and the server, plays one login, and stays up until Ctrl-C.
+    /// Start the WeChat sandbox and the server, perform one login, and run until Ctrl-C
     Dev(dev::Options),
-    /// Runs every test, finding or installing what the tests need.
+    /// Run all tests, installing missing tools where possible
     Test(test::Options),
-    /// Brings a database's schema up or down, or starts a new migration.
+    /// Migrate a database, or create a new migration
     #[command(subcommand)]
     Migrate(migrate::Action),
-    /// Writes everything that is generated: entities, OpenAPI, the pages of the API, errors and settings,
-    /// TypeScript types.
+    /// Generate entities, OpenAPI, reference pages and TypeScript types
     Codegen(codegen::Options),
-    /// Makes the documentation's site, and fails where a link leads nowhere.
+    /// Build the documentation site and check its links
     Docs(docs::Options),
-    /// Runs the long checks in full and prints their figures.
-    Trust(trust::Options),
-    /// Measures the release build under load, beside a program that does the unavoidable work alone.
+    /// Run the soak tests with all iterations and print their figures
+    Soak(soak::Options),
+    /// Measure the release build under load, next to a minimal baseline server
     Bench(bench::Options),
 }
 
@@ -60,7 +59,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Migrate(action) => migrate::run(&sh, &action),
         Task::Codegen(options) => codegen::run(&sh, &options),
         Task::Docs(options) => docs::run(&sh, &options),
-        Task::Trust(options) => trust::run(&sh, &options),
+        Task::Soak(options) => soak::run(&sh, &options),
         Task::Bench(options) => bench::run(&sh, &options),
     }
 }

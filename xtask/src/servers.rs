@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 
 use crate::{
     cargo,
-    service::{Service, reserve},
+    child_process::{ManagedProcess, reserve},
 };
 
 /// Who servers run as where the task runs as root, which they refuse to be: `nobody` and `nogroup`.
@@ -35,7 +35,7 @@ pub(crate) struct Server {
     /// The environment variable by which the tests find it.
     variable: &'static str,
     pub(crate) url: String,
-    _services: Vec<Service>,
+    _services: Vec<ManagedProcess>,
 }
 
 impl Server {
@@ -94,9 +94,9 @@ impl Place {
     }
 
     /// Runs `server` there until the service is dropped; then its folder goes too.
-    fn serve(&self, server: &Command) -> Result<Service> {
+    fn serve(&self, server: &Command) -> Result<ManagedProcess> {
         let log = cargo::scratch("logs")?.join(format!("{}-{}.log", self.name, self.port));
-        Service::start_with_data(self.name, server, log, &self.folder)
+        ManagedProcess::start_with_data(self.name, server, log, &self.folder)
     }
 }
 

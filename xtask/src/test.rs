@@ -1,10 +1,9 @@
 //! `cargo xtask test`: everything that must pass, in one command.
 
 pub(crate) mod browser;
-mod built;
+mod embedded_assets;
 mod deploy;
-mod documented;
-pub(crate) mod how_to;
+mod doc_commands;
 mod mini_program;
 pub(crate) mod schemathesis;
 mod verifiers;
@@ -36,10 +35,10 @@ type Step = (&'static str, fn(&Shell) -> Result<()>);
 /// What needs more than the Rust toolchain.
 const WITH_SERVICES: [Step; 9] = [
     ("a stranger's SDK against the offline WeChat", wechatpy::run),
-    ("the commands of the documentation", documented::run),
+    ("the commands of the documentation", doc_commands::run),
     ("the documentation's site, and its how-tos to the letter", docs::check),
     ("the documented verifiers of tokens and webhooks", verifiers::run),
-    ("what is committed of what npm builds", built::run),
+    ("what is committed of what npm builds", embedded_assets::run),
     ("the mini program's side", mini_program::run),
     ("the pages in a browser", browser::run),
     ("the OpenAPI document against the server", schemathesis::run),

@@ -17,6 +17,7 @@ pub mod contract;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod fingerprints;
+pub mod iterations;
 pub mod journal;
 pub mod memory;
 pub mod passwords;
@@ -27,4 +28,3 @@ pub mod redemption;
 pub mod services;
 pub mod session_keys;
 pub mod tokens;
-pub mod trust;

@@ -2,7 +2,7 @@
 
 use migration::MigrationError;
 use testkit::databases::{FreshDatabase, Kind};
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 
 use crate::schema::schema;
 
@@ -57,12 +57,12 @@ mod on_mariadb {
     }
 
     #[tokio::test]
-    async fn trust_what_is_interrupted_after_any_statement_is_gone_on_with() {
+    async fn soak_what_is_interrupted_after_any_statement_is_gone_on_with() {
         let whole = FreshDatabase::new(Kind::Mariadb).await;
         let statements = statements(&whole).await;
         assert!(statements.len() > 20, "{statements:?}");
         let expected = schema(&whole).await;
-        for done in (0..statements.len()).step_by(rounds(5, 1)) {
+        for done in (0..statements.len()).step_by(iterations(5, 1)) {
             let database = FreshDatabase::new(Kind::Mariadb).await;
             for statement in &statements[..done] {
                 database.execute(statement).await;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use xshell::Shell;
 
 use super::{Place, Server, find, run};
-use crate::{apt, cargo, service::Service};
+use crate::{apt, cargo, child_process::ManagedProcess};
 
 /// Debian's package of the server's own name would start one; here is the same program, under another name.
 const PACKAGE: &str = "redis-tools";
@@ -61,7 +61,7 @@ fn program(sh: &Shell) -> Result<PathBuf> {
     Ok(named)
 }
 
-fn serve(place: &Place, program: &Path, port: u16, more: &[&str]) -> Result<Service> {
+fn serve(place: &Place, program: &Path, port: u16, more: &[&str]) -> Result<ManagedProcess> {
     // Whoever it runs as need not reach the folder that the other name is in.
     let mut server = place.command("sh");
     let (real, port_argument) = (fs::canonicalize(program)?, port.to_string());

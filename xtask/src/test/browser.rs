@@ -7,7 +7,7 @@ use xshell::{Shell, cmd};
 use crate::apt;
 use crate::cargo;
 use crate::dev::{self, Environment, Ports};
-use crate::interpreters;
+use crate::toolchains;
 
 const PACKAGE: &str = "clients/browser-tests";
 
@@ -31,7 +31,7 @@ enum Pace {
 
 fn walk_through(sh: &Shell, pace: Pace) -> Result<()> {
     let package = cargo::root().join(PACKAGE);
-    interpreters::locked_node(sh, &package)?;
+    toolchains::locked_node(sh, &package)?;
     // Fonts, too: without one that has Chinese, pictures show boxes.
     let works = || {
         let chromium = cmd!(sh, "chromium --version").quiet().ignore_stdout().ignore_stderr().run();

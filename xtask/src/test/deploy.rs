@@ -3,14 +3,14 @@
 
 mod image;
 mod nginx;
-mod ways;
+mod deployments;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{apt, cargo, dev, interpreters};
+use crate::{apt, cargo, dev, toolchains};
 
 /// They carry the schemas and rules that they check by.
 const PACKAGES: [&str; 3] =
@@ -23,7 +23,7 @@ const MANIFESTS: &str = "xtask/src/test/deploy/manifests.py";
 const EXPOSURE: &str = "15";
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
-    let python = interpreters::python(sh, &cargo::scratch("deploy")?, &PACKAGES)?;
+    let python = toolchains::python(sh, &cargo::scratch("deploy")?, &PACKAGES)?;
     schemas(sh, &python.with_file_name(""))?;
     unit(sh)?;
     nginx::check(sh)?;
@@ -31,7 +31,7 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
         cmd!(sh, "{python} {MANIFESTS}").quiet().read().context("deploy/ contradicts itself")?;
     dev::build(sh)?;
     let images = image::build(sh)?;
-    ways::check(sh, &serde_json::from_str(&ways)?, &images)
+    deployments::check(sh, &serde_json::from_str(&ways)?, &images)
 }
 
 /// Each file by the rules of its format.

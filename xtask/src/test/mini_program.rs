@@ -3,14 +3,14 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{cargo, dev, interpreters};
+use crate::{cargo, dev, toolchains};
 
 /// The package.
 const PACKAGE: &str = "clients/miniprogram";
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
     let package = cargo::root().join(PACKAGE);
-    interpreters::locked_node(sh, &package)?;
+    toolchains::locked_node(sh, &package)?;
     dev::build(sh)?;
     let programs = cargo::program("menshen")?.with_file_name("");
     let npm = cmd!(sh, "timeout 300 npm run --silent test --prefix {package}");

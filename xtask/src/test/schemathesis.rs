@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::cargo;
 use crate::dev::{self, Environment, Ports};
-use crate::interpreters;
+use crate::toolchains;
 
 const PACKAGES: [&str; 1] = ["schemathesis==4.32.5"];
 
@@ -38,13 +38,13 @@ pub(crate) fn run_in_full(sh: &Shell) -> Result<()> {
 
 /// Calls every route as nobody, and with the credentials it demands; every check is on.
 fn check(sh: &Shell, examples: u16) -> Result<()> {
-    let python = interpreters::python(sh, &cargo::scratch("schemathesis")?, &PACKAGES)?;
+    let python = toolchains::python(sh, &cargo::scratch("schemathesis")?, &PACKAGES)?;
     dev::build(sh)?;
     let data = sh.create_temp_dir()?;
     // As in production, and as the document has it.
     let settings = [
         ("MENSHEN_METRICS__PUBLIC", "false"),
-        ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true"),
+        ("MENSHEN_APPS__MAIN__STORE_SESSION_KEYS", "true"),
         PUSH_TOKEN,
     ];
     let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &settings)?;

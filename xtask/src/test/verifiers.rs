@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::cargo;
 use crate::dev::{self, Environment, Ports};
-use crate::interpreters;
+use crate::toolchains;
 
 use messages::Receiver;
 use tokens::Login;
@@ -62,8 +62,8 @@ fn check_page(sh: &Shell, page: &str, cases: &[Case]) -> Result<()> {
 /// Runs a program on every case, where the machine can run it.
 fn check(sh: &Shell, program: &Program, folder: &Path, cases: &[Case]) -> Result<()> {
     let (interpreter, name) = match program.runner {
-        "python" => (interpreters::python(sh, folder, &program.packages)?, "verify.py"),
-        "node" => (interpreters::node(sh, folder, &program.packages)?, "verify.mjs"),
+        "python" => (toolchains::python(sh, folder, &program.packages)?, "verify.py"),
+        "node" => (toolchains::node(sh, folder, &program.packages)?, "verify.mjs"),
         "java" if has_jdk(sh) => ("java".into(), "Verify.java"),
         "java" => {
             println!("  not run: there is no JDK, 17 or later, on this machine");

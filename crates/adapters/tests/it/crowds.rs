@@ -4,23 +4,23 @@ use std::time::Instant;
 
 use testkit::contract::crowds::{CROWD, Door};
 use testkit::databases::FreshDatabase;
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 
 use crate::store::open;
 
 testkit::on_every_database! {
-    trust_a_thousand_first_logins_at_once_make_exactly_the_right_members
-    trust_logins_go_on_while_members_are_merged_and_erased
+    soak_a_thousand_first_logins_at_once_make_exactly_the_right_members
+    soak_logins_go_on_while_members_are_merged_and_erased
 }
 
 /// How many connections the store has: what an installation has by default.
 const CONNECTIONS: u32 = 10;
 
-async fn trust_a_thousand_first_logins_at_once_make_exactly_the_right_members(
+async fn soak_a_thousand_first_logins_at_once_make_exactly_the_right_members(
     database: FreshDatabase,
 ) {
     let (store, rounds, begun) =
-        (open(&database, CONNECTIONS).await, rounds(1, 50), Instant::now());
+        (open(&database, CONNECTIONS).await, iterations(1, 50), Instant::now());
     for _ in 0..rounds {
         for people in [1, 10] {
             Door::new(store.clone()).people_come(people).await;
@@ -39,9 +39,9 @@ async fn trust_a_thousand_first_logins_at_once_make_exactly_the_right_members(
     );
 }
 
-async fn trust_logins_go_on_while_members_are_merged_and_erased(database: FreshDatabase) {
+async fn soak_logins_go_on_while_members_are_merged_and_erased(database: FreshDatabase) {
     let (store, rounds, begun) =
-        (open(&database, CONNECTIONS).await, rounds(1, 20), Instant::now());
+        (open(&database, CONNECTIONS).await, iterations(1, 20), Instant::now());
     for _ in 0..rounds {
         Door::new(store.clone()).members_become_one(10).await;
         assert_eq!(count(&database).await, 10);

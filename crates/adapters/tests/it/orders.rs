@@ -4,17 +4,17 @@ use std::time::Instant;
 
 use testkit::contract::orders;
 use testkit::databases::Kind;
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 
 use crate::store::fresh;
 
 #[tokio::test]
-async fn trust_nobody_is_lost_doubled_mixed_up_or_locked_out_in_any_order_on_sqlite() {
+async fn soak_nobody_is_lost_doubled_mixed_up_or_locked_out_in_any_order_on_sqlite() {
     let (store, _folder) = fresh(Kind::Sqlite).await;
-    let (length, events) = (rounds(5, 6), &orders::EVENTS[..rounds(5, 7)]);
+    let (length, events) = (iterations(5, 6), &orders::EVENTS[..iterations(5, 7)]);
     let begun = Instant::now();
     let played = orders::play(events, length, || store.clone()).await;
     let (of, elapsed) = (events.len(), begun.elapsed());
     println!("SQLite: {played} orders of {length} of {of} events in {elapsed:?}");
-    assert_eq!(played, rounds(120, 5_040) * 6);
+    assert_eq!(played, iterations(120, 5_040) * 6);
 }

@@ -14,7 +14,7 @@ use wechat_sandbox::control::apps::AppChange;
 use wechat_sandbox::push::{CheckOrder, PushOrder};
 
 use crate::program::{Admin, Answer, Program, environment, menshen};
-use crate::trust::{sandbox, stranger};
+use crate::soak::{sandbox, stranger};
 
 testkit::on_every_database! {
     an_app_is_added_and_disabled_while_two_instances_run

@@ -9,7 +9,7 @@ mod on_postgresql {
     use reqwest::{Client, RequestBuilder, StatusCode};
     use serde_json::{Value, json};
     use testkit::databases::{FreshDatabase, Kind};
-    use testkit::trust::rounds;
+    use testkit::iterations::iterations;
     use tokio::sync::Mutex;
     use tokio::task::JoinSet;
     use wechat_sandbox::Sandbox;
@@ -18,7 +18,7 @@ mod on_postgresql {
     use crate::keys::kid;
     use crate::nginx::{Balancer, INSTANCES, free_port};
     use crate::program::{Answer, Program, shared_state};
-    use crate::trust::{TORN, sandbox, stranger};
+    use crate::soak::{TORN, sandbox, stranger};
 
     /// How many use the service at the same time.
     const VISITORS: usize = 8;
@@ -58,11 +58,11 @@ mod on_postgresql {
             let mut shared = vec![
                 ("MENSHEN_HTTP__LISTEN", listen.as_str()),
                 // As in production: what nginx keeps open is gone before.
-                ("MENSHEN_HTTP__DRAIN", "5"),
+                ("MENSHEN_HTTP__DRAIN_TIMEOUT", "5"),
                 ("MENSHEN_HTTP__TRUSTED_PROXIES", "127.0.0.1"),
                 ("MENSHEN_DATABASE__URL", self.database.url()),
                 ("MENSHEN_TOKENS__KEY_FOLDER", &keys),
-                ("MENSHEN_TOKENS__KEY_OVERLAP", "3"),
+                ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3"),
             ];
             shared.extend(redis.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             Program::start_with(&self.sandbox, &shared).await
@@ -197,8 +197,9 @@ mod on_postgresql {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn trust_instances_are_restarted_one_after_the_other_and_no_request_is_lost() {
-        let (rounds, begun, mut cluster) = (rounds(1, 20), Instant::now(), Cluster::start().await);
+    async fn soak_instances_are_restarted_one_after_the_other_and_no_request_is_lost() {
+        let (rounds, begun, mut cluster) =
+            (iterations(1, 20), Instant::now(), Cluster::start().await);
         let visited = Visited::new(false);
         let visitors = cluster.visitors(&visited);
         let visitor = Visitor::new(cluster.sandbox.clone(), cluster.balancer.clone());
@@ -230,8 +231,9 @@ mod on_postgresql {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn trust_instances_die_and_nobody_who_was_let_in_is_lost() {
-        let (rounds, begun, mut cluster) = (rounds(5, 100), Instant::now(), Cluster::start().await);
+    async fn soak_instances_die_and_nobody_who_was_let_in_is_lost() {
+        let (rounds, begun, mut cluster) =
+            (iterations(5, 100), Instant::now(), Cluster::start().await);
         let (visited, mut members) = (Visited::new(true), 0);
         let visitors = cluster.visitors(&visited);
         for round in 0..rounds {

@@ -10,14 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use serde_json::Value;
 use testkit::databases::{FreshDatabase, Kind};
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::MAIN_APP;
 
 use crate::program::{Answer, Program, environment, menshen};
-use crate::trust::{sandbox, stranger};
+use crate::soak::{sandbox, stranger};
 
 /// How soon a revoked key must be forgotten by every instance.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
@@ -158,9 +158,10 @@ impl Load {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_keys_rotate_under_load_and_nobody_notices() {
-    let (sandbox, rotations, sessions) = (sandbox().await, rounds(2, 10), rounds(30, 1_000));
-    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__KEY_OVERLAP", "3")).await;
+async fn soak_keys_rotate_under_load_and_nobody_notices() {
+    let (sandbox, rotations, sessions) =
+        (sandbox().await, iterations(2, 10), iterations(30, 1_000));
+    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3")).await;
     let mut devices = Vec::new();
     for nth in 0..sessions {
         let code = sandbox.login_code(&stranger(&sandbox), MAIN_APP).unwrap();
@@ -196,9 +197,9 @@ async fn trust_keys_rotate_under_load_and_nobody_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_tokens_of_a_revoked_key_are_refused_and_sessions_go_on() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(2, 50), Instant::now());
-    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__KEY_OVERLAP", "3")).await;
+async fn soak_tokens_of_a_revoked_key_are_refused_and_sessions_go_on() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(2, 50), Instant::now());
+    let fleet = Fleet::start(&sandbox, 3, ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3")).await;
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     let mut device = Device::new(&fleet.instance(0).log_in(&code, None).await);
     let mut slowest = Duration::ZERO;
@@ -252,7 +253,7 @@ async fn while_keys_cannot_be_read_the_last_ones_stay_in_use() {
 #[tokio::test]
 async fn keys_are_listed_and_only_known_ones_revoked() {
     let sandbox = sandbox().await;
-    let fleet = Fleet::start(&sandbox, 1, ("MENSHEN_TOKENS__KEY_ROTATION", "0")).await;
+    let fleet = Fleet::start(&sandbox, 1, ("MENSHEN_TOKENS__SIGNING_KEY_LIFETIME", "0")).await;
     let keys = fleet.keys(&["list"]).await;
     let states: Vec<_> =
         keys.iter().map(|[number, state, _]| (number.as_str(), state.as_str())).collect();

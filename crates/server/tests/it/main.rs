@@ -23,6 +23,6 @@ mod redis;
 mod rekey;
 mod repetition;
 mod session_key;
+mod soak;
 mod traces;
-mod trust;
 mod webhooks;

@@ -9,7 +9,7 @@ use naughty_strings::BLNS;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 use wechat_sandbox::Sandbox;
@@ -245,7 +245,7 @@ async fn try_all(world: Arc<World>, route: Arc<Route>, field: Field) -> (String,
     let what = format!("{} {} {}", route.method, route.path, field.name);
     let mut tally = Tally::default();
     // A name is kept to the byte whatever it is; the other texts are looked up or parsed.
-    let step = if field.name == "nickName" { 1 } else { rounds(5, 1) };
+    let step = if field.name == "nickName" { 1 } else { iterations(5, 1) };
     for text in BLNS.iter().step_by(step) {
         let Some(answer) = world.send(&route, &field, text, token.as_ref()).await else { continue };
         let (status, told) = (answer.status, &answer.text);
@@ -274,7 +274,7 @@ async fn try_all(world: Arc<World>, route: Arc<Route>, field: Field) -> (String,
 }
 
 #[tokio::test]
-async fn trust_naughty_strings_are_kept_to_the_byte_or_refused_and_break_nothing() {
+async fn soak_naughty_strings_are_kept_to_the_byte_or_refused_and_break_nothing() {
     let begun = Instant::now();
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_with(&sandbox, &SETTINGS).await;

@@ -8,7 +8,7 @@ mod on_redis {
     use serde_json::{Value, json};
     use tempfile::TempDir;
     use testkit::databases::{FreshDatabase, Kind};
-    use testkit::trust::rounds;
+    use testkit::iterations::iterations;
     use tokio::task::JoinSet;
     use wechat_sandbox::Sandbox;
     use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
@@ -16,7 +16,7 @@ mod on_redis {
 
     use crate::nginx::free_port;
     use crate::program::{Answer, Program, environment};
-    use crate::trust::{sandbox, stranger};
+    use crate::soak::{sandbox, stranger};
 
     const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
 
@@ -203,8 +203,8 @@ mod on_redis {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn trust_instances_that_need_an_access_token_fetch_it_once() {
-        let (logins, begun) = (rounds(120, 1_000), Instant::now());
+    async fn soak_instances_that_need_an_access_token_fetch_it_once() {
+        let (logins, begun) = (iterations(120, 1_000), Instant::now());
         let (sandbox, redis) = (sandbox_with_a_log().await, Redis::start().await);
         let pair = Pair::start(&sandbox, &redis, &[]).await;
         let (url, shared) = (redis.url(), environment(pair.0[0].database(), &sandbox));

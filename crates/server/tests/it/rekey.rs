@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{MAIN_APP, NewUser};
 
 use crate::program::{Answer, Program, environment, menshen};
-use crate::trust::sandbox;
+use crate::soak::sandbox;
 
 const OLD: &str = "q0Zx1uQY5kW7c2bJt8nRrV4mE9sLh3dFgPpAoTiUyNk=";
 const NEW: &str = "eHPzEzmkUPDEdOn8wGGaSr1HWdfNGKNhRGOeGRJkKIk=";
@@ -146,8 +146,8 @@ async fn rekey(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
-    let (sandbox, in_clear, begun) = (sandbox().await, rounds(2_000, 100_000), Instant::now());
+async fn soak_phone_numbers_are_sealed_anew_under_load_and_no_read_fails() {
+    let (sandbox, in_clear, begun) = (sandbox().await, iterations(2_000, 100_000), Instant::now());
     let program = Program::start_with(&sandbox, &WITH_OLD).await;
     let environment = environment(program.database(), &sandbox);
     add_in_clear(&program, 0, in_clear).await;

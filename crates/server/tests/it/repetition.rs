@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::databases::FreshDatabase;
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 
 use crate::program::{Answer, Program, environment};
-use crate::trust::stranger;
+use crate::soak::stranger;
 
 testkit::on_every_database! {
     a_login_sent_fifty_times_is_one_login_on_every_instance
@@ -82,8 +82,8 @@ async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_a_repeatable_login_survives_kill_9_between_commit_and_answer() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(40, 500), Instant::now());
+async fn soak_a_repeatable_login_survives_kill_9_between_commit_and_answer() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(40, 500), Instant::now());
     let mut program = Program::start(&sandbox).await;
     let (mut unheard, mut lost) = (0, 0);
     for round in 0..rounds {

@@ -17,7 +17,7 @@ use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{MAIN_APP, NewUser};
 
 use crate::program::{Answer, Program, environment, menshen};
-use crate::trust::{self, stranger};
+use crate::soak::{self, stranger};
 
 /// How long all events may take to arrive after the receiver has come back, on a busy machine: a claim
 /// that a killed instance left runs out after a minute.
@@ -280,7 +280,7 @@ fn assert_proper(request: &Request, secrets: &[String]) {
 
 #[tokio::test]
 async fn a_receiver_that_fails_hangs_drops_and_comes_back_gets_every_event_in_order() {
-    let sandbox = trust::sandbox().await;
+    let sandbox = soak::sandbox().await;
     let bad_days = [
         Mood::Status(500),
         Mood::Drop,
@@ -355,7 +355,7 @@ async fn a_receiver_that_fails_hangs_drops_and_comes_back_gets_every_event_in_or
 
 #[tokio::test]
 async fn a_receiver_that_hangs_holds_up_no_other_and_one_members_event_no_other_members() {
-    let sandbox = trust::sandbox().await;
+    let sandbox = soak::sandbox().await;
     let (down, up) = (Receiver::start(&[Mood::Hang; 99]).await, Receiver::start(&[]).await);
     let settings = [receiver("DOWN", &down, 1), receiver("UP", &up, 2)].concat();
     let program = Program::start_with(&sandbox, &borrowed(&settings)).await;
@@ -374,7 +374,7 @@ async fn a_receiver_that_hangs_holds_up_no_other_and_one_members_event_no_other_
 
 #[tokio::test]
 async fn what_is_under_way_is_seen_through_when_the_server_stops() {
-    let sandbox = trust::sandbox().await;
+    let sandbox = soak::sandbox().await;
     let crm = Receiver::start(&[Mood::TakeSlowly]).await;
     let settings = receiver("CRM", &crm, 1);
     let program = Program::start_with(&sandbox, &borrowed(&settings)).await;
@@ -391,7 +391,7 @@ async fn what_is_under_way_is_seen_through_when_the_server_stops() {
 
 #[tokio::test]
 async fn an_event_that_is_too_old_is_given_up_loudly() {
-    let sandbox = trust::sandbox().await;
+    let sandbox = soak::sandbox().await;
     let crm = Receiver::start(&[Mood::Status(500); 99]).await;
     let program = Program::start_with(&sandbox, &borrowed(&receiver("CRM", &crm, 1))).await;
     let code = sandbox.login_code(&stranger(&sandbox), MAIN_APP).unwrap();
@@ -413,7 +413,7 @@ async fn an_event_that_is_too_old_is_given_up_loudly() {
 
 #[tokio::test]
 async fn without_receivers_nothing_is_kept() {
-    let sandbox = trust::sandbox().await;
+    let sandbox = soak::sandbox().await;
     let program = Program::start(&sandbox).await;
     program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     assert_eq!(program.query::<i64>("SELECT COUNT(*) FROM outbox").await, 0);

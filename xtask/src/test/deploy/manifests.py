@@ -14,7 +14,7 @@ import yaml
 DEPLOY = Path("deploy")
 KUBERNETES = DEPLOY / "kubernetes"
 VERSION = re.search(r'^version = "(.+)"$', Path("Cargo.toml").read_text(), re.MULTILINE)[1]
-DRAIN = int(re.search(r"^drain = (\d+)$", Path("config/default.toml").read_text(), re.MULTILINE)[1])
+DRAIN = int(re.search(r"^drain_timeout = (\d+)$", Path("config/default.toml").read_text(), re.MULTILINE)[1])
 # Ten seconds for requests under way, five for the rest.
 FAREWELL = 15
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{servers::nginx, service::reserve};
+use crate::{servers::nginx, child_process::reserve};
 
 /// Around it, what a machine's own configuration would be.
 const AROUND: &str = "pid nginx.pid;

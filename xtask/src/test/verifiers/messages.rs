@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use xshell::{Shell, cmd};
 
 use super::Case;
-use crate::{cargo, interpreters};
+use crate::{cargo, toolchains};
 
 /// The bytes of the secret that the server is told.
 const SECRET: [u8; 32] = *b"a secret of the documented tests";
@@ -105,7 +105,7 @@ pub(super) fn cases(sh: &Shell, good: &Message, member: &str) -> Result<[Case; 9
 impl Message {
     /// The signature that Python makes.
     fn sign(&self, sh: &Shell, secret: &[u8]) -> Result<String> {
-        let python = interpreters::python(sh, &cargo::scratch("verifiers")?.join("signer"), &[])?;
+        let python = toolchains::python(sh, &cargo::scratch("verifiers")?.join("signer"), &[])?;
         let signed = format!("{}.{}.{}", self.id, self.timestamp, self.body);
         let run = cmd!(sh, "{python} -c {SIGN}").arg(STANDARD.encode(secret)).arg(signed);
         Ok(run.quiet().read()?)

@@ -2,22 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use domain::identity::{Subject, SubjectKind};
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::ports::random::Random;
-use domain::ports::store::{Store, StoreError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::nickname::Nickname;
+use domain::model::member::{Member, MemberId};
+use domain::model::random::Random;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::Store;
+use domain::ports::store::error::StoreError;
 use testkit::databases::{FreshDatabase, Kind};
+use testkit::iterations::iterations;
 use testkit::random::FixedRandom;
-use testkit::trust::rounds;
 use tokio::task::JoinSet;
 
 use super::open;
 
 testkit::on_every_server! {
-    trust_aborted_requests_leave_no_connection_in_a_transaction
+    soak_aborted_requests_leave_no_connection_in_a_transaction
 }
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
@@ -84,9 +85,9 @@ async fn in_a_transaction(database: &FreshDatabase) -> i64 {
     database.query(ask).await
 }
 
-async fn trust_aborted_requests_leave_no_connection_in_a_transaction(database: FreshDatabase) {
+async fn soak_aborted_requests_leave_no_connection_in_a_transaction(database: FreshDatabase) {
     let (store, requests, begun) =
-        (open(&database, CONNECTIONS).await, rounds(500, 10_000), Instant::now());
+        (open(&database, CONNECTIONS).await, iterations(500, 10_000), Instant::now());
     take_all(&*store).await;
     let before = connections(&database).await;
     assert_eq!(before.len(), CONNECTIONS as usize);

@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use adapters::store::{SeaStore, StoreConfig};
-use domain::avatar::Avatar;
-use domain::identity::{Subject, SubjectKind};
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::phone::PhoneNumber;
-use domain::ports::store::{MemberDirectory, Store, UnitOfWork};
-use domain::timestamp::Timestamp;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::avatar::Avatar;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{Member, MemberId};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::{Store, UnitOfWork};
 use sea_orm::sqlx::{Connection, Row, SqliteConnection, raw_sql};
+use testkit::iterations::iterations;
 use testkit::random::FixedRandom;
-use testkit::trust::rounds;
 
 use super::sealer;
 
@@ -128,14 +129,14 @@ async fn what_a_crash_left_is_wiped_at_the_next_start_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn trust_no_byte_of_an_erased_member_is_left_on_the_disk() {
+async fn soak_no_byte_of_an_erased_member_is_left_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();
     let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
     let store = SeaStore::connect(&config).await.unwrap();
     // Only among thousands are there rows that moved, and left copies of themselves.
-    let people: Vec<Person> = (0..rounds(1_000, 6_000)).map(|_| Person::new()).collect();
+    let people: Vec<Person> = (0..iterations(1_000, 6_000)).map(|_| Person::new()).collect();
     let unit = store.begin().await.unwrap();
     for person in &people {
         person.join(unit.as_ref()).await;

@@ -1,4 +1,4 @@
-//! `cargo xtask trust`: the long checks in full, with their figures.
+//! `cargo xtask soak`: the long checks in full, with their figures.
 
 use anyhow::Result;
 use xshell::Shell;
@@ -12,14 +12,14 @@ pub(crate) struct Options {
     /// Runs only these.
     part: Option<Part>,
     /// Runs only the checks among the Rust tests whose names contain one of these, as
-    /// `trust_instances_die`.
+    /// `soak_instances_die`.
     #[arg(last = true, conflicts_with = "part")]
     filter: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Part {
-    /// The tests named `trust_…`.
+    /// The tests named `soak_…`.
     Rust,
     /// The OpenAPI document against the server.
     Openapi,
@@ -45,15 +45,15 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs the tests named `trust_…`, which read their number of rounds from `MENSHEN_TRUST`.
+/// Runs the tests named `soak_…`, which read their number of rounds from `MENSHEN_SOAK`.
 ///
 /// One at a time, so that their figures are not each other's noise; nextest takes that, and the
 /// printing of what they measured, from its profile.
 fn run_rust(sh: &Shell, filter: &[String]) -> Result<()> {
-    let _full = sh.push_env("MENSHEN_TRUST", "full");
+    let _full = sh.push_env("MENSHEN_SOAK", "full");
     let _alone = sh.push_env("RUST_TEST_THREADS", "1");
     let _printed = sh.push_env("RUST_TEST_NOCAPTURE", "1");
     let _running = servers::start_all(sh)?;
-    let filter = if filter.is_empty() { &["trust_".to_owned()] } else { filter };
+    let filter = if filter.is_empty() { &["soak_".to_owned()] } else { filter };
     cargo::test(sh, Tests::InFull, filter)
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     cargo,
-    service::{Service, pause, reserve},
+    child_process::{ManagedProcess, pause, reserve},
 };
 
 /// An app id of WeChat's form that is nobody's.
@@ -105,7 +105,7 @@ impl Ground {
             .env("MENSHEN_DATABASE__URL", &self.server)
             .env("MENSHEN_APPS__MAIN__APP_ID", APP_ID)
             .env("MENSHEN_SERVICES__BENCH__KEY", &self.service_key)
-            .env("MENSHEN_HTTP__DRAIN", "0")
+            .env("MENSHEN_HTTP__DRAIN_TIMEOUT", "0")
             .envs(self.secrets.iter().map(|(name, secret)| (name, secret)))
             .envs(LIMITS.map(|limit| (format!("MENSHEN_LIMITS__{limit}_PER_MINUTE"), "0")));
         if !wechat.is_empty() {
@@ -135,7 +135,7 @@ pub(super) struct Contest<'a> {
 
 /// One of them.
 struct Program {
-    service: Service,
+    service: ManagedProcess,
     address: String,
     pid: u32,
 }
@@ -207,7 +207,7 @@ impl Program {
     fn start(name: &'static str, command: &Command, address: String, path: &str) -> Result<Self> {
         let log = cargo::scratch("logs")?.join(format!("bench-{name}.log"));
         let start = Instant::now();
-        let mut service = Service::start(name, command, log)?;
+        let mut service = ManagedProcess::start(name, command, log)?;
         let url = format!("http://{address}{path}");
         while !answers(&url, !path.is_empty()) {
             service.check()?;

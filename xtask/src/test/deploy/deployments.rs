@@ -12,7 +12,7 @@ use xshell::Shell;
 use super::image::Stage;
 use crate::{
     apt, cargo,
-    service::{Service, reserve},
+    child_process::{ManagedProcess, reserve},
 };
 
 /// What stands in the configuration of a machine without containers.
@@ -54,7 +54,7 @@ fn start(sh: &Shell, stage: &Stage, privilege: &[&str], way: &Way<'_>) -> Result
     environment.extend(way.environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     // Any free port, and no balancer that wants to be told.
     environment.push(("MENSHEN_HTTP__LISTEN".to_owned(), listen.clone()));
-    environment.push(("MENSHEN_HTTP__DRAIN".to_owned(), "0".to_owned()));
+    environment.push(("MENSHEN_HTTP__DRAIN_TIMEOUT".to_owned(), "0".to_owned()));
     let container = Container { stage, privilege, environment };
     let (serve, others): (Vec<_>, Vec<_>) =
         way.commands.iter().partition(|command| command.ends_with(&["serve"]));
@@ -63,7 +63,7 @@ fn start(sh: &Shell, stage: &Stage, privilege: &[&str], way: &Way<'_>) -> Result
     }
     let [serve] = serve.as_slice() else { bail!("exactly one command serves") };
     let log = cargo::scratch("logs")?.join(format!("image-{port}.log"));
-    let mut service = Service::start("menshen", &container.command(serve), log)?;
+    let mut service = ManagedProcess::start("menshen", &container.command(serve), log)?;
     let config = Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(5)));
     let (agent, ready): (Agent, _) =
         (config.build().into(), format!("http://{listen}/health/ready"));

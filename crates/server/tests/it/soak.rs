@@ -1,5 +1,5 @@
 //! What must hold however often it is tried: a few rounds among the tests, all of them with
-//! `cargo xtask trust`, whose figures stand in `docs/reference/reliability.md`.
+//! `cargo xtask soak`, whose figures stand in `docs/reference/reliability.md`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::trust::rounds;
+use testkit::iterations::iterations;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
@@ -31,9 +31,9 @@ pub(crate) fn stranger(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_first_logins_of_one_openid_at_once_are_one_member() {
+async fn soak_first_logins_of_one_openid_at_once_are_one_member() {
     // As many as the machine, busy or not, lets in within the four seconds that a login may take.
-    let (crowd, rounds) = (rounds(300, 1_000), rounds(1, 50));
+    let (crowd, rounds) = (iterations(300, 1_000), iterations(1, 50));
     let (sandbox, begun) = (sandbox().await, Instant::now());
     let program = Program::start(&sandbox).await;
     for _ in 0..rounds {
@@ -60,8 +60,8 @@ async fn trust_first_logins_of_one_openid_at_once_are_one_member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_what_was_acknowledged_survives_kill_9_under_load() {
-    let (sandbox, rounds, begun) = (Arc::new(sandbox().await), rounds(5, 500), Instant::now());
+async fn soak_what_was_acknowledged_survives_kill_9_under_load() {
+    let (sandbox, rounds, begun) = (Arc::new(sandbox().await), iterations(5, 500), Instant::now());
     let mut program = Program::start(&sandbox).await;
     let mut acknowledged = 0;
     for round in 0..rounds {
@@ -108,8 +108,9 @@ async fn log_strangers_in(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_callers_who_hang_up_leave_nothing_half_made() {
-    let (sandbox, rounds, begun) = (Arc::new(sandbox().await), rounds(500, 10_000), Instant::now());
+async fn soak_callers_who_hang_up_leave_nothing_half_made() {
+    let (sandbox, rounds, begun) =
+        (Arc::new(sandbox().await), iterations(500, 10_000), Instant::now());
     let program = Program::start(&sandbox).await;
     let mut callers = JoinSet::new();
     for caller in 0..rounds {
@@ -149,8 +150,8 @@ async fn trust_callers_who_hang_up_leave_nothing_half_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_fifty_refreshes_at_once_have_one_successor() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(20, 1_000), Instant::now());
+async fn soak_fifty_refreshes_at_once_have_one_successor() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(20, 1_000), Instant::now());
     let program = Program::start(&sandbox).await;
     let mut tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     for _ in 0..rounds {
@@ -176,8 +177,8 @@ async fn trust_fifty_refreshes_at_once_have_one_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_a_replayed_refresh_token_ends_exactly_its_session() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(20, 10_000), Instant::now());
+async fn soak_a_replayed_refresh_token_ends_exactly_its_session() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(20, 10_000), Instant::now());
     let program = Program::start_with(&sandbox, &[("MENSHEN_TOKENS__REFRESH_GRACE", "0")]).await;
     let log_in =
         || async { program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await };
@@ -204,8 +205,8 @@ async fn trust_a_replayed_refresh_token_ends_exactly_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_a_refresh_survives_kill_9_between_commit_and_answer() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(5, 200), Instant::now());
+async fn soak_a_refresh_survives_kill_9_between_commit_and_answer() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(5, 200), Instant::now());
     // The grace must outlast a restart.
     let grace = [("MENSHEN_TOKENS__REFRESH_GRACE", "60")];
     let mut program = Program::start_with(&sandbox, &grace).await;
@@ -239,8 +240,8 @@ async fn trust_a_refresh_survives_kill_9_between_commit_and_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trust_nothing_minted_by_a_refresh_that_raced_a_logout_works() {
-    let (sandbox, rounds, begun) = (sandbox().await, rounds(50, 10_000), Instant::now());
+async fn soak_nothing_minted_by_a_refresh_that_raced_a_logout_works() {
+    let (sandbox, rounds, begun) = (sandbox().await, iterations(50, 10_000), Instant::now());
     let program = Program::start(&sandbox).await;
     let mut minted = 0;
     for round in 0..rounds {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// A running program. Dropping it stops it, and so does the end of this process, however it ends.
-pub(crate) struct Service {
+pub(crate) struct ManagedProcess {
     name: &'static str,
     guard: Child,
     log: PathBuf,
@@ -41,7 +41,7 @@ exit "$code"
 /// How long a program may take to get ready: it has only to bind a port and open a small database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Service {
+impl ManagedProcess {
     /// Starts `command` with what it prints going to the file `log`.
     pub(crate) fn start(name: &'static str, command: &Command, log: PathBuf) -> Result<Self> {
         Self::start_with_data(name, command, log, Path::new(""))
@@ -122,7 +122,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ManagedProcess {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         // Nothing can be done about a failure here, and the guard acts without being waited for.
@@ -159,9 +159,9 @@ mod tests {
 
     use super::*;
 
-    fn shell(name: &'static str, script: &str) -> Service {
+    fn shell(name: &'static str, script: &str) -> ManagedProcess {
         let log = std::env::temp_dir().join(format!("xtask-{name}-{}.log", process::id()));
-        Service::start(name, Command::new("sh").args(["-c", script]), log).unwrap()
+        ManagedProcess::start(name, Command::new("sh").args(["-c", script]), log).unwrap()
     }
 
     fn runs(pid: &str) -> bool {
@@ -195,7 +195,7 @@ mod tests {
         command
             .args(["-c", "trap 'touch late; exit' TERM; touch here; while :; do sleep 0.05; done"]);
         command.current_dir(&data);
-        let mut service = Service::start_with_data("data", &command, log.clone(), &data).unwrap();
+        let mut service = ManagedProcess::start_with_data("data", &command, log.clone(), &data).unwrap();
         service.wait_for(|_| data.join("here").is_file().then_some(())).unwrap();
         drop(service);
         assert!(!data.exists());

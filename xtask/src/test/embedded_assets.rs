@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{cargo, codegen, interpreters};
+use crate::{cargo, codegen, toolchains};
 
 /// A package of ours: where it is, and the folders that its `build.mjs` makes, below the folder it is
 /// given.
@@ -25,7 +25,7 @@ const PACKAGES: [Package; 3] = [
 pub(super) fn run(sh: &Shell) -> Result<()> {
     for Package { folder, built } in PACKAGES {
         let package = cargo::root().join(folder);
-        interpreters::locked_node(sh, &package)?;
+        toolchains::locked_node(sh, &package)?;
         cmd!(sh, "npm run --silent --if-present check --prefix {package}").run()?;
         let made = cargo::scratch("built")?.join(folder);
         sh.remove_path(&made)?;
