@@ -94,7 +94,7 @@ export interface AppPolicy {
   /** Whether someone unknown becomes a member by logging in; true when absent. */
   autoRegister?: boolean | null
   /** Whether WeChat's session keys of its users are kept, sealed; false when absent. */
-  keepSessionKeys?: boolean | null
+  storeSessionKeys?: boolean | null
   /**
    * What becomes of two members who turn out to be one person: they are merged, the client asks, or
    * they stay two. `merge` when absent.
@@ -120,7 +120,7 @@ export interface AppPolicyData {
   /** Whether someone unknown becomes a member by logging in. */
   autoRegister: boolean
   /** Whether WeChat's session keys are kept. */
-  keepSessionKeys: boolean
+  storeSessionKeys: boolean
   /** What becomes of two members who turn out to be one person. */
   onConflict: string
   /** The group of apps whose union ids are comparable, where there is one. */
@@ -436,7 +436,7 @@ export interface NewApp {
   /** Whether someone unknown becomes a member by logging in; true when absent. */
   autoRegister?: boolean | null
   /** Whether WeChat's session keys of its users are kept, sealed; false when absent. */
-  keepSessionKeys?: boolean | null
+  storeSessionKeys?: boolean | null
   /** What the app is called here: what clients name, tokens carry and logs tell. */
   name: string
   /**

@@ -205,7 +205,7 @@ export const en = {
       string,
       string
     >,
-    keepSessionKeys: 'WeChat’s session keys are kept, sealed',
+    storeSessionKeys: 'WeChat’s session keys are kept, sealed',
     accessTtl: 'Access token lasts, in seconds',
     refreshTtl: 'Unused session lasts, in seconds',
     sessionTtl: 'Session lasts at most, in seconds',

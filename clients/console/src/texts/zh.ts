@@ -202,7 +202,7 @@ export const zh: Texts = {
     phoneRequired: '会员必须有手机号',
     onConflict: '两位会员实为一人时',
     conflicts: { merge: '合并', ask: '由客户端询问', refuse: '保持两位' },
-    keepSessionKeys: '加密保存微信 session_key',
+    storeSessionKeys: '加密保存微信 session_key',
     accessTtl: '访问令牌有效期（秒）',
     refreshTtl: '会话闲置有效期（秒）',
     sessionTtl: '会话最长有效期（秒）',

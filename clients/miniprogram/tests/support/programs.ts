@@ -87,7 +87,7 @@ export class Programs {
       MENSHEN_WECHAT__BASE_URL: this.sandboxUrl,
       MENSHEN_DATABASE__URL: `sqlite://${join(this.folder, 'menshen.db')}`,
       MENSHEN_TOKENS__KEY_FOLDER: this.folder,
-      MENSHEN_TOKENS__KEY_OVERLAP: '3',
+      MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH: '3',
     }
   }
 

@@ -10,7 +10,7 @@ import { useSession } from '../../session'
 import type { AppProps } from '../app'
 
 const lives = ['accessTtl', 'refreshTtl', 'sessionTtl'] as const
-const flags = ['autoRegister', 'phoneRequired', 'keepSessionKeys'] as const
+const flags = ['autoRegister', 'phoneRequired', 'storeSessionKeys'] as const
 
 export function Policy({ app: { policy } }: Pick<AppProps, 'app'>) {
   const texts = useTexts()
