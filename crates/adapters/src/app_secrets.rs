@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::app::AppName;
-use domain::app_secret::SharedKind;
-use domain::ports::apps::AppSecretSeal;
+use domain::model::app::name::AppName;
+use domain::model::app::secret::SharedKind;
+use domain::ports::app::AppSecretSeal;
 use secrecy::SecretString;
 
 use crate::sealing::{OpenError, Place, Sealer};

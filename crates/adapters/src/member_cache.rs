@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::holdings::Holding;
-use domain::identity::Subject;
-use domain::member::{Member, MemberId};
-use domain::member_query::MemberQuery;
-use domain::ports::store::{MemberDirectory, StoreError};
-use domain::redemption::{Fingerprint, Redemption};
-use domain::session::{Session, SessionId};
-use domain::session_key::SealedSessionKey;
-use domain::withdrawal::Withdrawal;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::Subject;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::personal_data::Holding;
+use domain::model::member::query::MemberQuery;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MemberDirectory;
 use quick_cache::sync::Cache;
 
 /// How many members and sessions are remembered at most, of each: about 10 MB.
@@ -217,9 +219,9 @@ fn parts((session, member): &(Session, Member)) -> [Change; 2] {
 
 #[cfg(test)]
 mod tests {
-    use domain::nickname::Nickname;
+    use domain::model::member::nickname::Nickname;
+    use domain::model::timestamp::Timestamp;
     use domain::ports::store::MockMemberDirectory;
-    use domain::timestamp::Timestamp;
     use uuid::Uuid;
 
     use super::*;

@@ -4,7 +4,7 @@ use argon2::Argon2;
 use argon2::password_hash::phc;
 use argon2::password_hash::{Error, PasswordHasher as _, PasswordVerifier as _};
 use async_trait::async_trait;
-use domain::admin::{AdminPassword, PasswordHash};
+use domain::model::admin::{AdminPassword, PasswordHash};
 use domain::ports::passwords::{HashError, PasswordHasher};
 use secrecy::zeroize::Zeroizing;
 use tokio::sync::Semaphore;

@@ -7,10 +7,10 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
+use domain::model::rate_limit::{Bucket, LimitKey, Quota, TooMany};
+use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{Bucket, LimitKey, Quota, TooMany};
-use domain::timestamp::Timestamp;
 
 /// How many keys one generation holds: both of them full take about 11 MB.
 const GENERATION: usize = 65_536;
@@ -74,7 +74,7 @@ impl Generations {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use domain::rate_limit::Network;
+    use domain::model::rate_limit::Network;
 
     use super::*;
 

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::AppName;
-use domain::login::{LoggedIn, LoginRequest};
-use domain::member::MemberId;
-use domain::nickname::Nickname;
-use domain::ports::redemption::{RedemptionSeal, UnsealError};
-use domain::redemption::Fingerprint;
-use domain::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
-use domain::token_pair::TokenPair;
+use domain::model::app::name::AppName;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::MemberId;
+use domain::model::member::nickname::Nickname;
+use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
+use domain::model::session::token_pair::TokenPair;
+use domain::ports::login_seal::{RedemptionSeal, UnsealError};
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -181,8 +181,10 @@ mod tests {
         }
         let other_key = IdempotencyKey::parse("another").unwrap();
         assert_ne!(seal().request(&other_key, &request()), print(&request()));
-        let settled =
-            LoginRequest { on_conflict: Some(domain::conflict::Choice::Merge), ..request() };
+        let settled = LoginRequest {
+            on_conflict: Some(domain::model::identity::conflict_policy::Choice::Merge),
+            ..request()
+        };
         assert_eq!(print(&settled), print(&request()));
     }
 }

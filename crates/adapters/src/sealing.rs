@@ -5,8 +5,8 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
-use domain::ports::fingerprints::Fingerprints;
-use domain::redemption::Fingerprint;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
 use secrecy::zeroize::Zeroizing;
 
 use crate::master_key::MasterKey;

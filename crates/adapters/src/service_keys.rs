@@ -4,7 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::ports::services::{Service, ServiceAuthenticator};
+use domain::model::service_account::Service;
+use domain::ports::service_accounts::ServiceAuthenticator;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The shortest key that may stand in the configuration as it is, in characters.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::identity::Subject;
+use domain::model::identity::Subject;
+use domain::model::secret::SessionKey;
 use domain::ports::session_keys::{SessionKeySeal, UnsealKeyError};
-use domain::secret::SessionKey;
 
 use crate::sealing::{Place, Sealer};
 
@@ -47,7 +47,7 @@ fn place(row: &[u8]) -> Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::identity::SubjectKind;
+    use domain::model::identity::SubjectKind;
 
     use super::*;
     use crate::master_key::MasterKey;

@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use domain::ports::clock::Clock;
-use domain::ports::random::Random;
-use domain::timestamp::Timestamp;
+use domain::model::clock::Clock;
+use domain::model::random::Random;
+use domain::model::timestamp::Timestamp;
 
 /// The clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]

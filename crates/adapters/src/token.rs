@@ -12,13 +12,13 @@ pub mod keys;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::ports::clock::Clock;
-use domain::ports::tokens::{
-    AccessClaims, RefreshClaims, SigningError, TokenIssuer, TokenRejected, TokenVerifier,
-    VerificationKey, VerificationKeys,
-};
-use domain::secret::{AccessToken, RefreshToken};
-use domain::session::Session;
+use domain::model::clock::Clock;
+use domain::model::secret::{AccessToken, RefreshToken};
+use domain::model::session::Session;
+use domain::model::session::claims::{AccessClaims, RefreshClaims};
+use domain::model::signing_key::VerificationKey;
+use domain::ports::signing_keys::VerificationKeys;
+use domain::ports::tokens::{SigningError, TokenIssuer, TokenRejected, TokenVerifier};
 
 use claims::Claims;
 use key_ring::KeyRing;

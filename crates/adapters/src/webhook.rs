@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::domain_event::DomainEvent;
-use domain::ports::receiver::{NotReceived, RECEIVE_MAX, Receiver};
-use domain::timestamp::Timestamp;
+use domain::model::event::DomainEvent;
+use domain::model::timestamp::Timestamp;
+use domain::ports::event_sink::{NotReceived, RECEIVE_MAX, Receiver};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;

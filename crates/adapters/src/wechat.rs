@@ -23,12 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::app::AppId;
-use domain::identity::{Standing, Subject, SubjectKind, Verified};
-use domain::phone::PhoneNumber;
-use domain::ports::clock::Clock;
+use domain::model::app::name::AppId;
+use domain::model::clock::Clock;
+use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
-use domain::secret::{LoginCode, PhoneCode, SessionKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};

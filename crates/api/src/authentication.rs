@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::admin::Administrator;
-use domain::authenticate::{Authenticate, AuthenticateError};
-use domain::authenticate_admin::{AuthenticateAdmin, AuthenticateAdminError};
-use domain::ports::services::{Service, ServiceAuthenticator};
-use domain::ports::tokens::Caller;
+use domain::model::admin::Administrator;
+use domain::model::service_account::Service;
+use domain::model::session::claims::Caller;
+use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::use_cases::admin::authenticate::{AuthenticateAdmin, AuthenticateAdminError};
+use domain::use_cases::session::authenticate::{Authenticate, AuthenticateError};
 use salvo::extract::Metadata;
 use salvo::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use salvo::http::{HeaderMap, StatusCode};

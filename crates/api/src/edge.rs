@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ports::clock::Clock;
-use domain::ports::random::Random;
+use domain::model::clock::Clock;
+use domain::model::random::Random;
 use salvo::http::header::{
     CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::ports::clock::Clock;
-use domain::ports::random::Random;
-use domain::ports::requests::RequestId;
+use domain::model::clock::Clock;
+use domain::model::random::Random;
+use domain::model::request_id::RequestId;
 use salvo::Depot;
 use salvo::http::HeaderMap;
 

@@ -1,11 +1,11 @@
 //! The fields that requests are made of.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use domain::avatar::{AVATAR_MAX, Avatar};
-use domain::conflict::Choice;
-use domain::member::Gender;
-use domain::nickname::{NICKNAME_MAX, Nickname, NicknameError};
-use domain::secret::{LoginCode, PhoneCode, RefreshToken};
+use domain::model::identity::conflict_policy::Choice;
+use domain::model::member::Gender;
+use domain::model::member::avatar::{AVATAR_MAX, Avatar};
+use domain::model::member::nickname::{NICKNAME_MAX, Nickname, NicknameError};
+use domain::model::secret::{LoginCode, PhoneCode, RefreshToken};
 use salvo::oapi::{BasicType, Object};
 use serde_json::Value;
 

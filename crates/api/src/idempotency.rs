@@ -1,6 +1,6 @@
 //! The `Idempotency-Key` of a request.
 
-use domain::secret::{IdempotencyKey, MalformedIdempotencyKey};
+use domain::model::secret::{IdempotencyKey, MalformedIdempotencyKey};
 use salvo::extract::Metadata;
 use salvo::http::header::HeaderName;
 use salvo::oapi::{

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use domain::limits::Limits;
-use domain::ports::services::ServiceAuthenticator;
-use domain::rate_limit::{LimitKey, Network};
+use domain::model::rate_limit::{LimitKey, Network};
+use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::use_cases::rate_limits::Limits;
 use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 

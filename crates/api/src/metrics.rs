@@ -5,9 +5,10 @@ pub(crate) mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::login::{LoggedIn, LoginError};
-use domain::refresh::RefreshError;
-use domain::token_pair::TokenPair;
+use domain::model::login::LoggedIn;
+use domain::model::session::token_pair::TokenPair;
+use domain::use_cases::login::LoginError;
+use domain::use_cases::session::refresh::RefreshError;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -1,7 +1,7 @@
 //! What an address ends in: ids, or an app.
 
-use domain::app::AppName;
-use domain::session::SessionId;
+use domain::model::app::name::AppName;
+use domain::model::session::SessionId;
 use salvo::extract::Metadata;
 use salvo::oapi::{
     BasicType, Components, EndpointArgRegister, KnownFormat, Object, Operation, Parameter,

@@ -1,6 +1,6 @@
 //! Times as people and programs are told them: RFC 3339, always UTC.
 
-use domain::timestamp::Timestamp;
+use domain::model::timestamp::Timestamp;
 use time::UtcDateTime;
 
 /// To the second: `2026-11-20T10:00:00Z`.

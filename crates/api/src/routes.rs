@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use domain::authenticate::Authenticate;
-use domain::bind_phone::BindPhone;
-use domain::current_member::CurrentMember;
-use domain::erase_member::EraseMember;
-use domain::exchange_code::ExchangeCode;
-use domain::export_member::ExportMember;
-use domain::identify::Identify;
-use domain::introspect::Introspect;
-use domain::limits::Limits;
-use domain::log_out::LogOut;
-use domain::login::Login;
-use domain::ports::clock::Clock;
-use domain::ports::random::Random;
-use domain::ports::services::ServiceAuthenticator;
-use domain::ports::store::MemberDirectory;
-use domain::ports::tokens::VerificationKeys;
-use domain::receive_push::ReceivePush;
-use domain::refresh::Refresh;
-use domain::update_profile::UpdateProfile;
-use domain::use_session_key::UseSessionKey;
+use domain::model::clock::Clock;
+use domain::model::random::Random;
+use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::signing_keys::VerificationKeys;
+use domain::ports::store::members::MemberDirectory;
+use domain::use_cases::login::Login;
+use domain::use_cases::login::exchange_code::ExchangeCode;
+use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::member::bind_phone::BindPhone;
+use domain::use_cases::member::erase::EraseMember;
+use domain::use_cases::member::export_personal_data::ExportMember;
+use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::update_profile::UpdateProfile;
+use domain::use_cases::provider::receive_push::ReceivePush;
+use domain::use_cases::provider::use_session_key::UseSessionKey;
+use domain::use_cases::rate_limits::Limits;
+use domain::use_cases::session::authenticate::Authenticate;
+use domain::use_cases::session::introspect::Introspect;
+use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::refresh::Refresh;
 use salvo::Router;
 
 use crate::authentication::{BackEnds, Gate, Members, OAuthClients, Scrapers};

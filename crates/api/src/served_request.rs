@@ -1,6 +1,7 @@
 //! The request that is being served, for whatever is done on its behalf.
 
-use domain::ports::requests::{RequestId, Requests};
+use domain::model::request_id::RequestId;
+use domain::ports::request_context::Requests;
 use tokio::task_local;
 
 task_local! {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::serve_apps::ServeApps;
+use domain::use_cases::app::reload::ServeApps;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often an instance looks.

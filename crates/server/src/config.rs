@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use adapters::redis::url::RedisUrl;
 use api::config::{Origin, Proxy};
-use domain::admin::AdminSessionPolicy;
-use domain::app::{AppId, AppName};
-use domain::app_policy::{AppPolicy, TokenLives};
-use domain::conflict::ConflictPolicy;
-use domain::limits::Quotas;
-use domain::nickname::NicknamePrefixes;
-use domain::rate_limit::Quota;
-use domain::session::SessionPolicy;
-use domain::signing_key::KeyPolicy;
+use domain::model::admin::AdminSessionPolicy;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::member::nickname::NicknamePrefixes;
+use domain::model::rate_limit::Quota;
+use domain::model::session::SessionPolicy;
+use domain::model::signing_key::KeyPolicy;
+use domain::use_cases::rate_limits::Quotas;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use layers::Sources;
@@ -49,7 +49,7 @@ pub struct Config {
     /// Whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<Proxy>,
     /// How long to serve on after being told to stop.
-    pub drain: Duration,
+    pub drain_timeout: Duration,
     /// How often anyone may ask.
     pub quotas: Quotas,
     /// Whether anyone may read the metrics.
@@ -99,7 +99,7 @@ pub struct Config {
     /// How long administrators stay signed in.
     pub admin_sessions: AdminSessionPolicy,
     /// How long security events are kept; for ever when `None`.
-    pub keep_audit: Option<Duration>,
+    pub audit_retention: Option<Duration>,
     /// How much later a day begins than in UTC, in milliseconds.
     pub utc_offset: i64,
     /// Back ends and their keys.
@@ -207,7 +207,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         production,
         cors_origins: cors_origins(reader),
         trusted_proxies: trusted_proxies(reader),
-        drain: ttl("http.drain", 0..=120),
+        drain_timeout: ttl("http.drain_timeout", 0..=120),
         quotas: quotas(reader),
         public_metrics: reader.flag("metrics.public", false),
         log_filter,
@@ -230,9 +230,9 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
             per_member: reader.whole("tokens.sessions_per_member", 1..=1_000) as usize,
         },
         keys: KeyPolicy {
-            rotation: Some(ttl("tokens.key_rotation", 0..=315_360_000))
+            lifetime: Some(ttl("tokens.signing_key_lifetime", 0..=315_360_000))
                 .filter(|period| !period.is_zero()),
-            overlap: ttl("tokens.key_overlap", 3..=86_400),
+            prepublish: ttl("tokens.signing_key_prepublish", 3..=86_400),
             access_ttl,
         },
         refresh_key: key(reader, "tokens.refresh_key", production),
@@ -243,7 +243,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
             idle: ttl("admin.idle_ttl", 60..=86_400),
             absolute: ttl("admin.session_ttl", 300..=604_800),
         },
-        keep_audit: Some(ttl("audit.keep", 0..=315_360_000)).filter(|age| !age.is_zero()),
+        audit_retention: Some(ttl("audit.retention", 0..=315_360_000)).filter(|age| !age.is_zero()),
         utc_offset: utc_offset(reader),
         services: services.into_iter().filter_map(|name| service(reader, name)).collect(),
         webhooks: webhooks::webhooks(reader, production),
@@ -278,7 +278,7 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
             phone_required: reader.flag(&key("phone_required"), false),
             auto_register: reader.flag(&key("auto_register"), true),
             on_conflict: on_conflict(reader, &key("on_conflict")),
-            keep_session_keys: reader.flag(&key("keep_session_keys"), false),
+            store_session_keys: reader.flag(&key("store_session_keys"), false),
             lives: TokenLives {
                 access: life(reader, &key("access_ttl"), 60..=86_400),
                 idle: life(reader, &key("refresh_ttl"), 3_600..=31_536_000),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::deliver_events::{DeliverEvents, Outcome};
-use domain::delivery::Delivery;
-use domain::domain_event::DomainEvent;
-use domain::ports::store::StoreError;
+use domain::model::event::DomainEvent;
+use domain::model::event::delivery::Delivery;
+use domain::ports::store::error::StoreError;
+use domain::use_cases::event::deliver::{DeliverEvents, Outcome};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::deliver_events::Outcome;
-use domain::delivery::ReceiverName;
+use domain::model::event::delivery::ReceiverName;
+use domain::use_cases::event::deliver::Outcome;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;

@@ -12,11 +12,12 @@ use adapters::system::SystemClock;
 use adapters::wechat::WechatMiniProgram;
 use adapters::wechat::http::WechatHttp;
 use anyhow::{Context, anyhow, ensure};
-use domain::ports::clock::Clock;
+use domain::model::app::registered::RegisteredApp;
+use domain::model::clock::Clock;
+use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
-use domain::ports::store::{AppDirectory, MemberDirectory};
-use domain::registered_app::RegisteredApp;
-use domain::timestamp::Timestamp;
+use domain::ports::store::apps::AppDirectory;
+use domain::ports::store::members::MemberDirectory;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::housekeeping::Housekeeping;
+use domain::use_cases::cleanup::Housekeeping;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often. What expired does no harm meanwhile: nobody is given it any more.

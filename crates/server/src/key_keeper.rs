@@ -8,10 +8,10 @@ use adapters::system::SystemClock;
 use adapters::token::Es256Tokens;
 use adapters::token::key_vault::KeyVault;
 use anyhow::Context;
-use domain::ports::clock::Clock;
-use domain::rotate_keys::RotateKeys;
-use domain::signing_key::{KeyState, SigningKeys};
-use domain::timestamp::Timestamp;
+use domain::model::clock::Clock;
+use domain::model::signing_key::{KeyState, SigningKeys};
+use domain::model::timestamp::Timestamp;
+use domain::use_cases::signing_key::rotate::RotateKeys;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Config;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use api::rfc3339;
-use domain::signing_key::{KeyPolicy, KeyState, SigningKey, SigningKeys};
-use domain::timestamp::Timestamp;
+use domain::model::signing_key::{KeyPolicy, KeyState, SigningKey, SigningKeys};
+use domain::model::timestamp::Timestamp;
 
 /// The keys as a table, a line for each; nothing of it is secret.
 #[must_use]
@@ -27,7 +27,7 @@ fn when(keys: &SigningKeys, key: &SigningKey, policy: &KeyPolicy, now: Timestamp
     let Some(since) = key.signs_from else {
         return format!("published since {}", at(key.created_at));
     };
-    match (keys.state(key, now), keys.kept_until(key, policy, now), policy.rotation) {
+    match (keys.state(key, now), keys.kept_until(key, policy, now), policy.lifetime) {
         (KeyState::Next, _, _) => format!("signs from {}", at(since)),
         (KeyState::Current, _, Some(period)) => {
             format!("signs since {} until {}", at(since), at(since.plus(period)))
@@ -63,8 +63,8 @@ mod tests {
         let keys =
             SigningKeys(vec![key(1, Some(0)), key(2, Some(60)), key(3, None), key(4, Some(600))]);
         let policy = KeyPolicy {
-            rotation: Some(Duration::from_hours(24)),
-            overlap: Duration::from_secs(1),
+            lifetime: Some(Duration::from_hours(24)),
+            prepublish: Duration::from_secs(1),
             access_ttl: Duration::from_hours(2),
         };
         let table = table(&keys, &policy, Timestamp::from_unix_millis(120_000));

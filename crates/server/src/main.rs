@@ -9,10 +9,10 @@ use adapters::store::rekey::Rekeyed;
 use adapters::system::SystemClock;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use domain::admin::{AdminName, Role};
-use domain::audit::AuditKind;
-use domain::member::{MemberId, StatusReason};
-use domain::ports::clock::Clock;
+use domain::model::admin::{AdminName, Role};
+use domain::model::audit::AuditKind;
+use domain::model::clock::Clock;
+use domain::model::member::{MemberId, StatusReason};
 use domain::ports::store::Store;
 use secrecy::ExposeSecret;
 use server::config::{Config, Sources};
@@ -111,7 +111,7 @@ enum Admins {
 enum Keys {
     /// Tells which keys there are, and where each one stands.
     List,
-    /// Lets the next key sign, once it has been published for `tokens.key_overlap`.
+    /// Lets the next key sign, once it has been published for `tokens.signing_key_prepublish`.
     Rotate,
     /// Believes no token of a key any more, on every instance within seconds. If it signs, the next
     /// one does at once. Nobody has to log in again.

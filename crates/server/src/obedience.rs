@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::obey_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
 use tokio::time::sleep;
 
 /// How long after WeChat has told it, at most.

@@ -52,7 +52,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let withdrawals = wiring::obey_withdrawals(config, &store, parts.erase_member.clone());
     let events = wiring::deliver_events(config, &store)?;
     let drain = Drain::default();
-    let stop = stop(drain.clone(), config.drain)?;
+    let stop = stop(drain.clone(), config.drain_timeout)?;
     tracing::info!("listening on http://{}", server.address());
     let keeping = tokio::spawn(keeper.run());
     let tidying = tokio::spawn(housekeeper::run(wiring::housekeeping(config, &store)));

@@ -24,31 +24,31 @@ use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
 use api::routes::Parts;
 use api::served_request::ServedRequest;
-use domain::app::Apps;
-use domain::audit::Journal;
-use domain::authenticate::Authenticate;
-use domain::bind_phone::BindPhone;
-use domain::current_member::CurrentMember;
-use domain::deliver_events::DeliverEvents;
-use domain::delivery::Subscriptions;
-use domain::erase_member::EraseMember;
-use domain::exchange_code::ExchangeCode;
-use domain::export_member::ExportMember;
-use domain::housekeeping::Housekeeping;
-use domain::identify::Identify;
-use domain::introspect::Introspect;
-use domain::limits::Limits;
-use domain::log_out::LogOut;
-use domain::login::in_flight::InFlight;
-use domain::login::{Login, LoginPolicy};
-use domain::obey_withdrawals::ObeyWithdrawals;
-use domain::ports::clock::Clock;
-use domain::ports::random::Random;
-use domain::receive_push::ReceivePush;
-use domain::refresh::Refresh;
-use domain::rotate_keys::RotateKeys;
-use domain::update_profile::UpdateProfile;
-use domain::use_session_key::UseSessionKey;
+use domain::model::clock::Clock;
+use domain::model::event::delivery::Subscriptions;
+use domain::model::random::Random;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::cleanup::Housekeeping;
+use domain::use_cases::event::deliver::DeliverEvents;
+use domain::use_cases::event::factory::Journal;
+use domain::use_cases::login::exchange_code::ExchangeCode;
+use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::login::single_flight::InFlight;
+use domain::use_cases::login::{Login, LoginPolicy};
+use domain::use_cases::member::bind_phone::BindPhone;
+use domain::use_cases::member::erase::EraseMember;
+use domain::use_cases::member::export_personal_data::ExportMember;
+use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::update_profile::UpdateProfile;
+use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::receive_push::ReceivePush;
+use domain::use_cases::provider::use_session_key::UseSessionKey;
+use domain::use_cases::rate_limits::Limits;
+use domain::use_cases::session::authenticate::Authenticate;
+use domain::use_cases::session::introspect::Introspect;
+use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::refresh::Refresh;
+use domain::use_cases::signing_key::rotate::RotateKeys;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -188,7 +188,7 @@ pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Housekeeping {
         store: store.clone(),
         clock: Arc::new(SystemClock),
         admin_sessions: config.admin_sessions,
-        keep_audit: config.keep_audit,
+        audit_retention: config.audit_retention,
         receivers,
     }
 }
@@ -209,7 +209,7 @@ pub fn deliver_events(
             directory: store.clone(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            give_up_after: receiver.give_up_after,
+            max_age: receiver.max_age,
         })
     };
     config.webhooks.iter().map(deliver).collect()

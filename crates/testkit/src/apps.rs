@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::app::{App, AppId, AppName};
-use domain::app_secret::SharedKind;
-use domain::ports::apps::{AppFactory, AppSecretSeal, BuildAppError};
-use domain::registered_app::RegisteredApp;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::registered::RegisteredApp;
+use domain::model::app::secret::SharedKind;
+use domain::ports::app::App;
+use domain::ports::app::{AppFactory, AppSecretSeal, BuildAppError};
 
 use crate::provider::MemoryProvider;
 

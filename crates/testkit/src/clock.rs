@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use domain::ports::clock::Clock;
-use domain::timestamp::Timestamp;
+use domain::model::clock::Clock;
+use domain::model::timestamp::Timestamp;
 
 /// A clock set by hand.
 #[derive(Debug)]

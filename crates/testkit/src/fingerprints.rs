@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::ports::fingerprints::Fingerprints;
-use domain::redemption::Fingerprint;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
 
 /// Makes fingerprints that anyone could make. Never for anything real.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::audit::Journal;
-use domain::ports::clock::Clock;
-use domain::ports::requests::{RequestId, Requests};
+use domain::model::clock::Clock;
+use domain::model::request_id::RequestId;
+use domain::ports::request_context::Requests;
+use domain::use_cases::event::factory::Journal;
 
 use crate::random::FixedRandom;
 

@@ -1,7 +1,7 @@
 //! Passwords that cost nothing.
 
 use async_trait::async_trait;
-use domain::admin::{AdminPassword, PasswordHash};
+use domain::model::admin::{AdminPassword, PasswordHash};
 use domain::ports::passwords::{HashError, PasswordHasher};
 
 /// Keeps passwords as they are. Never for anything real.

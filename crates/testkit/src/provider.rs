@@ -4,10 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use domain::identity::{Standing, Subject, SubjectKind, Verified};
-use domain::phone::PhoneNumber;
+use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
-use domain::secret::{LoginCode, PhoneCode, SessionKey};
 
 /// A user of the provider.
 #[derive(Clone, Debug)]

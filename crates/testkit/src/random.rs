@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::ports::random::Random;
+use domain::model::random::Random;
 
 /// Repeatable randomness: the same seed gives the same bytes. Never for anything real.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::limits::{Limits, Quotas};
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
+use domain::model::rate_limit::{Bucket, LimitKey, Quota, TooMany};
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{Bucket, LimitKey, Quota, TooMany};
+use domain::use_cases::rate_limits::{Limits, Quotas};
 
 /// Counts every key there ever was: for tests only, as its memory has no bound.
 pub struct MemoryRateLimiter {

@@ -2,14 +2,14 @@
 
 use std::sync::Mutex;
 
-use domain::app::AppName;
-use domain::login::{LoggedIn, LoginRequest};
-use domain::nickname::Nickname;
-use domain::ports::fingerprints::Fingerprints;
-use domain::ports::redemption::{RedemptionSeal, UnsealError};
-use domain::redemption::Fingerprint;
-use domain::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
-use domain::token_pair::TokenPair;
+use domain::model::app::name::AppName;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::nickname::Nickname;
+use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
+use domain::model::session::token_pair::TokenPair;
+use domain::ports::login_seal::{RedemptionSeal, UnsealError};
 
 use crate::fingerprints::MemoryFingerprints;
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use domain::ports::services::{Service, ServiceAuthenticator};
+use domain::model::service_account::Service;
+use domain::ports::service_accounts::ServiceAuthenticator;
 
 /// Back ends and their keys, as a test lists them.
 #[derive(Debug, Default)]

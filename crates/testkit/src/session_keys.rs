@@ -3,12 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
-use domain::identity::Subject;
-use domain::phone::PhoneNumber;
+use domain::model::identity::Subject;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::provider::session_key::EncryptedData;
+use domain::model::secret::SessionKey;
 use domain::ports::provider::ProviderError;
 use domain::ports::session_keys::{SessionKeySeal, SessionKeyUse, UnsealKeyError};
-use domain::secret::SessionKey;
-use domain::session_key::EncryptedData;
 
 use crate::provider::{MemoryCall, MemoryProvider, MemoryUser};
 

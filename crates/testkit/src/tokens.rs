@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use domain::ports::clock::Clock;
-use domain::ports::tokens::{
-    AccessClaims, GenerateKeyError, GeneratedKey, KeyGenerator, RefreshClaims, SigningError,
-    TokenIssuer, TokenRejected, TokenVerifier,
-};
-use domain::secret::{AccessToken, RefreshToken};
-use domain::session::{Session, SessionId};
+use domain::model::clock::Clock;
+use domain::model::secret::{AccessToken, RefreshToken};
+use domain::model::session::claims::{AccessClaims, RefreshClaims};
+use domain::model::session::{Session, SessionId};
+use domain::model::signing_key::GeneratedKey;
+use domain::ports::signing_keys::{GenerateKeyError, KeyGenerator};
+use domain::ports::tokens::{SigningError, TokenIssuer, TokenRejected, TokenVerifier};
 
 /// Issues tokens and remembers what each one says.
 pub struct MemoryTokens {

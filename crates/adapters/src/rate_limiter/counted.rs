@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::model::rate_limit::{LimitKey, Quota, TooMany};
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{LimitKey, Quota, TooMany};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;

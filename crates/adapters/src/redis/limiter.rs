@@ -4,9 +4,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
+use domain::model::rate_limit::{LimitKey, Quota, TooMany};
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{LimitKey, Quota, TooMany};
 use redis::Script;
 
 use super::Redis;
@@ -90,10 +90,10 @@ mod tests {
     use std::collections::HashSet;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    use domain::app::AppName;
-    use domain::member::MemberId;
-    use domain::rate_limit::Network;
-    use domain::session::SessionId;
+    use domain::model::app::name::AppName;
+    use domain::model::member::MemberId;
+    use domain::model::rate_limit::Network;
+    use domain::model::session::SessionId;
     use uuid::Uuid;
 
     use super::*;

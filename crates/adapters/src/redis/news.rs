@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::member::MemberId;
-use domain::session::SessionId;
+use domain::model::member::MemberId;
+use domain::model::session::SessionId;
 use futures_util::StreamExt;
 use redis::{Msg, RedisResult};
 use tokio::task::JoinHandle;

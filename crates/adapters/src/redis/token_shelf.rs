@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
 use redis::Cmd;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};

@@ -1,10 +1,13 @@
 //! Administrators and their sessions as rows.
 
 use async_trait::async_trait;
-use domain::admin::{Admin, AdminId, AdminName, AdminSession, Invitation, PasswordHash, Role};
-use domain::ports::store::{AddError, AdminDirectory, AdminRepository, StoreError, UpdateError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::admin::{
+    Admin, AdminId, AdminName, AdminSession, Invitation, PasswordHash, Role,
+};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::admins::{AdminDirectory, AdminRepository};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DeleteMany, EntityTrait, IntoActiveModel,

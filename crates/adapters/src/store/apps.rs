@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::app::{AppId, AppName};
-use domain::app_policy::{AppPolicy, TokenLives};
-use domain::app_secret::SharedKind;
-use domain::conflict::ConflictPolicy;
-use domain::ports::store::{AddError, AppDirectory, AppRepository, StoreError, UpdateError};
-use domain::registered_app::{RegisteredApp, SealedPush, SealedSecret};
-use domain::timestamp::Timestamp;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::registered::{RegisteredApp, SealedPush, SealedSecret};
+use domain::model::app::secret::SharedKind;
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::apps::{AppDirectory, AppRepository};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder,
@@ -106,7 +107,7 @@ fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
         phone_required: app.policy.phone_required,
         on_conflict: app.policy.on_conflict.name().to_owned(),
         open_platform: app.policy.open_platform.clone(),
-        keep_session_keys: app.policy.keep_session_keys,
+        keep_session_keys: app.policy.store_session_keys,
         access_ttl: millis(lives.access)?,
         refresh_ttl: millis(lives.idle)?,
         session_ttl: millis(lives.absolute)?,
@@ -147,7 +148,7 @@ fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
         on_conflict: on_conflict
             .ok_or_else(|| damaged("on_conflict", "no such policy".to_owned()))?,
         open_platform: row.open_platform,
-        keep_session_keys: row.keep_session_keys,
+        store_session_keys: row.keep_session_keys,
         lives: TokenLives {
             access: life("access_ttl", row.access_ttl)?,
             idle: life("refresh_ttl", row.refresh_ttl)?,

@@ -1,15 +1,16 @@
 //! Security events as rows.
 
 use async_trait::async_trait;
-use domain::admin::AdminId;
-use domain::app::AppName;
-use domain::audit::{AuditEvent, AuditKind};
-use domain::audit_query::{AuditQuery, DailyCount, Days};
-use domain::member::MemberId;
-use domain::ports::requests::RequestId;
-use domain::ports::store::{AuditDirectory, AuditLog, StoreError};
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::admin::AdminId;
+use domain::model::app::name::AppName;
+use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::audit::{AuditEvent, AuditKind};
+use domain::model::member::MemberId;
+use domain::model::request_id::RequestId;
+use domain::model::session::SessionId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::audit::{AuditDirectory, AuditLog};
+use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, DeleteMany, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::ports::store::StoreError;
+use domain::ports::store::error::StoreError;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryOrder};
 use secrecy::zeroize::Zeroizing;
 

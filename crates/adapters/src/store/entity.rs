@@ -6,8 +6,8 @@
     reason = "the generator makes everything public, also in a private module"
 )]
 
-use domain::holdings::Holding;
-use domain::member::MemberId;
+use domain::model::member::MemberId;
+use domain::model::member::personal_data::Holding;
 use sea_orm::{DatabaseConnection, DbErr};
 
 use crate::store::holdings::of_table;

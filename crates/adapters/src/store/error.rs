@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use domain::ports::store::{Contention, StoreError};
+use domain::ports::store::error::{Contention, StoreError};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use uuid::Uuid;
 

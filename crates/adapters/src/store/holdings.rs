@@ -1,8 +1,8 @@
 //! What a table holds of a member, whichever columns it has.
 
-use domain::holdings::{Held, Holding};
-use domain::member::MemberId;
-use domain::phone::PhoneNumber;
+use domain::model::member::MemberId;
+use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::phone::PhoneNumber;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DbErr, EntityTrait, Iden, Iterable, ModelTrait, QueryFilter,
     Value,

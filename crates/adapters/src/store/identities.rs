@@ -1,10 +1,11 @@
 //! Identities as rows.
 
 use async_trait::async_trait;
-use domain::identity::{Owner, Subject, SubjectKind};
-use domain::member::MemberId;
-use domain::ports::store::{AddError, IdentityRepository, StoreError};
-use domain::timestamp::Timestamp;
+use domain::model::identity::{Owner, Subject, SubjectKind};
+use domain::model::member::MemberId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::identities::IdentityRepository;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,

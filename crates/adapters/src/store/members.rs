@@ -1,12 +1,13 @@
 //! Members as rows.
 
 use async_trait::async_trait;
-use domain::avatar::Avatar;
-use domain::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
-use domain::nickname::Nickname;
-use domain::phone::PhoneNumber;
-use domain::ports::store::{AddError, MemberRepository, StoreError, UpdateError};
-use domain::timestamp::Timestamp;
+use domain::model::member::avatar::Avatar;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use domain::ports::store::members::MemberRepository;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
 };

@@ -1,11 +1,12 @@
 //! The outbox as rows: one for each receiver that is to be told of an event.
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, ReceiverName};
-use domain::domain_event::{DomainEvent, EventKind};
-use domain::member::MemberId;
-use domain::ports::store::{Outbox, OutboxDirectory, StoreError};
-use domain::timestamp::Timestamp;
+use domain::model::event::delivery::{Delivery, ReceiverName};
+use domain::model::event::{DomainEvent, EventKind};
+use domain::model::member::MemberId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::outbox::{Outbox, OutboxDirectory};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::phone::PhoneNumber;
-use domain::ports::store::StoreError;
+use domain::model::member::phone::PhoneNumber;
+use domain::ports::store::error::StoreError;
 use secrecy::zeroize::Zeroizing;
 use uuid::Uuid;
 

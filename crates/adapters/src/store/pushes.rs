@@ -1,11 +1,13 @@
 //! What pushes leave, as rows.
 
 use async_trait::async_trait;
-use domain::app::AppName;
-use domain::ports::store::{PushRepository, StoreError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
-use domain::withdrawal::{Withdrawal, Withdrawn};
+use domain::model::app::name::AppName;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::pushes::PushRepository;
 use sea_orm::{
     ColumnTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     Select,

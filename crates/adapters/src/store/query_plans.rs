@@ -1,16 +1,16 @@
 //! Every look-up uses an index, however many rows there are, on every database.
 
-use domain::admin::{AdminId, AdminName};
-use domain::audit::AuditKind;
-use domain::audit_query::{AuditQuery, Days};
-use domain::delivery::ReceiverName;
-use domain::domain_event::{DomainEvent, EventKind};
-use domain::identity::{Subject, SubjectKind};
-use domain::member::MemberId;
-use domain::member_query::{Criterion, MemberQuery};
-use domain::redemption::Fingerprint;
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::admin::{AdminId, AdminName};
+use domain::model::audit::AuditKind;
+use domain::model::audit::query::{AuditQuery, Days};
+use domain::model::event::delivery::ReceiverName;
+use domain::model::event::{DomainEvent, EventKind};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::MemberId;
+use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::session::SessionId;
+use domain::model::timestamp::Timestamp;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Statement,
 };

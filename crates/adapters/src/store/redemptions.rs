@@ -1,11 +1,13 @@
 //! Redeemed login codes as rows.
 
 use async_trait::async_trait;
-use domain::member::MemberId;
-use domain::ports::store::{AddError, RedemptionRepository, StoreError};
-use domain::redemption::{Fingerprint, Redemption, Repeatable};
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::login::redemption::{Redemption, Repeatable};
+use domain::model::member::MemberId;
+use domain::model::session::SessionId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::redemptions::RedemptionRepository;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::store::entity::redemption::{Column, Entity, Model};

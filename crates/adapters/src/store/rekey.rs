@@ -2,7 +2,9 @@
 
 pub(super) mod phones;
 
-use domain::ports::store::{SigningKeyRepository, Store, StoreError, UnitOfWork};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::signing_keys::SigningKeyRepository;
+use domain::ports::store::{Store, UnitOfWork};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany};
 

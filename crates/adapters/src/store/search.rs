@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::member::MemberId;
-use domain::member_query::{Criterion, MemberQuery};
-use domain::ports::store::StoreError;
+use domain::model::member::MemberId;
+use domain::model::member::query::{Criterion, MemberQuery};
+use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,

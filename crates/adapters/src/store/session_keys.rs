@@ -1,10 +1,11 @@
 //! Sealed session keys as rows.
 
 use async_trait::async_trait;
-use domain::identity::Subject;
-use domain::ports::store::{SessionKeyRepository, StoreError};
-use domain::session_key::SealedSessionKey;
-use domain::timestamp::Timestamp;
+use domain::model::identity::Subject;
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::session_keys::SessionKeyRepository;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 

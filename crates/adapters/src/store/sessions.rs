@@ -1,11 +1,12 @@
 //! Sessions as rows.
 
 use async_trait::async_trait;
-use domain::app::AppName;
-use domain::member::{Member, MemberId};
-use domain::ports::store::{SessionRepository, StoreError};
-use domain::session::{Session, SessionId};
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppName;
+use domain::model::member::{Member, MemberId};
+use domain::model::session::{Session, SessionId};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::sessions::SessionRepository;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, SelectTwo,
 };

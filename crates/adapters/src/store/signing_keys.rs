@@ -1,9 +1,10 @@
 //! The keys that sign access tokens, as rows: never more than a few, so that they need no index.
 
 use async_trait::async_trait;
-use domain::ports::store::{AddError, SigningKeyDirectory, SigningKeyRepository, StoreError};
-use domain::signing_key::SigningKey;
-use domain::timestamp::Timestamp;
+use domain::model::signing_key::SigningKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::signing_keys::{SigningKeyDirectory, SigningKeyRepository};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, Select,

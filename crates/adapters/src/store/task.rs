@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::ports::random::Random;
-use domain::ports::store::StoreError;
+use domain::model::random::Random;
+use domain::ports::store::error::StoreError;
 use sea_orm::DbErr;
 use tokio::runtime::Handle;
 use tokio::time::sleep;

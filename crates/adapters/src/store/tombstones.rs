@@ -1,9 +1,10 @@
 //! Tombstones as rows.
 
 use async_trait::async_trait;
-use domain::ports::store::{StoreError, TombstoneRepository};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::TombstoneRepository;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 
 use crate::store::entity::tombstone::{Column, Entity, Model};

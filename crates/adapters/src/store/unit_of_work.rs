@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::delivery::Subscriptions;
-use domain::ports::store::{
-    AdminRepository, AppRepository, AuditLog, IdentityRepository, MemberRepository, Outbox,
-    PushRepository, RedemptionRepository, SessionKeyRepository, SessionRepository,
-    SigningKeyRepository, StoreError, TombstoneRepository, UnitOfWork,
-};
+use domain::model::event::delivery::Subscriptions;
+use domain::ports::store::UnitOfWork;
+use domain::ports::store::admins::AdminRepository;
+use domain::ports::store::apps::AppRepository;
+use domain::ports::store::audit::AuditLog;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::identities::IdentityRepository;
+use domain::ports::store::members::{MemberRepository, TombstoneRepository};
+use domain::ports::store::outbox::Outbox;
+use domain::ports::store::pushes::PushRepository;
+use domain::ports::store::redemptions::RedemptionRepository;
+use domain::ports::store::session_keys::SessionKeyRepository;
+use domain::ports::store::sessions::SessionRepository;
+use domain::ports::store::signing_keys::SigningKeyRepository;
 use sea_orm::DatabaseConnection;
 use tracing::{Span, field, info_span};
 

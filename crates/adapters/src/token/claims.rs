@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use domain::app::AppName;
-use domain::member::MemberId;
-use domain::nickname::Nickname;
-use domain::ports::tokens::AccessClaims;
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppName;
+use domain::model::member::MemberId;
+use domain::model::member::nickname::Nickname;
+use domain::model::session::SessionId;
+use domain::model::session::claims::AccessClaims;
+use domain::model::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_lc_rs::rand::SystemRandom;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::ports::tokens::{SigningError, VerificationKey};
+use domain::model::signing_key::VerificationKey;
+use domain::ports::tokens::SigningError;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
 

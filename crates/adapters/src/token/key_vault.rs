@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use domain::ports::tokens::{GenerateKeyError, GeneratedKey, KeyGenerator};
-use domain::signing_key::{SigningKey, SigningKeys};
-use domain::timestamp::Timestamp;
+use domain::model::signing_key::GeneratedKey;
+use domain::model::signing_key::{SigningKey, SigningKeys};
+use domain::model::timestamp::Timestamp;
+use domain::ports::signing_keys::{GenerateKeyError, KeyGenerator};
 use secrecy::zeroize::Zeroizing;
 
 use super::key_ring::KeyRing;

@@ -6,9 +6,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::app::AppId;
-use domain::ports::clock::Clock;
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppId;
+use domain::model::clock::Clock;
+use domain::model::timestamp::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::sync::watch;

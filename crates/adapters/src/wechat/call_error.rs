@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::model::timestamp::Timestamp;
 use domain::ports::provider::{ProviderError, ProviderFailure};
-use domain::timestamp::Timestamp;
 
 use super::endpoint::Endpoint;
 use super::errcode::{Class, RETRY_AFTER, Row};

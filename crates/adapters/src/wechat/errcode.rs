@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
-use domain::timestamp::Timestamp;
 
 use self::Class::{
     Busy, CodeInvalid, CodeUsed, Misconfigured, QuotaExceeded, Refused, StaleToken, Throttled,

@@ -5,9 +5,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use domain::ports::provider_watch::ProviderWatch;
-use domain::provider_calls::ProviderCalls;
-use domain::timestamp::Timestamp;
+use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::timestamp::Timestamp;
+use domain::ports::provider_stats::ProviderWatch;
 use prometheus_client::registry::Registry;
 use reqwest::header::{CONTENT_TYPE, DATE};
 use reqwest::{Client, Proxy, Request, StatusCode, Url};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::ports::clock::Clock;
-use domain::provider_calls::ProviderCalls;
+use domain::model::clock::Clock;
+use domain::model::provider::call_stats::ProviderCalls;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;

@@ -10,8 +10,8 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::secret::SessionKey;
-use domain::session_key::EncryptedData;
+use domain::model::provider::session_key::EncryptedData;
+use domain::model::secret::SessionKey;
 use secrecy::zeroize::Zeroizing;
 
 /// The plain text (AES-128-CBC, PKCS#7). `None` is no proof of a wrong key, and text none of a right

@@ -8,10 +8,10 @@ use std::ops::RangeInclusive;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use domain::app::AppId;
-use domain::identity::{Subject, SubjectKind};
+use domain::model::app::name::AppId;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::withdrawn_data::Withdrawn;
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
-use domain::withdrawal::Withdrawn;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 

@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::phone::PhoneNumber;
+use domain::model::member::phone::PhoneNumber;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use adapters::rate_limiter::MemoryRateLimiter;
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
 
 fn fresh(clock: Arc<dyn Clock>) -> Ready<(Arc<dyn RateLimiter>, ())> {

@@ -18,16 +18,16 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::app::AppName;
-use domain::member::MemberId;
-use domain::nickname::Nickname;
-use domain::ports::clock::Clock;
-use domain::ports::tokens::{
-    AccessClaims, Caller, TokenIssuer, TokenRejected, TokenVerifier, VerificationKey,
-    VerificationKeys,
-};
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppName;
+use domain::model::clock::Clock;
+use domain::model::member::MemberId;
+use domain::model::member::nickname::Nickname;
+use domain::model::session::SessionId;
+use domain::model::session::claims::{AccessClaims, Caller};
+use domain::model::signing_key::VerificationKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::signing_keys::VerificationKeys;
+use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

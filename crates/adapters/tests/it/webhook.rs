@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use adapters::webhook::signature::WebhookSecret;
 use adapters::webhook::{Webhook, WebhookUrl};
-use domain::domain_event::{DomainEvent, EventKind};
-use domain::member::MemberId;
-use domain::ports::receiver::{NotReceived, RECEIVE_MAX, Receiver};
-use domain::timestamp::Timestamp;
+use domain::model::event::{DomainEvent, EventKind};
+use domain::model::member::MemberId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::event_sink::{NotReceived, RECEIVE_MAX, Receiver};
 use uuid::Uuid;
 
 use crate::wechat::upstream::{Reply, Upstream, body};

@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::{WechatApp, WechatMiniProgram};
-use domain::app::AppId;
-use domain::identity::{Subject, SubjectKind, Verified};
-use domain::phone::PhoneNumber;
-use domain::ports::clock::Clock;
+use domain::model::app::name::AppId;
+use domain::model::clock::Clock;
+use domain::model::identity::{Subject, SubjectKind, Verified};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
+use domain::model::timestamp::Timestamp;
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
 use domain::ports::session_keys::SessionKeyUse;
-use domain::secret::{LoginCode, PhoneCode, SessionKey};
-use domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
 

@@ -1,6 +1,6 @@
 //! The cookie of an administrator's session.
 
-use domain::secret::AdminToken;
+use domain::model::secret::AdminToken;
 use salvo::http::HeaderMap;
 use salvo::http::header::{COOKIE, HeaderName, HeaderValue};
 

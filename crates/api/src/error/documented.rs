@@ -2,25 +2,25 @@
 
 use std::marker::PhantomData;
 
-use domain::app::VerifyError;
-use domain::authenticate::AuthenticateError;
-use domain::authenticate_admin::AuthenticateAdminError;
-use domain::bind_phone::BindPhoneError;
-use domain::current_member::CurrentMemberError;
-use domain::erase_member::EraseMemberError;
-use domain::log_out::EndSessionError;
-use domain::login::LoginError;
-use domain::look_after_members::LookAfterMembersError;
-use domain::manage_admins::ManageAdminsError;
-use domain::manage_apps::ManageAppsError;
-use domain::ports::store::StoreError;
-use domain::read_record::ReadRecordError;
-use domain::receive_push::ReceivePushError;
-use domain::refresh::RefreshError;
-use domain::sign_in::SignInError;
-use domain::update_profile::UpdateProfileError;
-use domain::use_session_key::UseSessionKeyError;
-use domain::watch_service::WatchServiceError;
+use domain::ports::store::error::StoreError;
+use domain::use_cases::admin::authenticate::AuthenticateAdminError;
+use domain::use_cases::admin::manage_admins::ManageAdminsError;
+use domain::use_cases::admin::manage_apps::ManageAppsError;
+use domain::use_cases::admin::manage_members::LookAfterMembersError;
+use domain::use_cases::admin::query_audit_log::ReadRecordError;
+use domain::use_cases::admin::service_status::WatchServiceError;
+use domain::use_cases::admin::sign_in::SignInError;
+use domain::use_cases::app::registry::VerifyError;
+use domain::use_cases::login::LoginError;
+use domain::use_cases::member::bind_phone::BindPhoneError;
+use domain::use_cases::member::erase::EraseMemberError;
+use domain::use_cases::member::get_profile::CurrentMemberError;
+use domain::use_cases::member::update_profile::UpdateProfileError;
+use domain::use_cases::provider::receive_push::ReceivePushError;
+use domain::use_cases::provider::use_session_key::UseSessionKeyError;
+use domain::use_cases::session::authenticate::AuthenticateError;
+use domain::use_cases::session::log_out::EndSessionError;
+use domain::use_cases::session::refresh::RefreshError;
 use salvo::http::StatusCode;
 use salvo::oapi::{
     BasicType, Components, Content, EndpointOutRegister, Example, Header, Object, Operation, RefOr,
@@ -246,19 +246,19 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use domain::admin::{NotInvited, Role, RoleRequired};
-    use domain::app::AppDisabled;
-    use domain::identity::UnionIdChanged;
-    use domain::member::{Banned, MemberId};
-    use domain::ports::apps::BuildAppError;
+    use domain::model::admin::{NotInvited, Role, RoleRequired};
+    use domain::model::app::registered::{NoRotation, RotationUnderWay};
+    use domain::model::identity::UnionIdChanged;
+    use domain::model::member::{Banned, MemberId};
+    use domain::model::rate_limit::TooMany;
+    use domain::ports::app::AppDisabled;
+    use domain::ports::app::BuildAppError;
+    use domain::ports::login_seal::UnsealError;
     use domain::ports::passwords::HashError;
     use domain::ports::provider::{ProviderError, ProviderFailure};
     use domain::ports::pushes::PushRejected;
-    use domain::ports::redemption::UnsealError;
-    use domain::ports::store::Contention;
+    use domain::ports::store::error::Contention;
     use domain::ports::tokens::{SigningError, TokenRejected};
-    use domain::rate_limit::TooMany;
-    use domain::registered_app::{NoRotation, RotationUnderWay};
     use uuid::Uuid;
 
     use super::*;

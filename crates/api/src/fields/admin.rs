@@ -1,14 +1,14 @@
 //! The fields that administrators' requests are made of.
 
-use domain::admin::{
+use domain::model::admin::{
     ADMIN_NAME_MAX, ADMIN_PASSWORD_MAX, ADMIN_PASSWORD_MIN, AdminId, AdminName, AdminPassword,
     Role, UnfitPassword,
 };
-use domain::audit::AuditKind;
-use domain::member::{MemberId, STATUS_REASON_MAX, StatusReason};
-use domain::member_query::{Criterion, PAGE_MAX};
-use domain::read_record::DAYS_MAX;
-use domain::secret::InvitationCode;
+use domain::model::audit::AuditKind;
+use domain::model::member::query::{Criterion, PAGE_MAX};
+use domain::model::member::{MemberId, STATUS_REASON_MAX, StatusReason};
+use domain::model::secret::InvitationCode;
+use domain::use_cases::admin::query_audit_log::DAYS_MAX;
 use salvo::oapi::{BasicType, KnownFormat, Object, SchemaFormat};
 use serde_json::Value;
 use uuid::Uuid;

@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::app::{APP_ID_MAX, AppId, AppName};
-use domain::app_secret::{APP_SECRET, AppSecret, PUSH_KEY, PUSH_TOKEN, PushKey, PushToken};
-use domain::conflict::ConflictPolicy;
+use domain::model::app::name::APP_ID_MAX;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::secret::{APP_SECRET, AppSecret, PUSH_KEY, PUSH_TOKEN, PushKey, PushToken};
+use domain::model::identity::conflict_policy::ConflictPolicy;
 use salvo::oapi::{BasicType, Object};
 use serde_json::Value;
 
@@ -108,8 +109,8 @@ pub(crate) const CONFLICT_POLICY: Field<ConflictPolicy> = Field {
 };
 
 /// Whether session keys are kept.
-pub(crate) const KEEP_SESSION_KEYS: Field<bool> = Field {
-    name: "keepSessionKeys",
+pub(crate) const STORE_SESSION_KEYS: Field<bool> = Field {
+    name: "storeSessionKeys",
     read: flag,
     schema: || {
         switch(

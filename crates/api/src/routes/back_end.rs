@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::app::VerifyError;
-use domain::exchange_code::{ExchangeCode, ProviderSession};
-use domain::ports::services::Service;
-use domain::secret::SessionKey;
+use domain::model::secret::SessionKey;
+use domain::model::service_account::Service;
+use domain::use_cases::app::registry::VerifyError;
+use domain::use_cases::login::exchange_code::{ExchangeCode, ProviderSession};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

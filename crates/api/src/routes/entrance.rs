@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::VerifyError;
-use domain::identify::{Identified, Identify};
-use domain::login::{LoggedIn, Login, LoginError, LoginRequest};
-use domain::secret::LoginCode;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::secret::LoginCode;
+use domain::use_cases::app::registry::VerifyError;
+use domain::use_cases::login::get_openid::{Identified, Identify};
+use domain::use_cases::login::{Login, LoginError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::{Json, Writer};

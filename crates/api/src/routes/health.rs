@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::MemberDirectory;
+use domain::ports::store::members::MemberDirectory;
 use salvo::craft::craft;
 use salvo::http::StatusCode;
 use salvo::oapi::{Components, Content, EndpointOutRegister, Operation, Response, ToSchema};

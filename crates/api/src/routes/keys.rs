@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::ports::tokens::{VerificationKey, VerificationKeys};
+use domain::model::signing_key::VerificationKey;
+use domain::ports::signing_keys::VerificationKeys;
 use salvo::craft::craft;
 use salvo::http::header::{CACHE_CONTROL, HeaderValue};
 use salvo::oapi::{

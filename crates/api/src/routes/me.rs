@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::avatar::Avatar;
-use domain::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
-use domain::current_member::{CurrentMember, CurrentMemberError};
-use domain::member::{Member, ProfileChange};
-use domain::phone::PhoneNumber;
-use domain::ports::tokens::Caller;
-use domain::session_key::EncryptedData;
-use domain::update_profile::{UpdateProfile, UpdateProfileError};
+use domain::model::member::avatar::Avatar;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{Member, ProfileChange};
+use domain::model::provider::session_key::EncryptedData;
+use domain::model::session::claims::Caller;
+use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
+use domain::use_cases::member::get_profile::{CurrentMember, CurrentMemberError};
+use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

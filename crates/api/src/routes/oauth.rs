@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::introspect::{Introspect, Introspection};
-use domain::ports::store::StoreError;
-use domain::ports::tokens::AccessClaims;
-use domain::session::Session;
-use domain::timestamp::Timestamp;
+use domain::model::session::Session;
+use domain::model::session::claims::AccessClaims;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::use_cases::session::introspect::{Introspect, Introspection};
 use salvo::craft::craft;
 use salvo::http::StatusCode;
 use salvo::oapi::{

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::current_member::CurrentMemberError;
-use domain::erase_member::{EraseMember, EraseMemberError};
-use domain::export_member::ExportMember;
-use domain::holdings::{Held, Holding};
-use domain::ports::tokens::Caller;
+use domain::model::member::personal_data::{Held, Holding};
+use domain::model::session::claims::Caller;
+use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
+use domain::use_cases::member::export_personal_data::ExportMember;
+use domain::use_cases::member::get_profile::CurrentMemberError;
 use salvo::craft::craft;
 use salvo::oapi::{Array, BasicType, Components, Object, Ref, RefOr, Schema, ToSchema};
 use salvo::writing::Writer;

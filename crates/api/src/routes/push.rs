@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::app::AppName;
+use domain::model::app::name::AppName;
 use domain::ports::pushes::PushSignature;
-use domain::receive_push::{ReceivePush, ReceivePushError};
+use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
 use salvo::craft::craft;
 use salvo::http::header::{CONTENT_TYPE, HeaderValue};
 use salvo::oapi::{

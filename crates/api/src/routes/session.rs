@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::log_out::{EndSessionError, LogOut};
-use domain::ports::store::StoreError;
-use domain::ports::tokens::Caller;
-use domain::refresh::{Refresh, RefreshError};
-use domain::secret::RefreshToken;
-use domain::session::{Session, SessionId};
-use domain::token_pair::TokenPair;
+use domain::model::secret::RefreshToken;
+use domain::model::session::claims::Caller;
+use domain::model::session::token_pair::TokenPair;
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::error::StoreError;
+use domain::use_cases::session::log_out::{EndSessionError, LogOut};
+use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

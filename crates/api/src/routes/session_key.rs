@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::ports::services::Service;
-use domain::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
+use domain::model::service_account::Service;
+use domain::use_cases::provider::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

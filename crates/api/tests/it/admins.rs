@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use domain::admin::Role;
-use domain::audit::AuditKind;
-use domain::limits::Quotas;
-use domain::rate_limit::Quota;
+use domain::model::admin::Role;
+use domain::model::audit::AuditKind;
+use domain::model::rate_limit::Quota;
+use domain::use_cases::rate_limits::Quotas;
 use salvo::http::Method;
 use serde_json::{Value, json};
 

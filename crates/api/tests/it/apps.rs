@@ -1,6 +1,6 @@
 //! Apps that are added and changed by administrators, over HTTP.
 
-use domain::admin::Role;
+use domain::model::admin::Role;
 use serde_json::{Value, json};
 
 use crate::call::{Answer, Call, delete, get, post, put};
@@ -62,7 +62,7 @@ async fn an_app_is_added_seen_used_disabled_and_removed() {
     let added = desk.add().await;
     let policy = json!({
         "openPlatform": null, "autoRegister": true, "phoneRequired": false, "onConflict": "merge",
-        "keepSessionKeys": false, "accessTtl": null, "refreshTtl": null, "sessionTtl": null,
+        "storeSessionKeys": false, "accessTtl": null, "refreshTtl": null, "sessionTtl": null,
     });
     assert_eq!((&added["name"], &added["policy"]), (&json!("shop"), &policy));
     assert_eq!(added["registration"]["disabledAt"], Value::Null);
@@ -163,7 +163,7 @@ async fn a_policy_is_set_as_a_whole() {
     desk.add().await;
     let policy = json!({
         "openPlatform": "main", "autoRegister": false, "phoneRequired": true, "onConflict": "ask",
-        "keepSessionKeys": true, "accessTtl": 600, "refreshTtl": 7200, "sessionTtl": 86400,
+        "storeSessionKeys": true, "accessTtl": 600, "refreshTtl": 7200, "sessionTtl": 86400,
     });
     let set = desk.data(put("/admin/api/apps/shop/policy").json(&policy)).await;
     assert_eq!(set["policy"], policy);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::admin::Role;
+use domain::model::admin::Role;
 use salvo::http::Method;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What a client is told when its login contradicts what is known, and what it can do then.
 
-use domain::conflict::ConflictPolicy;
+use domain::model::identity::conflict_policy::ConflictPolicy;
 use serde_json::{Value, json};
 use testkit::provider::MemoryUser;
 

@@ -4,26 +4,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::error::id::ErrorId;
-use domain::app::AppName;
-use domain::audit::AuditEvent;
-use domain::identity::{Owner, Subject};
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::ports::clock::Clock;
+use domain::model::app::name::AppName;
+use domain::model::audit::AuditEvent;
+use domain::model::clock::Clock;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::{Owner, Subject};
+use domain::model::login::redemption::Redemption;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::session::claims::{AccessClaims, RefreshClaims};
+use domain::model::session::{Session, SessionId};
+use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
-use domain::ports::store::{
-    AddError, AdminRepository, AppRepository, AuditLog, IdentityRepository, MemberRepository,
-    MockMemberDirectory, MockStore, Outbox, PushRepository, RedemptionRepository,
-    SessionKeyRepository, SessionRepository, SigningKeyRepository, Store, StoreError,
-    TombstoneRepository, UnitOfWork, UpdateError,
-};
-use domain::ports::tokens::{
-    AccessClaims, MockTokenIssuer, MockTokenVerifier, RefreshClaims, SigningError,
-};
-use domain::redemption::{Fingerprint, Redemption};
-use domain::session::{Session, SessionId};
-use domain::timestamp::Timestamp;
-use domain::withdrawal::Withdrawal;
+use domain::ports::store::admins::AdminRepository;
+use domain::ports::store::apps::AppRepository;
+use domain::ports::store::audit::AuditLog;
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use domain::ports::store::identities::IdentityRepository;
+use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::{MemberRepository, TombstoneRepository};
+use domain::ports::store::outbox::Outbox;
+use domain::ports::store::pushes::PushRepository;
+use domain::ports::store::redemptions::RedemptionRepository;
+use domain::ports::store::session_keys::SessionKeyRepository;
+use domain::ports::store::sessions::SessionRepository;
+use domain::ports::store::signing_keys::SigningKeyRepository;
+use domain::ports::store::{MockStore, Store, UnitOfWork};
+use domain::ports::tokens::{MockTokenIssuer, MockTokenVerifier, SigningError};
 use salvo::async_trait;
 use serde_json::json;
 use testkit::provider::MemoryUser;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::{MockMemberDirectory, StoreError};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MockMemberDirectory;
 use salvo::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::drain::Drain;
-use domain::holdings::Holding;
-use domain::identity::Subject;
-use domain::member::{Member, MemberId};
-use domain::member_query::MemberQuery;
-use domain::ports::store::{MemberDirectory, MockMemberDirectory, StoreError};
-use domain::redemption::{Fingerprint, Redemption};
-use domain::session::{Session, SessionId};
-use domain::session_key::SealedSessionKey;
-use domain::withdrawal::Withdrawal;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::Subject;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::personal_data::Holding;
+use domain::model::member::query::MemberQuery;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MockMemberDirectory;
 use salvo::async_trait;
 use tokio::time::timeout;
 

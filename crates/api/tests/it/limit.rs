@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::config::Proxy;
-use domain::limits::Quotas;
+use domain::model::rate_limit::Quota;
 use domain::ports::provider::MockIdentityProvider;
-use domain::ports::store::MockMemberDirectory;
-use domain::rate_limit::Quota;
+use domain::ports::store::members::MockMemberDirectory;
+use domain::use_cases::rate_limits::Quotas;
 use serde_json::json;
 
 use crate::call::{Answer, get, post};

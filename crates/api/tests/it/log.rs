@@ -4,10 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::identity::Verified;
+use domain::model::identity::Verified;
+use domain::model::secret::LoginCode;
 use domain::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
-use domain::ports::store::{MockMemberDirectory, MockStore, StoreError};
-use domain::secret::LoginCode;
+use domain::ports::store::MockStore;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MockMemberDirectory;
 use salvo::async_trait;
 use serde_json::{Value, json};
 use testkit::provider::MemoryUser;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::identity::{Standing, Verified};
+use domain::model::identity::{Standing, Verified};
+use domain::model::secret::{AccessToken, LoginCode, RefreshToken};
+use domain::model::session::Session;
+use domain::model::session::claims::AccessClaims;
 use domain::ports::provider::{IdentityProvider, ProviderError};
-use domain::ports::tokens::{AccessClaims, SigningError, TokenIssuer};
-use domain::secret::{AccessToken, LoginCode, RefreshToken};
-use domain::session::Session;
+use domain::ports::tokens::{SigningError, TokenIssuer};
 use insta::assert_snapshot;
 use salvo::async_trait;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::timestamp::Timestamp;
+use domain::model::timestamp::Timestamp;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use domain::limits::Quotas;
-use domain::rate_limit::Quota;
+use domain::model::rate_limit::Quota;
+use domain::use_cases::rate_limits::Quotas;
 use salvo::http::Method;
 use serde_json::json;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::{MockMemberDirectory, MockStore, StoreError};
+use domain::ports::store::MockStore;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MockMemberDirectory;
 use insta::assert_snapshot;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! `PUT /me/phone`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use domain::audit::AuditKind;
-use domain::phone::PhoneNumber;
+use domain::model::audit::AuditKind;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::provider::session_key::EncryptedData;
 use domain::ports::provider::ProviderFailure;
-use domain::session_key::EncryptedData;
 use serde_json::{Value, json};
 use testkit::provider::MemoryUser;
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::audit::AuditKind;
-use domain::ports::store::{MockStore, Store, StoreError, UnitOfWork};
+use domain::model::audit::AuditKind;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::{MockStore, Store, UnitOfWork};
 use insta::assert_snapshot;
 use salvo::async_trait;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `POST /wechat/check_session`, `/wechat/reset_session_key` and `/wechat/verify_signature`.
 
-use domain::identity::Subject;
+use domain::model::identity::Subject;
 use domain::ports::provider::ProviderFailure;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ async fn without_a_key_there_is_nothing_to_ask_about() {
         let nobody = ask(&house, path, &body).await;
         assert_eq!(nobody.failure(), (404, "not_found".into()), "{path}");
         let told = ask(&keeps_none, path, &body).await.fault("app");
-        assert!(told.contains("keep_session_keys"), "{path}: {told}");
+        assert!(told.contains("store_session_keys"), "{path}: {told}");
         body["app"] = "another".into();
         let told = ask(&house, path, &body).await.fault("app");
         assert_eq!(told, "no app of that name or id is served here", "{path}");

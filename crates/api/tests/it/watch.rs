@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::admin::Role;
-use domain::ports::clock::Clock;
+use domain::model::admin::Role;
+use domain::model::clock::Clock;
+use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::signing_key::SigningKey;
 use domain::ports::store::Store;
-use domain::provider_calls::ProviderCalls;
-use domain::signing_key::SigningKey;
 use serde_json::{Value, json};
 use testkit::clock::FixedClock;
 

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
-use crate::admin::{AdminPassword, PasswordHash};
+use crate::model::admin::{AdminPassword, PasswordHash};
 
 /// Hashes passwords, and knows them again.
 ///

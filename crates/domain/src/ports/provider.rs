@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::identity::{Subject, Verified};
-use crate::phone::PhoneNumber;
-use crate::secret::{LoginCode, PhoneCode};
+use crate::model::identity::{Subject, Verified};
+use crate::model::member::phone::PhoneNumber;
+use crate::model::secret::{LoginCode, PhoneCode};
 
 /// Tells whom a login code belongs to, for one app.
 ///

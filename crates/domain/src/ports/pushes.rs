@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::identity::Subject;
-use crate::withdrawal::Withdrawn;
+use crate::model::identity::Subject;
+use crate::model::member::withdrawn_data::Withdrawn;
 
 /// By what a call shows that it is the provider's, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]

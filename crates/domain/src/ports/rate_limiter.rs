@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::rate_limit::{LimitKey, Quota, TooMany};
+use crate::model::rate_limit::{LimitKey, Quota, TooMany};
 
 /// Counts requests by whose they are, by the rule of [`Quota::take`] and the time of a
-/// [`Clock`](crate::ports::clock::Clock).
+/// [`Clock`](crate::model::clock::Clock).
 ///
 /// An implementation
 /// - MUST count every key by itself, and exactly, however many ask at this moment;

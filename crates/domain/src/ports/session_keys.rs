@@ -1,14 +1,21 @@
 //! What keeps session keys unreadable, and what a provider lets them be used for.
 
+use crate::model::identity::Subject;
+use crate::model::provider::session_key::SealedSessionKey;
+use crate::model::secret::SessionKey;
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::UnitOfWork;
+use crate::ports::store::error::StoreError;
+use crate::ports::store::members::MemberDirectory;
 use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::identity::Subject;
-use crate::phone::PhoneNumber;
+use crate::model::member::phone::PhoneNumber;
+use crate::model::provider::session_key::EncryptedData;
 use crate::ports::provider::ProviderError;
-use crate::secret::SessionKey;
-use crate::session_key::EncryptedData;
 
 /// Makes session keys fit to be stored.
 ///
@@ -56,4 +63,43 @@ pub trait SessionKeyUse: Send + Sync {
         user: &Subject,
         key: &SessionKey,
     ) -> Result<Option<SessionKey>, ProviderError>;
+}
+
+/// What an app has that keeps its users' session keys.
+pub struct SessionKeys {
+    /// What makes them unreadable for the store.
+    pub seal: Arc<dyn SessionKeySeal>,
+    /// What they are good for.
+    pub uses: Arc<dyn SessionKeyUse>,
+}
+
+impl SessionKeys {
+    /// Keeps a key of a known user, in place of the one before.
+    pub(crate) async fn keep(
+        &self,
+        work: &dyn UnitOfWork,
+        user: &Subject,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sealed = self.seal.seal(user, key);
+        let kept = SealedSessionKey { user: user.clone(), sealed, obtained_at: now };
+        work.session_keys().keep(&kept).await
+    }
+
+    /// The key that is kept of a user. One that does not open counts as none: the next login brings
+    /// another.
+    pub(crate) async fn of(
+        &self,
+        directory: &dyn MemberDirectory,
+        user: &Subject,
+    ) -> Result<Option<SessionKey>, StoreError> {
+        let Some(kept) = directory.find_session_key(user).await? else { return Ok(None) };
+        let opened = self.seal.open(user, &kept.sealed);
+        let opened = opened.inspect_err(|error| {
+            let error: &(dyn std::error::Error + 'static) = error;
+            tracing::warn!(error, "a session key that was kept does not open");
+        });
+        Ok(opened.ok())
+    }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::admin::{AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired};
-use domain::audit::AuditKind;
-use domain::authenticate_admin::{AuthenticateAdmin, AuthenticateAdminError};
-use domain::manage_admins::{AdminChange, ManageAdmins, ManageAdminsError};
-use domain::secret::InvitationCode;
-use domain::sign_in::{SignIn, SignInError, SignedIn};
+use domain::model::admin::{
+    AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired,
+};
+use domain::model::audit::AuditKind;
+use domain::model::secret::InvitationCode;
+use domain::use_cases::admin::authenticate::{AuthenticateAdmin, AuthenticateAdminError};
+use domain::use_cases::admin::manage_admins::{AdminChange, ManageAdmins, ManageAdminsError};
+use domain::use_cases::admin::sign_in::{SignIn, SignInError, SignedIn};
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::journal::journal;

@@ -3,22 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::admin::{AdminId, AdminName, Administrator, Role, RoleRequired};
-use domain::app::{App, AppId, AppName, Apps, VerifyError};
-use domain::app_policy::{AppPolicy, TokenLives};
-use domain::app_secret::{AppSecret, PushToken};
-use domain::audit::AuditKind;
-use domain::conflict::ConflictPolicy;
-use domain::introspect::{Introspect, Introspection};
-use domain::limits::Quotas;
-use domain::login::{LoggedIn, Login, LoginError, LoginRequest};
-use domain::manage_apps::{AppPush, AppSheet, ManageApps, ManageAppsError, NewApp};
-use domain::ports::clock::Clock;
+use domain::model::admin::{AdminId, AdminName, Administrator, Role, RoleRequired};
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::registered::SealedSecret;
+use domain::model::app::secret::{AppSecret, PushToken};
+use domain::model::audit::AuditKind;
+use domain::model::clock::Clock;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::ports::app::App;
 use domain::ports::store::Store;
-use domain::redemption::Fingerprint;
-use domain::refresh::{Refresh, RefreshError};
-use domain::registered_app::SealedSecret;
-use domain::serve_apps::{BuiltApps, ServeApps};
+use domain::use_cases::admin::manage_apps::{
+    AppPush, AppSheet, ManageApps, ManageAppsError, NewApp,
+};
+use domain::use_cases::app::registry::{Apps, VerifyError};
+use domain::use_cases::app::reload::{BuiltApps, ServeApps};
+use domain::use_cases::login::{Login, LoginError};
+use domain::use_cases::rate_limits::Quotas;
+use domain::use_cases::session::introspect::{Introspect, Introspection};
+use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use testkit::apps::{MemoryAppFactory, MemoryAppSeal};
 use testkit::journal::journal;
 use testkit::provider::MemoryUser;
@@ -49,7 +54,7 @@ fn by(role: Role) -> Administrator {
         name: AdminName::parse("ann").unwrap(),
         role,
         session: Fingerprint([0; 32]),
-        expires_at: domain::timestamp::Timestamp::from_unix_millis(0),
+        expires_at: domain::model::timestamp::Timestamp::from_unix_millis(0),
     }
 }
 
@@ -255,7 +260,7 @@ async fn of_a_disabled_app_nobody_logs_in_and_no_session_is_prolonged() {
     disable(true).await;
     let refused = house.log_in("shop").await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(VerifyError::AppDisabled(_))), "{refused:?}");
-    let refresh = async |tokens: &domain::token_pair::TokenPair| {
+    let refresh = async |tokens: &domain::model::session::token_pair::TokenPair| {
         house.refresh.run(tokens.refresh_token.expose()).await
     };
     let refused = refresh(&here).await;
@@ -270,9 +275,12 @@ async fn of_a_disabled_app_nobody_logs_in_and_no_session_is_prolonged() {
 }
 
 /// What the refresh token is told to be.
-async fn introspected(house: &House, tokens: &domain::token_pair::TokenPair) -> Introspection {
+async fn introspected(
+    house: &House,
+    tokens: &domain::model::session::token_pair::TokenPair,
+) -> Introspection {
     let clock = house.door.clock.clone();
-    let authenticate = domain::authenticate::Authenticate {
+    let authenticate = domain::use_cases::session::authenticate::Authenticate {
         tokens: house.door.tokens.clone(),
         directory: Arc::new(house.door.store.clone()),
         clock: clock.clone(),
@@ -325,7 +333,7 @@ async fn an_app_by_which_members_are_known_is_not_removed() {
     };
     in_use(manage.remove(&admin, &shop).await);
     manage.set_disabled(&admin, &shop, true).await.unwrap();
-    let user = domain::identity::Subject {
+    let user = domain::model::identity::Subject {
         namespace: "memory:wx02".into(),
         ..MemoryUser::person("oAlice").login
     };

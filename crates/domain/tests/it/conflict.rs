@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use domain::audit::AuditKind;
-use domain::conflict::{Choice, ConflictPolicy};
-use domain::login::{LoggedIn, LoginError, LoginRequest};
-use domain::member::{Member, MemberId, MemberStatus};
-use domain::ports::clock::Clock;
+use domain::model::audit::AuditKind;
+use domain::model::clock::Clock;
+use domain::model::identity::conflict_policy::{Choice, ConflictPolicy};
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::{Member, MemberId, MemberStatus};
 use domain::ports::store::Store;
+use domain::use_cases::login::LoginError;
 use testkit::provider::MemoryUser;
 
 use crate::door::Door;

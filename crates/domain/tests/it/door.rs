@@ -4,24 +4,28 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::admin::AdminSessionPolicy;
-use domain::app::{App, AppId, AppName, Apps};
-use domain::app_policy::AppPolicy;
-use domain::audit::Journal;
-use domain::conflict::ConflictPolicy;
-use domain::delivery::{ReceiverName, Subscriptions};
-use domain::domain_event::EventKind;
-use domain::housekeeping::Housekeeping;
-use domain::login::in_flight::InFlight;
-use domain::login::{LoggedIn, Login, LoginError, LoginPolicy, LoginRequest};
-use domain::nickname::{Nickname, NicknamePrefixes};
-use domain::phone::PhoneNumber;
+use domain::model::admin::AdminSessionPolicy;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
+use domain::model::event::EventKind;
+use domain::model::event::delivery::{ReceiverName, Subscriptions};
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::nickname::{Nickname, NicknamePrefixes};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::session::SessionPolicy;
+use domain::model::session::claims::Caller;
+use domain::model::timestamp::Timestamp;
+use domain::ports::app::App;
 use domain::ports::provider::IdentityProvider;
+use domain::ports::session_keys::SessionKeys;
 use domain::ports::store::Store;
-use domain::ports::tokens::{Caller, TokenVerifier};
-use domain::session::SessionPolicy;
-use domain::session_key::SessionKeys;
-use domain::timestamp::Timestamp;
+use domain::ports::tokens::TokenVerifier;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::cleanup::Housekeeping;
+use domain::use_cases::event::factory::Journal;
+use domain::use_cases::login::single_flight::InFlight;
+use domain::use_cases::login::{Login, LoginError, LoginPolicy};
 use testkit::clock::FixedClock;
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::journal::journal;
@@ -48,7 +52,7 @@ pub(crate) struct Fakes {
     pub(crate) provider: Arc<MemoryProvider>,
     pub(crate) tokens: Arc<MemoryTokens>,
     pub(crate) clock: Arc<FixedClock>,
-    keep_session_keys: bool,
+    store_session_keys: bool,
     seal: Arc<MemorySeal>,
     pub(crate) journal: Journal,
 }
@@ -64,7 +68,7 @@ impl Fakes {
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
             journal: journal(clock.clone(), 1),
             clock,
-            keep_session_keys: true,
+            store_session_keys: true,
             seal: Arc::default(),
         }
     }
@@ -111,7 +115,7 @@ impl Fakes {
             disabled: false,
             identity,
             phone: self.provider.clone(),
-            session_keys: self.keep_session_keys.then(|| SessionKeys {
+            session_keys: self.store_session_keys.then(|| SessionKeys {
                 seal: Arc::new(MemoryKeySeal),
                 uses: self.provider.clone(),
             }),
@@ -145,7 +149,7 @@ impl Door {
 
     /// A door of an app that keeps no session keys.
     pub(crate) fn keeping_no_keys() -> Self {
-        let fakes = Fakes { keep_session_keys: false, ..Fakes::new() };
+        let fakes = Fakes { store_session_keys: false, ..Fakes::new() };
         Self { login: Arc::new(fakes.login(ConflictPolicy::default())), fakes }
     }
 
@@ -154,7 +158,7 @@ impl Door {
             store: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
             admin_sessions: ADMIN_SESSIONS,
-            keep_audit: Some(Duration::from_hours(24)),
+            audit_retention: Some(Duration::from_hours(24)),
             receivers: vec![],
         }
     }

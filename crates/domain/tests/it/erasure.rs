@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::audit::AuditKind;
-use domain::ban::Ban;
-use domain::erase_member::{EraseMember, EraseMemberError};
-use domain::login::LoginError;
-use domain::member::MemberId;
+use domain::model::audit::AuditKind;
+use domain::model::member::MemberId;
+use domain::use_cases::login::LoginError;
+use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::journal::journal;
 use testkit::provider::MemoryUser;

@@ -5,24 +5,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ban::Ban;
-use domain::bind_phone::{BindPhone, PhoneEvidence};
-use domain::conflict::ConflictPolicy;
-use domain::deliver_events::{CLAIM, DeliverEvents, Outcome};
-use domain::delivery::{Delivery, ReceiverName};
-use domain::domain_event::{DomainEvent, EventKind};
-use domain::erase_member::EraseMember;
-use domain::housekeeping::Housekeeping;
-use domain::member::{MemberId, ProfileChange};
-use domain::nickname::{Nickname, NicknamePrefixes};
-use domain::obey_withdrawals::ObeyWithdrawals;
-use domain::phone::PhoneNumber;
-use domain::ports::clock::Clock;
-use domain::ports::receiver::{NotReceived, Receiver};
+use domain::model::clock::Clock;
+use domain::model::event::delivery::{Delivery, ReceiverName};
+use domain::model::event::{DomainEvent, EventKind};
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::member::nickname::{Nickname, NicknamePrefixes};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::{MemberId, ProfileChange};
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::timestamp::Timestamp;
+use domain::ports::event_sink::{NotReceived, Receiver};
 use domain::ports::store::Store;
-use domain::timestamp::Timestamp;
-use domain::update_profile::UpdateProfile;
-use domain::withdrawal::{Withdrawal, Withdrawn};
+use domain::use_cases::cleanup::Housekeeping;
+use domain::use_cases::event::deliver::{CLAIM, DeliverEvents, Outcome};
+use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::bind_phone::{BindPhone, PhoneEvidence};
+use domain::use_cases::member::erase::EraseMember;
+use domain::use_cases::member::update_profile::UpdateProfile;
+use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::provider::MemoryUser;
 use testkit::random::FixedRandom;
@@ -31,7 +32,7 @@ use uuid::Uuid;
 use crate::door::Door;
 
 /// How old an event may become before it is given up.
-const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
+const MAX_AGE: Duration = Duration::from_hours(24);
 
 fn crm() -> ReceiverName {
     ReceiverName::parse("crm").unwrap()
@@ -196,7 +197,7 @@ fn deliver(door: &Door, receiver: &Arc<Flaky>, seed: u64) -> DeliverEvents {
         directory: Arc::new(door.store.clone()),
         clock: door.clock.clone(),
         random: Arc::new(FixedRandom::seeded(seed)),
-        give_up_after: GIVE_UP_AFTER,
+        max_age: MAX_AGE,
     }
 }
 
@@ -296,9 +297,9 @@ async fn an_event_that_is_too_old_is_given_up_after_a_last_attempt_and_the_next_
     let (door, flaky) = (Door::new(), Flaky::failing(100));
     let crm = deliver(&door, &flaky, 1);
     happen(&door, EventKind::Banned, 1).await;
-    door.clock.advance(GIVE_UP_AFTER);
+    door.clock.advance(MAX_AGE);
     let next = happen(&door, EventKind::Unbanned, 1).await;
-    assert_eq!(crm.oldest().await.unwrap(), Some(next.at.minus(GIVE_UP_AFTER)));
+    assert_eq!(crm.oldest().await.unwrap(), Some(next.at.minus(MAX_AGE)));
     assert!(matches!(deliver_one(&crm).await, Outcome::GivenUp(_)));
     assert_eq!(crm.oldest().await.unwrap(), Some(next.at));
     flaky.mend();

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::identity::{Standing, SubjectKind};
-use domain::login::LoginError;
-use domain::member::MemberStatus;
+use domain::model::identity::{Standing, SubjectKind};
+use domain::model::member::MemberStatus;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::Store;
 use domain::ports::tokens::{TokenRejected, TokenVerifier};
+use domain::use_cases::login::LoginError;
 use testkit::provider::{MemoryCall, MemoryUser};
 
 use crate::door::Door;
@@ -38,7 +38,7 @@ async fn openids_that_differ_in_case_are_different_people() {
 async fn a_login_code_works_once() {
     let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
     let (first, mut second) = (door.request(&alice), door.request(&alice));
-    second.code = domain::secret::LoginCode::parse(first.code.expose()).unwrap();
+    second.code = domain::model::secret::LoginCode::parse(first.code.expose()).unwrap();
     door.login.run(first).await.unwrap();
     let error = door.login.run(second).await.unwrap_err();
     assert!(matches!(error, LoginError::Verify(_)), "{error:?}");

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use domain::current_member::{CurrentMember, CurrentMemberError};
-use domain::exchange_code::ExchangeCode;
-use domain::identify::Identify;
-use domain::member::{Gender, Member, MemberId, MemberStatus, ProfileChange};
-use domain::nickname::Nickname;
-use domain::ports::services::Service;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::{Gender, Member, MemberId, MemberStatus, ProfileChange};
+use domain::model::service_account::Service;
+use domain::model::session::claims::Caller;
 use domain::ports::store::Store;
-use domain::ports::tokens::Caller;
-use domain::update_profile::{UpdateProfile, UpdateProfileError};
+use domain::use_cases::login::exchange_code::ExchangeCode;
+use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::member::get_profile::{CurrentMember, CurrentMemberError};
+use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
 use testkit::memory::MemoryStore;
 use testkit::provider::MemoryUser;
 

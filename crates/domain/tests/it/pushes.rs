@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
-use domain::app::{App, AppName, Apps};
-use domain::audit::AuditKind;
-use domain::avatar::Avatar;
-use domain::ban::Ban;
-use domain::conflict::ConflictPolicy;
-use domain::erase_member::EraseMember;
-use domain::identity::{Subject, SubjectKind};
-use domain::login::LoginError;
-use domain::member::{Member, MemberId};
-use domain::nickname::NicknamePrefixes;
-use domain::obey_withdrawals::ObeyWithdrawals;
-use domain::ports::clock::Clock;
-use domain::ports::pushes::{MockPushReader, Push, PushRejected, PushSignature};
-use domain::ports::store::{MemberDirectory, Store};
-use domain::receive_push::{ReceivePush, ReceivePushError};
-use domain::withdrawal::{Withdrawal, Withdrawn};
+use domain::model::app::name::AppName;
+use domain::model::audit::AuditKind;
+use domain::model::clock::Clock;
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::avatar::Avatar;
+use domain::model::member::nickname::NicknamePrefixes;
+use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::ports::app::App;
+use domain::ports::pushes::MockPushReader;
+use domain::ports::pushes::{Push, PushRejected, PushSignature};
+use domain::ports::store::Store;
+use domain::ports::store::members::MemberDirectory;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::login::LoginError;
+use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::erase::EraseMember;
+use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
 use testkit::fingerprints::MemoryFingerprints;
 use testkit::journal::journal;
 use testkit::provider::MemoryUser;
@@ -212,8 +217,8 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
     let work = door.store.begin().await.unwrap();
     work.identities().add(id, &elsewhere, door.clock.now()).await.unwrap();
     let here = work.sessions().of_member(id).await.unwrap().remove(0);
-    let there = domain::session::Session {
-        id: domain::session::SessionId(uuid::Uuid::from_u128(9)),
+    let there = domain::model::session::Session {
+        id: domain::model::session::SessionId(uuid::Uuid::from_u128(9)),
         app: AppName::parse("second").unwrap(),
         ..here
     };

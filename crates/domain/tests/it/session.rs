@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::audit::AuditKind;
-use domain::authenticate::{AdmitError, Authenticate, AuthenticateError};
-use domain::ban::Ban;
-use domain::limits::Quotas;
-use domain::log_out::{EndSessionError, LogOut};
-use domain::login::LoggedIn;
+use domain::model::audit::AuditKind;
+use domain::model::login::LoggedIn;
+use domain::model::rate_limit::{Quota, TooMany};
+use domain::model::session::token_pair::TokenPair;
 use domain::ports::tokens::TokenVerifier;
-use domain::rate_limit::{Quota, TooMany};
-use domain::refresh::{Refresh, RefreshError};
-use domain::token_pair::TokenPair;
+use domain::use_cases::member::ban::Ban;
+use domain::use_cases::rate_limits::Quotas;
+use domain::use_cases::session::authenticate::{AdmitError, Authenticate, AuthenticateError};
+use domain::use_cases::session::log_out::{EndSessionError, LogOut};
+use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use testkit::journal::journal;
 use testkit::provider::MemoryUser;
 use testkit::rate_limiter::MemoryRateLimiter;

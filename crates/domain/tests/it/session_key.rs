@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::audit::AuditKind;
-use domain::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
-use domain::login::LoggedIn;
-use domain::member::{MemberId, MemberStatus};
-use domain::phone::PhoneNumber;
-use domain::ports::clock::Clock;
-use domain::ports::services::Service;
+use domain::model::audit::AuditKind;
+use domain::model::clock::Clock;
+use domain::model::login::LoggedIn;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{MemberId, MemberStatus};
+use domain::model::provider::session_key::{KEPT, SealedSessionKey};
+use domain::model::secret::SessionKey;
+use domain::model::service_account::Service;
+use domain::model::session::claims::Caller;
 use domain::ports::session_keys::SessionKeySeal;
-use domain::ports::store::{MemberDirectory, Store};
-use domain::ports::tokens::Caller;
-use domain::secret::SessionKey;
-use domain::session_key::{KEPT, SealedSessionKey};
-use domain::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
+use domain::ports::store::Store;
+use domain::ports::store::members::MemberDirectory;
+use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
+use domain::use_cases::provider::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
 use testkit::journal::journal;
 use testkit::provider::{MemoryCall, MemoryUser};
 use testkit::session_keys::MemoryKeySeal;
@@ -144,7 +145,7 @@ async fn a_number_is_bound_for_nobody_but_an_active_member_of_the_app() {
     let (_, caller) = log_in(&door).await;
     let code = || PhoneEvidence::Code(door.provider.phone_code(&alice(), &phone()));
     let nobody = Caller { member: MemberId(uuid::Uuid::nil()), ..caller.clone() };
-    let app = domain::app::AppName::parse("gone").unwrap();
+    let app = domain::model::app::name::AppName::parse("gone").unwrap();
     for stranger in [nobody, Caller { app, ..caller.clone() }] {
         let refused = bind_phone(&door).run(&stranger, &code()).await;
         assert!(matches!(refused, Err(BindPhoneError::Gone)), "{refused:?}");

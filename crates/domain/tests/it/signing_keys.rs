@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::clock::Clock;
-use domain::ports::store::SigningKeyDirectory;
-use domain::rotate_keys::{RotateKeys, RotateKeysError};
-use domain::signing_key::{KeyPolicy, KeyState, SigningKeys};
-use domain::timestamp::Timestamp;
+use domain::model::clock::Clock;
+use domain::model::signing_key::{KeyPolicy, KeyState, SigningKeys};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::signing_keys::SigningKeyDirectory;
+use domain::use_cases::signing_key::rotate::{RotateKeys, RotateKeysError};
 use proptest::prelude::*;
 use testkit::clock::FixedClock;
 use testkit::journal::journal;
@@ -16,8 +16,8 @@ use testkit::tokens::MemoryKeyGenerator;
 use tokio::task::JoinSet;
 
 const POLICY: KeyPolicy = KeyPolicy {
-    rotation: Some(Duration::from_secs(1_000)),
-    overlap: Duration::from_secs(50),
+    lifetime: Some(Duration::from_secs(1_000)),
+    prepublish: Duration::from_secs(50),
     access_ttl: Duration::from_secs(200),
 };
 
@@ -100,7 +100,7 @@ async fn keys_rotate_by_themselves_and_go_when_their_tokens_have_expired() {
 
 #[tokio::test]
 async fn without_a_period_only_the_command_rotates() {
-    let keys = Keys::under(KeyPolicy { rotation: None, ..POLICY });
+    let keys = Keys::under(KeyPolicy { lifetime: None, ..POLICY });
     keys.seen().await;
     keys.later(1_000_000_000);
     assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
@@ -140,7 +140,7 @@ async fn the_current_key_revoked_is_gone_and_the_next_signs_at_once() {
 
 #[tokio::test]
 async fn a_previous_key_does_not_sign_again_when_the_current_one_is_revoked() {
-    let keys = Keys::under(KeyPolicy { rotation: None, ..POLICY });
+    let keys = Keys::under(KeyPolicy { lifetime: None, ..POLICY });
     keys.seen().await;
     keys.later(50);
     keys.rotate.rotate().await.unwrap();
@@ -236,7 +236,7 @@ proptest! {
                 prop_assert!(current.number >= last_number, "key {} signs again", current.number);
                 last_number = current.number;
                 let known = signed.last().is_some_and(|(id, _)| *id == current.id);
-                let published = now.since(current.created_at) >= POLICY.overlap;
+                let published = now.since(current.created_at) >= POLICY.prepublish;
                 prop_assert!(known || published || emergency, "{} signs unheard of", current.id);
                 signed.retain(|(id, last)| *id != current.id && now.since(*last) < POLICY.access_ttl);
                 signed.push((current.id.clone(), now));

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use adapters::webhook::WebhookUrl;
 use adapters::webhook::signature::WebhookSecret;
-use domain::delivery::ReceiverName;
-use domain::domain_event::EventKind;
+use domain::model::event::EventKind;
+use domain::model::event::delivery::ReceiverName;
 use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 
 /// Seconds until an event is given up, unless told otherwise: five days.
-const GIVE_UP_AFTER: u32 = 432_000;
+const DEFAULT_MAX_AGE_SECONDS: u32 = 432_000;
 
 /// One receiver.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct WebhookConfig {
     /// What it is told of.
     pub events: Vec<EventKind>,
     /// How old an event may be for another attempt to be made.
-    pub give_up_after: Duration,
+    pub max_age: Duration,
 }
 
 /// All receivers.
@@ -49,11 +49,11 @@ fn webhook(reader: &Reader<'_>, name: &str, production: bool) -> Option<WebhookC
         reader.checked(&key(field), WebhookSecret::parse(secret?.expose_secret()))
     });
     let secrets = secrets.collect();
-    let give_up_after = reader.whole_or(&key("give_up_after"), GIVE_UP_AFTER, 3_600..=2_592_000);
+    let max_age = reader.whole_or(&key("max_age"), DEFAULT_MAX_AGE_SECONDS, 3_600..=2_592_000);
     Some(WebhookConfig {
         secrets,
         events: events(reader, &key("events")),
-        give_up_after: Duration::from_secs(give_up_after.into()),
+        max_age: Duration::from_secs(max_age.into()),
         name: reader.checked(&format!("webhooks.{name}"), ReceiverName::parse(name))?,
         url: url?,
     })

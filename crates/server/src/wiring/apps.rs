@@ -12,16 +12,18 @@ use adapters::wechat::push::WechatPushes;
 use adapters::wechat::token_shelf::TokenShelf;
 use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
 use anyhow::Context;
-use domain::app::{App, AppId, AppName, Apps};
-use domain::app_policy::AppPolicy;
-use domain::app_secret::SharedKind;
-use domain::limits::{LimitedProvider, Limits};
-use domain::ports::apps::{AppFactory, BuildAppError};
-use domain::ports::clock::Clock;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
+use domain::model::app::registered::{RegisteredApp, SealedPush};
+use domain::model::app::secret::SharedKind;
+use domain::model::clock::Clock;
+use domain::ports::app::App;
+use domain::ports::app::{AppFactory, BuildAppError};
 use domain::ports::pushes::PushReader;
-use domain::registered_app::{RegisteredApp, SealedPush};
-use domain::serve_apps::{BuiltApps, ServeApps};
-use domain::session_key::SessionKeys;
+use domain::ports::session_keys::SessionKeys;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::app::reload::{BuiltApps, ServeApps};
+use domain::use_cases::rate_limits::{LimitedProvider, Limits};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN, SANDBOX_SECRET};
@@ -94,7 +96,7 @@ impl WechatApps {
         let users = Arc::new(users);
         let limits = Arc::clone(&self.limits);
         let identity = LimitedProvider { app: name.clone(), provider: users.clone(), limits };
-        let session_keys = policy.keep_session_keys.then(|| SessionKeys {
+        let session_keys = policy.store_session_keys.then(|| SessionKeys {
             seal: Arc::new(SealedSessionKeys::new(Arc::clone(&self.sealer))),
             uses: users.clone(),
         });
@@ -204,10 +206,10 @@ mod tests {
     use adapters::sealing::SealingKey;
     use adapters::system::SystemClock;
     use adapters::wechat::http::WechatHttpConfig;
-    use domain::limits::Quotas;
-    use domain::ports::apps::AppSecretSeal;
-    use domain::registered_app::SealedSecret;
-    use domain::timestamp::Timestamp;
+    use domain::model::app::registered::SealedSecret;
+    use domain::model::timestamp::Timestamp;
+    use domain::ports::app::AppSecretSeal;
+    use domain::use_cases::rate_limits::Quotas;
     use testkit::rate_limiter::MemoryRateLimiter;
 
     use super::*;

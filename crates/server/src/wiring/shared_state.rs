@@ -11,9 +11,9 @@ use adapters::redis::token_shelf::RedisTokenShelf;
 use adapters::sealing::Sealer;
 use adapters::store::SeaStore;
 use adapters::wechat::token_shelf::TokenShelf;
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
-use domain::ports::store::MemberDirectory;
+use domain::ports::store::members::MemberDirectory;
 use prometheus_client::registry::Registry;
 
 use crate::config::Config;

@@ -121,14 +121,14 @@ fn a_receiver_is_told_of_everything_and_patiently_unless_told_otherwise() {
         ("MENSHEN_WEBHOOKS__BANS__SECRET", secret),
         ("MENSHEN_WEBHOOKS__BANS__FORMER_SECRET", secret),
         ("MENSHEN_WEBHOOKS__BANS__EVENTS", "member.banned,member.unbanned"),
-        ("MENSHEN_WEBHOOKS__BANS__GIVE_UP_AFTER", "3600"),
+        ("MENSHEN_WEBHOOKS__BANS__MAX_AGE", "3600"),
     ];
     let config = Config::load(&sources("development", &environment)).unwrap();
     let [bans, crm] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
     assert_eq!((crm.name.as_str(), crm.events.len(), crm.secrets.len()), ("crm", 8, 1));
-    assert_eq!(crm.give_up_after.as_secs(), 5 * 24 * 3600);
+    assert_eq!(crm.max_age.as_secs(), 5 * 24 * 3600);
     assert_eq!((bans.events.len(), bans.secrets.len()), (2, 2));
-    assert_eq!(bans.give_up_after.as_secs(), 3600);
+    assert_eq!(bans.max_age.as_secs(), 3600);
     let shown = format!("{config:?}");
     assert!(!shown.contains("canary") && !shown.contains("MDEy"), "{shown}");
 }
@@ -143,7 +143,7 @@ fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
         ("MENSHEN_WEBHOOKS__A__URL", "http://crm.example/canary"),
         ("MENSHEN_WEBHOOKS__A__SECRET", "whsec_canary"),
         ("MENSHEN_WEBHOOKS__A__EVENTS", "member.banned,canary"),
-        ("MENSHEN_WEBHOOKS__A__GIVE_UP_AFTER", "0"),
+        ("MENSHEN_WEBHOOKS__A__MAX_AGE", "0"),
         ("MENSHEN_WEBHOOKS__B__FORMER_SECRET", "canary"),
         ("MENSHEN_WEBHOOKS__B__COLOUR", "red"),
     ];
@@ -155,7 +155,7 @@ fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
             "webhooks.a.url: must start with https:// in production, unless the host is this \
              machine's own",
             &format!("webhooks.a.secret: {malformed}"),
-            "webhooks.a.give_up_after: must be a whole number from 3600 to 2592000",
+            "webhooks.a.max_age: must be a whole number from 3600 to 2592000",
             "webhooks.a.events: must be of these: member.registered, member.profile_changed, \
              member.phone_bound, member.phone_withdrawn, member.banned, member.unbanned, \
              member.merged, member.erased",
@@ -239,15 +239,15 @@ fn a_value_that_stands_in_a_file_is_told_from_there() {
 fn signing_keys_rotate_unless_the_period_is_zero() {
     let keys = |environment: &[(&str, &str)]| {
         let keys = Config::load(&sources("development", environment)).unwrap().keys;
-        (keys.rotation.map(|period| period.as_secs()), keys.overlap.as_secs(), keys.access_ttl)
+        (keys.lifetime.map(|period| period.as_secs()), keys.prepublish.as_secs(), keys.access_ttl)
     };
     let two_hours = std::time::Duration::from_hours(2);
     assert_eq!(keys(&[]), (Some(90 * 86_400), 600, two_hours));
-    let by_hand = [("MENSHEN_TOKENS__KEY_ROTATION", "0"), ("MENSHEN_TOKENS__KEY_OVERLAP", "3")];
+    let by_hand = [("MENSHEN_TOKENS__SIGNING_KEY_LIFETIME", "0"), ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3")];
     assert_eq!(keys(&by_hand), (None, 3, two_hours));
     assert_eq!(
-        faults("development", &[("MENSHEN_TOKENS__KEY_OVERLAP", "2")]),
-        ["tokens.key_overlap: must be a whole number from 3 to 86400"]
+        faults("development", &[("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "2")]),
+        ["tokens.signing_key_prepublish: must be a whole number from 3 to 86400"]
     );
 }
 

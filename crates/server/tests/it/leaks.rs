@@ -87,7 +87,7 @@ async fn no_secret_leaves_at_the_finest_log_level() {
     let collector = Collector::start();
     let more = [
         ("MENSHEN_LOG__FILTER", "trace"),
-        ("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true"),
+        ("MENSHEN_APPS__MAIN__STORE_SESSION_KEYS", "true"),
         ("MENSHEN_TELEMETRY__OTLP_ENDPOINT", collector.url()),
     ];
     let program = Program::start_with(&sandbox, &more).await;

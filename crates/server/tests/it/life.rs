@@ -31,7 +31,7 @@ async fn it_stops_when_asked_and_finishes_what_it_began() {
 async fn told_to_stop_it_is_not_ready_and_serves_on_until_it_is_told_again() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     // Longer than a test may take: without the second signal it would not end.
-    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN", "120")]).await;
+    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN_TIMEOUT", "120")]).await;
     let ready = || async { Answer::of(program.get("/health/ready")).await.status };
     assert_eq!(ready().await, 200);
     program.ask_to_stop();
@@ -49,7 +49,7 @@ async fn told_to_stop_it_is_not_ready_and_serves_on_until_it_is_told_again() {
 #[tokio::test]
 async fn told_to_stop_it_serves_as_long_as_it_is_configured_to_and_loses_no_request() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN", "1")]).await;
+    let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN_TIMEOUT", "1")]).await;
     let (http, url) =
         (reqwest::Client::builder().no_proxy().build().unwrap(), program.url("/health/live"));
     let asked = Instant::now();

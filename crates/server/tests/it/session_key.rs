@@ -14,7 +14,7 @@ testkit::on_every_database! {
     back_ends_check_replace_and_rely_on_a_key_they_never_see
 }
 
-const KEEPING: [(&str, &str); 1] = [("MENSHEN_APPS__MAIN__KEEP_SESSION_KEYS", "true")];
+const KEEPING: [(&str, &str); 1] = [("MENSHEN_APPS__MAIN__STORE_SESSION_KEYS", "true")];
 
 fn encrypted(sandbox: &Sandbox, user: &str, kind: Kind) -> Encrypted {
     sandbox.encrypt(EncryptOrder { user: user.into(), kind, ..Default::default() }).unwrap()

@@ -5,14 +5,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::{App, AppId, AppName, Apps};
-use domain::app_policy::AppPolicy;
-use domain::erase_member::{EraseMember, EraseMemberError};
-use domain::identity::Subject;
-use domain::login::in_flight::InFlight;
-use domain::login::{LoggedIn, Login, LoginPolicy, LoginRequest};
-use domain::member::MemberId;
-use domain::nickname::NicknamePrefixes;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
+use domain::model::identity::Subject;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::MemberId;
+use domain::model::member::nickname::NicknamePrefixes;
+use domain::ports::app::App;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::login::single_flight::InFlight;
+use domain::use_cases::login::{Login, LoginPolicy};
+use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 
 use super::store::{Backend, SESSIONS, all_at_once, owner_of};
 use crate::clock::FixedClock;

@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
+use domain::model::rate_limit::{LimitKey, Network, Quota, TooMany};
+use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{LimitKey, Network, Quota, TooMany};
-use domain::timestamp::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::clock::FixedClock;

@@ -22,20 +22,24 @@ pub mod units;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::AppName;
-use domain::contention::retried;
-use domain::delivery::{ReceiverName, Subscriptions};
-use domain::domain_event::EventKind;
-use domain::identity::{Owner, Subject, SubjectKind};
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::phone::PhoneNumber;
-use domain::ports::store::{
-    AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, OutboxDirectory,
-    SigningKeyDirectory, Store, StoreError,
-};
-use domain::session::{Session, SessionPolicy};
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppName;
+use domain::model::event::EventKind;
+use domain::model::event::delivery::{ReceiverName, Subscriptions};
+use domain::model::identity::{Owner, Subject, SubjectKind};
+use domain::model::member::nickname::Nickname;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{Member, MemberId};
+use domain::model::session::{Session, SessionPolicy};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::Store;
+use domain::ports::store::admins::AdminDirectory;
+use domain::ports::store::apps::AppDirectory;
+use domain::ports::store::audit::AuditDirectory;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::outbox::OutboxDirectory;
+use domain::ports::store::signing_keys::SigningKeyDirectory;
+use domain::use_cases::retry::retried;
 
 use crate::random::FixedRandom;
 

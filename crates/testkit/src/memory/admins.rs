@@ -1,10 +1,11 @@
 //! Administrators and their sessions.
 
 use async_trait::async_trait;
-use domain::admin::{Admin, AdminId, AdminName, AdminSession};
-use domain::ports::store::{AddError, AdminDirectory, AdminRepository, StoreError, UpdateError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::admin::{Admin, AdminId, AdminName, AdminSession};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::admins::{AdminDirectory, AdminRepository};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
 
 use crate::memory::MemoryStore;
 use crate::memory::state::State;

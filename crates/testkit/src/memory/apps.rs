@@ -1,9 +1,10 @@
 //! The apps that administrators have added.
 
 use async_trait::async_trait;
-use domain::app::AppName;
-use domain::ports::store::{AddError, AppDirectory, AppRepository, StoreError, UpdateError};
-use domain::registered_app::RegisteredApp;
+use domain::model::app::name::AppName;
+use domain::model::app::registered::RegisteredApp;
+use domain::ports::store::apps::{AppDirectory, AppRepository};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

@@ -1,10 +1,11 @@
 //! Security events.
 
 use async_trait::async_trait;
-use domain::audit::AuditEvent;
-use domain::audit_query::{AuditQuery, DailyCount, Days};
-use domain::ports::store::{AuditDirectory, AuditLog, StoreError};
-use domain::timestamp::Timestamp;
+use domain::model::audit::AuditEvent;
+use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::audit::{AuditDirectory, AuditLog};
+use domain::ports::store::error::StoreError;
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

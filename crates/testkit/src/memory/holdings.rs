@@ -1,9 +1,9 @@
 //! What is held of a member, table by table as a database tells it.
 
-use domain::avatar::Avatar;
-use domain::holdings::{Held, Holding};
-use domain::member::MemberId;
-use domain::phone::PhoneNumber;
+use domain::model::member::MemberId;
+use domain::model::member::avatar::Avatar;
+use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::phone::PhoneNumber;
 
 use crate::memory::state::State;
 

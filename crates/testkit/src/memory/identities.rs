@@ -1,10 +1,11 @@
 //! Under which subjects members are known.
 
 use async_trait::async_trait;
-use domain::identity::{Owner, Subject};
-use domain::member::MemberId;
-use domain::ports::store::{AddError, IdentityRepository, StoreError};
-use domain::timestamp::Timestamp;
+use domain::model::identity::{Owner, Subject};
+use domain::model::member::MemberId;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::identities::IdentityRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 

@@ -1,9 +1,10 @@
 //! Members.
 
 use async_trait::async_trait;
-use domain::member::{Member, MemberId};
-use domain::phone::PhoneNumber;
-use domain::ports::store::{AddError, MemberRepository, StoreError, UpdateError};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::{Member, MemberId};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use domain::ports::store::members::MemberRepository;
 
 use crate::memory::state::State;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

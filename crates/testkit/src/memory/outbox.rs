@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, ReceiverName};
-use domain::domain_event::DomainEvent;
-use domain::ports::store::{Outbox, OutboxDirectory, StoreError};
-use domain::timestamp::Timestamp;
+use domain::model::event::DomainEvent;
+use domain::model::event::delivery::{Delivery, ReceiverName};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::outbox::{Outbox, OutboxDirectory};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

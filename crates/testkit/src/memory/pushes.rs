@@ -1,10 +1,11 @@
 //! What pushes leave.
 
 use async_trait::async_trait;
-use domain::ports::store::{PushRepository, StoreError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
-use domain::withdrawal::Withdrawal;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::pushes::PushRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 

@@ -1,9 +1,10 @@
 //! Redeemed login codes.
 
 use async_trait::async_trait;
-use domain::ports::store::{AddError, RedemptionRepository, StoreError};
-use domain::redemption::Redemption;
-use domain::timestamp::Timestamp;
+use domain::model::login::redemption::Redemption;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::redemptions::RedemptionRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 

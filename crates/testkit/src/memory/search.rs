@@ -1,8 +1,8 @@
 //! Members that administrators look for.
 
-use domain::identity::Subject;
-use domain::member::{Member, MemberId};
-use domain::member_query::{Criterion, MemberQuery};
+use domain::model::identity::Subject;
+use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::{Member, MemberId};
 
 use crate::memory::state::State;
 

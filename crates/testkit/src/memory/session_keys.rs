@@ -1,9 +1,10 @@
 //! Sealed session keys.
 
 use async_trait::async_trait;
-use domain::ports::store::{Contention, SessionKeyRepository, StoreError};
-use domain::session_key::SealedSessionKey;
-use domain::timestamp::Timestamp;
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{Contention, StoreError};
+use domain::ports::store::session_keys::SessionKeyRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 

@@ -1,9 +1,10 @@
 //! Sessions.
 
 use async_trait::async_trait;
-use domain::member::{Member, MemberId};
-use domain::ports::store::{SessionRepository, StoreError};
-use domain::session::{Session, SessionId};
+use domain::model::member::{Member, MemberId};
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::sessions::SessionRepository;
 
 use crate::memory::state::State;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

@@ -1,9 +1,10 @@
 //! The keys that sign access tokens.
 
 use async_trait::async_trait;
-use domain::ports::store::{AddError, SigningKeyDirectory, SigningKeyRepository, StoreError};
-use domain::signing_key::SigningKey;
-use domain::timestamp::Timestamp;
+use domain::model::signing_key::SigningKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::signing_keys::{SigningKeyDirectory, SigningKeyRepository};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;

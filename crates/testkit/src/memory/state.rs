@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::admin::{Admin, AdminId, AdminSession};
-use domain::audit::AuditEvent;
-use domain::identity::Subject;
-use domain::member::{Member, MemberId};
-use domain::ports::store::{Contention, StoreError};
-use domain::redemption::{Fingerprint, Redemption};
-use domain::registered_app::RegisteredApp;
-use domain::session::{Session, SessionId};
-use domain::session_key::SealedSessionKey;
-use domain::signing_key::SigningKey;
-use domain::timestamp::Timestamp;
-use domain::withdrawal::Withdrawal;
+use domain::model::admin::{Admin, AdminId, AdminSession};
+use domain::model::app::registered::RegisteredApp;
+use domain::model::audit::AuditEvent;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::Subject;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::session::{Session, SessionId};
+use domain::model::signing_key::SigningKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{Contention, StoreError};
 
 use crate::memory::outbox::Waiting;
 

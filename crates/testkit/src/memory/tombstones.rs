@@ -1,9 +1,10 @@
 //! Tombstones.
 
 use async_trait::async_trait;
-use domain::ports::store::{StoreError, TombstoneRepository};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::TombstoneRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::app::AppName;
-use domain::member::MemberId;
-use domain::nickname::Nickname;
-use domain::phone::PhoneNumber;
-use domain::ports::clock::Clock;
+use domain::model::app::name::AppName;
+use domain::model::clock::Clock;
+use domain::model::member::MemberId;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::random::Random;
+use domain::model::secret::LoginCode;
+use domain::model::session::SessionId;
+use domain::model::session::claims::AccessClaims;
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderFailure};
-use domain::ports::random::Random;
-use domain::ports::services::ServiceAuthenticator;
-use domain::ports::tokens::{AccessClaims, TokenIssuer, TokenRejected, TokenVerifier};
-use domain::secret::LoginCode;
-use domain::session::SessionId;
+use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 use testkit::clock::FixedClock;
 use testkit::provider::{MemoryCall, MemoryProvider, MemoryUser};
 use testkit::random::FixedRandom;

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use domain::ports::clock::Clock;
+use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
 use testkit::rate_limiter::MemoryRateLimiter;
 

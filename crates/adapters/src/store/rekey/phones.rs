@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::ports::store::{StoreError, UnitOfWork};
+use domain::ports::store::UnitOfWork;
+use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,

@@ -11,8 +11,8 @@ use adapters::redis::Redis;
 use adapters::redis::limiter::RedisRateLimiter;
 use adapters::redis::url::RedisUrl;
 use async_trait::async_trait;
+use domain::model::rate_limit::{LimitKey, Quota, TooMany};
 use domain::ports::rate_limiter::RateLimiter;
-use domain::rate_limit::{LimitKey, Quota, TooMany};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::iter::successors;
 
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::ports::store::{Contention, Store, StoreError, UpdateError};
-use domain::timestamp::Timestamp;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::{Member, MemberId};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::Store;
+use domain::ports::store::error::{Contention, StoreError, UpdateError};
 use testkit::databases::FreshDatabase;
 use testkit::random::FixedRandom;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use adapters::store::{SeaStore, StoreConfig};
-use domain::holdings::{Held, Holding};
-use domain::member::MemberId;
-use domain::ports::store::MemberDirectory;
+use domain::model::member::MemberId;
+use domain::model::member::personal_data::{Held, Holding};
+use domain::ports::store::members::MemberDirectory;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::sealer;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use adapters::store::SeaStore;
-use domain::member::{Member, MemberId};
-use domain::nickname::Nickname;
-use domain::ports::store::{MemberDirectory, Store, StoreError, UnitOfWork};
-use domain::timestamp::Timestamp;
+use domain::model::member::nickname::Nickname;
+use domain::model::member::{Member, MemberId};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::{Store, UnitOfWork};
 use testkit::databases::{FreshDatabase, Kind};
 use testkit::random::FixedRandom;
 use tokio::task::{JoinHandle, yield_now};

@@ -7,10 +7,9 @@ use adapters::sealing::{OpenError, Sealer, SealingKey};
 use adapters::token::key_vault::{KeyVault, VaultError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ports::tokens::{
-    KeyGenerator, TokenIssuer, TokenRejected, TokenVerifier, VerificationKeys,
-};
-use domain::signing_key::{SigningKey, SigningKeys};
+use domain::model::signing_key::{SigningKey, SigningKeys};
+use domain::ports::signing_keys::{KeyGenerator, VerificationKeys};
+use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 
 use super::{NOW, access_claims, at, tokens, tokens_under};
 

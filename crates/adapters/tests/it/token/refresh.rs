@@ -8,8 +8,9 @@ use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::ports::tokens::{RefreshClaims, TokenIssuer, TokenRejected, TokenVerifier};
-use domain::session::{Session, SessionId};
+use domain::model::session::claims::RefreshClaims;
+use domain::model::session::{Session, SessionId};
+use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 use uuid::Uuid;
 
 use super::{NOW, SESSION, access_claims, at, published_key, tokens};

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use adapters::wechat::http::WechatHttpConfig;
-use domain::identity::Standing;
-use domain::ports::provider_watch::ProviderWatch as _;
+use domain::model::identity::Standing;
+use domain::ports::provider_stats::ProviderWatch as _;
 
 use super::upstream::{Upstream, ok};
 use super::*;

@@ -7,11 +7,11 @@ use aes::cipher::{BlockModeEncrypt, KeyIvInit};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::app::AppId;
-use domain::identity::{Subject, SubjectKind};
+use domain::model::app::name::AppId;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::random::Random;
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
-use domain::ports::random::Random;
-use domain::withdrawal::Withdrawn;
 use serde_json::{Value, json};
 use testkit::random::FixedRandom;
 

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::ports::random::Random;
-use domain::session_key::EncryptedData;
+use domain::model::provider::session_key::EncryptedData;
+use domain::model::random::Random;
 use serde_json::Map;
 use testkit::random::FixedRandom;
 use wechat_sandbox::Sandbox;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::admin::{Admin as Account, AdminId, AdminName, Role};
-use domain::manage_admins::{AdminChange, Invited, ManageAdmins, ManageAdminsError};
+use domain::model::admin::{Admin as Account, AdminId, AdminName, Role};
+use domain::use_cases::admin::manage_admins::{
+    AdminChange, Invited, ManageAdmins, ManageAdminsError,
+};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::admin::Administrator;
-use domain::app::AppName;
-use domain::app_policy::{AppPolicy, TokenLives};
-use domain::app_secret::AppSecret;
-use domain::manage_apps::{AppPush, AppSheet, ManageApps, ManageAppsError, NewApp, Registration};
+use domain::model::admin::Administrator;
+use domain::model::app::name::AppName;
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::secret::AppSecret;
+use domain::use_cases::admin::manage_apps::{
+    AppPush, AppSheet, ManageApps, ManageAppsError, NewApp, Registration,
+};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -18,8 +20,8 @@ use crate::body::Body;
 use crate::detached::detached;
 use crate::error::documented::Refused;
 use crate::fields::app::{
-    ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, KEEP_SESSION_KEYS, KEY_OF_PUSHES,
-    OPEN_PLATFORM, PHONE_REQUIRED, REFRESH_TTL, SECRET, SESSION_TTL, TOKEN_OF_PUSHES,
+    ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, KEY_OF_PUSHES, OPEN_PLATFORM,
+    PHONE_REQUIRED, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS, TOKEN_OF_PUSHES,
 };
 use crate::form::{Form, FromForm};
 use crate::path::Path;
@@ -197,7 +199,9 @@ impl FromForm for AppPolicy {
             auto_register: form.optional(&AUTO_REGISTER).unwrap_or(usual.auto_register),
             phone_required: form.optional(&PHONE_REQUIRED).unwrap_or(usual.phone_required),
             on_conflict: form.optional(&CONFLICT_POLICY).unwrap_or(usual.on_conflict),
-            keep_session_keys: form.optional(&KEEP_SESSION_KEYS).unwrap_or(usual.keep_session_keys),
+            store_session_keys: form
+                .optional(&STORE_SESSION_KEYS)
+                .unwrap_or(usual.store_session_keys),
             lives: TokenLives {
                 access: form.optional(&ACCESS_TTL),
                 idle: form.optional(&REFRESH_TTL),
@@ -273,7 +277,7 @@ pub(crate) struct AppPolicyData {
     #[salvo(schema(example = "merge"))]
     on_conflict: &'static str,
     /// Whether WeChat's session keys are kept.
-    keep_session_keys: bool,
+    store_session_keys: bool,
     /// Seconds an access token is good for, where that is not as usual.
     #[salvo(schema(required = true, example = 3600))]
     access_ttl: Option<u64>,
@@ -323,7 +327,7 @@ impl From<AppPolicy> for AppPolicyData {
             auto_register: policy.auto_register,
             phone_required: policy.phone_required,
             on_conflict: policy.on_conflict.name(),
-            keep_session_keys: policy.keep_session_keys,
+            store_session_keys: policy.store_session_keys,
             access_ttl: seconds(policy.lives.access),
             refresh_ttl: seconds(policy.lives.idle),
             session_ttl: seconds(policy.lives.absolute),

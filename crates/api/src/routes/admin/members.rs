@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::identity::Subject;
-use domain::look_after_members::{LookAfterMembers, LookAfterMembersError, MemberSheet};
-use domain::member::{Member, MemberId, MemberStatus, StatusReason};
-use domain::member_query::{Criterion, MemberQuery};
-use domain::phone::PhoneNumber;
-use domain::session::{Session, SessionId};
+use domain::model::identity::Subject;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::{Member, MemberId, MemberStatus, StatusReason};
+use domain::model::session::{Session, SessionId};
+use domain::use_cases::admin::manage_members::{
+    LookAfterMembers, LookAfterMembersError, MemberSheet,
+};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::audit::AuditEvent;
-use domain::audit_query::{AuditQuery, DailyCount, Days};
-use domain::read_record::{ReadRecord, ReadRecordError};
+use domain::model::audit::AuditEvent;
+use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::use_cases::admin::query_audit_log::{ReadRecord, ReadRecordError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::provider_calls::{HourOfCalls, ProviderCalls};
-use domain::signing_key::KeyState;
-use domain::timestamp::Timestamp;
-use domain::watch_service::{KeySheet, WatchService, WatchServiceError};
+use domain::model::provider::call_stats::{HourOfCalls, ProviderCalls};
+use domain::model::signing_key::KeyState;
+use domain::model::timestamp::Timestamp;
+use domain::use_cases::admin::service_status::{KeySheet, WatchService, WatchServiceError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;

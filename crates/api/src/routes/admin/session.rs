@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::admin::{AdminName, AdminPassword, Administrator};
-use domain::authenticate_admin::AuthenticateAdmin;
-use domain::manage_admins::{ManageAdmins, ManageAdminsError};
-use domain::ports::store::StoreError;
-use domain::secret::InvitationCode;
-use domain::sign_in::{SignIn, SignInError, SignedIn};
+use domain::model::admin::{AdminName, AdminPassword, Administrator};
+use domain::model::secret::InvitationCode;
+use domain::ports::store::error::StoreError;
+use domain::use_cases::admin::authenticate::AuthenticateAdmin;
+use domain::use_cases::admin::manage_admins::{ManageAdmins, ManageAdminsError};
+use domain::use_cases::admin::sign_in::{SignIn, SignInError, SignedIn};
 use salvo::craft::craft;
 use salvo::http::header::{HeaderValue, SET_COOKIE};
 use salvo::oapi::BasicType;

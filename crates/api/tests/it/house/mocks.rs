@@ -1,9 +1,10 @@
 //! Ports that say the same whatever happens in the house.
 
-use domain::ports::provider_watch::MockProviderWatch;
+use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::signing_key::VerificationKey;
+use domain::ports::provider_stats::MockProviderWatch;
 use domain::ports::pushes::{MockPushReader, Push, PushRejected, PushSignature};
-use domain::ports::tokens::{MockVerificationKeys, VerificationKey};
-use domain::provider_calls::ProviderCalls;
+use domain::ports::signing_keys::MockVerificationKeys;
 
 /// A provider that these calls were made to.
 pub(crate) fn watching(calls: ProviderCalls) -> MockProviderWatch {

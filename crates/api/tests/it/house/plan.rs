@@ -9,51 +9,56 @@ use api::metrics::Metrics;
 use api::routes::Parts;
 use api::routes::admin::Administration;
 use api::served_request::ServedRequest;
-use domain::admin::AdminSessionPolicy;
-use domain::app::{App, AppId, AppName, Apps};
-use domain::app_policy::AppPolicy;
-use domain::audit::Journal;
-use domain::authenticate::Authenticate;
-use domain::authenticate_admin::AuthenticateAdmin;
-use domain::ban::Ban;
-use domain::bind_phone::BindPhone;
-use domain::conflict::ConflictPolicy;
-use domain::current_member::CurrentMember;
-use domain::erase_member::EraseMember;
-use domain::exchange_code::ExchangeCode;
-use domain::export_member::ExportMember;
-use domain::identify::Identify;
-use domain::introspect::Introspect;
-use domain::limits::{LimitedProvider, Quotas};
-use domain::log_out::LogOut;
-use domain::login::in_flight::InFlight;
-use domain::login::{Login, LoginPolicy};
-use domain::look_after_members::LookAfterMembers;
-use domain::manage_admins::ManageAdmins;
-use domain::manage_apps::ManageApps;
-use domain::nickname::NicknamePrefixes;
-use domain::ports::apps::AppFactory;
-use domain::ports::clock::Clock;
+use domain::model::admin::AdminSessionPolicy;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
+use domain::model::clock::Clock;
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::member::nickname::NicknamePrefixes;
+use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::session::SessionPolicy;
+use domain::model::signing_key::KeyPolicy;
+use domain::ports::app::App;
+use domain::ports::app::AppFactory;
 use domain::ports::provider::{IdentityProvider, PhoneProof};
-use domain::ports::provider_watch::ProviderWatch;
+use domain::ports::provider_stats::ProviderWatch;
 use domain::ports::pushes::PushReader;
-use domain::ports::services::ServiceAuthenticator;
-use domain::ports::store::{
-    AdminDirectory, AppDirectory, AuditDirectory, MemberDirectory, SigningKeyDirectory, Store,
-};
+use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::session_keys::SessionKeys;
+use domain::ports::store::Store;
+use domain::ports::store::admins::AdminDirectory;
+use domain::ports::store::apps::AppDirectory;
+use domain::ports::store::audit::AuditDirectory;
+use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::signing_keys::SigningKeyDirectory;
 use domain::ports::tokens::{TokenIssuer, TokenVerifier};
-use domain::provider_calls::ProviderCalls;
-use domain::read_record::ReadRecord;
-use domain::receive_push::ReceivePush;
-use domain::refresh::Refresh;
-use domain::serve_apps::{BuiltApps, ServeApps};
-use domain::session::SessionPolicy;
-use domain::session_key::SessionKeys;
-use domain::sign_in::SignIn;
-use domain::signing_key::KeyPolicy;
-use domain::update_profile::UpdateProfile;
-use domain::use_session_key::UseSessionKey;
-use domain::watch_service::WatchService;
+use domain::use_cases::admin::authenticate::AuthenticateAdmin;
+use domain::use_cases::admin::manage_admins::ManageAdmins;
+use domain::use_cases::admin::manage_apps::ManageApps;
+use domain::use_cases::admin::manage_members::LookAfterMembers;
+use domain::use_cases::admin::query_audit_log::ReadRecord;
+use domain::use_cases::admin::service_status::WatchService;
+use domain::use_cases::admin::sign_in::SignIn;
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::app::reload::{BuiltApps, ServeApps};
+use domain::use_cases::event::factory::Journal;
+use domain::use_cases::login::exchange_code::ExchangeCode;
+use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::login::single_flight::InFlight;
+use domain::use_cases::login::{Login, LoginPolicy};
+use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::bind_phone::BindPhone;
+use domain::use_cases::member::erase::EraseMember;
+use domain::use_cases::member::export_personal_data::ExportMember;
+use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::update_profile::UpdateProfile;
+use domain::use_cases::provider::receive_push::ReceivePush;
+use domain::use_cases::provider::use_session_key::UseSessionKey;
+use domain::use_cases::rate_limits::{LimitedProvider, Quotas};
+use domain::use_cases::session::authenticate::Authenticate;
+use domain::use_cases::session::introspect::Introspect;
+use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::refresh::Refresh;
 use prometheus_client::registry::Registry;
 use testkit::apps::{MemoryAppFactory, MemoryAppSeal};
 use testkit::clock::FixedClock;
@@ -86,8 +91,8 @@ const ADMIN_SESSIONS: AdminSessionPolicy =
 
 /// When keys change here.
 const KEYS: KeyPolicy = KeyPolicy {
-    rotation: Some(Duration::from_hours(720)),
-    overlap: Duration::from_hours(24),
+    lifetime: Some(Duration::from_hours(720)),
+    prepublish: Duration::from_hours(24),
     access_ttl: Duration::from_hours(2),
 };
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use domain::admin::{Admin, AdminName, AdminSession, PasswordHash, Role};
-use domain::ports::store::{AddError, UpdateError};
-use domain::redemption::Fingerprint;
-use domain::timestamp::Timestamp;
+use domain::model::admin::{Admin, AdminName, AdminSession, PasswordHash, Role};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, UpdateError};
 
 use super::{Backend, CHANCE, NOW, Shared, all_at_once};
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use domain::app::{AppId, AppName};
-use domain::app_policy::{AppPolicy, TokenLives};
-use domain::conflict::ConflictPolicy;
-use domain::contention::retried;
-use domain::identity::{Subject, SubjectKind};
-use domain::ports::store::{AddError, StoreError, UpdateError};
-use domain::registered_app::{RegisteredApp, SealedPush, SealedSecret};
-use domain::timestamp::Timestamp;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::registered::{RegisteredApp, SealedPush, SealedSecret};
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use domain::use_cases::retry::retried;
 
 use super::{Backend, NOW, Shared, all_at_once, make_known};
 
@@ -54,7 +54,7 @@ pub async fn an_app_is_read_as_it_was_written(store: Shared) {
             phone_required: true,
             on_conflict: ConflictPolicy::Refuse,
             open_platform: Some("平台 group".to_owned()),
-            keep_session_keys: true,
+            store_session_keys: true,
             lives: TokenLives {
                 access: Some(Duration::from_mins(1)),
                 idle: Some(Duration::from_hours(1)),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use domain::admin::AdminId;
-use domain::app::AppName;
-use domain::audit::{AuditEvent, AuditKind};
-use domain::audit_query::{AuditQuery, DailyCount, Days};
-use domain::member::MemberId;
-use domain::ports::requests::RequestId;
-use domain::session::SessionId;
-use domain::timestamp::Timestamp;
+use domain::model::admin::AdminId;
+use domain::model::app::name::AppName;
+use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::audit::{AuditEvent, AuditKind};
+use domain::model::member::MemberId;
+use domain::model::request_id::RequestId;
+use domain::model::session::SessionId;
+use domain::model::timestamp::Timestamp;
 use uuid::Uuid;
 
 use super::{Backend, CHANCE, NOW, Shared, make_known, open_id};

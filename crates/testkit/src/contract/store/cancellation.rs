@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use domain::identity::Subject;
+use domain::model::identity::Subject;
 
 use super::{Backend, CHANCE, Shared, all_at_once, log_in, open_id, owner_of};
 

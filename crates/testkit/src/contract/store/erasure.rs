@@ -1,11 +1,11 @@
 //! What is held of a member, what goes with them, and what is left.
 
-use domain::audit::AuditKind;
-use domain::avatar::Avatar;
-use domain::holdings::{Held, Holding};
-use domain::member::{Member, MemberId};
-use domain::ports::fingerprints::Fingerprints;
-use domain::redemption::Fingerprint;
+use domain::model::audit::AuditKind;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
+use domain::model::member::avatar::Avatar;
+use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::{Member, MemberId};
 
 use super::{Backend, NOW, Shared, make_known, member, open_id, owner_of, phone, session_of};
 use crate::fingerprints::MemoryFingerprints;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use domain::identity::{Subject, SubjectKind};
-use domain::ports::store::AddError;
+use domain::model::identity::{Subject, SubjectKind};
+use domain::ports::store::error::AddError;
 
 use super::{NOW, Shared, make_known, member, open_id, owner_of};
 

@@ -1,13 +1,14 @@
 //! Members: kept to the byte, one phone number each, no change lost.
 
-use domain::avatar::Avatar;
-use domain::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
-use domain::member_query::{Criterion, MemberQuery};
-use domain::nickname::{NICKNAME_MAX, Nickname};
-use domain::phone::PhoneNumber;
-use domain::ports::store::{AddError, UpdateError};
-use domain::redemption::{Fingerprint, Redemption};
-use domain::timestamp::Timestamp;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::avatar::Avatar;
+use domain::model::member::nickname::{NICKNAME_MAX, Nickname};
+use domain::model::member::phone::PhoneNumber;
+use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::{AddError, UpdateError};
 
 use super::{
     Backend, NOW, Shared, add_members, make_known, member, open_id, owner_of, phone, session_of,

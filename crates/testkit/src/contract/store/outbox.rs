@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::delivery::{Delivery, ReceiverName};
-use domain::domain_event::{DomainEvent, EventKind};
-use domain::holdings::Held;
-use domain::member::{Member, MemberId};
-use domain::ports::store::UpdateError;
-use domain::timestamp::Timestamp;
+use domain::model::event::delivery::{Delivery, ReceiverName};
+use domain::model::event::{DomainEvent, EventKind};
+use domain::model::member::personal_data::Held;
+use domain::model::member::{Member, MemberId};
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::UpdateError;
 
 use super::{Backend, CHANCE, NOW, Shared, add_members, all_at_once, member};
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use domain::app::AppName;
-use domain::ports::fingerprints::Fingerprints;
-use domain::redemption::Fingerprint;
-use domain::withdrawal::{Withdrawal, Withdrawn};
+use domain::model::app::name::AppName;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
+use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::provider::withdrawal::Withdrawal;
 use tokio::task::JoinSet;
 
 use super::{CHANCE, NOW, Shared, open_id};

@@ -5,11 +5,12 @@ use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
 
-use domain::contention::retried;
-use domain::identity::Subject;
-use domain::member::Member;
-use domain::ports::store::{AddError, Contention, StoreError, UpdateError};
-use domain::redemption::{Fingerprint, Redemption};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::Subject;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::Member;
+use domain::ports::store::error::{AddError, Contention, StoreError, UpdateError};
+use domain::use_cases::retry::retried;
 
 use super::{
     Backend, NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use domain::member::MemberId;
-use domain::ports::store::AddError;
-use domain::redemption::{Fingerprint, REMEMBERED, Redemption, Repeatable};
+use domain::model::fingerprint::Fingerprint;
+use domain::model::login::redemption::{REMEMBERED, Redemption, Repeatable};
+use domain::model::member::MemberId;
+use domain::ports::store::error::AddError;
 
 use super::{NOW, Shared, all_at_once, make_known, open_id, session_of};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::identity::Subject;
-use domain::session_key::SealedSessionKey;
+use domain::model::identity::Subject;
+use domain::model::provider::session_key::SealedSessionKey;
 
 use super::{NOW, Shared, add_members, all_at_once, make_known, member, open_id};
 

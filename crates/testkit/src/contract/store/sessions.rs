@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::app::AppName;
-use domain::session::Session;
-use domain::timestamp::Timestamp;
+use domain::model::app::name::AppName;
+use domain::model::session::Session;
+use domain::model::timestamp::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{NOW, Shared, make_known, open_id, session_of};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::AddError;
-use domain::signing_key::SigningKey;
-use domain::timestamp::Timestamp;
+use domain::model::signing_key::SigningKey;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::AddError;
 
 use super::{NOW, Shared, all_at_once};
 

@@ -1,0 +1,6 @@
+//! Mini programs and their configuration.
+
+pub mod name;
+pub mod policy;
+pub mod registered;
+pub mod secret;

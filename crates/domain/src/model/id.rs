@@ -1,0 +1,17 @@
+//! Time-ordered identifiers.
+
+use crate::model::member::avatar::Avatar;
+use crate::model::member::nickname::{Nickname, NicknamePrefixes};
+use crate::model::member::phone::PhoneNumber;
+use crate::model::member::withdrawn_data::Withdrawn;
+use crate::model::random::Random;
+use crate::model::timestamp::Timestamp;
+use uuid::Uuid;
+
+/// A UUID of version 7.
+pub(crate) fn time_ordered_id(now: Timestamp, random: &dyn Random) -> Uuid {
+    let mut bytes = [0; 10];
+    random.fill(&mut bytes);
+    let millis = u64::try_from(now.unix_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+}

@@ -1,0 +1,53 @@
+//! Input and result of a login.
+
+use crate::model::fingerprint::Fingerprint;
+use crate::model::fingerprint::Fingerprints;
+use crate::model::identity::conflict_policy::Choice;
+use crate::model::identity::{Standing, UnionIdChanged};
+use crate::model::member::MemberId;
+use crate::model::member::nickname::{Nickname, NicknamePrefixes};
+use crate::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
+use crate::model::session::SessionPolicy;
+use crate::model::session::token_pair::TokenPair;
+use crate::ports::app::App;
+use crate::ports::login_seal::{RedemptionSeal, UnsealError};
+use crate::ports::provider::ProviderError;
+use crate::ports::store::Store;
+use crate::ports::store::error::{Contention, StoreError};
+use crate::ports::store::members::MemberDirectory;
+use crate::ports::tokens::{SigningError, TokenIssuer};
+use std::sync::Arc;
+use std::time::Duration;
+pub mod redemption;
+
+/// What a client sends to log in.
+#[derive(Debug)]
+pub struct LoginRequest {
+    /// The app it means, by name or app id; the first one when `None`.
+    pub app: Option<String>,
+    /// Who it is.
+    pub code: LoginCode,
+    /// Which phone number it has, where it was asked.
+    pub phone_code: Option<PhoneCode>,
+    /// What it wants to be called, should this be its first login.
+    pub nickname: Option<Nickname>,
+    /// What to do if it turns out to be two members, where it was asked.
+    pub on_conflict: Option<Choice>,
+    /// What it calls this attempt, to be given the same answer should it ask again.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// A member who is logged in.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// Who it is.
+    pub member: MemberId,
+    /// What they are called.
+    pub nickname: Nickname,
+    /// Whether this login made the member.
+    pub is_new: bool,
+    /// Who turned out to be the same person, and is this member from now on.
+    pub merged: Vec<MemberId>,
+    /// What the device holds from now on.
+    pub tokens: TokenPair,
+}

@@ -1,0 +1,15 @@
+//! The request that is being served.
+
+use crate::model::id::time_ordered_id;
+use crate::model::random::Random;
+use crate::model::request_id::RequestId;
+use crate::model::timestamp::Timestamp;
+
+/// Knows which request the present work is done for.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+pub trait Requests: Send + Sync {
+    /// The request, or `None` for work that nobody asked for from outside.
+    ///
+    /// An implementation MUST tell the same request in work that goes on when its caller has hung up.
+    fn current(&self) -> Option<RequestId>;
+}

@@ -1,0 +1,45 @@
+//! The audit log in the store.
+
+use crate::model::admin::{Admin, AdminId, AdminName, AdminSession};
+use crate::model::app::name::AppName;
+use crate::model::app::registered::RegisteredApp;
+use crate::model::audit::AuditEvent;
+use crate::model::audit::query::{AuditQuery, DailyCount, Days};
+use crate::model::event::DomainEvent;
+use crate::model::event::delivery::{Delivery, ReceiverName};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::{Owner, Subject};
+use crate::model::login::redemption::Redemption;
+use crate::model::member::personal_data::Holding;
+use crate::model::member::query::MemberQuery;
+use crate::model::member::{Member, MemberId};
+use crate::model::provider::session_key::SealedSessionKey;
+use crate::model::provider::withdrawal::Withdrawal;
+use crate::model::session::{Session, SessionId};
+use crate::model::signing_key::SigningKey;
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::error::StoreError;
+use async_trait::async_trait;
+use std::error::Error;
+
+/// The record of security events within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Adds an event; none is ever changed.
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Forgets what happened before `then`.
+    async fn forget(&self, then: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Reads the record of security events outside of any unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AuditDirectory: Send + Sync {
+    /// Events, as last committed: those that a query means, the latest first.
+    async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// How often what happened on which day, in no order. What did not happen is not told.
+    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError>;
+}

@@ -1,0 +1,55 @@
+//! Identities in the store.
+
+use crate::model::admin::{Admin, AdminId, AdminName, AdminSession};
+use crate::model::app::name::AppName;
+use crate::model::app::registered::RegisteredApp;
+use crate::model::audit::AuditEvent;
+use crate::model::audit::query::{AuditQuery, DailyCount, Days};
+use crate::model::event::DomainEvent;
+use crate::model::event::delivery::{Delivery, ReceiverName};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::{Owner, Subject};
+use crate::model::login::redemption::Redemption;
+use crate::model::member::personal_data::Holding;
+use crate::model::member::query::MemberQuery;
+use crate::model::member::{Member, MemberId};
+use crate::model::provider::session_key::SealedSessionKey;
+use crate::model::provider::withdrawal::Withdrawal;
+use crate::model::session::{Session, SessionId};
+use crate::model::signing_key::SigningKey;
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::error::AddError;
+use crate::ports::store::error::StoreError;
+use async_trait::async_trait;
+use std::error::Error;
+
+/// The subjects of members within a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait IdentityRepository: Send + Sync {
+    /// The member known under this subject, with all their subjects. Values MUST be compared byte by
+    /// byte: case and trailing blanks count.
+    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError>;
+
+    /// All subjects of a member, in no order.
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+
+    /// Makes a member known under one more subject. MUST be [`AddError::Taken`], leaving the unit of
+    /// work usable, when the subject is a member's already; that includes one that is being added at
+    /// this moment elsewhere.
+    async fn add(
+        &self,
+        member: MemberId,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), AddError>;
+
+    /// Makes their member unknown under these subjects.
+    async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError>;
+
+    /// Makes one member known under everything that another is known under now.
+    async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
+
+    /// Whether anyone is known under a subject of this namespace.
+    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError>;
+}

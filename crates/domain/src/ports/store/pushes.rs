@@ -1,0 +1,42 @@
+//! Message pushes of the provider in the store.
+
+use crate::model::admin::{Admin, AdminId, AdminName, AdminSession};
+use crate::model::app::name::AppName;
+use crate::model::app::registered::RegisteredApp;
+use crate::model::audit::AuditEvent;
+use crate::model::audit::query::{AuditQuery, DailyCount, Days};
+use crate::model::event::DomainEvent;
+use crate::model::event::delivery::{Delivery, ReceiverName};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::{Owner, Subject};
+use crate::model::login::redemption::Redemption;
+use crate::model::member::personal_data::Holding;
+use crate::model::member::query::MemberQuery;
+use crate::model::member::{Member, MemberId};
+use crate::model::provider::session_key::SealedSessionKey;
+use crate::model::provider::withdrawal::Withdrawal;
+use crate::model::session::{Session, SessionId};
+use crate::model::signing_key::SigningKey;
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::error::StoreError;
+use async_trait::async_trait;
+use std::error::Error;
+
+/// The provider's pushes within a unit of work: which were seen, and what is still to be obeyed.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait PushRepository: Send + Sync {
+    /// Notes something as seen. MUST be `false`, leaving the unit of work usable, when it was noted
+    /// before; that includes one that is being noted at this moment elsewhere.
+    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Forgets what was seen before `then`.
+    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds a withdrawal that is to be obeyed.
+    async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError>;
+
+    /// Removes a withdrawal that is obeyed herewith. MUST be `false` when it is not there, however many
+    /// try at this moment.
+    async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,53 @@
+//! Sessions in the store.
+
+use crate::model::admin::{Admin, AdminId, AdminName, AdminSession};
+use crate::model::app::name::AppName;
+use crate::model::app::registered::RegisteredApp;
+use crate::model::audit::AuditEvent;
+use crate::model::audit::query::{AuditQuery, DailyCount, Days};
+use crate::model::event::DomainEvent;
+use crate::model::event::delivery::{Delivery, ReceiverName};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::{Owner, Subject};
+use crate::model::login::redemption::Redemption;
+use crate::model::member::personal_data::Holding;
+use crate::model::member::query::MemberQuery;
+use crate::model::member::{Member, MemberId};
+use crate::model::provider::session_key::SealedSessionKey;
+use crate::model::provider::withdrawal::Withdrawal;
+use crate::model::session::{Session, SessionId};
+use crate::model::signing_key::SigningKey;
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::error::StoreError;
+use async_trait::async_trait;
+use std::error::Error;
+
+/// The sessions within a unit of work. What is not there has ended.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionRepository: Send + Sync {
+    /// The session of this id.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The session of this id, and its member.
+    async fn find_with_member(
+        &self,
+        id: SessionId,
+    ) -> Result<Option<(Session, Member)>, StoreError>;
+
+    /// All sessions of a member, in no order.
+    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+
+    /// Adds a session of an existing member.
+    async fn add(&self, session: &Session) -> Result<(), StoreError>;
+
+    /// Writes a refreshed session back. MUST change nothing and be `false` unless the stored session is
+    /// there and of the generation before `next`'s, however many try at this moment.
+    async fn advance(&self, next: &Session) -> Result<bool, StoreError>;
+
+    /// Ends sessions; those that are not there have ended already.
+    async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError>;
+
+    /// Ends all sessions of a member.
+    async fn remove_all(&self, member: MemberId) -> Result<(), StoreError>;
+}

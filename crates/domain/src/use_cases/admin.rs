@@ -1,0 +1,9 @@
+//! Operations of administrators.
+
+pub mod authenticate;
+pub mod manage_admins;
+pub mod manage_apps;
+pub mod manage_members;
+pub mod query_audit_log;
+pub mod service_status;
+pub mod sign_in;

@@ -1,0 +1,190 @@
+//! What administrators see of members and do to them, each in the role that it takes.
+
+use std::sync::Arc;
+
+use crate::model::admin::{Administrator, Role, RoleRequired};
+use crate::model::audit::AuditKind;
+use crate::model::identity::Subject;
+use crate::model::member::phone::PhoneNumber;
+use crate::model::member::query::MemberQuery;
+use crate::model::member::{Member, MemberId, StatusReason};
+use crate::model::session::{Session, SessionId};
+use crate::ports::store::Store;
+use crate::ports::store::error::StoreError;
+use crate::ports::store::members::MemberDirectory;
+use crate::use_cases::event::factory::Journal;
+use crate::use_cases::member::ban::{Ban, BanError};
+use crate::use_cases::member::erase::{EraseMember, EraseMemberError};
+use crate::use_cases::retry::retried;
+
+/// The use cases.
+pub struct LookAfterMembers {
+    /// Where members are kept.
+    pub store: Arc<dyn Store>,
+    /// Where they are looked up.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// Keeps members out.
+    pub ban: Arc<Ban>,
+    /// Forgets them.
+    pub erase: Arc<EraseMember>,
+    /// What makes events.
+    pub journal: Journal,
+}
+
+/// A member, with what they are known under and where they are logged in.
+pub struct MemberSheet {
+    /// The member.
+    pub member: Member,
+    /// Their subjects, in no order.
+    pub subjects: Vec<Subject>,
+    /// Their sessions that last, the one used last first.
+    pub sessions: Vec<Session>,
+}
+
+/// Why nothing was done or told.
+#[derive(Debug, thiserror::Error)]
+pub enum LookAfterMembersError {
+    /// The administrator may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] RoleRequired),
+    /// There is no such member, session or phone number.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<BanError> for LookAfterMembersError {
+    fn from(error: BanError) -> Self {
+        match error {
+            BanError::NotFound => Self::NotFound,
+            BanError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<EraseMemberError> for LookAfterMembersError {
+    fn from(error: EraseMemberError) -> Self {
+        match error {
+            EraseMemberError::Gone => Self::NotFound,
+            EraseMemberError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl LookAfterMembers {
+    /// The members that a query means.
+    pub async fn search(
+        &self,
+        by: &Administrator,
+        query: &MemberQuery,
+    ) -> Result<Vec<Member>, LookAfterMembersError> {
+        by.ensure(Role::Viewer)?;
+        Ok(self.directory.search(query).await?)
+    }
+
+    /// One member.
+    pub async fn see(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+    ) -> Result<MemberSheet, LookAfterMembersError> {
+        by.ensure(Role::Viewer)?;
+        let found = self.directory.find(id).await?;
+        let member = found.ok_or(LookAfterMembersError::NotFound)?;
+        let (subjects, now) = (self.directory.subjects_of(id).await?, self.journal.clock.now());
+        let mut sessions = self.directory.sessions_of(id).await?;
+        sessions.retain(|session| session.is_alive(now));
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
+        Ok(MemberSheet { member, subjects, sessions })
+    }
+
+    /// Keeps a member out.
+    pub async fn ban(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+        reason: StatusReason,
+    ) -> Result<(), LookAfterMembersError> {
+        by.ensure(Role::Operator)?;
+        Ok(self.ban.ban(id, Some(reason), Some(by.id)).await?)
+    }
+
+    /// Lets a member in again.
+    pub async fn unban(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+        reason: StatusReason,
+    ) -> Result<(), LookAfterMembersError> {
+        by.ensure(Role::Operator)?;
+        Ok(self.ban.unban(id, Some(reason), Some(by.id)).await?)
+    }
+
+    /// Ends one session of a member, or all of them.
+    pub async fn end_sessions(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+        session: Option<SessionId>,
+    ) -> Result<(), LookAfterMembersError> {
+        by.ensure(Role::Operator)?;
+        retried(|| self.try_to_end_sessions(by, id, session)).await
+    }
+
+    async fn try_to_end_sessions(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+        session: Option<SessionId>,
+    ) -> Result<(), LookAfterMembersError> {
+        let work = self.store.begin().await?;
+        work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
+        let event = self.journal.event(AuditKind::SessionsEnded).about(id).by(Some(by.id));
+        let event = match session {
+            None => {
+                work.sessions().remove_all(id).await?;
+                event
+            }
+            Some(session) => {
+                let found = work.sessions().find(session).await?;
+                let theirs = found.filter(|found| found.member == id);
+                theirs.ok_or(LookAfterMembersError::NotFound)?;
+                work.sessions().remove(&[session]).await?;
+                event.in_session(session)
+            }
+        };
+        work.audit().record(&event).await?;
+        Ok(work.commit().await?)
+    }
+
+    /// The whole phone number of a member. It is told once it is on record who asked.
+    pub async fn unmask_phone(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+    ) -> Result<PhoneNumber, LookAfterMembersError> {
+        by.ensure(Role::Operator)?;
+        retried(|| async {
+            let work = self.store.begin().await?;
+            let member = work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
+            let phone = member.phone.ok_or(LookAfterMembersError::NotFound)?;
+            let event = self.journal.event(AuditKind::PhoneUnmasked).about(id).by(Some(by.id));
+            work.audit().record(&event).await?;
+            work.commit().await?;
+            Ok(phone)
+        })
+        .await
+    }
+
+    /// Forgets a member.
+    pub async fn erase(
+        &self,
+        by: &Administrator,
+        id: MemberId,
+    ) -> Result<(), LookAfterMembersError> {
+        by.ensure(Role::Admin)?;
+        Ok(self.erase.run(id, Some(by.id)).await?)
+    }
+}

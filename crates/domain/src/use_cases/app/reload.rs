@@ -1,0 +1,76 @@
+//! Serve the apps that administrators have added, as they are now.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::model::app::registered::RegisteredApp;
+use crate::ports::app::App;
+use crate::ports::app::AppFactory;
+use crate::ports::store::apps::AppDirectory;
+use crate::ports::store::error::StoreError;
+use crate::use_cases::app::registry::Apps;
+
+/// The use case.
+pub struct ServeApps {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+    /// Where those are looked up that were added.
+    pub directory: Arc<dyn AppDirectory>,
+    /// What makes them work.
+    pub factory: Arc<dyn AppFactory>,
+    /// Those that are served now.
+    pub built: BuiltApps,
+}
+
+/// What was made of which registered app, in their order. One that did not change goes on with all that
+/// its provider has learnt meanwhile.
+#[derive(Debug, Default)]
+pub struct BuiltApps(Mutex<Vec<Built>>);
+
+#[derive(Clone, Debug)]
+struct Built {
+    registered: RegisteredApp,
+    /// `None` where it cannot be made to work.
+    app: Option<Arc<App>>,
+}
+
+impl ServeApps {
+    /// Serves what is registered, in place of what was before. To be called every second, so that an
+    /// instance hears of what another one changed: what it costs is one read.
+    pub async fn run(&self) -> Result<(), StoreError> {
+        // Held while reading: or what was read first could be served last.
+        let mut built = self.built.0.lock().await;
+        let registered = self.directory.registered_apps().await?;
+        if registered.iter().eq(built.iter().map(|one| &one.registered)) {
+            return Ok(());
+        }
+        let next: Vec<_> = registered.into_iter().map(|app| self.built(&built, app)).collect();
+        let serving: Vec<_> = next.iter().filter_map(|one| one.app.clone()).collect();
+        self.apps.serve(&serving);
+        let names: Vec<_> = serving.iter().map(|app| app.name.as_str()).collect();
+        tracing::info!(apps = ?names, "the apps beside those of the configuration have changed");
+        *built = next;
+        Ok(())
+    }
+
+    fn built(&self, before: &[Built], registered: RegisteredApp) -> Built {
+        if let Some(same) = before.iter().find(|one| one.registered == registered) {
+            return same.clone();
+        }
+        let name = registered.name.as_str();
+        if [name, registered.app_id.as_str()].into_iter().any(|it| self.apps.is_configured(it)) {
+            tracing::error!(
+                app = name,
+                "not served: an app of the configuration has its name or app id"
+            );
+            return Built { registered, app: None };
+        }
+        let built = self.factory.build(&registered).map(Arc::new);
+        let app = built.inspect_err(|error| {
+            let error: &(dyn std::error::Error + 'static) = error;
+            tracing::error!(app = name, error, "an app is not served");
+        });
+        Built { app: app.ok(), registered }
+    }
+}

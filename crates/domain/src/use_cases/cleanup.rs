@@ -1,0 +1,64 @@
+//! Forget what has outlived its purpose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::admin::AdminSessionPolicy;
+use crate::model::clock::Clock;
+use crate::model::event::delivery::ReceiverName;
+use crate::model::provider::session_key::KEPT;
+use crate::ports::store::Store;
+use crate::ports::store::error::StoreError;
+use crate::use_cases::retry::retried;
+
+/// How long events wait for receivers that are configured no more: they may be by mistake, or elsewhere
+/// already.
+const ORPHANS_KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// The use case: to be run every minute or so, by any instance.
+pub struct Housekeeping {
+    /// Where everything lasting is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long administrators stay signed in.
+    pub admin_sessions: AdminSessionPolicy,
+    /// How long security events are kept; for ever when `None`.
+    pub audit_retention: Option<Duration>,
+    /// The receivers that are told of events.
+    pub receivers: Vec<ReceiverName>,
+}
+
+impl Housekeeping {
+    /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
+    /// login replaced for long; administrators' sessions that have ended; what happened long ago; and
+    /// events that nobody is told of any more.
+    pub async fn run(&self) -> Result<(), StoreError> {
+        retried(|| async {
+            let (work, now) = (self.store.begin().await?, self.clock.now());
+            work.redemptions().remove_expired(now).await?;
+            work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
+            work.admins().forget_sessions(now.minus(self.admin_sessions.idle)).await?;
+            if let Some(age) = self.audit_retention {
+                work.audit().forget(now.minus(age)).await?;
+            }
+            work.commit().await
+        })
+        .await?;
+        self.forget_orphans().await
+    }
+
+    async fn forget_orphans(&self) -> Result<(), StoreError> {
+        let then = self.clock.now().minus(ORPHANS_KEPT);
+        let orphans = retried(|| async {
+            let work = self.store.begin().await?;
+            let orphans = work.outbox().remove_orphans(&self.receivers, then).await?;
+            work.commit().await.map(|()| orphans)
+        })
+        .await?;
+        if orphans > 0 {
+            tracing::error!(orphans, "given up: events for receivers that are configured no more");
+        }
+        Ok(())
+    }
+}

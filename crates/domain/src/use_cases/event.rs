@@ -1,0 +1,4 @@
+//! Creation and delivery of events.
+
+pub mod deliver;
+pub mod factory;

@@ -1,0 +1,168 @@
+//! Tell a receiver of what happened: each event at least once, and of each member in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::clock::Clock;
+use crate::model::event::delivery::{Delivery, ReceiverName};
+use crate::model::random::Random;
+use crate::model::timestamp::Timestamp;
+use crate::ports::event_sink::{NotReceived, Receiver};
+use crate::ports::store::Store;
+use crate::ports::store::error::StoreError;
+use crate::ports::store::outbox::OutboxDirectory;
+use crate::use_cases::retry::retried;
+
+/// How long a claim lasts: longer than an attempt takes, by more than clocks of instances differ.
+pub const CLAIM: Duration = Duration::from_mins(1);
+
+/// The use case, for one receiver.
+pub struct DeliverEvents {
+    /// What the receiver is called.
+    pub name: ReceiverName,
+    /// The receiver.
+    pub receiver: Arc<dyn Receiver>,
+    /// Where events wait.
+    pub store: Arc<dyn Store>,
+    /// Where they are looked up.
+    pub directory: Arc<dyn OutboxDirectory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// How old an event may be for another attempt to be made.
+    pub max_age: Duration,
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The receiver took the event.
+    Delivered,
+    /// It did not, and is told again; until then of nothing else about that member.
+    PutOff(NotReceived),
+    /// It did not, and is not told of the event any more.
+    GivenUp(NotReceived),
+}
+
+impl DeliverEvents {
+    /// Claims deliveries that are due, at most so many: nobody else is given them for as long as
+    /// [`CLAIM`] lasts. Each is to be delivered at once.
+    pub async fn claim(&self, most: u64) -> Result<Vec<Delivery>, StoreError> {
+        let now = self.clock.now();
+        let mut due = self.directory.due(&self.name, now, most).await?;
+        if due.is_empty() {
+            return Ok(due);
+        }
+        // All who claim do it in the same order, so that none waits for another who waits for them.
+        due.sort_by_key(|delivery| delivery.event.id);
+        retried(|| self.try_to_claim(&due, now.plus(CLAIM))).await
+    }
+
+    async fn try_to_claim(
+        &self,
+        due: &[Delivery],
+        until: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let work = self.store.begin().await?;
+        let mut claimed = vec![];
+        for delivery in due {
+            if work.outbox().claim(delivery, until).await? {
+                claimed.push(Delivery { attempts: delivery.attempts + 1, ..delivery.clone() });
+            }
+        }
+        work.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Makes the attempt that was claimed. Only once the receiver has taken the event is it forgotten:
+    /// whatever ends the program before, another attempt follows when the claim has run out.
+    pub async fn deliver(&self, claimed: &Delivery) -> Result<Outcome, StoreError> {
+        let received = self.receiver.receive(&claimed.event, self.clock.now()).await;
+        let now = self.clock.now();
+        let outcome = match received {
+            Ok(()) => Outcome::Delivered,
+            Err(error) if claimed.is_given_up(self.max_age, now) => Outcome::GivenUp(error),
+            Err(error) => Outcome::PutOff(error),
+        };
+        retried(|| self.settle(claimed, &outcome, now)).await?;
+        Ok(outcome)
+    }
+
+    /// Keeps what became of an attempt.
+    async fn settle(
+        &self,
+        claimed: &Delivery,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let work = self.store.begin().await?;
+        match outcome {
+            Outcome::Delivered | Outcome::GivenUp(_) => work.outbox().remove(claimed).await?,
+            Outcome::PutOff(_) => {
+                let until = now.plus(claimed.pause(self.random.as_ref()));
+                work.outbox().put_off(claimed, until).await?;
+            }
+        }
+        work.commit().await
+    }
+
+    /// When the oldest event happened that the receiver has not taken yet.
+    pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.directory.oldest(&self.name).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::clock::MockClock;
+    use crate::model::event::{DomainEvent, EventKind};
+    use crate::model::member::MemberId;
+    use crate::model::random::MockRandom;
+    use crate::ports::event_sink::MockReceiver;
+    use crate::ports::store::error::Contention;
+    use crate::ports::store::outbox::MockOutbox;
+    use crate::ports::store::outbox::MockOutboxDirectory;
+    use crate::ports::store::{MockStore, MockUnitOfWork};
+
+    #[tokio::test]
+    async fn what_was_taken_is_told_once_though_others_were_quicker_in_the_store() {
+        let name = ReceiverName::parse("crm").unwrap();
+        let event = DomainEvent {
+            id: Uuid::nil(),
+            at: Timestamp::from_unix_millis(0),
+            kind: EventKind::Banned,
+            member: MemberId(Uuid::nil()),
+            other: None,
+        };
+        let claimed = Delivery { receiver: name.clone(), event, attempts: 1 };
+        let (mut receiver, mut store) = (MockReceiver::new(), MockStore::new());
+        receiver.expect_receive().times(1).returning(|_, _| Ok(()));
+        let mut quicker = 1;
+        store.expect_begin().times(2).returning(move || {
+            let (mut outbox, mut unit) = (MockOutbox::new(), MockUnitOfWork::new());
+            outbox.expect_remove().times(1).returning(|_| Ok(()));
+            unit.expect_outbox().return_const(Box::new(outbox) as Box<_>);
+            let lost = std::mem::take(&mut quicker) > 0;
+            unit.expect_commit().times(1).returning(move || {
+                if lost { Err(Contention::new("a deadlock").into()) } else { Ok(()) }
+            });
+            Ok(Box::new(unit))
+        });
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(Timestamp::from_unix_millis(0));
+        let deliver = DeliverEvents {
+            name,
+            receiver: Arc::new(receiver),
+            store: Arc::new(store),
+            directory: Arc::new(MockOutboxDirectory::new()),
+            clock: Arc::new(clock),
+            random: Arc::new(MockRandom::new()),
+            max_age: Duration::from_secs(1),
+        };
+        assert!(matches!(deliver.deliver(&claimed).await.unwrap(), Outcome::Delivered));
+    }
+}

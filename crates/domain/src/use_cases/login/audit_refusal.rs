@@ -1,0 +1,111 @@
+//! Somebody was not let in: what goes on record of that.
+
+use crate::model::audit::{AuditEvent, AuditKind};
+use crate::model::fingerprint::Fingerprint;
+use crate::model::member::MemberId;
+use crate::ports::app::App;
+use crate::ports::provider::{ProviderError, ProviderFailure};
+use crate::ports::store::error::StoreError;
+use crate::use_cases::app::registry::VerifyError;
+use crate::use_cases::login::{Login, LoginError};
+use crate::use_cases::retry::retried;
+
+/// Why somebody was not let in, as the record has it.
+pub(super) enum Refusal {
+    /// The code let somebody in before.
+    CodeUsed,
+    /// The provider contradicts what it said of this member.
+    UnionIdChanged(MemberId),
+    /// This member is banned, or one who was erased.
+    Banned(Option<MemberId>),
+    /// Something that is known of nobody in particular.
+    Other(&'static str),
+}
+
+impl LoginError {
+    /// Why the login was refused; `None` where it failed, which says nothing about who asked.
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Verify(VerifyError::Provider(error)) => refusal_by(error, Refusal::CodeUsed),
+            Self::Phone(error) => refusal_by(error, Refusal::Other("phone_code_used")),
+            Self::CodeUsed => Some(Refusal::CodeUsed),
+            Self::UnionIdChanged(changed) => Some(Refusal::UnionIdChanged(changed.member)),
+            Self::Banned { member } => Some(Refusal::Banned(*member)),
+            Self::Visitor => Some(Refusal::Other("visitor")),
+            Self::PhoneRequired => Some(Refusal::Other("phone_required")),
+            Self::RegistrationClosed => Some(Refusal::Other("registration_closed")),
+            Self::PhoneTaken { .. } => Some(Refusal::Other("phone_taken")),
+            Self::TwoMembers => Some(Refusal::Other("two_members")),
+            Self::Verify(VerifyError::UnknownApp | VerifyError::AppDisabled(_))
+            | Self::Joined(_)
+            | Self::Store(_)
+            | Self::Signing(_)
+            | Self::Unseal(_) => None,
+        }
+    }
+
+    /// Whether the code was redeemed before, be it us or the provider who knows.
+    pub(super) fn is_code_used(&self) -> bool {
+        matches!(self.refusal(), Some(Refusal::CodeUsed))
+    }
+}
+
+fn refusal_by(error: &ProviderError, code_used: Refusal) -> Option<Refusal> {
+    match error.failure {
+        ProviderFailure::CodeUsed => Some(code_used),
+        ProviderFailure::CodeInvalid => Some(Refusal::Other("code_invalid")),
+        ProviderFailure::UserBlocked => Some(Refusal::Other("user_blocked")),
+        ProviderFailure::Refused => Some(Refusal::Other("refused_by_provider")),
+        ProviderFailure::Throttled { .. }
+        | ProviderFailure::Unavailable { .. }
+        | ProviderFailure::Misconfigured => None,
+    }
+}
+
+impl Login {
+    /// The outcome, after a refusal was recorded. That this may fail changes nothing for the client.
+    pub(super) async fn on_record<T>(
+        &self,
+        app: &App,
+        code: Fingerprint,
+        outcome: Result<T, LoginError>,
+    ) -> Result<T, LoginError> {
+        if let Some(refusal) = outcome.as_ref().err().and_then(LoginError::refusal)
+            && let Err(error) = self.record(app, code, refusal).await
+        {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "a security event was not recorded");
+        }
+        outcome
+    }
+
+    async fn record(
+        &self,
+        app: &App,
+        code: Fingerprint,
+        refusal: Refusal,
+    ) -> Result<(), StoreError> {
+        let refused = |why: &str| self.journal.event(AuditKind::LoginRefused).detailed(why);
+        let event = match refusal {
+            Refusal::CodeUsed => match self.directory.find_redemption(&code).await? {
+                Some(redeemed) => {
+                    let event = self.journal.event(AuditKind::LoginCodeReused);
+                    event.about(redeemed.member).in_session(redeemed.session)
+                }
+                None => refused("code_used"),
+            },
+            Refusal::UnionIdChanged(member) => {
+                self.journal.event(AuditKind::UnionIdChanged).about(member)
+            }
+            Refusal::Banned(member) => AuditEvent { member, ..refused("banned") },
+            Refusal::Other(why) => refused(why),
+        };
+        let event = AuditEvent { app: Some(app.name.clone()), ..event };
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.audit().record(&event).await?;
+            work.commit().await
+        })
+        .await
+    }
+}

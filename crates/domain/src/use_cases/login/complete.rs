@@ -1,0 +1,84 @@
+//! Letting someone in: all that is written down of it, in one unit of work.
+
+use crate::model::audit::{AuditEvent, AuditKind};
+use crate::model::identity::Verified;
+use crate::model::login::redemption::{Redemption, Repeatable};
+use crate::model::login::{LoggedIn, LoginRequest};
+use crate::model::member::Member;
+use crate::model::member::phone::PhoneNumber;
+use crate::model::session::token_pair::TokenPair;
+use crate::model::session::{Session, displaced};
+use crate::ports::app::App;
+use crate::ports::store::UnitOfWork;
+use crate::ports::store::error::AddError;
+use crate::use_cases::login::attempt::Arrival;
+use crate::use_cases::login::attempt::Mark;
+use crate::use_cases::login::attempt::Recognised;
+use crate::use_cases::login::{Login, LoginError};
+use crate::use_cases::retry::retried;
+
+impl Login {
+    pub(super) async fn admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, LoginError> {
+        retried(|| self.try_to_admit(arrival)).await
+    }
+
+    async fn try_to_admit(&self, arrival: &Arrival<'_>) -> Result<LoggedIn, LoginError> {
+        let now = self.journal.clock.now();
+        let work = self.store.begin().await?;
+        let recognised = self.recognise(work.as_ref(), arrival, now).await?;
+        let Recognised { member, is_new, merged } = recognised;
+        let Verified { login, session_key, .. } = arrival.verified;
+        if let (Some(keys), Some(key)) = (&arrival.app.session_keys, session_key) {
+            keys.keep(work.as_ref(), login, key, now).await?;
+        }
+        let lives = &arrival.app.policy.lives;
+        let policy = lives.sessions(&self.policy.sessions);
+        if !is_new {
+            let sessions = work.sessions().of_member(member.id).await?;
+            work.sessions().remove(&displaced(sessions, &policy, now)).await?;
+        }
+        let (app, random) = (arrival.app.name.clone(), self.journal.random.as_ref());
+        let session = Session::open(member.id, app, &policy, now, random);
+        work.sessions().add(&session).await?;
+        // Signed before the commit: the answer is kept with what it is about, or neither is.
+        let (issuer, ttl) = (self.tokens.as_ref(), lives.access(self.policy.access_ttl));
+        let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
+        let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
+        let event = self.journal.event(kind).about(member.id).in_session(session.id);
+        work.audit().record(&AuditEvent { app: Some(session.app.clone()), ..event }).await?;
+        let Member { id, nickname, .. } = member;
+        let logged_in = LoggedIn { member: id, nickname, is_new, merged, tokens };
+        self.remember(work.as_ref(), arrival.mark, &logged_in, &session).await?;
+        work.commit().await?;
+        for gone in &logged_in.merged {
+            tracing::info!(member = %logged_in.member.0, merged = %gone.0, "two members became one");
+        }
+        Ok(logged_in)
+    }
+
+    /// Remembers that the code was redeemed, and the answer where it is to be repeatable.
+    async fn remember(
+        &self,
+        work: &dyn UnitOfWork,
+        mark: Mark,
+        logged_in: &LoggedIn,
+        session: &Session,
+    ) -> Result<(), LoginError> {
+        let repeatable = mark.request.map(|request| {
+            let answer = self.seal.seal(&mark.code, logged_in);
+            Repeatable { request, answer }
+        });
+        let redemption = Redemption {
+            code: mark.code,
+            member: session.member,
+            session: session.id,
+            redeemed_at: session.created_at,
+            repeatable,
+        };
+        match work.redemptions().add(&redemption).await {
+            Ok(()) => Ok(()),
+            Err(AddError::Taken) => Err(LoginError::CodeUsed),
+            Err(AddError::Store(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Exchange a login code for the provider's session, on behalf of a trusted back end.
+
+use std::sync::Arc;
+
+use crate::model::secret::{LoginCode, SessionKey};
+use crate::model::service_account::Service;
+use crate::use_cases::app::registry::{Apps, VerifyError};
+
+/// The use case.
+pub struct ExchangeCode {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+}
+
+/// The provider's session of a user. The only value through which a session key leaves the service.
+#[derive(Debug)]
+pub struct ProviderSession {
+    /// The user within the app.
+    pub open_id: String,
+    /// The user across the apps of one owner, where the provider tells it.
+    pub union_id: Option<String>,
+    /// The session key, where the provider has one.
+    pub session_key: Option<SessionKey>,
+}
+
+impl ExchangeCode {
+    /// Redeems the code for `service`, which has shown its key: a caller without one has no
+    /// [`Service`] to pass.
+    pub async fn run(
+        &self,
+        service: &Service,
+        app: Option<&str>,
+        code: &LoginCode,
+    ) -> Result<ProviderSession, VerifyError> {
+        let (app, verified) = self.apps.verify(app, code).await?;
+        tracing::info!(service = service.name, app = app.name.as_str(), "session key handed out");
+        let union_id = verified.union_id().map(str::to_owned);
+        Ok(ProviderSession {
+            open_id: verified.login.value,
+            union_id,
+            session_key: verified.session_key,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Tell who a login code belongs to, and nothing more: no member is made, no session opened.
+
+use std::sync::Arc;
+
+use crate::model::secret::LoginCode;
+use crate::use_cases::app::registry::{Apps, VerifyError};
+
+/// The use case.
+pub struct Identify {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+}
+
+/// The provider's ids of a user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identified {
+    /// The user within the app.
+    pub open_id: String,
+    /// The user across the apps of one owner, where the provider tells it.
+    pub union_id: Option<String>,
+}
+
+impl Identify {
+    /// Redeems the code and tells the ids; the session key that comes with them ends here.
+    pub async fn run(
+        &self,
+        app: Option<&str>,
+        code: &LoginCode,
+    ) -> Result<Identified, VerifyError> {
+        let (_, verified) = self.apps.verify(app, code).await?;
+        let union_id = verified.union_id().map(str::to_owned);
+        Ok(Identified { open_id: verified.login.value, union_id })
+    }
+}

@@ -1,0 +1,119 @@
+//! Bind the phone number that the provider vouches for to the member who asks for it.
+
+use std::sync::Arc;
+
+use crate::model::audit::AuditKind;
+use crate::model::event::EventKind;
+use crate::model::identity::Subject;
+use crate::model::member::phone::PhoneNumber;
+use crate::model::member::{Banned, Member};
+use crate::model::provider::session_key::EncryptedData;
+use crate::model::secret::PhoneCode;
+use crate::model::session::claims::Caller;
+use crate::ports::app::{App, AppDisabled};
+use crate::ports::provider::ProviderError;
+use crate::ports::store::Store;
+use crate::ports::store::error::{StoreError, UpdateError};
+use crate::ports::store::members::MemberDirectory;
+use crate::use_cases::app::registry::Apps;
+use crate::use_cases::event::factory::Journal;
+use crate::use_cases::retry::retried;
+
+/// The use case.
+pub struct BindPhone {
+    /// The apps served.
+    pub apps: Arc<Apps>,
+    /// Where members are kept.
+    pub store: Arc<dyn Store>,
+    /// Where it is looked up who the caller is in the app.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// What makes events.
+    pub journal: Journal,
+}
+
+/// What a client shows for a number to be the caller's.
+pub enum PhoneEvidence {
+    /// A code that the provider gives the number for.
+    Code(PhoneCode),
+    /// The number itself, as the provider encrypted it before there were codes.
+    Encrypted(EncryptedData),
+}
+
+/// Why a number was not bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindPhoneError {
+    /// The token is good, but its member is no more, or no more known in its app.
+    #[error("the member is no more known in the app")]
+    Gone,
+    /// The phone code led to no number.
+    #[error("the phone code was not redeemed")]
+    Provider(#[from] ProviderError),
+    /// The encrypted data led to no number, for whatever reason.
+    #[error("the encrypted data give no phone number")]
+    Undecipherable,
+    /// The number is another member's.
+    #[error("the phone number belongs to another member")]
+    PhoneTaken,
+    /// Nobody may log in to the app, nor prove a number by it.
+    #[error(transparent)]
+    AppDisabled(#[from] AppDisabled),
+    /// The member is banned.
+    #[error(transparent)]
+    Banned(#[from] Banned),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BindPhone {
+    /// Binds the number to the caller's own member, and tells what the member is then. A number of
+    /// another member stays theirs.
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        evidence: &PhoneEvidence,
+    ) -> Result<Member, BindPhoneError> {
+        let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::Gone)?;
+        app.ensure_enabled()?;
+        let subjects = self.directory.subjects_of(caller.member).await?;
+        let user = app.user_among(&subjects).ok_or(BindPhoneError::Gone)?;
+        let phone = match evidence {
+            PhoneEvidence::Code(code) => app.phone.phone(user, code).await?,
+            PhoneEvidence::Encrypted(data) => self.decrypt(&app, user, data).await?,
+        };
+        retried(|| self.bind(caller, &phone)).await
+    }
+
+    async fn decrypt(
+        &self,
+        app: &App,
+        user: &Subject,
+        data: &EncryptedData,
+    ) -> Result<PhoneNumber, BindPhoneError> {
+        let keys = app.session_keys.as_ref().ok_or(BindPhoneError::Undecipherable)?;
+        let key = keys.of(self.directory.as_ref(), user).await?;
+        let phone = key.and_then(|key| keys.uses.decrypt_phone(&key, data));
+        phone.ok_or(BindPhoneError::Undecipherable)
+    }
+
+    async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
+        let (work, now) = (self.store.begin().await?, self.journal.clock.now());
+        let found = work.members().find(caller.member).await?;
+        let mut member = found.ok_or(BindPhoneError::Gone)?;
+        member.ensure_active()?;
+        if !member.bind_phone(phone.clone(), now) {
+            work.commit().await?;
+            return Ok(member);
+        }
+        work.members().update(&member).await.map_err(|error| match error {
+            UpdateError::Taken => BindPhoneError::PhoneTaken,
+            UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
+        })?;
+        let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+        work.audit().record(&event.in_session(caller.session)).await?;
+        let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
+        work.outbox().add(&event).await?;
+        work.commit().await?;
+        Ok(member)
+    }
+}

@@ -1,0 +1,84 @@
+//! Forget a member: everything that is held about them goes.
+
+use std::sync::Arc;
+
+use crate::model::admin::AdminId;
+use crate::model::audit::AuditKind;
+use crate::model::event::EventKind;
+use crate::model::fingerprint::Fingerprints;
+use crate::model::member::tombstone::tombstones;
+use crate::model::member::{Member, MemberId, MemberStatus};
+use crate::ports::store::error::StoreError;
+use crate::ports::store::{Store, UnitOfWork};
+use crate::use_cases::event::factory::Journal;
+use crate::use_cases::retry::retried;
+
+/// The use case.
+pub struct EraseMember {
+    /// Where members are kept.
+    pub store: Arc<dyn Store>,
+    /// What recognises banned members who come back.
+    pub fingerprints: Arc<dyn Fingerprints>,
+    /// What makes events.
+    pub journal: Journal,
+}
+
+/// Why nobody was erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseMemberError {
+    /// The member is no more.
+    #[error("the member is no more")]
+    Gone,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EraseMember {
+    /// Erases the member with all their identities and sessions. What stays is the record of security
+    /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
+    /// whose doing it is, if it is one's.
+    pub async fn run(&self, id: MemberId, by: Option<AdminId>) -> Result<(), EraseMemberError> {
+        retried(|| self.try_to_erase(id, by)).await?;
+        self.wipe().await;
+        Ok(())
+    }
+
+    async fn try_to_erase(
+        &self,
+        id: MemberId,
+        by: Option<AdminId>,
+    ) -> Result<(), EraseMemberError> {
+        let work = self.store.begin().await?;
+        let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
+        self.erase(work.as_ref(), &member, by).await?;
+        Ok(work.commit().await?)
+    }
+
+    /// Erases the member within a unit of work.
+    pub(crate) async fn erase(
+        &self,
+        work: &dyn UnitOfWork,
+        member: &Member,
+        by: Option<AdminId>,
+    ) -> Result<(), StoreError> {
+        if member.status == MemberStatus::Banned {
+            let subjects = work.identities().of_member(member.id).await?;
+            let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
+            work.tombstones().add(&tombstones, self.journal.clock.now()).await?;
+        }
+        let event = self.journal.event(AuditKind::Erased).about(member.id).by(by);
+        work.audit().record(&event).await?;
+        work.members().remove(member).await?;
+        let event = self.journal.domain_event(EventKind::Erased, member.id);
+        work.outbox().add(&event).await
+    }
+
+    /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.
+    pub(crate) async fn wipe(&self) {
+        if let Err(error) = self.store.wipe_removed().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what was erased may still lie on the disk: restart to wipe it");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! End sessions at their member's wish, and show them which there are.
+
+use std::sync::Arc;
+
+use crate::model::clock::Clock;
+use crate::model::session::claims::Caller;
+use crate::model::session::{Session, SessionId};
+use crate::ports::store::Store;
+use crate::ports::store::error::StoreError;
+use crate::ports::store::members::MemberDirectory;
+use crate::use_cases::retry::retried;
+
+/// The use cases around a member's own sessions.
+pub struct LogOut {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// Where they are looked up.
+    pub directory: Arc<dyn MemberDirectory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a session was not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndSessionError {
+    /// The caller has no such session: there is none, or it is someone else's.
+    #[error("the member has no such session")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl LogOut {
+    /// Ends the session the caller speaks in.
+    pub async fn here(&self, caller: &Caller) -> Result<(), StoreError> {
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.sessions().remove(&[caller.session]).await?;
+            work.commit().await
+        })
+        .await
+    }
+
+    /// Ends all sessions of the caller.
+    pub async fn everywhere(&self, caller: &Caller) -> Result<(), StoreError> {
+        retried(|| async {
+            let work = self.store.begin().await?;
+            work.sessions().remove_all(caller.member).await?;
+            work.commit().await
+        })
+        .await
+    }
+
+    /// Ends one session of the caller's, here or on another device.
+    pub async fn there(&self, caller: &Caller, session: SessionId) -> Result<(), EndSessionError> {
+        retried(|| async {
+            let work = self.store.begin().await?;
+            let found = work.sessions().find(session).await?;
+            found.filter(|found| found.member == caller.member).ok_or(EndSessionError::NotFound)?;
+            work.sessions().remove(&[session]).await?;
+            Ok(work.commit().await?)
+        })
+        .await
+    }
+
+    /// The sessions of the caller that last, the one used last first.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<Session>, StoreError> {
+        let now = self.clock.now();
+        let mut sessions = self.directory.sessions_of(caller.member).await?;
+        sessions.retain(|session| session.is_alive(now));
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
+        Ok(sessions)
+    }
+}

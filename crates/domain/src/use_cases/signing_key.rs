@@ -1,0 +1,3 @@
+//! Rotation of the keys that sign access tokens.
+
+pub mod rotate;
