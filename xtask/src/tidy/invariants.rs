@@ -1,14 +1,17 @@
-//! The invariants that `docs/explanations/architecture.md` states, and the tests they name.
+//! Invariants of `docs/reference/invariants.md`, and the tests that hold them.
 
 use super::{Text, assert_none, texts};
 
-/// Invariants of `page` that name no test, or one that `sources` do not have.
+/// Header of the tables that list the invariants of a section.
+const TABLE_HEADER: &str = "| invariant | test |";
+
+/// Invariants of `page` without a test, or with one that does not exist in `sources`.
 fn unheld(page: &Text, sources: &[Text]) -> Vec<String> {
     let tests: Vec<&str> = sources.iter().flat_map(tests).collect();
     let mut offenders = Vec::new();
-    for (number, invariant) in invariants(page) {
-        let offender = match named_test(&invariant) {
-            None => "the invariant does not end with its test's name in backticks".to_owned(),
+    for (number, row) in invariants(page) {
+        let offender = match named_test(row) {
+            None => "the row does not end with the name of a test in backticks".to_owned(),
             Some(name) if !tests.contains(&name) => format!("there is no test `{name}`"),
             Some(_) => continue,
         };
@@ -17,35 +20,34 @@ fn unheld(page: &Text, sources: &[Text]) -> Vec<String> {
     offenders
 }
 
-/// The paragraphs that state one, on one line each, with the number of their first line.
-fn invariants(page: &Text) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> = Vec::new();
-    let mut inside = false;
+/// Rows of the tables of invariants, with their line numbers.
+fn invariants(page: &Text) -> Vec<(usize, &str)> {
+    let mut rows = Vec::new();
+    let mut in_table = false;
     for (number, line) in page.lines() {
-        if line.contains("**Invariant:**") {
-            found.push((number, String::new()));
-            inside = true;
-        }
-        inside &= !line.trim().is_empty();
-        if let Some((_, text)) = found.last_mut().filter(|_| inside) {
-            text.extend([" ", line.trim()]);
+        if line == TABLE_HEADER {
+            in_table = true;
+        } else if !line.starts_with('|') {
+            in_table = false;
+        } else if in_table && !line.starts_with("| ---") {
+            rows.push((number, line));
         }
     }
-    found
+    rows
 }
 
-/// The name in the last pair of backticks, if nothing but punctuation follows.
-fn named_test(invariant: &str) -> Option<&str> {
-    let invariant = invariant.trim_end_matches([')', '.', ' ']).strip_suffix('`')?;
-    invariant.rsplit_once('`').map(|(_, name)| name)
+/// Name of the test in the last cell of a row.
+fn named_test(row: &str) -> Option<&str> {
+    let cell = row.strip_suffix(" |")?.rsplit_once("| ")?.1;
+    cell.strip_prefix('`')?.strip_suffix('`')
 }
 
-/// What makes a test of each name in it, for several databases.
+/// Macros that generate a test for each listed name, on several databases.
 const LISTS: [&str; 2] = ["testkit::on_every_database! {", "testkit::on_every_server! {"];
 
-/// The names of a file's tests. Every function of the testkit's contract suites is one too: its
-/// `#[test]` is written by the macro that runs a suite against an adapter. So is what stands in
-/// one of [`LISTS`], a name in a line.
+/// Names of the tests in a file. Functions of the testkit's contract suites count as tests, because the
+/// macro that runs a suite against an adapter generates their `#[test]`. So do the names in one of
+/// [`LISTS`], one per line.
 fn tests(source: &Text) -> impl Iterator<Item = &str> {
     let (mut marked, mut listed) = (false, false);
     let suite = source.path.starts_with("crates/testkit/");
@@ -73,19 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_invariant_of_the_architecture_names_a_test_that_exists() {
-        let path = "docs/explanations/architecture.md";
+    fn every_invariant_names_an_existing_test() {
+        let path = "docs/reference/invariants.md";
         let page = Text::new(path, &fs::read_to_string(cargo::root().join(path)).expect(path));
-        assert!(page.text.contains("**Invariant:**"), "{path} states no invariant");
+        assert!(invariants(&page).len() > 80, "{path} has lost invariants");
         assert_none(&unheld(&page, &texts(".rs")));
     }
 
     #[test]
-    fn an_invariant_that_nothing_holds_is_named() {
+    fn invariants_without_an_existing_test_are_reported() {
         let page = Text::new(
             "a.md",
-            "**Invariant:** a\n(`held`).\n- **Invariant:** b `in_a_suite`\n**Invariant:** `c` is so.\n\
-             **Invariant:** d (`lost`).\n**Invariant:** e (`helper`).\n**Invariant:** f (`listed`).\n",
+            "| invariant | test |\n| --- | --- |\n| a | `held` |\n| b | `in_a_suite` |\n| `c` | d |\n\
+             | e | `lost` |\n| f | `helper` |\n| g | `listed` |\n\n| other | table |\n| h | `lost` |\n",
         );
         let sources = [
             Text::new("a.rs", "#[tokio::test]\nasync fn held() {}\nfn helper() {}\n"),
@@ -96,9 +98,9 @@ mod tests {
             Text::new("crates/testkit/src/a.rs", "pub async fn in_a_suite(store: &dyn Store) {}\n"),
         ];
         let offenders = [
-            "a.md:4: the invariant does not end with its test's name in backticks",
-            "a.md:5: there is no test `lost`",
-            "a.md:6: there is no test `helper`",
+            "a.md:5: the row does not end with the name of a test in backticks",
+            "a.md:6: there is no test `lost`",
+            "a.md:7: there is no test `helper`",
         ];
         assert_eq!(unheld(&page, &sources), offenders);
     }
