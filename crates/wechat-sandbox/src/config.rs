@@ -1,43 +1,44 @@
-//! What a sandbox consists of when it starts: apps, users, limits.
+//! Configuration of a sandbox: apps, users and limits.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::Refused;
+use crate::error::ControlError;
 
-/// The app that [`Config::default`] names first.
+/// App id of the first app of [`Config::default`].
 pub const MAIN_APP: &str = "wx5e8d6c0a4b2f1e37";
-/// The secret of [`MAIN_APP`].
+/// Secret of [`MAIN_APP`].
 pub const MAIN_SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// The second app of [`Config::default`], in the Open Platform group of [`MAIN_APP`].
+/// App id of the second app of [`Config::default`], bound to the Open Platform account of [`MAIN_APP`].
 pub const SECOND_APP: &str = "wx9b1f4c7d2e8a6035";
-/// The secret of [`SECOND_APP`].
+/// Secret of [`SECOND_APP`].
 pub const SECOND_SECRET: &str = "fedcba9876543210fedcba9876543210";
-/// The third app of [`Config::default`], in no Open Platform group: nobody has a union id there.
+/// App id of the third app of [`Config::default`]. It is bound to no Open Platform account, so its
+/// users have no union ids.
 pub const LONE_APP: &str = "wx3c7a0e5d9f1b8246";
-/// The secret of [`LONE_APP`].
+/// Secret of [`LONE_APP`].
 pub const LONE_SECRET: &str = "00112233445566778899aabbccddeeff";
 
-/// The state of a sandbox when it starts, and after a reset.
+/// Initial state of a sandbox, which a reset restores.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen. Absent: any free port of the loopback interface for the library,
-    /// 127.0.0.1:2021 for the program.
+    /// Listen address [default: any free port of the loopback interface in the library,
+    /// 127.0.0.1:2021 in the program].
     pub listen: Option<SocketAddr>,
-    /// Whether frequency limits and quotas are enforced (45011, 45009, 44991). Load tests lift them.
+    /// Enforces frequency limits and quotas (45011, 45009, 44991). Load tests disable them.
     pub limits: bool,
-    /// The age in seconds from which a session key is replaced when the user obtains a code.
+    /// Age in seconds from which a session key is replaced when the user obtains a login code.
     pub session_key_min_age: u64,
-    /// Whether times in watermarks are those of the sandbox's own clock. Otherwise they are as long ago
-    /// on the real one, which whoever is told them has too, unless their clock is moved on along with it.
+    /// Writes watermarks in the time of the sandbox's clock. Otherwise they keep their age on the
+    /// machine's clock, so that servers whose clock does not move along still accept them.
     pub watermarks_by_own_clock: bool,
-    /// How many calls the log keeps; older ones are forgotten.
+    /// Maximum number of calls in the log; older ones are removed.
     pub log_capacity: usize,
-    /// The apps. Where the control face is told no app, it takes the first.
+    /// Mini programs. The control API uses the first one if a request has no app id.
     pub apps: Vec<AppConfig>,
-    /// The users who exist from the start.
+    /// Users that exist from the start.
     pub users: Vec<NewUser>,
 }
 
@@ -73,63 +74,63 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads a configuration from TOML. What it leaves out is as in [`Config::default`].
+    /// Parses a configuration from TOML. Absent keys have the values of [`Config::default`].
     ///
     /// # Errors
     ///
-    /// When the text is not TOML, or names a key that does not exist.
+    /// Returns an error if the text is not TOML or contains an unknown key.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 }
 
-/// One app: a mini program that the sandbox knows.
+/// Mini program of the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppConfig {
-    /// The app id.
+    /// App id.
     #[serde(alias = "appid")]
     pub app_id: String,
-    /// The app secret.
+    /// App secret.
     pub secret: String,
-    /// The Open Platform account that the app is bound to, any name: apps of one name share union
-    /// ids. Absent: no union id.
+    /// Open Platform account that the app is bound to. Apps with the same name share union ids;
+    /// without a name, users have no union id.
     #[serde(default)]
     pub open_platform: Option<String>,
-    /// The token that signs message pushes.
+    /// Token that signs message pushes.
     #[serde(default)]
     pub push_token: Option<String>,
-    /// The `EncodingAESKey` of message pushes, 43 characters. Absent: pushes are plain.
+    /// `EncodingAESKey` of message pushes, 43 characters. Without it, pushes are not encrypted.
     #[serde(default)]
     pub encoding_aes_key: Option<String>,
 }
 
 impl AppConfig {
-    /// Refuses what WeChat's console would not have accepted either.
-    pub(crate) fn check(&self) -> Result<(), Refused> {
+    /// Rejects values that WeChat's console would reject too.
+    pub(crate) fn check(&self) -> Result<(), ControlError> {
         if self.app_id.is_empty() || self.secret.is_empty() {
-            return Err(Refused::new("an app needs an app_id and a secret"));
+            return Err(ControlError::new("an app needs an app_id and a secret"));
         }
         let key = self.encoding_aes_key.as_deref();
         if key.is_some_and(|key| crate::crypto::PushKey::parse(key).is_none()) {
-            return Err(Refused::new("encoding_aes_key must be 43 letters and digits"));
+            return Err(ControlError::new("encoding_aes_key must be 43 letters and digits"));
         }
         Ok(())
     }
 }
 
-/// A WeChat user to make.
+/// WeChat user to create.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewUser {
-    /// The name by which the sandbox is told of this user; made up when absent: `u1`, `u2`, ….
+    /// Name that identifies the user in the control API [default: `u1`, `u2`, …].
     pub user: Option<String>,
-    /// The nickname; the name when absent.
+    /// Nickname [default: the name].
     pub nickname: Option<String>,
-    /// The phone number without country code, digits only. Without one there are no phone codes.
+    /// Phone number without country code, digits only. A user without one gets no phone codes.
     pub phone: Option<String>,
-    /// The country code of the phone number; `86` when absent.
+    /// Country code of the phone number [default: `86`].
     pub country_code: Option<String>,
-    /// Whether WeChat considers this user a risk and answers logins with 40226.
+    /// True to treat the user as a risk: logins fail with 40226.
     pub blocked: bool,
 }

@@ -1,6 +1,6 @@
-//! WeChat's error codes and the words that go with them.
+//! WeChat's error codes and messages.
 
-/// A WeChat `errcode`.
+/// WeChat `errcode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errcode(pub(crate) i64);
 
@@ -39,9 +39,9 @@ impl Errcode {
     pub(crate) const INVALID_SIGNATURE: Self = Self(87009);
     pub(crate) const RISKY_CONTENT: Self = Self(87014);
 
-    /// The `errmsg` without its request id: as observed where a capture is known, as documented
-    /// otherwise. WeChat rewords these at will, so nobody may rely on them.
-    pub(crate) fn text(self) -> &'static str {
+    /// `errmsg` without its request id: as observed if a capture exists, otherwise as documented.
+    /// WeChat changes these texts without notice, so clients must not rely on them.
+    pub(crate) fn message(self) -> &'static str {
         match self.0 {
             0 => "ok",
             40001 => {
@@ -88,7 +88,7 @@ impl Errcode {
             61010 => "user has not visited within two hours",
             76021 => "cgi_path not found, please check",
             76022 => "could not use this cgi_path, no permission",
-            // WeChat: the spelling is its own.
+            // The spelling is WeChat's.
             87007 => "session_key is not existd or expired",
             87008 => "invalid sig_method",
             87009 => "invalid signature",

@@ -1,46 +1,46 @@
-//! Faults: what goes wrong by order, for a number of calls of one path.
+//! Fault injection: errors, delays and lost answers for a number of calls of one path.
 
 use salvo::http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::control::Refused;
+use crate::clock::Timestamp;
 use crate::errcode::Errcode;
-use crate::face::answer::{Answer, Family};
-use crate::face::endpoint::{self, ENDPOINTS};
-use crate::state::Moment;
+use crate::error::ControlError;
+use crate::wechat_api::answer::{Answer, Family};
 
-/// A fault that strikes the next `times` calls of a path. It must do something: at least one of
-/// `errcode`, `status`, `delay_ms`, `drop`, `body` and `content_type`.
+/// Fault that applies to the next `times` calls of a path. At least one of `errcode`, `status`,
+/// `delay_ms`, `drop`, `body` and `content_type` is required.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// A path of the WeChat face, like `/sns/jscode2session`.
+    /// Path of the WeChat API, for example `/sns/jscode2session`.
     pub path: String,
-    /// How many calls it strikes; one when absent.
+    /// Number of calls that the fault applies to [default: 1].
     pub times: u32,
-    /// Answer this `errcode`, worded as that endpoint would.
+    /// `errcode` of the answer, in the error format of the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errcode: Option<i64>,
-    /// Word the `errcode` so instead.
+    /// `errmsg` that replaces the usual text of the `errcode`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errmsg: Option<String>,
-    /// Answer this HTTP status, 200 to 599; alone, with a page such as a gateway would show.
+    /// HTTP status of the answer, 200 to 599. Without a body or `errcode`, the body is the error
+    /// page of a gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Wait so long first. Alone, the call is then answered as usual, even if the caller has gone.
+    /// Delay in milliseconds. On its own, the usual answer follows, even if the caller hung up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// Close the connection without an answer.
+    /// Closes the connection without an answer.
     pub drop: bool,
-    /// Answer this body. JSON that is no string is sent as JSON.
+    /// Body of the answer. JSON other than a string is sent as JSON.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text_or_json")]
     pub body: Option<String>,
-    /// Answer with this content type; alone, what would be answered anyway.
+    /// Content type of the answer. On its own, the usual answer is sent with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Strike only after the work is done (the code is spent, the token issued) and lose the
-    /// answer. Otherwise the work is not done.
+    /// Applies the fault after the call has had its effects: the code is redeemed, the token
+    /// issued, and the answer lost. Otherwise the call has no effects.
     pub after: bool,
 }
 
@@ -62,35 +62,35 @@ impl Default for Fault {
 }
 
 impl Fault {
-    /// A fault of a path that does nothing yet.
+    /// Creates a fault of a path without an effect yet.
     #[must_use]
     pub fn at(path: &str) -> Self {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
-    /// Whether the usual answer is not given. A delay or a content type alone leaves it.
+    /// Returns true if the usual answer is not sent. A delay or a content type alone keeps it.
     pub(crate) fn replaces_answer(&self) -> bool {
         self.drop || self.errcode.is_some() || self.status.is_some() || self.body.is_some()
     }
 
-    /// The answer instead of the usual one; none to close the connection.
-    pub(crate) fn answer(&self, family: Family, now: Moment) -> Option<Answer> {
+    /// Answer that replaces the usual one; none if the connection is closed.
+    pub(crate) fn answer(&self, family: Family, now: Timestamp) -> Option<Answer> {
         if self.drop {
             return None;
         }
         let answer = match (&self.body, self.errcode) {
             (Some(body), _) => Answer::new(family, body.clone()),
             (None, Some(errcode)) => {
-                let words = self.errmsg.as_deref();
-                Answer::new(family, family.refusal(Errcode(errcode), words, now))
+                let errmsg = self.errmsg.as_deref();
+                Answer::new(family, family.error_body(Errcode(errcode), errmsg, now))
             }
             (None, None) => gateway_page(self.status()),
         };
         Some(Answer { status: self.status(), ..answer })
     }
 
-    /// An answer, the usual one or another, with the content type that was ordered.
-    pub(crate) fn label(&self, answer: Answer) -> Answer {
+    /// Replaces the content type of an answer if the fault has one.
+    pub(crate) fn override_content_type(&self, answer: Answer) -> Answer {
         match self.content_type.as_deref().map(HeaderValue::from_str) {
             Some(Ok(content_type)) => Answer { content_type, ..answer },
             Some(Err(_)) | None => answer,
@@ -101,40 +101,37 @@ impl Fault {
         self.status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK)
     }
 
-    fn check(&self) -> Result<(), Refused> {
-        let refused = |why: String| Err(Refused::new(why));
-        if endpoint::find(&self.path).is_none() {
-            let paths: Vec<_> = ENDPOINTS.iter().map(|endpoint| endpoint.path).collect();
-            let paths = paths.join(", ");
-            return refused(format!("no such path `{}`: take one of {paths}", self.path));
-        }
+    fn check(&self) -> Result<(), ControlError> {
+        let error = |message: String| Err(ControlError::new(message));
         if self.times == 0 {
-            return refused("times must be at least 1".into());
+            return error("times must be at least 1".into());
         }
         if !self.replaces_answer() && self.delay_ms.is_none() && self.content_type.is_none() {
-            return refused("give errcode, status, delay_ms, drop, body or content_type".into());
+            return error(
+                "errcode, status, delay_ms, drop, body or content_type is required".into(),
+            );
         }
         if self.drop && (self.errcode.is_some() || self.status.is_some() || self.body.is_some()) {
-            return refused("a dropped connection has no errcode, status or body".into());
+            return error("drop cannot be combined with errcode, status or body".into());
         }
         if self.body.is_some() && self.errcode.is_some() {
-            return refused("give a body or an errcode, not both".into());
+            return error("body and errcode cannot be combined".into());
         }
         if self.errmsg.is_some() && self.errcode.is_none() {
-            return refused("an errmsg needs an errcode".into());
+            return error("errmsg requires an errcode".into());
         }
         if self.status.is_some_and(|status| !(200..600).contains(&status)) {
-            return refused("status must be 200 to 599".into());
+            return error("status must be 200 to 599".into());
         }
         let content_type = self.content_type.as_deref().map(HeaderValue::from_str);
-        if let Some(Err(error)) = content_type {
-            return refused(format!("content_type: {error}"));
+        if let Some(Err(invalid)) = content_type {
+            return error(format!("content_type: {invalid}"));
         }
         Ok(())
     }
 }
 
-/// A page as a gateway in front of WeChat would show it.
+/// Error page of a gateway in front of WeChat.
 fn gateway_page(status: StatusCode) -> Answer {
     let page = format!("<html><head><title>{status}</title></head><body>{status}</body></html>");
     let content_type = HeaderValue::from_static("text/html");
@@ -151,32 +148,35 @@ fn text_or_json<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D:
     })
 }
 
-/// The faults that are still to strike.
+/// Pending faults.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Orders a fault. Of several for one path, the first ordered strikes first.
-    pub(crate) fn order(&mut self, fault: Fault) -> Result<(), Refused> {
+    /// Adds a fault. Several faults of one path apply in the order of injection.
+    pub(crate) fn inject(&mut self, fault: Fault) -> Result<(), ControlError> {
         fault.check()?;
         self.0.push(fault);
         Ok(())
     }
 
-    /// The fault that strikes a call of this path, one time less to come.
-    pub(crate) fn strike(&mut self, path: &str) -> Option<Fault> {
+    /// Returns the fault that applies to a call of this path, and decrements its `times`.
+    pub(crate) fn take(&mut self, path: &str) -> Option<Fault> {
         let index = self.0.iter().position(|fault| fault.path == path)?;
         let fault = self.0.get_mut(index)?;
         fault.times -= 1;
-        if fault.times > 0 { Some(fault.clone()) } else { Some(self.0.remove(index)) }
+        if fault.times > 0 {
+            return Some(fault.clone());
+        }
+        Some(self.0.remove(index))
     }
 
-    /// The faults still to strike.
+    /// Lists the pending faults.
     pub(crate) fn list(&self) -> &[Fault] {
         &self.0
     }
 
-    /// Calls them all off.
+    /// Removes all pending faults.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

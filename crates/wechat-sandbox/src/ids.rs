@@ -1,31 +1,31 @@
-//! The shapes of everything WeChat hands out: ids, codes, tokens, request ids.
+//! Formats of WeChat's ids, codes, tokens and request ids.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
+use crate::clock::Timestamp;
 use crate::crypto::hex;
-use crate::state::Moment;
 
-/// What `wx.login` gives: 32 letters and digits.
+/// Creates a login code: 32 letters and digits.
 pub(crate) fn login_code() -> String {
     alphanumeric(32)
 }
 
-/// What the phone button gives: 64 lowercase hexadecimal digits.
+/// Creates a phone code: 64 lowercase hexadecimal digits.
 pub(crate) fn phone_code() -> String {
     hex(&rand::random::<[u8; 32]>())
 }
 
-/// An access token: two digits, `_`, then 134 URL-safe characters.
+/// Creates an access token: two digits, `_`, then 134 URL-safe characters.
 pub(crate) fn access_token() -> String {
     let random = [rand::random::<[u8; 32]>(), rand::random(), rand::random()].concat();
     let generation = rand::random_range(60..100);
     format!("{generation}_{}{}", URL_SAFE_NO_PAD.encode(random), alphanumeric(6))
 }
 
-/// Whether a text could be an access token at all; what could not is error 40014, not 40001.
+/// Checks the format of an access token. A malformed one is error 40014, an unknown one 40001.
 pub(crate) fn is_access_token(text: &str) -> bool {
     text.split_once('_').is_some_and(|(generation, rest)| {
         !generation.is_empty()
@@ -35,24 +35,25 @@ pub(crate) fn is_access_token(text: &str) -> bool {
     })
 }
 
-/// A request id. WeChat: the first group is the time of the request, Unix seconds in hexadecimal.
-pub(crate) fn rid(now: Moment) -> String {
+/// Creates a request id. Its first group is the time of the request, Unix seconds in hexadecimal.
+pub(crate) fn request_id(now: Timestamp) -> String {
     let random: u64 = rand::random();
     format!("{:08x}-{:08x}-{:08x}", now.as_secs(), random >> 32, random & 0xffff_ffff)
 }
 
-/// The `hint` that the phone endpoint puts before its request id, like `hElexSDNRa-XiBFgA`.
+/// Creates a `hint`, which the phone endpoint adds before its request id, for example
+/// `hElexSDNRa-XiBFgA`.
 pub(crate) fn hint() -> String {
     format!("{}-{}", alphanumeric(10), alphanumeric(6))
 }
 
-/// The id of a user in one app: always the same, so that a member made yesterday is still the
-/// same member after the sandbox was restarted. As with WeChat, ids of one app begin alike.
+/// Derives the id of a user in one app. It is deterministic, so that members stay the same after a
+/// restart of the sandbox. As in WeChat, the ids of one app share a prefix.
 pub(crate) fn openid(app_id: &str, user: &str) -> String {
     format!("o{}{}", digest("app", app_id, "", 5), digest("openid", app_id, user, 22))
 }
 
-/// The id of a user in all apps of one Open Platform account.
+/// Derives the id of a user in all apps of one Open Platform account.
 pub(crate) fn unionid(open_platform: &str, user: &str) -> String {
     format!(
         "o{}{}",
@@ -61,12 +62,12 @@ pub(crate) fn unionid(open_platform: &str, user: &str) -> String {
     )
 }
 
-/// The id WeChat calls the mini program itself by in pushes.
+/// Derives the original id, which identifies the mini program in pushes.
 pub(crate) fn original_id(app_id: &str) -> String {
     format!("gh_{:.12}", hex(&Sha256::digest(app_id)))
 }
 
-/// Letters and digits, unpredictable.
+/// Creates random letters and digits.
 pub(crate) fn alphanumeric(length: usize) -> String {
     Alphanumeric.sample_string(&mut rand::rng(), length)
 }
@@ -81,10 +82,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_the_observed_shapes() {
-        let url_safe = |s: &str| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    fn ids_have_the_observed_formats() {
+        let is_url_safe =
+            |s: &str| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         for id in [openid("wx1", "alice"), unionid("group", "alice")] {
-            assert!(id.len() == 28 && id.starts_with('o') && url_safe(&id), "{id}");
+            assert!(id.len() == 28 && id.starts_with('o') && is_url_safe(&id), "{id}");
         }
         assert_eq!(login_code().len(), 32);
         assert!(phone_code().len() == 64 && phone_code().bytes().all(|b| b.is_ascii_hexdigit()));
@@ -94,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rid_begins_with_the_time() {
-        let rid = rid(Moment::from_secs(0x66c6_9111));
+    fn request_id_starts_with_the_time() {
+        let rid = request_id(Timestamp::from_secs(0x66c6_9111));
         assert_eq!(rid.len(), 26);
         assert!(rid.starts_with("66c69111-"), "{rid}");
     }
 
     #[test]
-    fn ids_tell_users_apps_and_groups_apart() {
+    fn ids_differ_by_user_app_and_open_platform() {
         assert_eq!(openid("wx1", "alice"), openid("wx1", "alice"));
         assert_ne!(openid("wx1", "alice"), openid("wx1", "bob"));
         assert_ne!(openid("wx1", "alice")[6..], openid("wx2", "alice")[6..]);
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_not_access_tokens() {
+    fn malformed_access_tokens_are_recognised() {
         for wrong in ["", "token", "62_short", &format!("x_{}", "a".repeat(130))] {
             assert!(!is_access_token(wrong), "{wrong}");
         }

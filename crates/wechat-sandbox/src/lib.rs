@@ -1,23 +1,21 @@
-//! An offline WeChat: its server API to the byte, and a control face for tests.
+//! Offline WeChat: the server API of mini programs, byte for byte, and a control API for tests.
 
 pub mod config;
-pub mod control;
+pub mod control_api;
+pub mod error;
 pub mod fault;
 pub mod log;
+pub mod patch;
 pub mod push;
-pub mod users;
+pub use crate::state::users;
 
-mod app;
-mod codes;
+mod clock;
 mod crypto;
 mod errcode;
-mod face;
 mod ids;
-mod page;
-mod quota;
+mod phone_page;
 mod state;
-mod tokens;
-mod visit;
+mod wechat_api;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,178 +29,178 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config::{AppConfig, Config, NewUser};
-use crate::control::Refused;
-use crate::control::apps::AppChange;
-use crate::control::encrypt::{EncryptOrder, Encrypted};
-use crate::face::Face;
+use crate::control_api::apps::AppChange;
+use crate::control_api::encrypt::{EncryptRequest, EncryptedOpenData};
+use crate::error::ControlError;
 use crate::fault::Fault;
-use crate::log::Logged;
-use crate::push::{CheckOrder, CheckReport, PushOrder, PushReport};
-use crate::state::{Shared, State};
+use crate::log::LoggedCall;
+use crate::push::{CheckReport, CheckRequest, PushReport, PushRequest};
+use crate::state::{SharedState, State};
 use crate::users::{UserChange, UserView};
+use crate::wechat_api::WechatApi;
 
-/// How long calls under way may take when the sandbox is told to stop.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Time that calls in progress have to finish after [`Sandbox::stop`].
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A running WeChat. It stops when it is dropped.
+/// Running sandbox. Dropping it stops the server.
 ///
-/// What the control face does over HTTP, the methods do in process. Where they take an app id,
-/// [`config::MAIN_APP`] is the first of the default configuration.
+/// The methods do in process what the control API does over HTTP. The app id that most tests use
+/// is [`config::MAIN_APP`], the first app of the default configuration.
 pub struct Sandbox {
     address: SocketAddr,
     base_url: String,
-    shared: Arc<Shared>,
+    state: Arc<SharedState>,
     server: ServerHandle,
     task: JoinHandle<io::Result<()>>,
 }
 
-/// Why a sandbox did not start.
+/// Failed start of a sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration contradicts itself.
-    #[error("the configuration is not possible")]
-    Config(#[from] Refused),
-    /// The address is taken, or not of this machine.
+    #[error("invalid configuration")]
+    Config(#[from] ControlError),
+    /// The address is in use or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
+        /// Requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
 
 impl Sandbox {
-    /// Starts a WeChat on the runtime of the caller.
+    /// Starts a sandbox on the caller's runtime.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let address = config.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
-        let shared = Arc::new(Shared::new(State::new(config)?));
-        let listening = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listening)?;
-        let acceptor = TcpAcceptor::try_from(listener).map_err(listening)?;
-        let address = acceptor.local_addr().map_err(listening)?;
-        // Without time-outs: a client may keep its connections for as long as it likes.
+        let requested = config.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+        let state = Arc::new(SharedState::new(State::new(config)?));
+        let listen_error = |source| StartError::Listen { address: requested, source };
+        let listener = TcpListener::bind(requested).await.map_err(listen_error)?;
+        let acceptor = TcpAcceptor::try_from(listener).map_err(listen_error)?;
+        let address = acceptor.local_addr().map_err(listen_error)?;
+        // No timeouts: clients may keep idle connections open for as long as they like.
         let server = Server::new(acceptor).disable_fuse();
         let handle = server.handle();
         let router = Router::new()
-            .push(Router::new().get(page::Welcome))
-            .push(control::routes::router(&shared))
-            .push(Router::with_path("{**path}").goal(Face(shared.clone())));
+            .push(Router::new().get(phone_page::PhonePage))
+            .push(control_api::routes::router(&state))
+            .push(Router::with_path("{**path}").goal(WechatApi(state.clone())));
         let task = tokio::spawn(server.try_serve(router));
-        Ok(Self { address, base_url: format!("http://{address}"), shared, server: handle, task })
+        Ok(Self { address, base_url: format!("http://{address}"), state, server: handle, task })
     }
 
-    /// The address it listens on.
+    /// Address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What to put in place of `https://api.weixin.qq.com`, without a slash at the end.
+    /// Replacement for `https://api.weixin.qq.com`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Stops it, and waits until the port is free. Calls under way are answered first, within
-    /// two seconds.
+    /// Stops the server and waits until the port is free. Calls in progress are answered first,
+    /// within two seconds.
     pub async fn stop(mut self) {
-        self.server.stop_graceful(FAREWELL);
-        // An error here means that it has stopped already.
+        self.server.stop_graceful(SHUTDOWN_TIMEOUT);
+        // An error means that the server has stopped already.
         let _ = (&mut self.task).await;
     }
 
-    /// Makes a user.
-    pub fn add_user(&self, user: NewUser) -> Result<UserView, Refused> {
-        self.shared.lock().add_user(user)
+    /// Creates a user.
+    pub fn add_user(&self, user: NewUser) -> Result<UserView, ControlError> {
+        self.state.lock().add_user(user)
     }
 
     /// Changes a user.
-    pub fn change_user(&self, change: UserChange) -> Result<UserView, Refused> {
-        self.shared.lock().change_user(change)
+    pub fn change_user(&self, change: UserChange) -> Result<UserView, ControlError> {
+        self.state.lock().change_user(change)
     }
 
-    /// A user, and the ids that apps see.
-    pub fn user(&self, name: &str) -> Result<UserView, Refused> {
-        self.shared.lock().find_user(name)
+    /// Returns a user with the ids that apps see.
+    pub fn user(&self, name: &str) -> Result<UserView, ControlError> {
+        self.state.lock().find_user(name)
     }
 
     /// Adds an app.
-    pub fn add_app(&self, app: AppConfig) -> Result<AppConfig, Refused> {
-        self.shared.lock().add_app(app)
+    pub fn add_app(&self, app: AppConfig) -> Result<AppConfig, ControlError> {
+        self.state.lock().add_app(app)
     }
 
-    /// Changes an app, like the Open Platform account it is bound to.
-    pub fn change_app(&self, change: AppChange) -> Result<AppConfig, Refused> {
-        self.shared.lock().change_app(change)
+    /// Changes an app, for example the Open Platform account it is bound to.
+    pub fn change_app(&self, change: AppChange) -> Result<AppConfig, ControlError> {
+        self.state.lock().change_app(change)
     }
 
-    /// What `wx.login` would give this user in this app.
-    pub fn login_code(&self, user: &str, app_id: &str) -> Result<String, Refused> {
-        self.shared.lock().login_code(user, Some(app_id))
+    /// Issues the login code that `wx.login` would return to this user in this app.
+    pub fn login_code(&self, user: &str, app_id: &str) -> Result<String, ControlError> {
+        self.state.lock().login_code(user, Some(app_id))
     }
 
-    /// What the phone button would give this user in this app.
-    pub fn phone_code(&self, user: &str, app_id: &str) -> Result<String, Refused> {
-        self.shared.lock().phone_code(user, Some(app_id))
+    /// Issues the phone code that the phone number button would return to this user in this app.
+    pub fn phone_code(&self, user: &str, app_id: &str) -> Result<String, ControlError> {
+        self.state.lock().phone_code(user, Some(app_id))
     }
 
-    /// Open data of a user under the current session key.
-    pub fn encrypt(&self, order: EncryptOrder) -> Result<Encrypted, Refused> {
-        self.shared.lock().encrypt(order)
+    /// Encrypts open data of a user under the current session key.
+    pub fn encrypt(&self, request: EncryptRequest) -> Result<EncryptedOpenData, ControlError> {
+        self.state.lock().encrypt(request)
     }
 
-    /// Orders a fault.
-    pub fn fault(&self, fault: Fault) -> Result<(), Refused> {
-        self.shared.lock().faults.order(fault)
+    /// Injects a fault.
+    pub fn inject_fault(&self, fault: Fault) -> Result<(), ControlError> {
+        self.state.lock().inject_fault(fault)
     }
 
-    /// The faults still to strike.
+    /// Pending faults.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
-        self.shared.lock().faults.list().to_vec()
+        self.state.lock().faults.list().to_vec()
     }
 
-    /// Calls all faults off.
+    /// Removes all pending faults.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.state.lock().faults.clear();
     }
 
-    /// Moves the sandbox's own clock on.
+    /// Moves the sandbox's clock forward.
     pub fn advance(&self, by: Duration) {
-        self.shared.lock().advance(by);
+        self.state.lock().clock.advance(by);
     }
 
-    /// The time on the sandbox's own clock, in Unix seconds.
+    /// Time on the sandbox's clock, in Unix seconds.
     #[must_use]
     pub fn now(&self) -> u64 {
-        self.shared.lock().now().as_secs()
+        self.state.lock().now().as_secs()
     }
 
-    /// The calls the WeChat face received, oldest first; of one path, or all.
+    /// Calls that the WeChat API received, oldest first; of one path, or all.
     #[must_use]
-    pub fn log(&self, path: Option<&str>) -> Vec<Logged> {
-        self.shared.lock().log.entries(path, 0)
+    pub fn log(&self, path: Option<&str>) -> Vec<LoggedCall> {
+        self.state.lock().log.entries(path, 0)
     }
 
-    /// Forgets the calls.
+    /// Empties the log of calls.
     pub fn clear_log(&self) {
-        self.shared.lock().log.clear();
+        self.state.lock().log.clear();
     }
 
     /// Sends a message push.
-    pub async fn push(&self, order: PushOrder) -> Result<PushReport, Refused> {
-        push::send(&self.shared, order).await
+    pub async fn push(&self, request: PushRequest) -> Result<PushReport, ControlError> {
+        push::send(&self.state, request).await
     }
 
-    /// Checks a push receiver's URL, as WeChat's console does.
-    pub async fn check_push_url(&self, order: CheckOrder) -> Result<CheckReport, Refused> {
-        push::check(&self.shared, order).await
+    /// Checks the URL of a push receiver, as WeChat's console does.
+    pub async fn check_push_url(&self, request: CheckRequest) -> Result<CheckReport, ControlError> {
+        push::check(&self.state, request).await
     }
 
-    /// Back to the first start.
-    pub fn reset(&self) -> Result<(), Refused> {
-        self.shared.lock().reset()
+    /// Restores the state of the first start.
+    pub fn reset(&self) -> Result<(), ControlError> {
+        self.state.lock().reset()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program `wechat-sandbox`: an offline WeChat until it is told to stop.
+//! Program `wechat-sandbox`: runs a sandbox until SIGTERM or SIGINT.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,14 +12,14 @@ use wechat_sandbox::config::Config;
 
 const DEFAULT_PORT: u16 = 2021;
 
-/// An offline WeChat: the server API of mini programs, and a control face for tests.
+/// Offline WeChat for tests and development: the server API of mini programs and a control API.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// Where to listen, 127.0.0.1:2021 unless the configuration says otherwise; port 0 is any free port
+    /// Address to listen on, overrides the configuration; port 0 takes any free port [default: 127.0.0.1:2021]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// A TOML file with apps, users and limits
+    /// TOML file with apps, users and limits
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -32,14 +32,14 @@ async fn main() -> anyhow::Result<()> {
             let name = file.display();
             let text =
                 std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
-            Config::from_toml(&text).with_context(|| format!("{name} is not right"))?
+            Config::from_toml(&text).with_context(|| format!("invalid configuration in {name}"))?
         }
         None => Config::default(),
     };
     let default = (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into();
     config.listen = Some(options.listen.or(config.listen).unwrap_or(default));
 
-    // Before the start, so that no signal falls between.
+    // The handlers are registered before the start, so that no signal is lost in between.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sandbox = Sandbox::start(config).await?;

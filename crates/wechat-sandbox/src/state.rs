@@ -1,26 +1,30 @@
-//! Everything the sandbox remembers, in one place behind one lock.
+//! State of a sandbox, behind one lock.
+
+pub(crate) mod app;
+pub(crate) mod app_user;
+pub(crate) mod codes;
+pub(crate) mod quota;
+pub(crate) mod tokens;
+pub mod users;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::app::App;
-use crate::codes::Codes;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::control::Refused;
 use crate::errcode::Errcode;
+use crate::error::ControlError;
 use crate::fault::Faults;
 use crate::log::Log;
-use crate::tokens::Tokens;
-use crate::users::User;
+use crate::state::app::App;
+use crate::state::codes::Codes;
+use crate::state::tokens::Tokens;
+use crate::state::users::User;
 
-/// A time on the sandbox's own clock, since the Unix epoch.
-pub(crate) type Moment = Duration;
+/// Shared state of one sandbox. The lock is never held across an `await`.
+pub(crate) struct SharedState(Mutex<State>);
 
-/// The state of one sandbox. It is never held across an `await`.
-pub(crate) struct Shared(Mutex<State>);
-
-impl Shared {
+impl SharedState {
     pub(crate) fn new(state: State) -> Self {
         Self(Mutex::new(state))
     }
@@ -30,14 +34,13 @@ impl Shared {
     }
 }
 
-/// Everything the sandbox remembers.
+/// State of one sandbox.
 pub(crate) struct State {
     pub(crate) config: Config,
-    /// How far the sandbox's clock is ahead of the machine's.
-    ahead: Duration,
-    /// By app id.
+    pub(crate) clock: Clock,
+    /// Apps by app id.
     pub(crate) apps: HashMap<Arc<str>, App>,
-    /// By name.
+    /// Users by name.
     pub(crate) users: BTreeMap<Arc<str>, User>,
     pub(crate) login_codes: Codes<LoginCode>,
     pub(crate) phone_codes: Codes<PhoneCode>,
@@ -46,27 +49,27 @@ pub(crate) struct State {
     pub(crate) log: Log,
 }
 
-/// What a login code stands for.
+/// Data behind a login code.
 pub(crate) struct LoginCode {
     pub(crate) app_id: Arc<str>,
     pub(crate) user: Arc<str>,
 }
 
-/// What a phone code stands for: the number as it was when the user tapped the button.
+/// Data behind a phone code. The number is the one the user had when the button was tapped.
 #[derive(Clone)]
 pub(crate) struct PhoneCode {
     pub(crate) app_id: Arc<str>,
     pub(crate) openid: String,
     pub(crate) phone: String,
     pub(crate) country_code: String,
-    pub(crate) tapped: Moment,
+    pub(crate) tapped_at: Timestamp,
 }
 
 impl State {
-    /// The state on the first start.
-    pub(crate) fn new(config: Config) -> Result<Self, Refused> {
+    /// State of the first start.
+    pub(crate) fn new(config: Config) -> Result<Self, ControlError> {
         let mut state = Self {
-            ahead: Duration::ZERO,
+            clock: Clock::default(),
             apps: HashMap::new(),
             users: BTreeMap::new(),
             login_codes: Codes::new(),
@@ -85,41 +88,37 @@ impl State {
         Ok(state)
     }
 
-    /// Back to the first start: apps, users, codes, tokens, faults, log and clock.
-    pub(crate) fn reset(&mut self) -> Result<(), Refused> {
+    /// Restores the first start: apps, users, codes, tokens, faults, log and clock.
+    pub(crate) fn reset(&mut self) -> Result<(), ControlError> {
         let fresh = Self::new(self.config.clone())?;
-        // The log is emptied, not replaced: calls under way still hold their places in it.
+        // The log is emptied, not replaced: calls in progress still refer to their entries.
         let mut log = std::mem::replace(self, fresh).log;
         log.clear();
         self.log = log;
         Ok(())
     }
 
-    /// The sandbox's own time.
-    pub(crate) fn now(&self) -> Moment {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        real.saturating_add(self.ahead)
+    /// Current time on the sandbox's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
-    /// Moves the sandbox's own time on.
-    pub(crate) fn advance(&mut self, by: Duration) {
-        self.ahead = self.ahead.saturating_add(by);
+    /// Time that a watermark shows for a timestamp of the sandbox's clock.
+    pub(crate) fn watermark_time(&self, at: Timestamp) -> Timestamp {
+        if self.config.watermarks_by_own_clock { at } else { self.clock.to_machine_time(at) }
     }
 
-    /// A moment as a watermark tells it.
-    pub(crate) fn told(&self, moment: Moment) -> Moment {
-        let moved = if self.config.watermarks_by_own_clock { Duration::ZERO } else { self.ahead };
-        moment.saturating_sub(moved)
-    }
-
-    /// The app of these credentials. Which error a wrong secret is depends on the endpoint.
-    pub(crate) fn credentials(
+    /// Checks an app id and secret. The error for a wrong secret depends on the endpoint.
+    pub(crate) fn check_credentials(
         &self,
         app_id: &str,
         secret: &str,
         wrong_secret: Errcode,
     ) -> Result<Arc<str>, Errcode> {
         let (app_id, app) = self.apps.get_key_value(app_id).ok_or(Errcode::INVALID_APPID)?;
-        if app.config.secret == secret { Ok(app_id.clone()) } else { Err(wrong_secret) }
+        if app.config.secret != secret {
+            return Err(wrong_secret);
+        }
+        Ok(app_id.clone())
     }
 }

@@ -1,53 +1,58 @@
-//! The message of a push, as JSON or XML.
+//! Message of a push, as JSON or XML.
 
 use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::control::Refused;
-use crate::face::answer;
+use crate::clock::Timestamp;
+use crate::error::ControlError;
 use crate::ids;
-use crate::push::{Format, Mode, PushOrder};
-use crate::state::Moment;
+use crate::push::request::{Format, Mode, PushRequest};
+use crate::wechat_api::answer;
 
-/// The fields of a message in their order: texts and integers.
+/// Fields of a message in their order: texts and integers.
 #[derive(Clone)]
 pub(super) struct Message(Vec<(String, Value)>);
 
 impl Message {
-    /// The usual fields, then those of the order; a field that is there already gets a new value.
+    /// Creates a message: the usual fields, then the fields of the request, which replace usual
+    /// fields of the same name.
     pub(super) fn new(
         app_id: &str,
         openid: Option<&str>,
-        now: Moment,
-        order: &PushOrder,
-    ) -> Result<Self, Refused> {
-        if order.event.is_empty() {
-            return Err(Refused::new("give the event, like `user_authorization_revoke`"));
+        now: Timestamp,
+        request: &PushRequest,
+    ) -> Result<Self, ControlError> {
+        if request.event.is_empty() {
+            return Err(ControlError::new(
+                "event is required, for example `user_authorization_revoke`",
+            ));
         }
         let mut message = Self(Vec::new());
         message.set("ToUserName", json!(ids::original_id(app_id)));
-        // Not the user: WeChat pushes events in the name of an account of its own.
+        // The sender is not the user: WeChat sends events from an account of its own.
         message.set("FromUserName", json!(ids::openid(app_id, "\0platform")));
         message.set("CreateTime", json!(now.as_secs()));
         message.set("MsgType", json!("event"));
-        message.set("Event", json!(order.event));
+        message.set("Event", json!(request.event));
         if let Some(openid) = openid {
             message.set("OpenID", json!(openid));
             message.set("AppID", json!(app_id));
         }
-        for (name, value) in &order.fields {
-            let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !letters || name.is_empty() || !(value.is_string() || value.is_i64()) {
-                return Err(Refused::new(format!("the field `{name}` is no text or integer")));
+        for (name, value) in &request.fields {
+            let is_identifier = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if !is_identifier || name.is_empty() || !(value.is_string() || value.is_i64()) {
+                return Err(ControlError::new(format!(
+                    "the field `{name}` is not a text or an integer"
+                )));
             }
             message.set(name, value.clone());
         }
         Ok(message)
     }
 
-    /// The encrypted message as the body carries it.
+    /// Creates the body of an encrypted message.
     pub(super) fn wrap(&self, encrypt: String, mode: Mode) -> Self {
         let mut wrapped = match mode {
             Mode::Plain | Mode::Compatible => self.clone(),
@@ -59,7 +64,7 @@ impl Message {
         wrapped
     }
 
-    /// Whom the message says it is from.
+    /// Value of `FromUserName`.
     pub(super) fn sender(&self) -> &str {
         let mut senders = self.0.iter().filter(|(name, _)| name == "FromUserName");
         senders.next().and_then(|(_, value)| value.as_str()).unwrap_or_default()
@@ -77,7 +82,7 @@ impl Message {
         for (name, value) in &self.0 {
             // Writing to a string cannot fail.
             let _ = match value.as_str() {
-                // Nothing ends CDATA but its end, which is split where a text contains it.
+                // A text that contains the end marker of CDATA is split over two CDATA sections.
                 Some(text) => {
                     let text = text.replace("]]>", "]]]]><![CDATA[>");
                     write!(xml, "<{name}><![CDATA[{text}]]></{name}>")

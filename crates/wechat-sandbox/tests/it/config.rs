@@ -1,4 +1,4 @@
-//! What a sandbox starts with, and when it does not start.
+//! Configuration, start and stop of a sandbox.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use ureq::http::Method;
 use wechat_sandbox::config::{Config, NewUser};
 use wechat_sandbox::{Sandbox, StartError};
 
-use crate::client::{World, call};
+use crate::harness::{Harness, call};
 
 #[test]
-fn the_example_says_what_the_defaults_are() {
+fn example_file_equals_the_defaults() {
     let example = Config::from_toml(include_str!("../../sandbox.example.toml")).unwrap();
     let listen = Some("127.0.0.1:2021".parse().unwrap());
     assert_eq!(example, Config { listen, ..Config::default() });
 }
 
 #[test]
-fn nothing_unknown_is_accepted() {
+fn unknown_keys_are_rejected() {
     for text in ["limit = true", "[[apps]]\nid = \"x\"", "[[users]]\nname = \"x\"", "limits = 1"] {
         assert!(Config::from_toml(text).is_err(), "{text}");
     }
@@ -24,7 +24,7 @@ fn nothing_unknown_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_contradicts_itself_does_not_start() {
+async fn contradictory_configuration_fails_to_start() {
     let mut twice = Config::default();
     twice.apps.push(twice.apps[0].clone());
     let mut phone = Config::default();
@@ -37,17 +37,18 @@ async fn a_configuration_that_contradicts_itself_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_said() {
-    let world = World::start().await;
-    let config = Config { listen: Some(world.sandbox.address()), ..Config::default() };
-    let Err(error) = Sandbox::start(config).await else { panic!("it started") };
+async fn address_in_use_fails_to_start() {
+    let harness = Harness::start().await;
+    let config = Config { listen: Some(harness.sandbox.address()), ..Config::default() };
+    let Err(error) = Sandbox::start(config).await else { panic!("the sandbox started") };
     assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:"), "{error}");
 }
 
 #[tokio::test]
-async fn a_stopped_sandbox_frees_its_address() {
+async fn stop_releases_the_address() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let (address, url) = (sandbox.address(), format!("{}/", sandbox.base_url()));
+    let address = sandbox.address();
+    let url = format!("{}/", sandbox.base_url());
     assert!(call(Method::GET, url.clone(), None, Duration::from_secs(5)).await.is_ok());
     sandbox.stop().await;
     assert!(call(Method::GET, url, None, Duration::from_secs(5)).await.is_err());
@@ -55,7 +56,7 @@ async fn a_stopped_sandbox_frees_its_address() {
 }
 
 #[tokio::test]
-async fn a_dropped_sandbox_stops() {
+async fn drop_stops_the_sandbox() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let url = format!("{}/", sandbox.base_url());
     drop(sandbox);

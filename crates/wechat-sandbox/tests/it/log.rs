@@ -1,4 +1,4 @@
-//! The log of calls.
+//! Log of calls.
 
 use std::time::Duration;
 
@@ -7,91 +7,91 @@ use ureq::http::Method;
 use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET};
 use wechat_sandbox::fault::Fault;
 
-use crate::client::World;
+use crate::harness::Harness;
 
 #[tokio::test]
-async fn every_call_is_noted_with_its_answer() {
-    let world = World::start().await;
-    let reply = world.redeem("a%2Bb").await;
-    world.stable(false).await;
-    let log = world.sandbox.log(None);
+async fn calls_are_logged_with_their_answers() {
+    let harness = Harness::start().await;
+    let reply = harness.redeem("a%2Bb").await;
+    harness.stable(false).await;
+    let log = harness.sandbox.log(None);
     assert_eq!(log.len(), 2);
     let login = &log[0];
     assert_eq!((login.method.as_str(), login.path.as_str()), ("GET", "/sns/jscode2session"));
     assert_eq!(login.param("js_code"), Some("a+b"), "decoded");
-    assert!(login.url.contains("js_code=a%2Bb"), "as it came: {}", login.url);
+    assert!(login.url.contains("js_code=a%2Bb"), "as received: {}", login.url);
     assert_eq!(login.param("secret"), Some(MAIN_SECRET));
     assert_eq!(login.header("referer"), None);
     assert!(login.header("host").is_some());
     assert_eq!((login.status, login.answer.as_deref()), (Some(200), Some(reply.text.as_str())));
     assert!(!login.fault && !login.dropped);
-    let now = Duration::from_secs(world.sandbox.now()).as_secs_f64();
+    let now = Duration::from_secs(harness.sandbox.now()).as_secs_f64();
     assert!((login.time - now).abs() < 10.0);
     assert!(log[1].body.contains(MAIN_APP));
 }
 
 #[tokio::test]
-async fn the_log_is_read_and_cleared_over_http() {
-    let world = World::start().await;
-    world.redeem("x").await;
-    world.get("/cgi-bin/nothing").await;
-    let log = world.get("/_sandbox/log").await.json();
-    assert_eq!(log.as_array().unwrap().len(), 2, "control calls are not in it");
+async fn log_is_read_and_cleared_over_http() {
+    let harness = Harness::start().await;
+    harness.redeem("x").await;
+    harness.get("/cgi-bin/nothing").await;
+    let log = harness.get("/_sandbox/log").await.json();
+    assert_eq!(log.as_array().unwrap().len(), 2, "the log has no control calls");
     assert_eq!(log[0]["query"]["js_code"], "x");
     assert!(log[0]["answer"].as_str().unwrap().contains("40029"));
-    let one = world.get("/_sandbox/log?path=/cgi-bin/nothing").await.json();
+    let one = harness.get("/_sandbox/log?path=/cgi-bin/nothing").await.json();
     assert_eq!(one.as_array().unwrap().len(), 1);
-    let later = world.get("/_sandbox/log?after=1").await.json();
+    let later = harness.get("/_sandbox/log?after=1").await.json();
     assert_eq!((&later[0]["number"], &later[1]), (&json!(2), &json!(null)));
-    assert_eq!(world.get("/_sandbox/log?after=2").await.json(), json!([]));
+    assert_eq!(harness.get("/_sandbox/log?after=2").await.json(), json!([]));
     for refused in ["paht=/x", "after=-1", "after=x"] {
-        assert_eq!(world.get(&format!("/_sandbox/log?{refused}")).await.status, 400, "{refused}");
+        assert_eq!(harness.get(&format!("/_sandbox/log?{refused}")).await.status, 400, "{refused}");
     }
-    world.send(Method::DELETE, "/_sandbox/log", None).await;
-    assert_eq!(world.get("/_sandbox/log").await.json(), json!([]));
+    harness.send(Method::DELETE, "/_sandbox/log", None).await;
+    assert_eq!(harness.get("/_sandbox/log").await.json(), json!([]));
 }
 
 #[tokio::test]
-async fn the_log_keeps_the_last_calls() {
-    let world = World::with(Config { log_capacity: 3, ..Config::default() }).await;
+async fn log_keeps_the_last_calls() {
+    let harness = Harness::with(Config { log_capacity: 3, ..Config::default() }).await;
     for number in 0..5 {
-        world.redeem(&format!("code{number}")).await;
+        harness.redeem(&format!("code{number}")).await;
     }
-    let log = world.sandbox.log(None);
+    let log = harness.sandbox.log(None);
     let codes: Vec<_> = log.iter().map(|call| call.param("js_code").unwrap()).collect();
     assert_eq!(codes, ["code2", "code3", "code4"]);
     assert_eq!(log.iter().map(|call| call.number).collect::<Vec<_>>(), [3, 4, 5]);
-    let later = world.get("/_sandbox/log?after=1").await.json();
-    assert_eq!(later.as_array().unwrap().len(), 3, "the second is gone");
-    let later = world.get("/_sandbox/log?after=4").await.json();
+    let later = harness.get("/_sandbox/log?after=1").await.json();
+    assert_eq!(later.as_array().unwrap().len(), 3, "the second call was removed");
+    let later = harness.get("/_sandbox/log?after=4").await.json();
     assert_eq!(later[0]["query"]["js_code"], "code4");
     assert!(log.iter().all(|call| call.status == Some(200)));
 }
 
 #[tokio::test]
-async fn a_call_under_way_at_a_reset_is_not_taken_for_a_later_one() {
-    let world = World::start().await;
-    let slow = Fault { delay_ms: Some(400), ..Fault::at("/cgi-bin/token") };
-    world.sandbox.fault(slow).unwrap();
-    let late = async {
+async fn call_pending_at_a_reset_does_not_complete_a_later_entry() {
+    let harness = Harness::start().await;
+    let delay = Fault { delay_ms: Some(400), ..Fault::at("/cgi-bin/token") };
+    harness.sandbox.inject_fault(delay).unwrap();
+    let login_after_reset = async {
         let started = async {
-            while world.sandbox.log(None).is_empty() {
+            while harness.sandbox.log(None).is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), started).await.unwrap();
-        world.sandbox.reset().unwrap();
-        world.redeem("x").await
+        harness.sandbox.reset().unwrap();
+        harness.redeem("x").await
     };
-    let (_, login) = tokio::join!(world.get("/cgi-bin/token"), late);
-    let log = world.sandbox.log(None);
+    let (_, login) = tokio::join!(harness.get("/cgi-bin/token"), login_after_reset);
+    let log = harness.sandbox.log(None);
     assert_eq!(log.len(), 1);
     assert_eq!(log[0].answer.as_deref(), Some(login.text.as_str()));
 }
 
 #[tokio::test]
-async fn a_log_without_room_keeps_nothing() {
-    let world = World::with(Config { log_capacity: 0, ..Config::default() }).await;
-    world.redeem("x").await;
-    assert!(world.sandbox.log(None).is_empty());
+async fn log_with_zero_capacity_stays_empty() {
+    let harness = Harness::with(Config { log_capacity: 0, ..Config::default() }).await;
+    harness.redeem("x").await;
+    assert!(harness.sandbox.log(None).is_empty());
 }

@@ -1,12 +1,12 @@
-//! The offline WeChat from outside: every rule of its WeChat face, and of its control face.
+//! Integration tests of the sandbox: the WeChat API and the control API.
 
-// Tells clippy that helpers beside the tests are tests as well.
+// Clippy then treats the helpers as test code.
 #![cfg(test)]
 
-mod client;
 mod config;
-mod control;
+mod control_api;
 mod faults;
+mod harness;
 mod log;
 mod openapi;
 mod phone;

@@ -1,4 +1,4 @@
-//! The program `wechat-sandbox`.
+//! Program `wechat-sandbox`.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ureq::http::Method;
 
-use crate::client::call;
+use crate::harness::call;
 
-/// Ends the process with the test, however that ends.
-struct Running(Child);
+/// Child process that is killed when the test ends.
+struct ChildProcess(Child);
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -25,9 +25,9 @@ fn program(arguments: &[&str]) -> Command {
 }
 
 #[tokio::test]
-async fn it_says_where_it_is_and_stops_when_told() {
+async fn program_prints_its_url_and_stops_on_sigterm_and_sigint() {
     for signal in ["TERM", "INT"] {
-        let mut child = Running(program(&["--listen", "127.0.0.1:0"]).spawn().unwrap());
+        let mut child = ChildProcess(program(&["--listen", "127.0.0.1:0"]).spawn().unwrap());
         let mut out = BufReader::new(child.0.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -41,17 +41,20 @@ async fn it_says_where_it_is_and_stops_when_told() {
         assert!(child.0.wait().unwrap().success(), "{signal}");
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "", "one line and no more");
+        assert_eq!(rest, "", "the program prints one line");
     }
 }
 
 #[test]
-fn a_bad_configuration_is_named() {
+fn invalid_configuration_file_is_named() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let output = program(&["--config", file]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(said.contains("Cargo.toml is not right") && said.contains("unknown field"), "{said}");
+    assert!(
+        stderr.contains("invalid configuration in") && stderr.contains("unknown field"),
+        "{stderr}"
+    );
     let output = program(&["--config", "/nowhere.toml"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read /nowhere.toml"));
 }

@@ -1,4 +1,4 @@
-//! Message pushes, seen from the server that receives them.
+//! Message pushes as a server receives them.
 
 use std::sync::Arc;
 
@@ -14,31 +14,31 @@ use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 use tokio::sync::Mutex;
 use wechat_sandbox::config::MAIN_APP;
-use wechat_sandbox::control::Change;
-use wechat_sandbox::control::apps::AppChange;
-use wechat_sandbox::push::{CheckOrder, Format, Mode, PushOrder};
+use wechat_sandbox::control_api::apps::AppChange;
+use wechat_sandbox::patch::Patch;
+use wechat_sandbox::push::{CheckRequest, Format, Mode, PushRequest};
 
-use crate::client::{World, hex};
+use crate::harness::{Harness, hex};
 
 const TOKEN: &str = "sandboxpushtoken";
 const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-/// What a server received.
+/// Call that the server received.
 #[derive(Clone, Debug)]
-struct Received {
+struct ReceivedCall {
     method: String,
     query: Vec<(String, String)>,
     content_type: String,
     body: String,
 }
 
-impl Received {
+impl ReceivedCall {
     fn param(&self, name: &str) -> &str {
         let found = self.query.iter().find(|(key, _)| key == name);
         found.map_or_else(|| panic!("{name} in {self:?}"), |(_, value)| value)
     }
 
-    /// Whether a signature is right for the parts it must cover.
+    /// Verifies a signature over the token, timestamp, nonce and `more` parts.
     fn is_signed(&self, name: &str, more: &[&str]) -> bool {
         let mut parts = vec![TOKEN, self.param("timestamp"), self.param("nonce")];
         parts.extend(more);
@@ -48,10 +48,10 @@ impl Received {
     }
 }
 
-/// A server that answers what it is told to, then `success`.
+/// Server that answers as configured, then with `success`.
 #[derive(Clone, Default)]
-struct Receiver {
-    received: Arc<Mutex<Vec<Received>>>,
+struct PushServer {
+    received: Arc<Mutex<Vec<ReceivedCall>>>,
     answers: Arc<Mutex<Vec<Behaviour>>>,
 }
 
@@ -59,13 +59,13 @@ struct Receiver {
 enum Behaviour {
     Status(u16),
     Echo,
-    Silence,
+    NoAnswer,
 }
 
 #[async_trait]
-impl Handler for Receiver {
+impl Handler for PushServer {
     async fn handle(&self, req: &mut Request, _: &mut Depot, res: &mut Response, _: &mut FlowCtrl) {
-        let received = Received {
+        let received = ReceivedCall {
             method: req.method().to_string(),
             query: req.queries().flat_iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             content_type: req.header::<String>("content-type").unwrap_or_default(),
@@ -77,15 +77,15 @@ impl Handler for Receiver {
             None => res.render("success"),
             Some(Behaviour::Status(status)) => {
                 res.status_code(StatusCode::from_u16(status).unwrap());
-                res.render("trouble");
+                res.render("error");
             }
             Some(Behaviour::Echo) => res.render(received.param("echostr").to_owned()),
-            Some(Behaviour::Silence) => std::future::pending().await,
+            Some(Behaviour::NoAnswer) => std::future::pending().await,
         }
     }
 }
 
-impl Receiver {
+impl PushServer {
     async fn start() -> (Self, String) {
         let server = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,23 +96,23 @@ impl Receiver {
         (server, url)
     }
 
-    async fn received(&self) -> Vec<Received> {
+    async fn received(&self) -> Vec<ReceivedCall> {
         self.received.lock().await.clone()
     }
 }
 
-fn revoke(url: &str) -> PushOrder {
-    PushOrder {
+fn revoke(url: &str) -> PushRequest {
+    PushRequest {
         url: url.to_owned(),
         event: "user_authorization_revoke".into(),
         user: Some("alice".into()),
         fields: json!({ "RevokeInfo": "8" }).as_object().unwrap().clone(),
-        ..PushOrder::default()
+        ..PushRequest::default()
     }
 }
 
-/// Opens an `Encrypt` as a careful server does: padding to 32, length, app id.
-fn open(encrypt: &str) -> String {
+/// Decrypts an `Encrypt` and checks its padding to 32 bytes, length and app id.
+fn decrypt(encrypt: &str) -> String {
     let lenient = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
@@ -132,10 +132,10 @@ fn open(encrypt: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_secure_push_is_encrypted_and_signed() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    let report = world.sandbox.push(revoke(&url)).await.unwrap();
+async fn secure_push_is_encrypted_and_signed() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    let report = harness.sandbox.push(revoke(&url)).await.unwrap();
     assert!(report.delivered);
     assert_eq!(report.attempts.len(), 1);
     assert_eq!(report.attempts[0].answer.as_deref(), Some("success"));
@@ -148,7 +148,7 @@ async fn a_secure_push_is_encrypted_and_signed() {
     let encrypt = body["Encrypt"].as_str().unwrap();
     assert!(push.is_signed("msg_signature", &[encrypt]) && push.is_signed("signature", &[]));
 
-    let message = open(encrypt);
+    let message = decrypt(encrypt);
     assert_eq!(message, report.message);
     assert!(message.starts_with(r#"{"ToUserName":"gh_"#), "{message}");
     let message: Value = serde_json::from_str(&message).unwrap();
@@ -156,29 +156,29 @@ async fn a_secure_push_is_encrypted_and_signed() {
     assert_eq!(message["Event"], "user_authorization_revoke");
     assert_eq!(message["RevokeInfo"], "8");
     assert_eq!(message["AppID"], MAIN_APP);
-    assert_eq!(message["OpenID"], world.sandbox.user("alice").unwrap().openids[MAIN_APP]);
+    assert_eq!(message["OpenID"], harness.sandbox.user("alice").unwrap().openids[MAIN_APP]);
     assert_eq!(message["FromUserName"], push.param("openid"));
-    assert_ne!(message["FromUserName"], message["OpenID"], "it is not from the user");
+    assert_ne!(message["FromUserName"], message["OpenID"], "the user is not the sender");
     assert_eq!(message["ToUserName"], body["ToUserName"]);
     let time = message["CreateTime"].as_u64().unwrap();
-    assert!(world.sandbox.now().abs_diff(time) <= 10);
+    assert!(harness.sandbox.now().abs_diff(time) <= 10);
 }
 
 #[tokio::test]
-async fn an_xml_push_opens_as_well() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    let order = PushOrder {
+async fn xml_push_decrypts() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    let request = PushRequest {
         format: Format::Xml,
         fields: json!({ "Note": "a]]>b<c", "Count": 3 }).as_object().unwrap().clone(),
         ..revoke(&url)
     };
-    world.sandbox.push(order).await.unwrap();
+    harness.sandbox.push(request).await.unwrap();
     let push = server.received().await.remove(0);
     let encrypt = between(&push.body, "<Encrypt><![CDATA[", "]]></Encrypt>");
     assert!(push.body.starts_with("<xml><ToUserName><![CDATA[gh_"), "{}", push.body);
     assert!(push.is_signed("msg_signature", &[encrypt]));
-    let message = open(encrypt);
+    let message = decrypt(encrypt);
     assert_eq!(between(&message, "<Event><![CDATA[", "]]>"), "user_authorization_revoke");
     assert!(message.contains("<Note><![CDATA[a]]]]><![CDATA[>b<c]]></Note>"), "{message}");
     assert!(message.contains("<Count>3</Count>"));
@@ -186,11 +186,11 @@ async fn an_xml_push_opens_as_well() {
 }
 
 #[tokio::test]
-async fn a_plain_push_is_only_signed() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    let order = PushOrder { mode: Some(Mode::Plain), ..revoke(&format!("{url}?a=b")) };
-    world.sandbox.push(order).await.unwrap();
+async fn plain_push_is_signed_but_not_encrypted() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    let request = PushRequest { mode: Some(Mode::Plain), ..revoke(&format!("{url}?a=b")) };
+    harness.sandbox.push(request).await.unwrap();
     let push = server.received().await.remove(0);
     assert!(
         push.is_signed("signature", &[]) && !push.query.iter().any(|(k, _)| k == "encrypt_type")
@@ -202,122 +202,125 @@ async fn a_plain_push_is_only_signed() {
 }
 
 #[tokio::test]
-async fn a_compatible_push_has_both() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    let order = PushOrder {
+async fn compatible_push_has_plaintext_and_ciphertext() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    let request = PushRequest {
         mode: Some(Mode::Compatible),
         content_type: Some("application/json".into()),
         ..revoke(&url)
     };
-    world.sandbox.push(order).await.unwrap();
+    harness.sandbox.push(request).await.unwrap();
     let push = server.received().await.remove(0);
     assert_eq!(push.content_type, "application/json");
     let body: Value = serde_json::from_str(&push.body).unwrap();
     assert_eq!(body["Event"], "user_authorization_revoke");
-    let inner: Value = serde_json::from_str(&open(body["Encrypt"].as_str().unwrap())).unwrap();
+    let inner: Value = serde_json::from_str(&decrypt(body["Encrypt"].as_str().unwrap())).unwrap();
     assert_eq!(inner["Event"], body["Event"]);
 }
 
 #[tokio::test]
-async fn an_app_without_a_key_pushes_plainly() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    let change = AppChange { encoding_aes_key: Change::Clear, ..AppChange::default() };
-    world.sandbox.change_app(change).unwrap();
-    world.sandbox.push(revoke(&url)).await.unwrap();
+async fn app_without_aes_key_sends_plain_pushes() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    let change = AppChange { encoding_aes_key: Patch::Clear, ..AppChange::default() };
+    harness.sandbox.change_app(change).unwrap();
+    harness.sandbox.push(revoke(&url)).await.unwrap();
     assert!(server.received().await[0].body.contains("user_authorization_revoke"));
-    let secure = PushOrder { mode: Some(Mode::Secure), ..revoke(&url) };
-    let refused = world.sandbox.push(secure).await.unwrap_err().to_string();
-    assert!(refused.contains("has no encoding_aes_key"), "{refused}");
-    let change = AppChange { push_token: Change::Clear, ..AppChange::default() };
-    world.sandbox.change_app(change).unwrap();
-    let refused = world.sandbox.push(revoke(&url)).await.unwrap_err().to_string();
-    assert!(refused.contains("has no push_token"), "{refused}");
+    let secure = PushRequest { mode: Some(Mode::Secure), ..revoke(&url) };
+    let error = harness.sandbox.push(secure).await.unwrap_err().to_string();
+    assert!(error.contains("has no encoding_aes_key"), "{error}");
+    let change = AppChange { push_token: Patch::Clear, ..AppChange::default() };
+    harness.sandbox.change_app(change).unwrap();
+    let error = harness.sandbox.push(revoke(&url)).await.unwrap_err().to_string();
+    assert!(error.contains("has no push_token"), "{error}");
 }
 
 #[tokio::test]
-async fn a_push_is_tried_three_times() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
-    *server.answers.lock().await = vec![Behaviour::Status(500), Behaviour::Silence];
-    let order = PushOrder { timeout_ms: Some(200), ..revoke(&url) };
-    let report = world.sandbox.push(order.clone()).await.unwrap();
+async fn push_is_attempted_three_times() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
+    *server.answers.lock().await = vec![Behaviour::Status(500), Behaviour::NoAnswer];
+    let request = PushRequest { timeout_ms: Some(200), ..revoke(&url) };
+    let report = harness.sandbox.push(request.clone()).await.unwrap();
     assert!(report.delivered);
-    let seen: Vec<_> = report.attempts.iter().map(|attempt| attempt.status).collect();
-    assert_eq!(seen, [None, Some(500), Some(200)]);
+    let statuses: Vec<_> = report.attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [None, Some(500), Some(200)]);
     assert!(report.attempts[0].error.as_deref().unwrap().contains("timeout"));
     let received = server.received().await;
     assert_eq!(received.len(), 3);
-    assert!(received.iter().all(|push| push.body == received[0].body), "the same again");
+    assert!(
+        received.iter().all(|push| push.body == received[0].body),
+        "all attempts have the same body"
+    );
 
     *server.answers.lock().await = vec![Behaviour::Status(503); 4];
-    let report = world.sandbox.push(order).await.unwrap();
+    let report = harness.sandbox.push(request).await.unwrap();
     assert!(!report.delivered);
     assert_eq!(report.attempts.len(), 3);
 }
 
 #[tokio::test]
-async fn a_url_is_checked_with_an_echo() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
+async fn url_check_requires_the_echostr() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
     *server.answers.lock().await = vec![Behaviour::Echo];
-    let order = CheckOrder { url: url.clone(), ..CheckOrder::default() };
-    let report = world.sandbox.check_push_url(order.clone()).await.unwrap();
+    let request = CheckRequest { url: url.clone(), ..CheckRequest::default() };
+    let report = harness.sandbox.check_push_url(request.clone()).await.unwrap();
     assert!(report.passed);
     let check = server.received().await.remove(0);
     assert_eq!(check.method, "GET");
     assert!(check.is_signed("signature", &[]));
     assert_eq!(check.param("echostr"), report.echostr);
-    let report = world.sandbox.check_push_url(order).await.unwrap();
+    let report = harness.sandbox.check_push_url(request).await.unwrap();
     assert!(!report.passed, "`success` is not the echo");
 }
 
 #[tokio::test]
-async fn pushes_are_ordered_over_http() {
-    let world = World::start().await;
-    let (server, url) = Receiver::start().await;
+async fn pushes_are_sent_over_the_control_api() {
+    let harness = Harness::start().await;
+    let (server, url) = PushServer::start().await;
     *server.answers.lock().await = vec![Behaviour::Echo];
-    let check = world.post("/_sandbox/push/check", &json!({ "url": url })).await.json();
+    let check = harness.post("/_sandbox/push/check", &json!({ "url": url })).await.json();
     assert_eq!((&check["passed"], &check["status"]), (&json!(true), &json!(200)));
-    let order = json!({ "appid": MAIN_APP, "url": url, "event": "debug_demo", "mode": "plain",
-        "format": "xml", "fields": { "debug_str": "hello world" } });
-    let report = world.post("/_sandbox/push", &order).await.json();
+    let request = json!({ "appid": MAIN_APP, "url": url, "event": "debug_demo", "mode": "plain",
+        "format": "xml", "fields": { "debug_str": "hello harness" } });
+    let report = harness.post("/_sandbox/push", &request).await.json();
     assert_eq!(report["delivered"], true);
     assert_eq!(report["attempts"][0]["status"], 200);
-    assert!(server.received().await[1].body.contains("<debug_str><![CDATA[hello world]]>"));
+    assert!(server.received().await[1].body.contains("<debug_str><![CDATA[hello harness]]>"));
 }
 
 #[tokio::test]
-async fn a_push_that_makes_no_sense_is_refused() {
-    let world = World::start().await;
+async fn invalid_push_requests_are_rejected() {
+    let harness = Harness::start().await;
     let url = "http://127.0.0.1:1/";
     let rows = [
-        (json!({ "url": "http://example.com/", "event": "x" }), "of this machine"),
-        (json!({ "url": "http://127.0.0.1.example.com/", "event": "x" }), "of this machine"),
-        (json!({ "url": "http://localhost@example.com/", "event": "x" }), "of this machine"),
-        (json!({ "url": "http://10.0.0.1/", "event": "x" }), "of this machine"),
+        (json!({ "url": "http://example.com/", "event": "x" }), "loopback address"),
+        (json!({ "url": "http://127.0.0.1.example.com/", "event": "x" }), "loopback address"),
+        (json!({ "url": "http://localhost@example.com/", "event": "x" }), "loopback address"),
+        (json!({ "url": "http://10.0.0.1/", "event": "x" }), "loopback address"),
         (json!({ "url": "https://127.0.0.1/", "event": "x" }), "must be http://"),
         (json!({ "url": "127.0.0.1:80", "event": "x" }), "must be http://"),
-        (json!({ "url": url }), "give the event"),
-        (json!({ "url": url, "event": "x", "user": "nobody" }), "no such user"),
-        (json!({ "url": url, "event": "x", "fields": { "a": [1] } }), "no text or integer"),
-        (json!({ "url": url, "event": "x", "fields": { "a b": "" } }), "no text or integer"),
+        (json!({ "url": url }), "event is required"),
+        (json!({ "url": url, "event": "x", "user": "unknown" }), "no such user"),
+        (json!({ "url": url, "event": "x", "fields": { "a": [1] } }), "not a text or an integer"),
+        (json!({ "url": url, "event": "x", "fields": { "a b": "" } }), "not a text or an integer"),
         (json!({ "url": url, "event": "x", "timeout_ms": 5001 }), "timeout_ms must be 1 to 5000"),
         (json!({ "url": url, "event": "x", "attempts": 4 }), "attempts must be 1 to 3"),
         (json!({ "url": url, "event": "x", "openid": "o" }), "unknown field `openid`"),
     ];
-    for (order, why) in rows {
-        let reply = world.post("/_sandbox/push", &order).await;
-        assert_eq!(reply.status, 400, "{order}");
-        assert!(reply.field("error").contains(why), "{order} gave {}", reply.text);
+    for (request, error) in rows {
+        let reply = harness.post("/_sandbox/push", &request).await;
+        assert_eq!(reply.status, 400, "{request}");
+        assert!(reply.field("error").contains(error), "{request} gave {}", reply.text);
     }
-    let order = json!({ "url": url, "event": "x" });
-    let report = world.post("/_sandbox/push", &order).await.json();
-    assert_eq!(report["delivered"], false, "nobody listens there");
+    let request = json!({ "url": url, "event": "x" });
+    let report = harness.post("/_sandbox/push", &request).await.json();
+    assert_eq!(report["delivered"], false, "the port is closed");
     assert!(report["attempts"][2]["error"].is_string());
     for url in ["http://localhost:1/", "http://[::1]:1/"] {
-        let reply = world.post("/_sandbox/push/check", &json!({ "url": url })).await;
+        let reply = harness.post("/_sandbox/push/check", &json!({ "url": url })).await;
         assert_eq!(reply.status, 200, "{url}");
     }
 }

@@ -1,148 +1,157 @@
-//! `/cgi-bin/token`, `/cgi-bin/stable_token`, and what a token is worth elsewhere.
+//! `/cgi-bin/token`, `/cgi-bin/stable_token`, and the token check at other endpoints.
 
 use serde_json::{Value, json};
 use ureq::http::Method;
 use wechat_sandbox::config::{MAIN_APP, MAIN_SECRET};
 
-use crate::client::{Reply, World};
+use crate::harness::{Harness, Reply};
 
-async fn plain(world: &World) -> Reply {
+async fn plain(harness: &Harness) -> Reply {
     let query = format!("grant_type=client_credential&appid={MAIN_APP}&secret={MAIN_SECRET}");
-    world.get(&format!("/cgi-bin/token?{query}")).await
+    harness.get(&format!("/cgi-bin/token?{query}")).await
 }
 
 #[tokio::test]
-async fn a_token_is_what_real_ones_look_like() {
-    let world = World::start().await;
-    for reply in [plain(&world).await, world.stable(false).await] {
+async fn access_token_has_the_observed_format() {
+    let harness = Harness::start().await;
+    for reply in [plain(&harness).await, harness.stable(false).await] {
         assert_eq!(reply.content_type, "application/json; encoding=utf-8");
         assert!(!reply.text.contains("errcode"), "{}", reply.text);
         assert_eq!(reply.json()["expires_in"], 7200);
         let token = reply.field("access_token");
         assert!(token.len() >= 136 && token.len() <= 512 && token.as_bytes()[2] == b'_', "{token}");
         assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
-        assert_eq!(world.try_token(&token).await.errcode(), 0);
+        assert_eq!(harness.try_token(&token).await.errcode(), 0);
     }
 }
 
 #[tokio::test]
-async fn the_plain_token_is_new_every_time_and_the_old_one_good_for_five_minutes() {
-    let world = World::start().await;
-    let old = plain(&world).await.field("access_token");
-    let new = plain(&world).await.field("access_token");
+async fn plain_token_is_new_every_time_and_the_old_one_valid_for_five_minutes() {
+    let harness = Harness::start().await;
+    let old = plain(&harness).await.field("access_token");
+    let new = plain(&harness).await.field("access_token");
     assert_ne!(old, new);
-    world.advance(295);
-    assert_eq!(world.try_token(&old).await.errcode(), 0);
-    world.advance(5);
-    assert_eq!(world.try_token(&old).await.errcode(), 40001);
-    assert_eq!(world.try_token(&new).await.errcode(), 0);
+    harness.advance(295);
+    assert_eq!(harness.try_token(&old).await.errcode(), 0);
+    harness.advance(5);
+    assert_eq!(harness.try_token(&old).await.errcode(), 40001);
+    assert_eq!(harness.try_token(&new).await.errcode(), 0);
 }
 
 #[tokio::test]
-async fn every_way_a_token_can_be_bad_has_its_error() {
-    let world = World::start().await;
-    let expired = plain(&world).await.field("access_token");
-    world.advance(7200);
+async fn invalid_access_tokens_have_their_errors() {
+    let harness = Harness::start().await;
+    let expired = plain(&harness).await.field("access_token");
+    harness.advance(7200);
     let rows = [
         (expired.as_str(), 42001, "access_token expired rid: "),
         ("", 41001, "access_token missing rid: "),
         ("garbage", 40014, "invalid access_token rid: "),
         (&format!("77_{}", "a".repeat(133)), 40001, "invalid credential, access_token is invalid"),
     ];
-    for (token, errcode, words) in rows {
-        let reply = world.try_token(token).await;
+    for (token, errcode, message) in rows {
+        let reply = harness.try_token(token).await;
         assert_eq!((reply.status, reply.errcode()), (200, errcode), "{token}");
-        assert!(reply.errmsg().starts_with(words), "{}", reply.text);
-        assert!(world.is_rid(reply.errmsg().rsplit(' ').next().unwrap()));
+        assert!(reply.errmsg().starts_with(message), "{}", reply.text);
+        assert!(harness.is_rid(reply.errmsg().rsplit(' ').next().unwrap()));
     }
-    let stale = world.try_token(&format!("77_{}", "a".repeat(133))).await.errmsg();
+    let stale = harness.try_token(&format!("77_{}", "a".repeat(133))).await.errmsg();
     assert!(
         stale.contains("getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r")
     );
 }
 
 #[tokio::test]
-async fn the_stable_token_stays_until_its_last_five_minutes() {
-    let world = World::start().await;
-    let first = world.token().await;
-    world.advance(6890);
-    let again = world.stable(false).await;
+async fn stable_token_is_kept_until_its_last_five_minutes() {
+    let harness = Harness::start().await;
+    let first = harness.token().await;
+    harness.advance(6890);
+    let again = harness.stable(false).await;
     assert_eq!(again.field("access_token"), first);
-    let left = again.json()["expires_in"].as_u64().unwrap();
-    assert!((300..=310).contains(&left), "{left}");
-    world.advance(10);
-    let second = world.stable(false).await;
+    let remaining = again.json()["expires_in"].as_u64().unwrap();
+    assert!((300..=310).contains(&remaining), "{remaining}");
+    harness.advance(10);
+    let second = harness.stable(false).await;
     assert_ne!(second.field("access_token"), first);
     assert_eq!(second.json()["expires_in"], 7200);
-    assert_eq!(world.try_token(&first).await.errcode(), 0, "both are good in the hand-over");
-    world.advance(300);
-    assert_eq!(world.try_token(&first).await.errcode(), 42001);
-    assert_eq!(world.try_token(&second.field("access_token")).await.errcode(), 0);
+    assert_eq!(
+        harness.try_token(&first).await.errcode(),
+        0,
+        "both tokens are valid in the handover window"
+    );
+    harness.advance(300);
+    assert_eq!(harness.try_token(&first).await.errcode(), 42001);
+    assert_eq!(harness.try_token(&second.field("access_token")).await.errcode(), 0);
 }
 
 #[tokio::test]
-async fn a_forced_refresh_ends_the_last_token_at_once() {
-    let world = World::start().await;
-    let first = world.token().await;
-    let second = world.stable(true).await.field("access_token");
+async fn forced_refresh_invalidates_the_previous_token_at_once() {
+    let harness = Harness::start().await;
+    let first = harness.token().await;
+    let second = harness.stable(true).await.field("access_token");
     assert_ne!(first, second);
-    assert_eq!(world.try_token(&first).await.errcode(), 40001);
-    assert_eq!(world.try_token(&second).await.errcode(), 0);
+    assert_eq!(harness.try_token(&first).await.errcode(), 40001);
+    assert_eq!(harness.try_token(&second).await.errcode(), 0);
 }
 
 #[tokio::test]
-async fn refreshes_are_forced_30_seconds_apart_or_do_not_happen() {
-    let world = World::start().await;
-    let first = world.stable(true).await.field("access_token");
-    world.advance(25);
-    assert_eq!(world.stable(true).await.field("access_token"), first);
-    world.advance(5);
-    assert_ne!(world.stable(true).await.field("access_token"), first);
+async fn forced_refresh_has_no_effect_within_30_seconds() {
+    let harness = Harness::start().await;
+    let first = harness.stable(true).await.field("access_token");
+    harness.advance(25);
+    assert_eq!(harness.stable(true).await.field("access_token"), first);
+    harness.advance(5);
+    assert_ne!(harness.stable(true).await.field("access_token"), first);
 }
 
 #[tokio::test]
-async fn refreshes_are_forced_20_times_a_day_or_do_not_happen() {
-    let world = World::start().await;
-    // The test takes 20 minutes of the sandbox's day, so begin where there is room for them.
-    let into_day = (world.sandbox.now() + 8 * 3600) % 86_400;
-    world.advance(86_400 - into_day);
-    let mut last = world.token().await;
+async fn forced_refresh_has_no_effect_after_20_times_a_day() {
+    let harness = Harness::start().await;
+    // The test advances the clock by 20 minutes, so it starts at the beginning of a day.
+    let into_day = (harness.sandbox.now() + 8 * 3600) % 86_400;
+    harness.advance(86_400 - into_day);
+    let mut last = harness.token().await;
     for _ in 0..20 {
-        world.advance(60);
-        let token = world.stable(true).await.field("access_token");
+        harness.advance(60);
+        let token = harness.stable(true).await.field("access_token");
         assert_ne!(token, last);
         last = token;
     }
-    world.advance(60);
-    assert_eq!(world.stable(true).await.field("access_token"), last);
-    world.advance(86_400 - 21 * 60);
-    let new_day = world.stable(true).await.field("access_token");
-    world.advance(60);
-    assert_ne!(world.stable(true).await.field("access_token"), new_day);
+    harness.advance(60);
+    assert_eq!(harness.stable(true).await.field("access_token"), last);
+    harness.advance(86_400 - 21 * 60);
+    let new_day = harness.stable(true).await.field("access_token");
+    harness.advance(60);
+    assert_ne!(harness.stable(true).await.field("access_token"), new_day);
 }
 
 #[tokio::test]
-async fn the_two_endpoints_do_not_touch_each_other() {
-    let world = World::start().await;
-    let stable = world.token().await;
-    let plain_token = plain(&world).await.field("access_token");
+async fn plain_and_stable_tokens_are_independent() {
+    let harness = Harness::start().await;
+    let stable = harness.token().await;
+    let plain_token = plain(&harness).await.field("access_token");
     assert_ne!(stable, plain_token);
-    world.stable(true).await;
-    plain(&world).await;
-    world.advance(290);
-    assert_eq!(world.try_token(&plain_token).await.errcode(), 0, "good for its five minutes");
-    assert_eq!(world.try_token(&stable).await.errcode(), 40001, "forced out");
-    let current = world.token().await;
+    harness.stable(true).await;
+    plain(&harness).await;
+    harness.advance(290);
+    assert_eq!(harness.try_token(&plain_token).await.errcode(), 0, "valid in its handover window");
+    assert_eq!(
+        harness.try_token(&stable).await.errcode(),
+        40001,
+        "superseded by the forced refresh"
+    );
+    let current = harness.token().await;
     for _ in 0..3 {
-        plain(&world).await;
+        plain(&harness).await;
     }
-    assert_eq!(world.token().await, current);
+    assert_eq!(harness.token().await, current);
 }
 
 #[tokio::test]
-async fn the_plain_endpoint_checks_its_parameters() {
-    let world = World::start().await;
-    let (grant, appid) = ("grant_type=client_credential", format!("appid={MAIN_APP}"));
+async fn plain_endpoint_checks_its_parameters() {
+    let harness = Harness::start().await;
+    let grant = "grant_type=client_credential";
+    let appid = format!("appid={MAIN_APP}");
     let secret = format!("secret={MAIN_SECRET}");
     let rows = [
         (format!("{grant}&{secret}"), 41002),
@@ -153,25 +162,26 @@ async fn the_plain_endpoint_checks_its_parameters() {
         (format!("{grant}&{appid}&secret=x"), 40001),
     ];
     for (query, errcode) in rows {
-        let reply = world.get(&format!("/cgi-bin/token?{query}")).await;
+        let reply = harness.get(&format!("/cgi-bin/token?{query}")).await;
         assert_eq!(reply.errcode(), errcode, "{query}");
         assert!(reply.errmsg().contains(" rid: ") && !reply.errmsg().contains(", rid: "));
     }
     let path = format!("/cgi-bin/token?{grant}&{appid}&{secret}");
-    assert_eq!(world.send(Method::POST, &path, Some("")).await.errcode(), 41002);
+    assert_eq!(harness.send(Method::POST, &path, Some("")).await.errcode(), 41002);
 }
 
 #[tokio::test]
-async fn the_stable_endpoint_takes_json_by_post_and_nothing_else() {
-    let world = World::start().await;
-    let good = json!({"grant_type": "client_credential", "appid": MAIN_APP, "secret": MAIN_SECRET});
+async fn stable_endpoint_accepts_json_by_post_only() {
+    let harness = Harness::start().await;
+    let valid =
+        json!({"grant_type": "client_credential", "appid": MAIN_APP, "secret": MAIN_SECRET});
     let without = |field: &str| {
-        let mut body = good.clone();
+        let mut body = valid.clone();
         body.as_object_mut().unwrap().remove(field);
         body.to_string()
     };
     let with = |field: &str, value: Value| {
-        let mut body = good.clone();
+        let mut body = valid.clone();
         body[field] = value;
         body.to_string()
     };
@@ -188,30 +198,30 @@ async fn the_stable_endpoint_takes_json_by_post_and_nothing_else() {
         (with("appid", json!("wx0")), 40013),
         (with("secret", json!("x")), 40001),
         (with("unknown", json!(1)), 0),
-        (good.to_string(), 0),
+        (valid.to_string(), 0),
     ];
     for (body, errcode) in rows {
-        let reply = world.send(Method::POST, "/cgi-bin/stable_token", Some(&body)).await;
+        let reply = harness.send(Method::POST, "/cgi-bin/stable_token", Some(&body)).await;
         assert_eq!((reply.status, reply.errcode()), (200, errcode), "{body}");
     }
     let query = format!("grant_type=client_credential&appid={MAIN_APP}&secret={MAIN_SECRET}");
     let path = format!("/cgi-bin/stable_token?{query}");
-    assert_eq!(world.get(&path).await.errcode(), 43002);
-    assert_eq!(world.post(&path, &json!({})).await.errcode(), 41002, "the query does not count");
+    assert_eq!(harness.get(&path).await.errcode(), 43002);
+    assert_eq!(harness.post(&path, &json!({})).await.errcode(), 41002, "the query is ignored");
 }
 
 #[tokio::test]
-async fn the_token_is_looked_at_before_the_method_and_the_body() {
-    let world = World::start().await;
-    let token = world.token().await;
+async fn token_is_checked_before_method_and_body() {
+    let harness = Harness::start().await;
+    let token = harness.token().await;
     let path = "/wxa/business/getuserphonenumber";
-    assert_eq!(world.get(path).await.errcode(), 41001);
-    assert_eq!(world.get(&format!("{path}?access_token={token}")).await.errcode(), 43002);
-    let post = |body| world.send(Method::POST, "/wxa/business/getuserphonenumber", Some(body));
+    assert_eq!(harness.get(path).await.errcode(), 41001);
+    assert_eq!(harness.get(&format!("{path}?access_token={token}")).await.errcode(), 43002);
+    let post = |body| harness.send(Method::POST, "/wxa/business/getuserphonenumber", Some(body));
     assert_eq!(post("").await.errcode(), 41001);
     assert_eq!(post(&json!({"access_token": token}).to_string()).await.errcode(), 41001);
     let post = async |body| {
-        world.send(Method::POST, &format!("{path}?access_token={token}"), Some(body)).await
+        harness.send(Method::POST, &format!("{path}?access_token={token}"), Some(body)).await
     };
     assert_eq!(post("").await.errcode(), 44002);
     assert_eq!(post("code=1").await.errcode(), 47001);
@@ -219,10 +229,10 @@ async fn the_token_is_looked_at_before_the_method_and_the_body() {
 }
 
 #[tokio::test]
-async fn a_path_that_does_not_exist_is_an_invalid_url() {
-    let world = World::start().await;
+async fn unknown_path_fails_with_invalid_url() {
+    let harness = Harness::start().await;
     for path in ["/cgi-bin/nothing", "/wxa/nothing", "/sns/nothing", "/nothing"] {
-        let reply = world.get(path).await;
+        let reply = harness.get(path).await;
         assert_eq!((reply.status, reply.errcode()), (200, 40066), "{path}");
     }
 }

@@ -1,4 +1,4 @@
-//! A small HTTP client for the tests, and the calls that most of them begin with.
+//! Test harness: a sandbox per test, an HTTP client and common calls.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ureq::http::{Method, Request};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, LONE_APP, LONE_SECRET, MAIN_APP, MAIN_SECRET};
 
-/// What came back.
+/// HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -21,7 +21,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
     }
 
-    /// The `errcode`; zero when absent, as WeChat means it.
+    /// `errcode`; zero if absent, as in WeChat.
     pub(crate) fn errcode(&self) -> i64 {
         self.json().get("errcode").map_or(0, |code| code.as_i64().unwrap())
     }
@@ -35,26 +35,22 @@ impl Reply {
     }
 }
 
-/// Calls, and gives up after `deadline`.
+/// Sends a call and fails after `timeout`.
 pub(crate) async fn call(
     method: Method,
     url: String,
     body: Option<String>,
-    deadline: Duration,
+    timeout: Duration,
 ) -> Result<Reply, String> {
-    exchange(Request::builder().method(method).uri(url), body, deadline).await
+    send(Request::builder().method(method).uri(url), body, timeout).await
 }
 
-async fn exchange(
-    request: Builder,
-    body: Option<String>,
-    deadline: Duration,
-) -> Result<Reply, String> {
+async fn send(request: Builder, body: Option<String>, timeout: Duration) -> Result<Reply, String> {
     let call = move || -> Result<Reply, ureq::Error> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .timeout_global(Some(deadline))
+            .timeout_global(Some(timeout))
             .allow_non_standard_methods(true)
             .build()
             .new_agent();
@@ -72,12 +68,12 @@ async fn exchange(
     tokio::task::spawn_blocking(call).await.unwrap().map_err(|error| error.to_string())
 }
 
-/// A sandbox of its own for every test.
-pub(crate) struct World {
+/// Sandbox of one test.
+pub(crate) struct Harness {
     pub(crate) sandbox: Sandbox,
 }
 
-impl World {
+impl Harness {
     pub(crate) async fn start() -> Self {
         Self::with(Config::default()).await
     }
@@ -89,13 +85,13 @@ impl World {
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&str>) -> Reply {
         let request = Request::builder().method(method).uri(self.url(path));
         let body = body.map(ToOwned::to_owned);
-        exchange(request, body, Duration::from_secs(10)).await.unwrap()
+        send(request, body, Duration::from_secs(10)).await.unwrap()
     }
 
-    /// A GET by somebody who wants such an answer.
-    pub(crate) async fn accepting(&self, accepted: &str, path: &str) -> Reply {
-        let request = Request::get(self.url(path)).header("accept", accepted);
-        exchange(request, None, Duration::from_secs(10)).await.unwrap()
+    /// Sends a GET with an `Accept` header.
+    pub(crate) async fn get_accepting(&self, accept: &str, path: &str) -> Reply {
+        let request = Request::get(self.url(path)).header("accept", accept);
+        send(request, None, Duration::from_secs(10)).await.unwrap()
     }
 
     fn url(&self, path: &str) -> String {
@@ -126,7 +122,7 @@ impl World {
         .await
     }
 
-    /// A whole login: the session WeChat answers.
+    /// Logs a user in and returns WeChat's answer.
     pub(crate) async fn login(&self, user: &str) -> Reply {
         let reply = self.redeem(&self.code(user)).await;
         assert_eq!(reply.errcode(), 0, "{reply:?}");
@@ -152,7 +148,7 @@ impl World {
         self.get(&format!("/cgi-bin/token?{query}")).await.field("access_token")
     }
 
-    /// A cheap call that says what a token is worth.
+    /// Makes a cheap call that checks the token.
     pub(crate) async fn try_token(&self, token: &str) -> Reply {
         self.get(&format!("/cgi-bin/get_api_domain_ip?access_token={token}")).await
     }
@@ -161,17 +157,17 @@ impl World {
         self.sandbox.advance(Duration::from_secs(seconds));
     }
 
-    /// Whether a text is a request id of about now.
+    /// Checks that a text is a request id of the current time.
     pub(crate) fn is_rid(&self, rid: &str) -> bool {
         let groups: Vec<_> = rid.split('-').collect();
-        let shape = groups.len() == 3
+        let is_well_formed = groups.len() == 3
             && groups.iter().all(|g| g.len() == 8 && g.bytes().all(|b| b.is_ascii_hexdigit()));
         let time = u64::from_str_radix(groups[0], 16).unwrap_or_default();
-        shape && self.sandbox.now().abs_diff(time) <= 10
+        is_well_formed && self.sandbox.now().abs_diff(time) <= 10
     }
 }
 
-/// The signature by which a server shows which session key it holds.
+/// Signs the empty string with a session key, as `checksession` requires.
 pub(crate) fn sign(session_key: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let mac = Hmac::<sha2::Sha256>::new_from_slice(session_key.as_bytes()).unwrap();

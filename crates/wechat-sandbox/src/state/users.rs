@@ -1,4 +1,4 @@
-//! The people of this WeChat.
+//! WeChat users.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::NewUser;
-use crate::control::{Change, Refused};
+use crate::error::ControlError;
 use crate::ids;
+use crate::patch::Patch;
 use crate::state::State;
 
-/// One of the people.
+/// WeChat user.
 #[derive(Clone)]
 pub(crate) struct User {
     pub(crate) nickname: String,
@@ -19,47 +20,47 @@ pub(crate) struct User {
     pub(crate) blocked: bool,
 }
 
-/// A user, and the ids that apps see.
+/// WeChat user with the ids that apps see.
 #[derive(Clone, Debug, Serialize)]
 pub struct UserView {
-    /// The name by which the sandbox is told of this user.
+    /// Name that identifies the user in the control API.
     pub user: String,
-    /// The nickname.
+    /// Nickname.
     pub nickname: String,
-    /// The phone number without country code.
+    /// Phone number without country code.
     pub phone: Option<String>,
-    /// The country code of the phone number.
+    /// Country code of the phone number.
     pub country_code: String,
-    /// Whether logins are answered with 40226.
+    /// True if logins fail with 40226.
     pub blocked: bool,
-    /// The openid in every app, by app id.
+    /// Openids by app id.
     pub openids: BTreeMap<String, String>,
-    /// The union id in every app that is bound to an Open Platform account, by app id.
+    /// Union ids by app id, for the apps that are bound to an Open Platform account.
     pub unionids: BTreeMap<String, String>,
 }
 
-/// What to change of a user. What is absent stays.
+/// Change of a user. Absent fields keep their values.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserChange {
-    /// Whom.
+    /// Name of the user.
     pub user: String,
-    /// A new nickname.
+    /// New nickname.
     pub nickname: Option<String>,
-    /// A new phone number, or none.
-    pub phone: Change<String>,
-    /// A new country code.
+    /// New phone number, or its removal.
+    pub phone: Patch<String>,
+    /// New country code.
     pub country_code: Option<String>,
-    /// Whether WeChat considers this user a risk and answers logins with 40226.
+    /// True to treat the user as a risk: logins fail with 40226.
     pub blocked: Option<bool>,
 }
 
 impl State {
-    /// Makes a user.
-    pub(crate) fn add_user(&mut self, new: NewUser) -> Result<UserView, Refused> {
-        let name: Arc<str> = new.user.unwrap_or_else(|| self.free_name()).into();
+    /// Creates a user.
+    pub(crate) fn add_user(&mut self, new: NewUser) -> Result<UserView, ControlError> {
+        let name: Arc<str> = new.user.unwrap_or_else(|| self.next_free_name()).into();
         if name.is_empty() || self.users.contains_key(&name) {
-            return Err(Refused::new(format!("the user name `{name}` is empty or taken")));
+            return Err(ControlError::new(format!("the user name `{name}` is empty or taken")));
         }
         let user = User {
             nickname: new.nickname.unwrap_or_else(|| name.to_string()),
@@ -74,11 +75,11 @@ impl State {
     }
 
     /// Changes a user.
-    pub(crate) fn change_user(&mut self, change: UserChange) -> Result<UserView, Refused> {
+    pub(crate) fn change_user(&mut self, change: UserChange) -> Result<UserView, ControlError> {
         let (name, user) = self.user(&change.user)?;
         let changed = User {
             nickname: change.nickname.unwrap_or_else(|| user.nickname.clone()),
-            phone: change.phone.of(user.phone.clone()),
+            phone: change.phone.apply_to(user.phone.clone()),
             country_code: change.country_code.unwrap_or_else(|| user.country_code.clone()),
             blocked: change.blocked.unwrap_or(user.blocked),
         };
@@ -88,20 +89,20 @@ impl State {
         Ok(view)
     }
 
-    /// Everyone.
+    /// Lists all users by name.
     pub(crate) fn list_users(&self) -> Vec<UserView> {
         self.users.iter().map(|(name, user)| self.view(name, user)).collect()
     }
 
-    /// One of them, and the ids that apps see.
-    pub(crate) fn find_user(&self, name: &str) -> Result<UserView, Refused> {
+    /// Finds a user by name, with the ids that apps see.
+    pub(crate) fn find_user(&self, name: &str) -> Result<UserView, ControlError> {
         self.user(name).map(|(name, user)| self.view(&name, user))
     }
 
-    /// A user by name.
-    pub(crate) fn user(&self, name: &str) -> Result<(Arc<str>, &User), Refused> {
+    /// Finds a user by name.
+    pub(crate) fn user(&self, name: &str) -> Result<(Arc<str>, &User), ControlError> {
         let found = self.users.get_key_value(name).map(|(name, user)| (name.clone(), user));
-        found.ok_or_else(|| Refused::new(format!("no such user `{name}`")))
+        found.ok_or_else(|| ControlError::new(format!("no such user `{name}`")))
     }
 
     fn view(&self, name: &str, user: &User) -> UserView {
@@ -120,7 +121,7 @@ impl State {
         }
     }
 
-    fn free_name(&self) -> String {
+    fn next_free_name(&self) -> String {
         let numbers = self.users.len().saturating_sub(self.config.users.len()) + 1..;
         let mut names = numbers.map(|number| format!("u{number}"));
         names.find(|name| !self.users.contains_key(name.as_str())).unwrap_or_default()
@@ -128,19 +129,26 @@ impl State {
 }
 
 impl User {
-    fn check(&self) -> Result<(), Refused> {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !self.phone.as_deref().is_none_or(digits) || !digits(&self.country_code) {
-            return Err(Refused::new("phone and country_code are digits only"));
+    /// Returns the phone number, or an error if the user has none.
+    pub(crate) fn phone(&self, name: &str) -> Result<&str, ControlError> {
+        let phone = self.phone.as_deref();
+        phone.ok_or_else(|| ControlError::new(format!("user `{name}` has no phone: add one first")))
+    }
+
+    fn check(&self) -> Result<(), ControlError> {
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !self.phone.as_deref().is_none_or(is_digits) || !is_digits(&self.country_code) {
+            return Err(ControlError::new("phone and country_code must be digits only"));
         }
         Ok(())
     }
 }
 
-/// A phone number as WeChat writes it: those from outside the mainland carry their country code.
+/// Formats a phone number as WeChat does: numbers from outside the mainland carry their country
+/// code.
 pub(crate) fn full_phone(phone: &str, country_code: &str) -> String {
     match country_code {
         "86" => phone.to_owned(),
-        abroad => format!("+{abroad}{phone}"),
+        foreign => format!("+{foreign}{phone}"),
     }
 }

@@ -1,4 +1,4 @@
-//! An answer as WeChat writes it: the content types, the shapes of errors.
+//! Answers of the WeChat API: content types and error bodies.
 
 use salvo::Response;
 use salvo::http::header::CONTENT_TYPE;
@@ -6,11 +6,11 @@ use salvo::http::{HeaderValue, ResBody, StatusCode};
 use salvo::hyper::body::Bytes;
 use serde::Serialize;
 
+use crate::clock::Timestamp;
 use crate::errcode::Errcode;
 use crate::ids;
-use crate::state::Moment;
 
-/// An answer: status, content type and body.
+/// Answer to a call: status, content type and body.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -19,23 +19,24 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What WeChat answers, well or ill: business errors arrive with HTTP 200 as well.
+    /// Answer of an endpoint. WeChat sends business errors with HTTP 200 too.
     pub(crate) fn new(family: Family, body: String) -> Self {
         Self { status: StatusCode::OK, content_type: family.content_type(), body: body.into() }
     }
 
-    /// A refusal in WeChat's words.
-    pub(crate) fn refusal(family: Family, errcode: Errcode, now: Moment) -> Self {
-        Self::new(family, family.refusal(errcode, None, now))
+    /// Error answer with WeChat's usual `errmsg`.
+    pub(crate) fn error(family: Family, errcode: Errcode, now: Timestamp) -> Self {
+        Self::new(family, family.error_body(errcode, None, now))
     }
 
-    /// A text of the sandbox's own.
+    /// Plain text that WeChat does not send.
     pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
         Self { status, content_type, body: text.into() }
     }
 
-    /// Writes it. The body is set even when empty: salvo would put an error page there.
+    /// Writes the answer. An empty body is set explicitly, because salvo would otherwise insert an
+    /// error page.
     pub(crate) fn write(self, res: &mut Response) {
         res.status_code(self.status);
         res.headers_mut().insert(CONTENT_TYPE, self.content_type);
@@ -43,7 +44,7 @@ impl Answer {
     }
 }
 
-/// Endpoints that word their answers alike.
+/// Group of endpoints with the same content type and error format.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     /// `/sns/*`: `text/plain`, and a comma before the request id.
@@ -55,7 +56,8 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// Observed for `/sns/*` and `/cgi-bin/token`; `/wxa/*` is assumed to be like the latter.
+    /// Content type, as observed for `/sns/*` and `/cgi-bin/token`. `/wxa/*` is assumed to equal
+    /// the latter.
     pub(crate) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Sns => "text/plain",
@@ -63,33 +65,39 @@ impl Family {
         })
     }
 
-    /// The body of a refusal; `words` replaces the usual text.
-    pub(crate) fn refusal(self, errcode: Errcode, words: Option<&str>, now: Moment) -> String {
-        let (text, rid) = (words.unwrap_or_else(|| errcode.text()), ids::rid(now));
+    /// Body of an error answer; `errmsg` replaces the usual text.
+    pub(crate) fn error_body(
+        self,
+        errcode: Errcode,
+        errmsg: Option<&str>,
+        now: Timestamp,
+    ) -> String {
+        let text = errmsg.unwrap_or_else(|| errcode.message());
+        let rid = ids::request_id(now);
         // The hint comes from the phone service itself, not from the gateway that checks tokens.
-        let hinted = [Errcode::INVALID_CODE, Errcode::INVALID_APPID].contains(&errcode);
+        let has_hint = [Errcode::INVALID_CODE, Errcode::INVALID_APPID].contains(&errcode);
         let errmsg = match self {
             Self::Sns => format!("{text}, rid: {rid}"),
-            Self::Phone if hinted => format!("{text} hint: [{}] rid: {rid}", ids::hint()),
+            Self::Phone if has_hint => format!("{text} hint: [{}] rid: {rid}", ids::hint()),
             Self::Api | Self::Phone => format!("{text} rid: {rid}"),
         };
-        json(&Verdict { errcode: errcode.0, errmsg: &errmsg })
+        json(&ErrorBody { errcode: errcode.0, errmsg: &errmsg })
     }
 }
 
-/// `errcode` and `errmsg`; on success only where the endpoint is known to send them.
+/// `errcode` and `errmsg`. On success they are present only at endpoints known to send them.
 #[derive(Serialize)]
-pub(crate) struct Verdict<'a> {
+pub(crate) struct ErrorBody<'a> {
     pub(crate) errcode: i64,
     pub(crate) errmsg: &'a str,
 }
 
-/// The verdict of a call that went well.
-pub(crate) const OK: Verdict<'static> = Verdict { errcode: 0, errmsg: "ok" };
+/// `errcode` and `errmsg` of a successful call.
+pub(crate) const OK: ErrorBody<'static> = ErrorBody { errcode: 0, errmsg: "ok" };
 
-/// Compact JSON, fields in the order of the struct.
+/// Compact JSON with fields in the order of the struct.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    // Structs of strings and numbers always serialise; if not, WeChat's word for its own trouble.
+    // Structs of strings and numbers always serialise; a failure would be WeChat's system error.
     serde_json::to_string(value)
         .unwrap_or_else(|error| format!(r#"{{"errcode":-1,"errmsg":"system error: {error}"}}"#))
 }

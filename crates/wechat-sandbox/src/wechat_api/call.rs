@@ -1,4 +1,4 @@
-//! A call as it came over the wire.
+//! Calls of the WeChat API as received.
 
 use salvo::Request;
 use salvo::http::{HeaderMap, Method, StatusCode};
@@ -6,27 +6,27 @@ use salvo::hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::errcode::Errcode;
-use crate::face::answer::Answer;
+use crate::wechat_api::answer::Answer;
 
-/// More than any documented call needs.
-const MAX_BODY: usize = 1 << 20;
+/// Maximum size of a body in bytes; more than any documented call needs.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// A call as it came over the wire.
+/// Call as received.
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
-    /// Path and query, still percent-encoded.
+    /// Path and query, percent-encoded.
     pub(crate) url: String,
-    /// The query, decoded.
+    /// Query parameters, decoded.
     pub(crate) params: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl Call {
-    /// Reads the whole call, or says that it is too large.
+    /// Reads a call, or returns the answer for a body that is too large.
     pub(crate) async fn read(req: &mut Request) -> Result<Self, Answer> {
-        let Ok(body) = req.payload_with_max_size(MAX_BODY).await.cloned() else {
+        let Ok(body) = req.payload_with_max_size(MAX_BODY_BYTES).await.cloned() else {
             return Err(Answer::plain(StatusCode::PAYLOAD_TOO_LARGE, "body too large or cut off"));
         };
         let params = req.queries().flat_iter();
@@ -40,13 +40,13 @@ impl Call {
         })
     }
 
-    /// A parameter of the query; an empty one counts as missing.
+    /// Query parameter; an empty one counts as missing.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         let mut all = self.params.iter().filter(|(key, value)| key == name && !value.is_empty());
         all.next().map(|(_, value)| value.as_str())
     }
 
-    /// The parameters of a GET endpoint. WeChat: a call by another method loses them.
+    /// Query parameter of a GET endpoint. WeChat ignores the query of calls by other methods.
     pub(crate) fn get_param(&self, name: &str) -> Option<&str> {
         if self.method == Method::GET || self.method == Method::HEAD {
             self.param(name)
@@ -55,17 +55,17 @@ impl Call {
         }
     }
 
-    /// The body of a POST endpoint, which takes JSON and nothing else.
+    /// Body of a POST endpoint, which accepts JSON only.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Errcode> {
         if self.body.is_empty() {
             return Err(Errcode::EMPTY_BODY);
         }
-        // WeChat does not say what is wrong with the JSON, and neither may its double.
+        // The cause is dropped, because WeChat does not report the fault in the JSON either.
         serde_json::from_slice(&self.body).or(Err(Errcode::BAD_JSON))
     }
 }
 
-/// A field of a JSON body; an empty one counts as missing.
-pub(crate) fn given(field: Option<&str>) -> Option<&str> {
+/// Field of a JSON body; an empty one counts as missing.
+pub(crate) fn non_empty(field: Option<&str>) -> Option<&str> {
     field.filter(|text| !text.is_empty())
 }

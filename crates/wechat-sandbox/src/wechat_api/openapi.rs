@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::errcode::Errcode;
-use crate::face::answer::{OK, Verdict, json};
-use crate::face::call::{Call, given};
-use crate::face::endpoint;
 use crate::state::State;
+use crate::wechat_api::answer::{ErrorBody, OK, json};
+use crate::wechat_api::call::{Call, non_empty};
+use crate::wechat_api::endpoint;
 
 #[derive(Deserialize)]
-struct Clear {
+struct ClearQuotaRequest {
     appid: Option<String>,
 }
 
@@ -21,22 +21,22 @@ pub(super) fn clear_quota(
     call: &Call,
 ) -> Result<String, Errcode> {
     let now = state.now();
-    let clear: Clear = call.json()?;
-    let named = given(clear.appid.as_deref()).ok_or(Errcode::APPID_MISSING)?;
-    let app = state.apps.get_mut(app_id).filter(|app| app.config.app_id == named);
+    let request: ClearQuotaRequest = call.json()?;
+    let requested = non_empty(request.appid.as_deref()).ok_or(Errcode::APPID_MISSING)?;
+    let app = state.apps.get_mut(app_id).filter(|app| app.config.app_id == requested);
     app.ok_or(Errcode::INVALID_APPID)?.clear_quota(now)?;
     Ok(json(&OK))
 }
 
 #[derive(Deserialize)]
-struct Ask {
+struct QuotaRequest {
     cgi_path: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Standing {
+struct QuotaStatus {
     #[serde(flatten)]
-    verdict: Verdict<'static>,
+    status: ErrorBody<'static>,
     quota: Quota,
     #[serde(skip_serializing_if = "Option::is_none")]
     rate_limit: Option<RateLimit>,
@@ -61,33 +61,34 @@ pub(super) fn quota_get(
     call: &Call,
 ) -> Result<String, Errcode> {
     let now = state.now();
-    let ask: Ask = call.json()?;
-    let path = given(ask.cgi_path.as_deref()).ok_or(Errcode::UNKNOWN_PATH)?;
+    let request: QuotaRequest = call.json()?;
+    let path = non_empty(request.cgi_path.as_deref()).ok_or(Errcode::UNKNOWN_PATH)?;
     if path.starts_with("/sns/") {
         return Err(Errcode::PATH_WITHOUT_QUOTA);
     }
     let endpoint = endpoint::find(path).ok_or(Errcode::UNKNOWN_PATH)?;
     let app = state.apps.get(app_id).ok_or(Errcode::INVALID_APPID)?;
-    let (daily_limit, used) = (endpoint.allowance.daily, app.used(path, now));
+    let daily_limit = endpoint.allowance.daily;
+    let used = app.calls_today(path, now);
     let rate_limit = endpoint
         .allowance
         .per_minute
         .map(|(call_count, _)| RateLimit { call_count, refresh_second: 60 });
     let quota = Quota { daily_limit, used, remain: daily_limit.saturating_sub(used) };
-    Ok(json(&Standing { verdict: OK, quota, rate_limit }))
+    Ok(json(&QuotaStatus { status: OK, quota, rate_limit }))
 }
 
 #[derive(Serialize)]
-struct Addresses {
+struct DomainIpResponse {
     ip_list: [&'static str; 1],
 }
 
-/// There is no `errcode` on success. The addresses of this WeChat are the loopback's.
-#[expect(clippy::unnecessary_wraps, reason = "an endpoint like any other")]
+/// Lists the loopback address. WeChat sends no `errcode` here on success.
+#[expect(clippy::unnecessary_wraps, reason = "the signature is the same for all endpoints")]
 pub(super) fn get_api_domain_ip(
     _state: &mut State,
     _app_id: &Arc<str>,
     _call: &Call,
 ) -> Result<String, Errcode> {
-    Ok(json(&Addresses { ip_list: ["127.0.0.1"] }))
+    Ok(json(&DomainIpResponse { ip_list: ["127.0.0.1"] }))
 }
