@@ -32,7 +32,7 @@ pub struct Config {
     /// Age in seconds from which a session key is replaced when the user obtains a login code.
     pub session_key_min_age: u64,
     /// Writes watermarks in the time of the sandbox's clock. Otherwise they keep their age on the
-    /// machine's clock, so that servers whose clock does not move along still accept them.
+    /// machine's clock, so that servers with an unchanged clock still accept them.
     pub watermarks_by_own_clock: bool,
     /// Maximum number of calls in the log; older ones are removed.
     pub log_capacity: usize,

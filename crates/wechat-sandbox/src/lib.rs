@@ -44,8 +44,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Running sandbox. Dropping it stops the server.
 ///
-/// The methods do in process what the control API does over HTTP. The app id that most tests use
-/// is [`config::MAIN_APP`], the first app of the default configuration.
+/// The methods are the control API in process. The app id that most tests use is
+/// [`config::MAIN_APP`], the first app of the default configuration.
 pub struct Sandbox {
     address: SocketAddr,
     base_url: String,

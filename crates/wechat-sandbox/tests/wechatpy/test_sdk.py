@@ -1,7 +1,7 @@
-"""A stranger's SDK, wechatpy, drives the sandbox and must not tell it from WeChat.
+"""Conformance tests: the independent SDK wechatpy against the sandbox.
 
-It needs a running sandbox: WECHAT_SANDBOX_URL=http://127.0.0.1:2021 python -m pytest -q
-The SDK is used as it is; only the host it calls is another.
+They need a running sandbox: WECHAT_SANDBOX_URL=http://127.0.0.1:2021 python -m pytest -q
+The SDK is unchanged except for the host that it calls.
 """
 
 import hashlib
@@ -28,16 +28,16 @@ PUSH_TOKEN = "sandboxpushtoken"
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 
 
-class Offline(requests.adapters.HTTPAdapter):
-    """Sends to the sandbox what was meant for WeChat."""
+class SandboxAdapter(requests.adapters.HTTPAdapter):
+    """Redirects requests from WeChat to the sandbox."""
 
     def send(self, request, **kwargs):
         request.url = request.url.replace(WECHAT, URL, 1)
         return super().send(request, **kwargs)
 
 
-class Control:
-    """The sandbox's control face."""
+class ControlApi:
+    """Client of the sandbox's control API."""
 
     def __init__(self):
         self.http = requests.Session()
@@ -54,14 +54,14 @@ class Control:
 
 @pytest.fixture
 def sandbox():
-    control = Control()
+    control = ControlApi()
     control("reset")
     return control
 
 
 def make_client(secret=SECRET):
     client = WeChatClient(APP_ID, secret, timeout=30)
-    client._http.mount(WECHAT, Offline())
+    client._http.mount(WECHAT, SandboxAdapter())
     client._http.trust_env = False
     return client
 
@@ -75,13 +75,13 @@ def login(sandbox, client, user="alice"):
     return client.wxa.code_to_session(sandbox("codes/login", user=user)["code"])
 
 
-def refused(call, *args, **kwargs):
+def errcode_of(call, *args, **kwargs):
     with pytest.raises(WeChatClientException) as error:
         call(*args, **kwargs)
     return error.value.errcode
 
 
-def test_an_access_token_is_fetched_once_and_kept(sandbox, client):
+def test_access_token_is_fetched_once_and_cached(sandbox, client):
     token = client.access_token
     assert len(token) >= 136
     assert client.access_token == token
@@ -90,105 +90,105 @@ def test_an_access_token_is_fetched_once_and_kept(sandbox, client):
     assert [call["path"] for call in sandbox.log()].count("/cgi-bin/token") == 1
 
 
-def test_a_wrong_secret_is_refused(sandbox):
-    assert refused(make_client(secret="x" * 32).fetch_access_token) == 40001
+def test_wrong_secret_is_rejected(sandbox):
+    assert errcode_of(make_client(secret="x" * 32).fetch_access_token) == 40001
 
 
-def test_a_login_code_becomes_a_session(sandbox, client):
+def test_login_code_is_exchanged_for_a_session(sandbox, client):
     code = sandbox("codes/login", user="alice")["code"]
     session = client.wxa.code_to_session(code)
     assert len(session["openid"]) == 28 and session["openid"].startswith("o")
     assert len(session["session_key"]) == 24
     assert len(session["unionid"]) == 28
     assert "errcode" not in session
-    assert refused(client.wxa.code_to_session, code) == 40163
-    assert refused(client.wxa.code_to_session, "0" * 32) == 40029
+    assert errcode_of(client.wxa.code_to_session, code) == 40163
+    assert errcode_of(client.wxa.code_to_session, "0" * 32) == 40029
 
 
-def test_a_login_code_expires(sandbox, client):
+def test_login_code_expires_after_five_minutes(sandbox, client):
     code = sandbox("codes/login", user="alice")["code"]
     sandbox("clock", advance_seconds=300)
-    assert refused(client.wxa.code_to_session, code) == 40029
+    assert errcode_of(client.wxa.code_to_session, code) == 40029
 
 
-def test_a_phone_code_becomes_a_phone_number(sandbox, client):
+def test_phone_code_is_exchanged_for_a_phone_number(sandbox, client):
     code = sandbox("codes/phone", user="alice")["code"]
     info = client.wxa.get_phone_number(code)["phone_info"]
     assert info["phoneNumber"] == info["purePhoneNumber"] == "13800138000"
     assert info["countryCode"] == "86"
     assert info["watermark"]["appid"] == APP_ID
-    assert refused(client.wxa.get_phone_number, code) == 40029
+    assert errcode_of(client.wxa.get_phone_number, code) == 40029
 
 
-@pytest.mark.parametrize("age", ["expired", "superseded", "malformed"])
-def test_the_sdk_recovers_from_a_token_that_is_no_good(sandbox, client, age):
-    if age == "expired":
+@pytest.mark.parametrize("fault", ["expired", "superseded", "malformed"])
+def test_sdk_recovers_from_an_invalid_token(sandbox, client, fault):
+    if fault == "expired":
         client.fetch_access_token()
         sandbox("clock", advance_seconds=7200)
-    elif age == "superseded":
+    elif fault == "superseded":
         client.fetch_access_token()
         make_client().fetch_access_token()
         sandbox("clock", advance_seconds=300)
     else:
-        client.session.set(client.access_token_key, "no token at all")
+        client.session.set(client.access_token_key, "malformed token")
     code = sandbox("codes/phone", user="alice")["code"]
     assert client.wxa.get_phone_number(code)["errcode"] == 0
 
 
-def test_a_session_is_checked_and_reset(sandbox, client):
+def test_session_key_is_checked_and_reset(sandbox, client):
     session = login(sandbox, client)
 
-    def ask(endpoint, key):
+    def call(endpoint, key):
         signature = hmac.new(key.encode(), b"", hashlib.sha256).hexdigest()
         params = {"openid": session["openid"], "signature": signature, "sig_method": "hmac_sha256"}
         return client.get(f"{WECHAT}/wxa/{endpoint}", params=params)
 
     old = session["session_key"]
-    assert ask("checksession", old)["errmsg"] == "ok"
-    new = ask("resetusersessionkey", old)["session_key"]
-    assert ask("checksession", new)["errcode"] == 0
-    assert refused(ask, "checksession", old) == 87009
+    assert call("checksession", old)["errmsg"] == "ok"
+    new = call("resetusersessionkey", old)["session_key"]
+    assert call("checksession", new)["errcode"] == 0
+    assert errcode_of(call, "checksession", old) == 87009
 
 
-def test_texts_are_checked(sandbox, client):
+def test_risky_text_is_rejected(sandbox, client):
     assert client.wxa.check_text_security("你好")["errcode"] == 0
     risky = "特3456书yuuo莞6543李zxcz蒜7782法fgnv级"
-    assert refused(client.wxa.check_text_security, risky) == 87014
+    assert errcode_of(client.wxa.check_text_security, risky) == 87014
 
 
-def test_encrypted_data_opens(sandbox, client):
+def test_encrypted_data_decrypts(sandbox, client):
     session = login(sandbox, client)
-    sealed = sandbox("encrypt", user="alice")
-    crypto = WeChatWxaCrypto(session["session_key"], sealed["iv"], APP_ID)
-    assert crypto.decrypt_message(sealed["encryptedData"])["nickName"] == "Alice"
-    check_wxa_signature(session["session_key"], sealed["rawData"], sealed["signature"])
+    encrypted = sandbox("encrypt", user="alice")
+    crypto = WeChatWxaCrypto(session["session_key"], encrypted["iv"], APP_ID)
+    assert crypto.decrypt_message(encrypted["encryptedData"])["nickName"] == "Alice"
+    check_wxa_signature(session["session_key"], encrypted["rawData"], encrypted["signature"])
 
-    sealed = sandbox("encrypt", user="alice", kind="phone")
-    crypto = WeChatWxaCrypto(session["session_key"], sealed["iv"], APP_ID)
-    assert crypto.decrypt_message(sealed["encryptedData"])["phoneNumber"] == "13800138000"
+    encrypted = sandbox("encrypt", user="alice", kind="phone")
+    crypto = WeChatWxaCrypto(session["session_key"], encrypted["iv"], APP_ID)
+    assert crypto.decrypt_message(encrypted["encryptedData"])["phoneNumber"] == "13800138000"
 
 
-def test_limits_and_outages_are_what_the_sdk_expects(sandbox, client):
+def test_limits_and_outages_raise_the_errors_of_the_sdk(sandbox, client):
     sandbox("faults", path="/cgi-bin/get_api_domain_ip", errcode=45009)
     with pytest.raises(APILimitedException):
         client.get("get_api_domain_ip")
     sandbox("faults", path="/sns/jscode2session", errcode=-1)
-    assert refused(client.wxa.code_to_session, "0" * 32) == -1
+    assert errcode_of(client.wxa.code_to_session, "0" * 32) == -1
     sandbox("faults", path="/sns/jscode2session", drop=True)
     with pytest.raises(requests.ConnectionError):
         client.wxa.code_to_session("0" * 32)
     sandbox("faults", path="/sns/jscode2session", status=502)
-    assert refused(client.wxa.code_to_session, "0" * 32) is None
+    assert errcode_of(client.wxa.code_to_session, "0" * 32) is None
     assert client.post("clear_quota", data={"appid": APP_ID})["errcode"] == 0
 
 
 @pytest.fixture
 def receiver():
-    """A server that receives pushes: answers a check with its echo, a push with success."""
+    """Server that receives pushes: answers a URL check with its echostr, a push with success."""
     received = []
 
     class Handler(BaseHTTPRequestHandler):
-        def handle_one(self):
+        def handle_call(self):
             query = dict(parse_qsl(urlsplit(self.path).query))
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             received.append((query, body.decode()))
@@ -198,7 +198,7 @@ def receiver():
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = handle_one
+        do_GET = do_POST = handle_call
 
         def log_message(self, *args):
             pass
@@ -210,29 +210,30 @@ def receiver():
     server.server_close()
 
 
-def test_a_push_url_is_checked(sandbox, receiver):
+def test_push_url_is_checked(sandbox, receiver):
     url, received = receiver
     assert sandbox("push/check", url=url)["passed"]
     query, _ = received[0]
     check_signature(PUSH_TOKEN, query["signature"], query["timestamp"], query["nonce"])
 
 
-@pytest.mark.parametrize("form", ["xml", "json"])
-def test_an_encrypted_push_opens(sandbox, receiver, form):
+@pytest.mark.parametrize("message_format", ["xml", "json"])
+def test_encrypted_push_decrypts(sandbox, receiver, message_format):
     url, received = receiver
     fields = {"RevokeInfo": "8"}
     event = "user_authorization_revoke"
-    report = sandbox("push", url=url, event=event, user="bob", fields=fields, format=form)
+    request = {"url": url, "event": event, "user": "bob", "fields": fields}
+    report = sandbox("push", format=message_format, **request)
     assert report["delivered"]
     query, body = received[0]
     crypto = WeChatCrypto(PUSH_TOKEN, AES_KEY, APP_ID)
-    sealed = body if form == "xml" else json.loads(body)
-    opened = crypto.decrypt_message(
-        sealed, query["msg_signature"], query["timestamp"], query["nonce"]
+    encrypted = body if message_format == "xml" else json.loads(body)
+    decrypted = crypto.decrypt_message(
+        encrypted, query["msg_signature"], query["timestamp"], query["nonce"]
     )
-    if form == "xml":
-        message = parse_message(opened)
+    if message_format == "xml":
+        message = parse_message(decrypted)
         assert message.type == "unknown" and message._data["Event"] == event
         assert message._data["RevokeInfo"] == "8"
     else:
-        assert json.loads(opened)["Event"] == event
+        assert json.loads(decrypted)["Event"] == event
