@@ -1,6 +1,6 @@
 //! Requests counted in the memory of this process.
 
-pub mod counted;
+pub mod metered;
 
 use std::collections::HashMap;
 use std::mem;

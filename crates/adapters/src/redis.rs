@@ -1,9 +1,9 @@
 //! Redis, for what instances share and can do without for a while: it may be slow, down or empty at any
 //! time, and is then not waited for.
 
-pub mod limiter;
-pub mod news;
-pub mod token_shelf;
+pub mod access_token_cache;
+pub mod change_notifier;
+pub mod rate_limiter;
 pub mod url;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

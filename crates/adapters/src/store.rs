@@ -1,36 +1,26 @@
 //! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
-mod admins;
-mod apps;
-mod audit;
-mod data_keys;
+mod backend;
+pub mod encryption;
 mod entity;
 mod error;
-mod holdings;
-mod identities;
-mod insert;
-mod members;
-mod meters;
-mod mysql;
-mod outbox;
-mod phones;
-mod postgres;
-mod pushes;
+mod insert_if_absent;
+mod metrics;
 #[cfg(test)]
 mod query_plans;
-mod redemptions;
-pub mod rekey;
-mod search;
-mod session_keys;
-mod sessions;
-mod signing_keys;
-mod sqlite;
-mod task;
-mod told;
-mod tombstones;
-mod turns;
-mod unit_of_work;
+mod repository;
+mod transaction;
 
+use crate::store::backend::mysql;
+use crate::store::backend::postgres;
+use crate::store::backend::sqlite;
+use crate::store::encryption::data_keys;
+use crate::store::repository::identities;
+use crate::store::repository::members;
+use crate::store::repository::pushes;
+use crate::store::repository::redemptions;
+use crate::store::repository::sessions;
+use crate::store::repository::{personal_data, session_keys};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,15 +45,15 @@ use sea_orm::sqlx::{self, Database};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 use tokio::time::timeout;
 
-use crate::member_cache::MemberNews;
-use crate::sealing::Sealer;
-use crate::store::data_keys::DataKeyring;
+use crate::cache::invalidation::MemberNews;
+use crate::crypto::sealer::Sealer;
+use crate::store::encryption::data_keys::DataKeyring;
 use crate::store::entity::{member, redemption, session};
-use crate::store::meters::{PoolMeter, Pools, SessionMeters};
-use crate::store::task::to_the_end;
-use crate::store::told::Told;
-use crate::store::turns::Turns;
-use crate::store::unit_of_work::SeaUnitOfWork;
+use crate::store::metrics::{PoolMeter, Pools, SessionMeters};
+use crate::store::transaction::change_notifications::Told;
+use crate::store::transaction::scheduler::Turns;
+use crate::store::transaction::uncancellable::to_the_end;
+use crate::store::transaction::unit_of_work::SeaUnitOfWork;
 
 /// How long opening a connection may take, or waiting for one, before the database counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -283,7 +273,7 @@ impl MemberDirectory for SeaStore {
             return Ok(held);
         };
         let phone = self.phone(&row).await?;
-        Ok(holdings::with_phone(held, phone.as_ref()))
+        Ok(personal_data::with_phone(held, phone.as_ref()))
     }
 
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {

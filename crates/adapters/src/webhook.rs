@@ -17,7 +17,7 @@ use time::UtcDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use crate::http::{client, is_loopback};
+use crate::http_client::{client, is_loopback};
 use crate::webhook::signature::{WebhookSecret, signatures};
 
 /// How long connecting may take, TLS included.

@@ -4,19 +4,19 @@
 //! repeated only when the code surely was not taken (no connection, a refused access token), or once
 //! when WeChat says itself that it was too busy.
 
+pub mod access_token_cache;
 pub mod endpoint;
 pub mod errcode;
 pub mod http;
+mod metrics;
 pub mod push;
-pub mod token_shelf;
+mod response;
+mod session_key;
 
 pub(crate) mod access_token;
 mod call_error;
 mod credentials;
-mod meters;
 mod open_data;
-mod reply;
-mod session;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -39,8 +39,8 @@ use self::credentials::Credentials;
 use self::endpoint::Endpoint;
 use self::errcode::Class;
 use self::http::WechatHttp;
-use self::reply::{Phone, Reply};
-use self::token_shelf::TokenShelf;
+use crate::wechat::access_token_cache::TokenShelf;
+use crate::wechat::response::{Phone, Reply};
 
 /// A login is answered within two seconds, and a bit of that is for us.
 const LOGIN_MAX: Duration = Duration::from_millis(1900);

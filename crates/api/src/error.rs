@@ -36,7 +36,6 @@ use crate::error::conflict::Conflict;
 use crate::error::id::{ErrorId, Step};
 
 pub(crate) mod conflict;
-pub(crate) mod documented;
 pub mod id;
 
 /// What is wrong with each field of a request, by its name in JSON; `body` is the body as a whole.

@@ -17,8 +17,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::error::ApiError;
-use crate::error::documented::Refuses;
 use crate::metrics::text::prometheus_text;
+use crate::openapi::error_responses::Refuses;
 
 /// The upper ends of the buckets, in seconds: a login is answered within 4.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];

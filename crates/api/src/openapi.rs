@@ -1,13 +1,18 @@
 //! The OpenAPI document, from the types of the handlers.
 
+pub(crate) mod error_responses;
+pub(crate) mod handler_source;
+pub(crate) mod swagger_ui;
+
 use salvo::oapi::{BasicType, Header, Info, License, Object, OpenApi, RefOr, Response, Tag};
 
-use crate::edge::X_REQUEST_ID;
-use crate::error::documented as failures;
 use crate::error::id::ErrorId;
-use crate::oauth::{self, Dialect};
+use crate::middleware::request_lifecycle::X_REQUEST_ID;
+use crate::openapi::error_responses as failures;
+use crate::openapi::handler_source::Wiring;
+use crate::response::error_format::Dialect;
+use crate::response::oauth_error;
 use crate::routes::routes;
-use crate::wiring::Wiring;
 
 const ABOUT: &str = "\
 Logs the users of mini programs in, and keeps them as members.
@@ -44,7 +49,7 @@ pub fn openapi() -> OpenApi {
         let anywhere = [ErrorId::InvalidRequest, ErrorId::RateLimited, ErrorId::Internal];
         failures::document(components, operation, &anywhere);
         if dialect == Dialect::OAuth {
-            oauth::document(components, operation);
+            oauth_error::document(components, operation);
         }
         operation.responses.values_mut().for_each(add_request_id);
     }

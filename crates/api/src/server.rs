@@ -1,5 +1,8 @@
 //! Listening and serving until told to stop.
 
+pub(crate) mod acceptor;
+pub mod drain;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use salvo::fuse::FuseConfig;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::acceptor::ClosingAcceptor;
+use crate::server::acceptor::ClosingAcceptor;
 
 /// How long requests under way may take when the server stops. A login is answered within four seconds.
 const FAREWELL: Duration = Duration::from_secs(10);

@@ -7,18 +7,18 @@ use salvo::http::Method;
 use salvo::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use salvo::{Router, Service};
 
-use crate::body::BodyLimits;
 use crate::config::{ApiConfig, Origin};
 use crate::console::console;
-use crate::drain::Drain;
-use crate::edge::{Edge, X_REQUEST_ID};
-use crate::framing::Framing;
-use crate::idempotency::IDEMPOTENCY_KEY;
-use crate::limit::Limit;
+use crate::middleware::framing::Framing;
+use crate::middleware::rate_limit::Limit;
+use crate::middleware::request_lifecycle::{Edge, X_REQUEST_ID};
+use crate::openapi::handler_source::Wiring;
 use crate::openapi::openapi;
-use crate::page::page;
+use crate::openapi::swagger_ui::page;
+use crate::request::idempotency_key::IDEMPOTENCY_KEY;
+use crate::request::limits::BodyLimits;
 use crate::routes::{Api, Parts, routes};
-use crate::wiring::Wiring;
+use crate::server::drain::Drain;
 
 /// The service: what a server serves, and what tests call in process.
 ///

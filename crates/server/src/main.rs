@@ -1,11 +1,13 @@
 //! The program `menshen`.
 #![expect(clippy::print_stdout, reason = "some of its commands answer there")]
 
+use server::commands::keys;
+use server::wiring::admin;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use adapters::store::rekey::Rekeyed;
+use adapters::store::encryption::rekey::Rekeyed;
 use adapters::system::SystemClock;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -15,13 +17,14 @@ use domain::model::clock::Clock;
 use domain::model::member::{MemberId, StatusReason};
 use domain::ports::store::Store;
 use secrecy::ExposeSecret;
+use server::commands::doctor::{self, Finding};
+use server::commands::healthcheck::healthcheck;
+use server::commands::serve;
 use server::config::{Config, Sources};
-use server::doctor::{self, Finding};
-use server::healthcheck::healthcheck;
-use server::traces::Traces;
-use server::wiring::administration;
+use server::telemetry::logging;
+use server::telemetry::traces::Traces;
+use server::wiring;
 use server::wiring::shared_state::SharedState;
-use server::{key_list, logging, serve, wiring};
 use uuid::Uuid;
 
 /// Menshen, the login and member service for WeChat mini programs.
@@ -152,13 +155,13 @@ fn main() -> anyhow::Result<ExitCode> {
                 let (reason, shared) =
                     (status_reason(reason.as_deref())?, SharedState::open(&config).await);
                 let store = wiring::store(&config, Some(shared.news())).await?;
-                Ok(administration::ban(&store).ban(MemberId(member), reason, None).await?)
+                Ok(admin::ban(&store).ban(MemberId(member), reason, None).await?)
             }
             Command::Unban { member, reason } => {
                 let (reason, shared) =
                     (status_reason(reason.as_deref())?, SharedState::open(&config).await);
                 let store = wiring::store(&config, Some(shared.news())).await?;
-                Ok(administration::ban(&store).unban(MemberId(member), reason, None).await?)
+                Ok(admin::ban(&store).unban(MemberId(member), reason, None).await?)
             }
             Command::Admin { action: Admins::Invite { name, role } } => {
                 invite(&name, &role, &config).await
@@ -189,7 +192,7 @@ async fn invite(name: &str, role: &str, config: &Config) -> anyhow::Result<()> {
         format!("--role: {role} is none of {}", Role::ALL.map(Role::name).join(", "))
     })?;
     let (store, sealer) = (wiring::store(config, None).await?, Arc::new(wiring::sealer(config)?));
-    let invited = administration::manage_admins(&store, &sealer).invite(None, &name, role).await?;
+    let invited = admin::manage_admins(&store, &sealer).invite(None, &name, role).await?;
     println!("{} is invited as {}. The code, for them alone:", name.as_str(), role.name());
     println!("{}", invited.code.expose());
     println!("Within a day, it lets them choose a password: POST /admin/api/invitation");
@@ -218,7 +221,7 @@ async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
             format!("{kid} is not revoked; `menshen keys list` tells which keys there are")
         })?,
     };
-    print!("{}", key_list::table(&keys, &config.keys, SystemClock.now()));
+    print!("{}", keys::table(&keys, &config.keys, SystemClock.now()));
     Ok(store.close().await?)
 }
 

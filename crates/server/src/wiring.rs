@@ -1,17 +1,17 @@
 //! Where ports meet adapters: the one place that knows both.
 
-pub mod administration;
+pub mod admin;
 pub(crate) mod apps;
 pub mod shared_state;
 
 use std::sync::Arc;
 
-use adapters::master_key::MasterKey;
-use adapters::member_cache::MemberNews;
-use adapters::rate_limiter::counted::CountedRateLimiter;
-use adapters::redemption::SealedAnswers;
-use adapters::sealing::{Sealer, SealingKey};
-use adapters::service_keys::ServiceKeys;
+use adapters::cache::invalidation::MemberNews;
+use adapters::crypto::login_responses::SealedAnswers;
+use adapters::crypto::master_key::MasterKey;
+use adapters::crypto::sealer::{Sealer, SealingKey};
+use adapters::crypto::service_keys::ServiceKeys;
+use adapters::rate_limiter::metered::CountedRateLimiter;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom};
 use adapters::token::key_ring::KeyRing;
@@ -22,8 +22,8 @@ use adapters::webhook::Webhook;
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
+use api::middleware::current_request::ServedRequest;
 use api::routes::Parts;
-use api::served_request::ServedRequest;
 use domain::model::clock::Clock;
 use domain::model::event::delivery::Subscriptions;
 use domain::model::random::Random;
@@ -54,7 +54,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::config::webhooks::WebhookConfig;
-use crate::delivery_meters::DeliveryMeters;
+use crate::jobs::webhook_metrics::DeliveryMeters;
 use crate::wiring::shared_state::SharedState;
 
 /// The use cases over their adapters.
@@ -135,8 +135,7 @@ pub fn parts(
         directory: store.clone(),
         journal: journal(),
     };
-    let administration =
-        administration::wire(config, store, &sealer, &erase_member, serve_apps, http);
+    let administration = admin::wire(config, store, &sealer, &erase_member, serve_apps, http);
     let update_profile = UpdateProfile { store: store.clone(), journal: journal() };
     let use_session_key = UseSessionKey {
         apps: Arc::clone(&apps),

@@ -1,6 +1,6 @@
 //! The contracts of the ports, as suites that any implementation can be put through.
 
-pub mod crowds;
-pub mod orders;
+pub mod concurrent_logins;
+pub mod login_sequences;
 pub mod rate_limiter;
 pub mod store;

@@ -3,9 +3,5 @@
 /// Returns `quick` in the ordinary tests and `full` in a soak test (`cargo xtask soak`).
 #[must_use]
 pub fn iterations(quick: usize, full: usize) -> usize {
-    if std::env::var_os("MENSHEN_SOAK").is_some_and(|mode| mode == "full") {
-        full
-    } else {
-        quick
-    }
+    if std::env::var_os("MENSHEN_SOAK").is_some_and(|mode| mode == "full") { full } else { quick }
 }

@@ -11,20 +11,9 @@
     reason = "a test kit fails by panicking"
 )]
 
-pub mod apps;
-pub mod clock;
 pub mod contract;
 #[cfg(feature = "databases")]
 pub mod databases;
-pub mod fingerprints;
+pub mod fake;
 pub mod iterations;
-pub mod journal;
 pub mod memory;
-pub mod passwords;
-pub mod provider;
-pub mod random;
-pub mod rate_limiter;
-pub mod redemption;
-pub mod services;
-pub mod session_keys;
-pub mod tokens;

@@ -10,7 +10,7 @@ use domain::model::member::MemberId;
 use domain::model::member::personal_data::Holding;
 use sea_orm::{DatabaseConnection, DbErr};
 
-use crate::store::holdings::of_table;
+use crate::store::repository::personal_data::of_table;
 
 /// Declares every table's module, and with it whose rows they are.
 macro_rules! tables {

@@ -17,16 +17,16 @@ use sea_orm::{
 use testkit::databases::{FreshDatabase, Kind};
 use uuid::Uuid;
 
+use crate::store::encryption::rekey::phones::in_clear;
 use crate::store::entity::{identity, member, session};
-use crate::store::identities::{one_in, with_the_same_owner};
-use crate::store::outbox::{due, last_position, oldest};
-use crate::store::pushes::seen_before;
-use crate::store::rekey::phones::in_clear;
-use crate::store::search::{known_as, page};
-use crate::store::session_keys;
-use crate::store::sessions::with_member;
-use crate::store::tombstones::one_of;
-use crate::store::{admins, audit};
+use crate::store::repository::identities::{one_in, with_the_same_owner};
+use crate::store::repository::member_search::{known_as, page};
+use crate::store::repository::outbox::{due, last_position, oldest};
+use crate::store::repository::pushes::seen_before;
+use crate::store::repository::session_keys;
+use crate::store::repository::sessions::with_member;
+use crate::store::repository::tombstones::one_of;
+use crate::store::repository::{admins, audit};
 
 testkit::on_every_database! {
     a_member_is_found_by_index

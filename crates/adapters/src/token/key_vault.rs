@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::key_ring::KeyRing;
 use super::keys::{NoSigningPair, SigningPair};
-use crate::sealing::{OpenError, Place, Sealer};
+use crate::crypto::sealer::{OpenError, Place, Sealer};
 
 /// Seals new keys and opens those that were sealed.
 #[derive(Clone, Debug)]

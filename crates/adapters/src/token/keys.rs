@@ -15,7 +15,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use secrecy::zeroize::Zeroizing;
 use uuid::Uuid;
 
-use crate::master_key::MasterKey;
+use crate::crypto::master_key::MasterKey;
 
 /// What a refresh token's authenticator covers first, so that it cannot be one of another kind.
 const REFRESH_LABEL: &[u8] = b"menshen refresh token, version 1\0";

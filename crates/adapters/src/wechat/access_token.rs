@@ -17,9 +17,9 @@ use super::call_error::{CallError, Cause};
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::http::WechatHttp;
-use super::meters::Lookup;
-use super::reply::Grant;
-use super::token_shelf::{Found, SharedToken, TokenShelf};
+use crate::wechat::access_token_cache::{Found, SharedToken, TokenShelf};
+use crate::wechat::metrics::Lookup;
+use crate::wechat::response::Grant;
 
 /// Within so much of its end WeChat hands out a token's successor, while both work.
 const RENEWAL: Duration = Duration::from_mins(5);
@@ -260,7 +260,7 @@ fn lasts(since: Timestamp, span: Duration, now: Timestamp) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use testkit::clock::FixedClock;
+    use testkit::fake::clock::FixedClock;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;

@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
-use super::meters::Meters;
-use super::reply::Reply;
-use crate::http::{client, is_loopback};
+use crate::http_client::{client, is_loopback};
+use crate::wechat::metrics::Meters;
+use crate::wechat::response::Reply;
 
 /// The largest body read. WeChat's answers to these calls have less than 1 KiB.
 const BODY_MAX: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use testkit::contract::crowds::{CROWD, Door};
+use testkit::contract::concurrent_logins::{CROWD, Door};
 use testkit::databases::FreshDatabase;
 use testkit::iterations::iterations;
 

@@ -4,8 +4,8 @@
 #![cfg(test)]
 
 mod crowds;
+mod login_sequences;
 mod master_key;
-mod orders;
 mod rate_limiter;
 mod redis;
 mod store;

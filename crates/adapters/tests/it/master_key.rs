@@ -8,9 +8,8 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use adapters::key_file::KeyFileError;
-use adapters::master_key::{MasterKey, MasterKeyError};
-use adapters::sealing::SealingKey;
+use adapters::crypto::master_key::{KeyFileError, MasterKey, MasterKeyError};
+use adapters::crypto::sealer::SealingKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use adapters::member_cache::{Changes, MemberCache};
+use adapters::cache::invalidation::Changes;
+use adapters::cache::member_cache::MemberCache;
 use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
-use adapters::redis::limiter::RedisRateLimiter;
-use adapters::redis::news::RedisNews;
-use adapters::redis::token_shelf::RedisTokenShelf;
+use adapters::redis::access_token_cache::RedisTokenShelf;
+use adapters::redis::change_notifier::RedisNews;
+use adapters::redis::rate_limiter::RedisRateLimiter;
 use adapters::redis::url::RedisUrl;
 use adapters::store::SeaStore;
 use adapters::system::SystemRandom;
-use adapters::wechat::token_shelf::{Found, SharedToken, TokenShelf};
+use adapters::wechat::access_token_cache::{Found, SharedToken, TokenShelf};
 use async_trait::async_trait;
 use domain::model::clock::Clock;
 use domain::model::member::nickname::Nickname;
@@ -26,8 +27,8 @@ use domain::ports::rate_limiter::RateLimiter;
 use domain::ports::store::Store;
 use domain::ports::store::members::MemberDirectory;
 use secrecy::ExposeSecret;
-use testkit::clock::FixedClock;
 use testkit::databases::{FreshDatabase, Kind};
+use testkit::fake::clock::FixedClock;
 
 use crate::store::{open, sealer};
 

@@ -11,8 +11,8 @@ mod sqlite;
 
 use std::sync::Arc;
 
-use adapters::master_key::MasterKey;
-use adapters::sealing::{Sealer, SealingKey};
+use adapters::crypto::master_key::MasterKey;
+use adapters::crypto::sealer::{Sealer, SealingKey};
 use adapters::store::{SeaStore, StoreConfig};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -10,7 +10,7 @@ mod time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use adapters::master_key::MasterKey;
+use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
 use adapters::token::keys::{RefreshKey, SigningPair};
 use adapters::token::{Es256Tokens, TokenSettings};

@@ -26,7 +26,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
 use domain::ports::session_keys::SessionKeyUse;
 use serde_json::{Value, json};
-use testkit::clock::FixedClock;
+use testkit::fake::clock::FixedClock;
 
 use self::upstream::{Reply, Request, body};
 

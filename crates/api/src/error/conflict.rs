@@ -4,7 +4,7 @@
 use salvo::oapi::{Array, BasicType, Object};
 use serde::Serialize;
 
-use crate::language::Language;
+use crate::request::language::Language;
 
 /// A contradiction, as the field `conflict` of a failure tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

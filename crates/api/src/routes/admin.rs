@@ -1,11 +1,11 @@
 //! What administrators do: sign in, look after members, read the record, decide about each other.
 
-pub mod accounts;
+pub mod admins;
 pub mod apps;
+pub mod audit;
 pub mod members;
-pub mod record;
-pub mod service;
 pub mod session;
+pub mod status;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ use salvo::extract::Metadata;
 use salvo::oapi::{Components, EndpointArgRegister, Operation};
 use salvo::{Depot, Extractible, Request, Router, Writer};
 
-use crate::authentication::{Administrators, Authenticated, Gate};
+use crate::auth::{Administrators, Authenticated, Gate};
 use crate::error::ApiError;
-use crate::error::documented::document;
 use crate::error::id::ErrorId;
-use crate::routes::admin::accounts::AdminAccountsApi;
+use crate::openapi::error_responses::document;
+use crate::openapi::handler_source::Wiring;
+use crate::routes::admin::admins::AdminAccountsApi;
 use crate::routes::admin::apps::AdminAppsApi;
+use crate::routes::admin::audit::AdminRecordApi;
 use crate::routes::admin::members::AdminMembersApi;
-use crate::routes::admin::record::AdminRecordApi;
-use crate::routes::admin::service::AdminServiceApi;
 use crate::routes::admin::session::AdminSessionApi;
-use crate::wiring::Wiring;
+use crate::routes::admin::status::AdminServiceApi;
 
 /// The use cases of administrators.
 pub struct Administration {

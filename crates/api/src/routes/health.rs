@@ -12,8 +12,8 @@ use salvo::{Depot, Request, async_trait};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::drain::Drain;
 use crate::error::chain;
+use crate::server::drain::Drain;
 
 /// How long the store may take to be called ready.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -15,13 +15,13 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::answer::Data;
-use crate::authentication::Authenticated;
-use crate::body::Body;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::{AVATAR, ENCRYPTED_DATA, GENDER, IV, NICKNAME, PHONE_CODE};
-use crate::form::{Form, FromForm};
+use crate::auth::Authenticated;
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::{AVATAR, ENCRYPTED_DATA, GENDER, IV, NICKNAME, PHONE_CODE};
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::Body;
+use crate::response::envelope::Data;
 use crate::rfc3339;
 
 /// Routes for members who are logged in.

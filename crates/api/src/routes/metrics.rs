@@ -8,7 +8,7 @@ use salvo::oapi::{
 use salvo::writing::{Text, Writer};
 use salvo::{Depot, Request, async_trait};
 
-use crate::authentication::{Authenticated, Scraper};
+use crate::auth::{Authenticated, Scraper};
 use crate::metrics::Metrics;
 use crate::metrics::text;
 

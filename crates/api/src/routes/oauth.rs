@@ -16,13 +16,13 @@ use salvo::writing::{Json, Writer};
 use salvo::{Depot, Request, async_trait};
 use serde::Serialize;
 
-use crate::authentication::credentials::is_token;
-use crate::authentication::{Authenticated, OAuthClient};
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::{TOKEN, TOKEN_TYPE_HINT};
-use crate::form::{Form, FromForm};
-use crate::form_body::FormBody;
+use crate::auth::credentials::is_token;
+use crate::auth::{Authenticated, OAuthClient};
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::{TOKEN, TOKEN_TYPE_HINT};
+use crate::request::form::{Form, FromForm};
+use crate::request::form_body::FormBody;
 
 /// Routes for services that were shown a token.
 #[derive(Clone)]

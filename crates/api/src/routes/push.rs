@@ -13,13 +13,13 @@ use salvo::oapi::{
 use salvo::writing::Writer;
 use salvo::{Depot, Request, async_trait};
 
-use crate::body::RawBody;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::{ECHOSTR, MESSAGE_SIGNATURE, NONCE, SIGNATURE, TIMESTAMP};
-use crate::form::{Form, FromForm};
-use crate::path::Path;
-use crate::query::Query;
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::{ECHOSTR, MESSAGE_SIGNATURE, NONCE, SIGNATURE, TIMESTAMP};
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::RawBody;
+use crate::request::path::Path;
+use crate::request::query::Query;
 
 /// Routes for WeChat's message push, whose credential is the signature in the query.
 #[derive(Clone)]

@@ -15,15 +15,15 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::answer::Data;
-use crate::authentication::Authenticated;
-use crate::body::Body;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::REFRESH_TOKEN;
-use crate::form::{Form, FromForm};
+use crate::auth::Authenticated;
 use crate::metrics::Metrics;
-use crate::path::Path;
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::REFRESH_TOKEN;
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::Body;
+use crate::request::path::Path;
+use crate::response::envelope::Data;
 use crate::rfc3339;
 
 /// Routes around a member's sessions. What changes one runs to its end even if the caller hangs up.

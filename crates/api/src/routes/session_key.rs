@@ -9,13 +9,13 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::answer::Data;
-use crate::authentication::Authenticated;
-use crate::body::Body;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::{APP, DATA_SIGNATURE, OPENID, RAW_DATA};
-use crate::form::{Form, FromForm};
+use crate::auth::Authenticated;
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::{APP, DATA_SIGNATURE, OPENID, RAW_DATA};
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::Body;
+use crate::response::envelope::Data;
 use crate::routes::session::Done;
 
 /// Routes for callers with a service key, about the users of apps that keep session keys.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::ports::provider::ProviderFailure;
 use insta::assert_snapshot;
 use serde_json::json;
-use testkit::provider::{MemoryProvider, MemoryUser};
+use testkit::fake::provider::{MemoryProvider, MemoryUser};
 
 use crate::call::{get, post};
 use crate::house::{House, SERVICE_KEY};

@@ -2,7 +2,7 @@
 
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use serde_json::{Value, json};
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 
 use crate::call::{Answer, post};
 use crate::house::House;

@@ -34,7 +34,7 @@ use domain::ports::store::{MockStore, Store, UnitOfWork};
 use domain::ports::tokens::{MockTokenIssuer, MockTokenVerifier, SigningError};
 use salvo::async_trait;
 use serde_json::json;
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 use uuid::Uuid;
 
 use crate::call::{Answer, Call, delete, get, patch, post, put};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::drain::Drain;
+use api::server::drain::Drain;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;

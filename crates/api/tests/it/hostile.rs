@@ -1,7 +1,7 @@
 //! Ten thousand requests nobody would send in good faith: none may break anything.
 
 use serde_json::{Value, json};
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 
 use crate::call::{Answer, Call, escape};
 use crate::house::{House, SERVICE_KEY};

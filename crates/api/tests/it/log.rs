@@ -12,7 +12,7 @@ use domain::ports::store::error::StoreError;
 use domain::ports::store::members::MockMemberDirectory;
 use salvo::async_trait;
 use serde_json::{Value, json};
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::Level;

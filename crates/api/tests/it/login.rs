@@ -12,7 +12,7 @@ use domain::ports::tokens::{SigningError, TokenIssuer};
 use insta::assert_snapshot;
 use salvo::async_trait;
 use serde_json::json;
-use testkit::provider::{MemoryCall, MemoryUser};
+use testkit::fake::provider::{MemoryCall, MemoryUser};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 

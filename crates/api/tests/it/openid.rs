@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 
 use crate::call::{get, post};
 use crate::house::House;

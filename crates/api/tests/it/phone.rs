@@ -6,7 +6,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::provider::session_key::EncryptedData;
 use domain::ports::provider::ProviderFailure;
 use serde_json::{Value, json};
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 
 use crate::call::{Answer, get, post, put};
 use crate::house::House;

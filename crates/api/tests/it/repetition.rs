@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on the way in.
 
 use serde_json::json;
-use testkit::provider::MemoryCall;
+use testkit::fake::provider::MemoryCall;
 
 use crate::call::post;
 use crate::house::House;

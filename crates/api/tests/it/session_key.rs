@@ -4,8 +4,8 @@ use domain::model::identity::Subject;
 use domain::ports::provider::ProviderFailure;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use testkit::provider::{MemoryCall, MemoryUser};
-use testkit::session_keys::signature;
+use testkit::fake::provider::{MemoryCall, MemoryUser};
+use testkit::fake::session_keys::signature;
 
 use crate::call::{Answer, post};
 use crate::house::{House, SERVICE_KEY};

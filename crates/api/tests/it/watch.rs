@@ -9,7 +9,7 @@ use domain::model::provider::call_stats::ProviderCalls;
 use domain::model::signing_key::SigningKey;
 use domain::ports::store::Store;
 use serde_json::{Value, json};
-use testkit::clock::FixedClock;
+use testkit::fake::clock::FixedClock;
 
 use crate::call::get;
 use crate::house::House;

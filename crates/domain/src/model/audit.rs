@@ -2,21 +2,14 @@
 
 pub mod query;
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
 use crate::model::admin::AdminId;
 use crate::model::app::name::AppName;
-use crate::model::clock::Clock;
-use crate::model::event::{DomainEvent, EventKind};
-use crate::model::id::time_ordered_id;
 use crate::model::member::MemberId;
-use crate::model::random::Random;
 use crate::model::request_id::RequestId;
 use crate::model::session::SessionId;
 use crate::model::timestamp::Timestamp;
-use crate::ports::request_context::Requests;
 
 /// An event. It names ids only, no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,5 @@
 //! Time-ordered identifiers.
 
-use crate::model::member::avatar::Avatar;
-use crate::model::member::nickname::{Nickname, NicknamePrefixes};
-use crate::model::member::phone::PhoneNumber;
-use crate::model::member::withdrawn_data::Withdrawn;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 use uuid::Uuid;

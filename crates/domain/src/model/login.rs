@@ -1,23 +1,10 @@
 //! Input and result of a login.
 
-use crate::model::fingerprint::Fingerprint;
-use crate::model::fingerprint::Fingerprints;
 use crate::model::identity::conflict_policy::Choice;
-use crate::model::identity::{Standing, UnionIdChanged};
 use crate::model::member::MemberId;
-use crate::model::member::nickname::{Nickname, NicknamePrefixes};
+use crate::model::member::nickname::Nickname;
 use crate::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
-use crate::model::session::SessionPolicy;
 use crate::model::session::token_pair::TokenPair;
-use crate::ports::app::App;
-use crate::ports::login_seal::{RedemptionSeal, UnsealError};
-use crate::ports::provider::ProviderError;
-use crate::ports::store::Store;
-use crate::ports::store::error::{Contention, StoreError};
-use crate::ports::store::members::MemberDirectory;
-use crate::ports::tokens::{SigningError, TokenIssuer};
-use std::sync::Arc;
-use std::time::Duration;
 pub mod redemption;
 
 /// What a client sends to log in.

@@ -1,14 +1,7 @@
 //! The keys that sign access tokens: which one does it when, and what has to be done to them.
 
-use crate::model::app::name::AppName;
-use crate::model::member::MemberId;
-use crate::model::member::nickname::Nickname;
-use crate::model::secret::{AccessToken, RefreshToken};
-use crate::model::session::{Session, SessionId};
 use crate::model::timestamp::Timestamp;
-use std::error::Error;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// How much longer than its tokens a key is kept: clocks differ, and an instance hears of its
 /// successor a moment later.

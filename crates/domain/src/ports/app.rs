@@ -1,15 +1,13 @@
 //! What makes a registered app work.
 
 use crate::model::app::policy::AppPolicy;
-use crate::model::identity::{Subject, SubjectKind, Verified};
-use crate::model::secret::LoginCode;
-use crate::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
+use crate::model::identity::{Subject, SubjectKind};
+use crate::ports::provider::{IdentityProvider, PhoneProof};
 use crate::ports::pushes::PushReader;
 use crate::ports::session_keys::SessionKeys;
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::model::app::name::{AppId, AppName};
 use crate::model::app::registered::RegisteredApp;

@@ -1,9 +1,6 @@
 //! The request that is being served.
 
-use crate::model::id::time_ordered_id;
-use crate::model::random::Random;
 use crate::model::request_id::RequestId;
-use crate::model::timestamp::Timestamp;
 
 /// Knows which request the present work is done for.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]

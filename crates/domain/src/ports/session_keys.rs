@@ -9,7 +9,6 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::members::MemberDirectory;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 

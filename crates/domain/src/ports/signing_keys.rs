@@ -1,15 +1,8 @@
 //! Generation and publication of signing keys.
 
-use crate::model::app::name::AppName;
-use crate::model::member::MemberId;
-use crate::model::member::nickname::Nickname;
-use crate::model::secret::{AccessToken, RefreshToken};
-use crate::model::session::{Session, SessionId};
 use crate::model::signing_key::GeneratedKey;
 use crate::model::signing_key::VerificationKey;
-use crate::model::timestamp::Timestamp;
 use std::error::Error;
-use uuid::Uuid;
 
 /// Tells the public keys with which anyone can check access tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]

@@ -4,14 +4,8 @@ use crate::model::session::claims::AccessClaims;
 use crate::model::session::claims::RefreshClaims;
 use std::error::Error;
 
-use uuid::Uuid;
-
-use crate::model::app::name::AppName;
-use crate::model::member::MemberId;
-use crate::model::member::nickname::Nickname;
 use crate::model::secret::{AccessToken, RefreshToken};
-use crate::model::session::{Session, SessionId};
-use crate::model::timestamp::Timestamp;
+use crate::model::session::Session;
 
 /// Makes tokens.
 ///

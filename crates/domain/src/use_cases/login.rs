@@ -15,15 +15,11 @@ use crate::use_cases::login::attempt::Mark;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::fingerprint::Fingerprint;
 use crate::model::fingerprint::Fingerprints;
-use crate::model::identity::conflict_policy::Choice;
 use crate::model::identity::{Standing, UnionIdChanged};
 use crate::model::member::MemberId;
-use crate::model::member::nickname::{Nickname, NicknamePrefixes};
-use crate::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
+use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::session::SessionPolicy;
-use crate::model::session::token_pair::TokenPair;
 use crate::ports::app::App;
 use crate::ports::login_seal::{RedemptionSeal, UnsealError};
 use crate::ports::provider::ProviderError;
@@ -174,6 +170,10 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::fingerprint::Fingerprint;
+    use crate::model::member::nickname::Nickname;
+    use crate::model::secret::LoginCode;
+    use crate::model::secret::PhoneCode;
     use mockall::Sequence;
     use uuid::Uuid;
 

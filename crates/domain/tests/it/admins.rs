@@ -11,11 +11,11 @@ use domain::model::secret::InvitationCode;
 use domain::use_cases::admin::authenticate::{AuthenticateAdmin, AuthenticateAdminError};
 use domain::use_cases::admin::manage_admins::{AdminChange, ManageAdmins, ManageAdminsError};
 use domain::use_cases::admin::sign_in::{SignIn, SignInError, SignedIn};
-use testkit::clock::FixedClock;
-use testkit::fingerprints::MemoryFingerprints;
-use testkit::journal::journal;
+use testkit::fake::clock::FixedClock;
+use testkit::fake::events::journal;
+use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::passwords::MemoryPasswords;
 use testkit::memory::MemoryStore;
-use testkit::passwords::MemoryPasswords;
 
 use crate::door::ADMIN_SESSIONS;
 

@@ -24,10 +24,10 @@ use domain::use_cases::login::{Login, LoginError};
 use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::introspect::{Introspect, Introspection};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
-use testkit::apps::{MemoryAppFactory, MemoryAppSeal};
-use testkit::journal::journal;
-use testkit::provider::MemoryUser;
-use testkit::rate_limiter::MemoryRateLimiter;
+use testkit::fake::apps::{MemoryAppFactory, MemoryAppSeal};
+use testkit::fake::events::journal;
+use testkit::fake::provider::MemoryUser;
+use testkit::fake::rate_limiter::MemoryRateLimiter;
 use uuid::Uuid;
 
 use crate::door::{Door, SESSIONS};

@@ -9,7 +9,7 @@ use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::{Member, MemberId, MemberStatus};
 use domain::ports::store::Store;
 use domain::use_cases::login::LoginError;
-use testkit::provider::MemoryUser;
+use testkit::fake::provider::MemoryUser;
 
 use crate::door::Door;
 

@@ -26,14 +26,14 @@ use domain::use_cases::cleanup::Housekeeping;
 use domain::use_cases::event::factory::Journal;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginError, LoginPolicy};
-use testkit::clock::FixedClock;
-use testkit::fingerprints::MemoryFingerprints;
-use testkit::journal::journal;
+use testkit::fake::clock::FixedClock;
+use testkit::fake::events::journal;
+use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::login_responses::MemorySeal;
+use testkit::fake::provider::{MemoryProvider, MemoryUser};
+use testkit::fake::session_keys::MemoryKeySeal;
+use testkit::fake::tokens::MemoryTokens;
 use testkit::memory::MemoryStore;
-use testkit::provider::{MemoryProvider, MemoryUser};
-use testkit::redemption::MemorySeal;
-use testkit::session_keys::MemoryKeySeal;
-use testkit::tokens::MemoryTokens;
 
 pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
     idle: Duration::from_hours(24),

@@ -8,9 +8,9 @@ use domain::model::member::MemberId;
 use domain::use_cases::login::LoginError;
 use domain::use_cases::member::ban::Ban;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
-use testkit::fingerprints::MemoryFingerprints;
-use testkit::journal::journal;
-use testkit::provider::MemoryUser;
+use testkit::fake::events::journal;
+use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::provider::MemoryUser;
 
 use crate::door::Door;
 

@@ -24,9 +24,9 @@ use domain::use_cases::member::bind_phone::{BindPhone, PhoneEvidence};
 use domain::use_cases::member::erase::EraseMember;
 use domain::use_cases::member::update_profile::UpdateProfile;
 use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
-use testkit::fingerprints::MemoryFingerprints;
-use testkit::provider::MemoryUser;
-use testkit::random::FixedRandom;
+use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::provider::MemoryUser;
+use testkit::fake::random::FixedRandom;
 use uuid::Uuid;
 
 use crate::door::Door;

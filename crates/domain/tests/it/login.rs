@@ -10,7 +10,7 @@ use domain::ports::provider::ProviderFailure;
 use domain::ports::store::Store;
 use domain::ports::tokens::{TokenRejected, TokenVerifier};
 use domain::use_cases::login::LoginError;
-use testkit::provider::{MemoryCall, MemoryUser};
+use testkit::fake::provider::{MemoryCall, MemoryUser};
 
 use crate::door::Door;
 

@@ -8,7 +8,7 @@ mod door;
 mod erasure;
 mod events;
 mod login;
-mod orders;
+mod login_sequences;
 mod profile;
 mod pushes;
 mod repetition;

@@ -11,8 +11,8 @@ use domain::use_cases::login::exchange_code::ExchangeCode;
 use domain::use_cases::login::get_openid::Identify;
 use domain::use_cases::member::get_profile::{CurrentMember, CurrentMemberError};
 use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
+use testkit::fake::provider::MemoryUser;
 use testkit::memory::MemoryStore;
-use testkit::provider::MemoryUser;
 
 use crate::door::Door;
 

@@ -23,10 +23,10 @@ use domain::use_cases::member::ban::Ban;
 use domain::use_cases::member::erase::EraseMember;
 use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
 use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
-use testkit::fingerprints::MemoryFingerprints;
-use testkit::journal::journal;
-use testkit::provider::MemoryUser;
-use testkit::random::FixedRandom;
+use testkit::fake::events::journal;
+use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::provider::MemoryUser;
+use testkit::fake::random::FixedRandom;
 
 use crate::door::Door;
 

@@ -18,8 +18,8 @@ use domain::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
 use domain::ports::store::error::StoreError;
 use domain::ports::store::{Store, UnitOfWork};
 use domain::use_cases::login::{Login, LoginError};
+use testkit::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
 use testkit::memory::MemoryStore;
-use testkit::provider::{MemoryCall, MemoryProvider, MemoryUser};
 use tokio::sync::Semaphore;
 
 use crate::door::Door;

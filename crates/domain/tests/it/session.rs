@@ -13,9 +13,9 @@ use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::authenticate::{AdmitError, Authenticate, AuthenticateError};
 use domain::use_cases::session::log_out::{EndSessionError, LogOut};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
-use testkit::journal::journal;
-use testkit::provider::MemoryUser;
-use testkit::rate_limiter::MemoryRateLimiter;
+use testkit::fake::events::journal;
+use testkit::fake::provider::MemoryUser;
+use testkit::fake::rate_limiter::MemoryRateLimiter;
 
 use crate::door::{Door, SESSIONS};
 

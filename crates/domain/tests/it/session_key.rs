@@ -17,9 +17,9 @@ use domain::ports::store::Store;
 use domain::ports::store::members::MemberDirectory;
 use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
 use domain::use_cases::provider::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
-use testkit::journal::journal;
-use testkit::provider::{MemoryCall, MemoryUser};
-use testkit::session_keys::MemoryKeySeal;
+use testkit::fake::events::journal;
+use testkit::fake::provider::{MemoryCall, MemoryUser};
+use testkit::fake::session_keys::MemoryKeySeal;
 
 use crate::door::Door;
 

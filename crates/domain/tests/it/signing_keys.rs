@@ -9,10 +9,10 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::signing_keys::SigningKeyDirectory;
 use domain::use_cases::signing_key::rotate::{RotateKeys, RotateKeysError};
 use proptest::prelude::*;
-use testkit::clock::FixedClock;
-use testkit::journal::journal;
+use testkit::fake::clock::FixedClock;
+use testkit::fake::events::journal;
+use testkit::fake::tokens::MemoryKeyGenerator;
 use testkit::memory::MemoryStore;
-use testkit::tokens::MemoryKeyGenerator;
 use tokio::task::JoinSet;
 
 const POLICY: KeyPolicy = KeyPolicy {

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use adapters::app_secrets::SealedAppSecrets;
-use adapters::sealing::Sealer;
-use adapters::session_key::SealedSessionKeys;
+use adapters::crypto::app_secrets::SealedAppSecrets;
+use adapters::crypto::sealer::Sealer;
+use adapters::crypto::session_keys::SealedSessionKeys;
 use adapters::store::SeaStore;
+use adapters::wechat::access_token_cache::TokenShelf;
 use adapters::wechat::http::WechatHttp;
 use adapters::wechat::push::WechatPushes;
-use adapters::wechat::token_shelf::TokenShelf;
 use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
 use anyhow::Context;
 use domain::model::app::name::{AppId, AppName};
@@ -202,15 +202,15 @@ pub(crate) fn users(
 
 #[cfg(test)]
 mod tests {
-    use adapters::master_key::MasterKey;
-    use adapters::sealing::SealingKey;
+    use adapters::crypto::master_key::MasterKey;
+    use adapters::crypto::sealer::SealingKey;
     use adapters::system::SystemClock;
     use adapters::wechat::http::WechatHttpConfig;
     use domain::model::app::registered::SealedSecret;
     use domain::model::timestamp::Timestamp;
     use domain::ports::app::AppSecretSeal;
     use domain::use_cases::rate_limits::Quotas;
-    use testkit::rate_limiter::MemoryRateLimiter;
+    use testkit::fake::rate_limiter::MemoryRateLimiter;
 
     use super::*;
 

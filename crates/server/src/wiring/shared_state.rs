@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use adapters::member_cache::{Changes, MemberCache, MemberNews};
+use adapters::cache::invalidation::{Changes, MemberNews};
+use adapters::cache::member_cache::MemberCache;
+use adapters::crypto::sealer::Sealer;
 use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
-use adapters::redis::limiter::RedisRateLimiter;
-use adapters::redis::news::RedisNews;
-use adapters::redis::token_shelf::RedisTokenShelf;
-use adapters::sealing::Sealer;
+use adapters::redis::access_token_cache::RedisTokenShelf;
+use adapters::redis::change_notifier::RedisNews;
+use adapters::redis::rate_limiter::RedisRateLimiter;
 use adapters::store::SeaStore;
-use adapters::wechat::token_shelf::TokenShelf;
+use adapters::wechat::access_token_cache::TokenShelf;
 use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
 use domain::ports::store::members::MemberDirectory;

@@ -10,8 +10,8 @@ use testkit::databases::{FreshDatabase, Kind};
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, SECOND_APP, SECOND_SECRET};
-use wechat_sandbox::control::apps::AppChange;
-use wechat_sandbox::push::{CheckOrder, PushOrder};
+use wechat_sandbox::control_api::apps::AppChange;
+use wechat_sandbox::push::{CheckRequest, PushRequest};
 
 use crate::program::{Admin, Answer, Program, environment, menshen};
 use crate::soak::{sandbox, stranger};
@@ -193,10 +193,10 @@ async fn an_app_that_is_added_takes_pushes_and_is_seen_by_the_doctor() {
     boss.post("/admin/api/apps", &shop(SECOND_SECRET)).await;
     let url = program.url("/wechat/push/shop");
     let check = || {
-        let check = CheckOrder {
+        let check = CheckRequest {
             appid: Some(SECOND_APP.into()),
             url: url.clone(),
-            ..CheckOrder::default()
+            ..CheckRequest::default()
         };
         sandbox.check_push_url(check)
     };
@@ -210,12 +210,12 @@ async fn an_app_that_is_added_takes_pushes_and_is_seen_by_the_doctor() {
     let alice = log_in(&sandbox, &program, "alice").await.body["data"].clone();
     // What users take back is obeyed although nobody may log in.
     boss.post("/admin/api/apps/shop/disable", &json!({})).await;
-    let order = PushOrder {
+    let order = PushRequest {
         appid: Some(SECOND_APP.into()),
         url: url.clone(),
         event: "user_authorization_cancellation".into(),
         user: Some("alice".into()),
-        ..PushOrder::default()
+        ..PushRequest::default()
     };
     assert!(sandbox.push(order).await.unwrap().delivered);
     let begun = Instant::now();

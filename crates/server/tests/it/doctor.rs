@@ -93,7 +93,9 @@ async fn a_wechat_that_is_down_or_keeps_this_machine_out_is_told_apart() {
         (Fault { status: Some(502), ..Fault::default() }, "WeChat cannot be reached: check"),
         (Fault { drop: true, ..Fault::default() }, "wechat.proxy and the network"),
     ] {
-        sandbox.fault(Fault { path: "/cgi-bin/stable_token".into(), times: 9, ..fault }).unwrap();
+        sandbox
+            .inject_fault(Fault { path: "/cgi-bin/stable_token".into(), times: 9, ..fault })
+            .unwrap();
         let fault = Patient::of(&sandbox).await.fault().await;
         assert!(fault.starts_with("fault  apps.main: ") && fault.contains(told), "{fault}");
         sandbox.clear_faults();

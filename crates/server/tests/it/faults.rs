@@ -47,7 +47,7 @@ async fn each_fault_of_wechat_has_its_error_in_time_and_leaves_nothing_half_made
     for (fault, expected) in cases {
         sandbox.reset().unwrap();
         let described = format!("{fault:?}");
-        sandbox.fault(fault).unwrap();
+        sandbox.inject_fault(fault).unwrap();
         let (code, phone) = (
             sandbox.login_code("alice", MAIN_APP).unwrap(),
             sandbox.phone_code("alice", MAIN_APP).unwrap(),
@@ -80,7 +80,7 @@ async fn without_an_access_token_no_phone_is_bound() {
         (-1, (503, "provider_unavailable")),
     ] {
         let program = Program::start(&sandbox).await;
-        sandbox.fault(Fault { errcode: Some(errcode), ..fault(TOKEN) }).unwrap();
+        sandbox.inject_fault(Fault { errcode: Some(errcode), ..fault(TOKEN) }).unwrap();
         let code = sandbox.login_code("alice", MAIN_APP).unwrap();
         let phone = sandbox.phone_code("alice", MAIN_APP).unwrap();
         let body = json!({ "code": code, "phoneCode": phone });
@@ -95,7 +95,7 @@ async fn without_an_access_token_no_phone_is_bound() {
 async fn a_login_code_is_not_sent_again_after_an_answer_was_lost() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
-    sandbox.fault(Fault { drop: true, after: true, ..fault(SESSION) }).unwrap();
+    sandbox.inject_fault(Fault { drop: true, after: true, ..fault(SESSION) }).unwrap();
     let body = json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() });
     let answer = Answer::of(program.post("/login", &body)).await;
     assert_eq!(answer.failure(), (503, "provider_unavailable"));
@@ -107,7 +107,7 @@ async fn a_login_code_is_not_sent_again_after_an_answer_was_lost() {
 async fn a_login_without_phone_needs_no_access_token() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
-    sandbox.fault(Fault { delay_ms: Some(60_000), ..fault(TOKEN) }).unwrap();
+    sandbox.inject_fault(Fault { delay_ms: Some(60_000), ..fault(TOKEN) }).unwrap();
     program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     assert!(sandbox.log(Some(TOKEN)).is_empty());
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET};
-use wechat_sandbox::control::encrypt::{EncryptOrder, Kind};
+use wechat_sandbox::control_api::encrypt::{EncryptRequest, Kind};
 use wechat_sandbox::fault::Fault;
 
 use crate::collector::Collector;
@@ -221,7 +221,7 @@ async fn refresh_and_end(sandbox: &Sandbox, program: &Program, search: &mut Sear
 async fn use_session_key(sandbox: &Sandbox, program: &Program, search: &mut Search) {
     let tokens = log_in(sandbox, program, search).await;
     let token = tokens["token"].as_str().unwrap();
-    let order = |kind| EncryptOrder { user: "alice".into(), kind, ..Default::default() };
+    let order = |kind| EncryptRequest { user: "alice".into(), kind, ..Default::default() };
     let data = sandbox.encrypt(order(Kind::Phone)).unwrap();
     let text = search.hide("encrypted data", data.encrypted_data);
     let body = json!({ "encryptedData": text, "iv": data.iv });
@@ -277,7 +277,7 @@ async fn meet_faults(sandbox: &Sandbox, program: &Program, search: &mut Search) 
             Fault { body: Some("{\"openid\":".into()), ..fault },
         ] {
             sandbox.clear_faults();
-            sandbox.fault(fault).unwrap();
+            sandbox.inject_fault(fault).unwrap();
             let code = search.hide("login code", sandbox.login_code("alice", MAIN_APP).unwrap());
             let phone = search.hide("phone code", sandbox.phone_code("alice", MAIN_APP).unwrap());
             let body = json!({ "code": code, "phoneCode": phone });

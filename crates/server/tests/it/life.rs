@@ -16,7 +16,7 @@ async fn it_stops_when_asked_and_finishes_what_it_began() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
     let slow = Fault { delay_ms: Some(500), ..Fault::default() };
-    sandbox.fault(Fault { path: "/sns/jscode2session".into(), ..slow }).unwrap();
+    sandbox.inject_fault(Fault { path: "/sns/jscode2session".into(), ..slow }).unwrap();
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     let login = tokio::spawn(Answer::of(program.post("/login", &json!({ "code": code }))));
     while sandbox.log(Some("/sns/jscode2session")).is_empty() && !login.is_finished() {

@@ -45,7 +45,7 @@ async fn what_happens_between_the_program_its_database_and_wechat_is_counted() {
         Fault { status: Some(502), ..Fault::default() },
         Fault { drop: true, ..Fault::default() },
     ] {
-        sandbox.fault(Fault { path: path.clone(), ..fault }).unwrap();
+        sandbox.inject_fault(Fault { path: path.clone(), ..fault }).unwrap();
         assert_ne!(Answer::of(program.post("/login", &codes())).await.status, 200);
     }
     for path in ["/logout", "/me", "/me"] {

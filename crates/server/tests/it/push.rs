@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
-use wechat_sandbox::push::{CheckOrder, Format, Mode, PushOrder, PushReport};
+use wechat_sandbox::push::{CheckRequest, Format, Mode, PushReport, PushRequest};
 
 use crate::program::{Answer, Program};
 
@@ -37,18 +37,18 @@ async fn start_on(database: FreshDatabase) -> (Sandbox, Program) {
     (sandbox, program)
 }
 
-fn order(program: &Program, event: &str, code: &str) -> PushOrder {
-    PushOrder {
+fn order(program: &Program, event: &str, code: &str) -> PushRequest {
+    PushRequest {
         appid: Some(MAIN_APP.into()),
         url: program.url("/wechat/push/main"),
         event: event.into(),
         user: Some("alice".into()),
         fields: json!({ "RevokeInfo": code }).as_object().unwrap().clone(),
-        ..PushOrder::default()
+        ..PushRequest::default()
     }
 }
 
-async fn push(sandbox: &Sandbox, order: PushOrder) -> PushReport {
+async fn push(sandbox: &Sandbox, order: PushRequest) -> PushReport {
     let report = sandbox.push(order).await.unwrap();
     assert!(report.delivered, "{report:?}");
     assert_eq!(report.attempts[0].answer.as_deref(), Some("success"));
@@ -90,7 +90,7 @@ async fn wechats_console_finds_the_address(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
     for (app, path) in [(MAIN_APP, "/wechat/push/main"), (SECOND_APP, "/wechat/push/second")] {
         let url = program.url(path);
-        let check = CheckOrder { appid: Some(app.into()), url, ..CheckOrder::default() };
+        let check = CheckRequest { appid: Some(app.into()), url, ..CheckRequest::default() };
         let report = sandbox.check_push_url(check).await.unwrap();
         assert!(report.passed, "{report:?}");
     }
@@ -109,7 +109,7 @@ async fn what_a_user_takes_back_is_gone_within_moments_in_every_form(database: F
     ] {
         for format in [Format::Json, Format::Xml] {
             let alice = join(&sandbox, &program, "alice").await;
-            let order = PushOrder { format, ..order(&program, event, code) };
+            let order = PushRequest { format, ..order(&program, event, code) };
             push(&sandbox, order).await;
             let is_gone =
                 |answer: &Answer| goes.iter().all(|field| answer.body["data"][field].is_null());
@@ -141,7 +141,7 @@ async fn a_closed_account_is_forgotten_app_by_app(database: FreshDatabase) {
 
     let url = program.url("/wechat/push/second");
     let plain =
-        PushOrder { appid: Some(SECOND_APP.into()), url, mode: Some(Mode::Plain), ..closed };
+        PushRequest { appid: Some(SECOND_APP.into()), url, mode: Some(Mode::Plain), ..closed };
     push(&sandbox, plain).await;
     until(&program, &there, |answer| answer.status == 401).await;
     let count = "SELECT (SELECT count(*) FROM member) + (SELECT count(*) FROM identity)";
@@ -171,9 +171,9 @@ async fn what_is_not_wechats_or_not_asked_for_does_nothing(database: FreshDataba
     let before = me(&program, &alice).await.body["data"].clone();
     let revoke = order(&program, "user_authorization_revoke", "8");
     for refused in [
-        PushOrder { mode: Some(Mode::Plain), ..revoke.clone() },
-        PushOrder { appid: Some(SECOND_APP.into()), ..revoke.clone() },
-        PushOrder { url: program.url("/wechat/push/nobody"), ..revoke.clone() },
+        PushRequest { mode: Some(Mode::Plain), ..revoke.clone() },
+        PushRequest { appid: Some(SECOND_APP.into()), ..revoke.clone() },
+        PushRequest { url: program.url("/wechat/push/nobody"), ..revoke.clone() },
     ] {
         let report = sandbox.push(refused).await.unwrap();
         assert!(!report.delivered && report.attempts.len() == 3, "{report:?}");

@@ -214,7 +214,7 @@ mod on_redis {
         let instances = [&pair.0[0], &pair.0[1], &third];
         // Long enough that all who come at once wait for it, and no longer than WeChat may take.
         let slow = Fault { delay_ms: Some(300), ..Fault::default() };
-        sandbox.fault(Fault { path: STABLE_TOKEN.into(), ..slow }).unwrap();
+        sandbox.inject_fault(Fault { path: STABLE_TOKEN.into(), ..slow }).unwrap();
         let mut waiting = JoinSet::new();
         for nth in 0..logins {
             while waiting.len() >= 60 {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
-use wechat_sandbox::control::encrypt::{EncryptOrder, Encrypted, Kind};
+use wechat_sandbox::control_api::encrypt::{EncryptRequest, EncryptedOpenData, Kind};
 
 use crate::program::{Answer, Program, SERVICE_KEY};
 
@@ -16,8 +16,8 @@ testkit::on_every_database! {
 
 const KEEPING: [(&str, &str); 1] = [("MENSHEN_APPS__MAIN__STORE_SESSION_KEYS", "true")];
 
-fn encrypted(sandbox: &Sandbox, user: &str, kind: Kind) -> Encrypted {
-    sandbox.encrypt(EncryptOrder { user: user.into(), kind, ..Default::default() }).unwrap()
+fn encrypted(sandbox: &Sandbox, user: &str, kind: Kind) -> EncryptedOpenData {
+    sandbox.encrypt(EncryptRequest { user: user.into(), kind, ..Default::default() }).unwrap()
 }
 
 /// What the phone button gave before there were codes.

@@ -10,7 +10,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
 use tokio::task::JoinSet;
 
-use crate::clock::FixedClock;
+use crate::fake::clock::FixedClock;
 
 /// Makes a test of every case of the contract.
 ///
@@ -32,7 +32,7 @@ macro_rules! rate_limiter_contract {
     ($fresh:expr => $($case:ident)*) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
-            let clock = std::sync::Arc::new($crate::clock::FixedClock::default());
+            let clock = std::sync::Arc::new($crate::fake::clock::FixedClock::default());
             let (limiter, _outlives_the_case) = $fresh(clock.clone()).await;
             $crate::contract::rate_limiter::$case(limiter, clock).await;
         }

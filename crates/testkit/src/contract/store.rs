@@ -17,7 +17,7 @@ pub mod redemptions;
 pub mod session_keys;
 pub mod sessions;
 pub mod signing_keys;
-pub mod units;
+pub mod unit_of_work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ use domain::ports::store::outbox::OutboxDirectory;
 use domain::ports::store::signing_keys::SigningKeyDirectory;
 use domain::use_cases::retry::retried;
 
-use crate::random::FixedRandom;
+use crate::fake::random::FixedRandom;
 
 /// What the suite examines: a store, together with the directories that read the same rows.
 pub trait Backend:
@@ -99,12 +99,12 @@ pub fn subscriptions() -> Subscriptions {
 macro_rules! store_contract {
     ($fresh:expr) => {
         $crate::store_contract! { $fresh =>
-            units::what_was_committed_is_there
-            units::nobody_else_sees_what_is_not_committed
-            units::what_was_dropped_was_never_there
-            units::a_unit_of_work_sees_its_own_changes
-            units::many_dropped_units_of_work_leave_the_store_usable
-            units::a_store_says_that_it_is_ready
+            unit_of_work::what_was_committed_is_there
+            unit_of_work::nobody_else_sees_what_is_not_committed
+            unit_of_work::what_was_dropped_was_never_there
+            unit_of_work::a_unit_of_work_sees_its_own_changes
+            unit_of_work::many_dropped_units_of_work_leave_the_store_usable
+            unit_of_work::a_store_says_that_it_is_ready
             members::a_member_is_read_as_it_was_written
             members::an_unknown_member_is_nobody
             members::names_are_kept_to_the_byte

@@ -1,5 +1,6 @@
 //! The outbox: a delivery for each receiver that is to be told of an event.
 
+use crate::memory::state::Waiting;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
@@ -11,13 +12,6 @@ use domain::ports::store::outbox::{Outbox, OutboxDirectory};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;
-
-/// A delivery, behind those that were added before, and when it is due.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    pub(super) delivery: Delivery,
-    due_at: Timestamp,
-}
 
 #[async_trait]
 impl Outbox for MemoryUnitOfWork {

@@ -1,6 +1,10 @@
 //! All that is kept, and what holds between the things kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use domain::model::event::delivery::Delivery;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::error::StoreError;
+use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::model::admin::{Admin, AdminId, AdminSession};
 use domain::model::app::registered::RegisteredApp;
@@ -13,10 +17,7 @@ use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::model::signing_key::SigningKey;
-use domain::model::timestamp::Timestamp;
-use domain::ports::store::error::{Contention, StoreError};
-
-use crate::memory::outbox::Waiting;
+use domain::ports::store::error::Contention;
 
 /// A store, as it was committed or is about to be.
 #[derive(Clone, Debug, Default)]
@@ -45,4 +46,11 @@ impl State {
             None => Err(Contention::new("there is no such member").into()),
         }
     }
+}
+
+/// A delivery, behind those that were added before, and when it is due.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) delivery: Delivery,
+    pub(super) due_at: Timestamp,
 }

@@ -15,11 +15,11 @@ use domain::model::session::claims::AccessClaims;
 use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderFailure};
 use domain::ports::service_accounts::ServiceAuthenticator;
 use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
-use testkit::clock::FixedClock;
-use testkit::provider::{MemoryCall, MemoryProvider, MemoryUser};
-use testkit::random::FixedRandom;
-use testkit::services::MemoryServices;
-use testkit::tokens::MemoryTokens;
+use testkit::fake::clock::FixedClock;
+use testkit::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
+use testkit::fake::random::FixedRandom;
+use testkit::fake::service_accounts::MemoryServices;
+use testkit::fake::tokens::MemoryTokens;
 
 fn bytes(random: &FixedRandom) -> [u8; 20] {
     let mut bytes = [0; 20];

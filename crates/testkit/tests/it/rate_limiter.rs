@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
-use testkit::rate_limiter::MemoryRateLimiter;
+use testkit::fake::rate_limiter::MemoryRateLimiter;
 
 fn fresh(clock: Arc<dyn Clock>) -> Ready<(Arc<dyn RateLimiter>, ())> {
     ready((Arc::new(MemoryRateLimiter::new(clock)), ()))

@@ -26,7 +26,7 @@ fn every_case_of_the_contract_is_in_its_list() {
         ("session_keys", include_str!("../../src/contract/store/session_keys.rs")),
         ("sessions", include_str!("../../src/contract/store/sessions.rs")),
         ("signing_keys", include_str!("../../src/contract/store/signing_keys.rs")),
-        ("units", include_str!("../../src/contract/store/units.rs")),
+        ("unit_of_work", include_str!("../../src/contract/store/unit_of_work.rs")),
     ] {
         let cases: Vec<&str> = source
             .lines()

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use adapters::redis::Redis;
-use adapters::redis::limiter::RedisRateLimiter;
+use adapters::redis::rate_limiter::RedisRateLimiter;
 use adapters::redis::url::RedisUrl;
 use async_trait::async_trait;
 use domain::model::rate_limit::{LimitKey, Quota, TooMany};

@@ -11,8 +11,8 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::Store;
 use domain::ports::store::error::StoreError;
 use testkit::databases::{FreshDatabase, Kind};
+use testkit::fake::random::FixedRandom;
 use testkit::iterations::iterations;
-use testkit::random::FixedRandom;
 use tokio::task::JoinSet;
 
 use super::open;

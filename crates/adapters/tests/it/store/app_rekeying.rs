@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::app_secrets::SealedAppSecrets;
-use adapters::sealing::Sealer;
+use adapters::crypto::app_secrets::SealedAppSecrets;
+use adapters::crypto::sealer::Sealer;
 use adapters::store::{SeaStore, StoreConfig};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;

@@ -9,7 +9,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::Store;
 use domain::ports::store::error::{Contention, StoreError, UpdateError};
 use testkit::databases::FreshDatabase;
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 
 use super::open;
 

@@ -14,8 +14,8 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::members::MemberDirectory;
 use domain::ports::store::{Store, UnitOfWork};
 use sea_orm::sqlx::{Connection, Row, SqliteConnection, raw_sql};
+use testkit::fake::random::FixedRandom;
 use testkit::iterations::iterations;
-use testkit::random::FixedRandom;
 
 use super::sealer;
 

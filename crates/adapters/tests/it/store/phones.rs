@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use adapters::sealing::Sealer;
-use adapters::store::rekey::Rekeyed;
+use adapters::crypto::sealer::Sealer;
+use adapters::store::encryption::rekey::Rekeyed;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::token::key_vault::KeyVault;
 use domain::model::member::nickname::Nickname;
@@ -19,7 +19,7 @@ use domain::ports::store::members::MemberDirectory;
 use domain::ports::store::signing_keys::SigningKeyDirectory;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 use tempfile::TempDir;
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 
 use super::{sealer, sealing_key};
 

@@ -10,7 +10,7 @@ use domain::ports::store::error::StoreError;
 use domain::ports::store::members::MemberDirectory;
 use domain::ports::store::{Store, UnitOfWork};
 use testkit::databases::{FreshDatabase, Kind};
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 use tokio::task::{JoinHandle, yield_now};
 
 use super::open;

@@ -18,7 +18,7 @@ use domain::ports::store::error::{AddError, UpdateError};
 use domain::ports::store::members::MemberDirectory;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 use tracing::Level;
 use tracing_subscriber::fmt::format::FmtSpan;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use adapters::master_key::MasterKey;
-use adapters::sealing::{OpenError, Sealer, SealingKey};
+use adapters::crypto::master_key::MasterKey;
+use adapters::crypto::sealer::{OpenError, Sealer, SealingKey};
 use adapters::token::key_vault::{KeyVault, VaultError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use adapters::master_key::MasterKey;
+use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
 use adapters::token::keys::{RefreshKey, SigningPair};
 use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der, PublicKeyX509Der};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use adapters::master_key::MasterKey;
+use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
 use adapters::token::keys::RefreshKey;
 use adapters::token::{Es256Tokens, TokenSettings};

@@ -14,7 +14,7 @@ async fn forced(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (Provide
     sandbox.clear_faults();
     sandbox.clear_log();
     let path = endpoint.path();
-    sandbox.fault(Fault { errcode: Some(errcode), times: 9, ..Fault::at(path) }).unwrap();
+    sandbox.inject_fault(Fault { errcode: Some(errcode), times: 9, ..Fault::at(path) }).unwrap();
     let app = App::at(sandbox.base_url());
     let failure = match endpoint {
         Endpoint::CodeToSession => failure(app.login("code").await),

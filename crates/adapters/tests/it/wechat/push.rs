@@ -13,7 +13,7 @@ use domain::model::member::withdrawn_data::Withdrawn;
 use domain::model::random::Random;
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
 use serde_json::{Value, json};
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 
 const TOKEN: &str = "sandboxpushtoken";
 const APP_ID: &str = "wx5e8d6c0a4b2f1e37";

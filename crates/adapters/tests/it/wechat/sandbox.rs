@@ -144,17 +144,17 @@ async fn a_wrong_secret_or_app_is_the_operators_trouble() {
 async fn an_answer_lost_after_the_code_was_spent_costs_one_code() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
-    sandbox.fault(Fault { drop: true, after: true, ..Fault::at(LOGIN) }).unwrap();
+    sandbox.inject_fault(Fault { drop: true, after: true, ..Fault::at(LOGIN) }).unwrap();
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     assert!(is_unavailable(&app.login(&code).await));
     assert_eq!(sandbox.log(Some(LOGIN)).len(), 1);
 
-    sandbox.fault(Fault { errcode: Some(-1), after: true, ..Fault::at(LOGIN) }).unwrap();
+    sandbox.inject_fault(Fault { errcode: Some(-1), after: true, ..Fault::at(LOGIN) }).unwrap();
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     assert_eq!(failure(app.login(&code).await), ProviderFailure::CodeInvalid);
     assert_eq!(sandbox.log(Some(LOGIN)).len(), 3);
 
-    sandbox.fault(Fault { errcode: Some(-1), ..Fault::at(LOGIN) }).unwrap();
+    sandbox.inject_fault(Fault { errcode: Some(-1), ..Fault::at(LOGIN) }).unwrap();
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     assert!(app.login(&code).await.is_ok());
 }

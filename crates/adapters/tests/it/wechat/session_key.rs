@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use domain::model::provider::session_key::EncryptedData;
 use domain::model::random::Random;
 use serde_json::Map;
-use testkit::random::FixedRandom;
+use testkit::fake::random::FixedRandom;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, MAIN_SECRET, SECOND_APP};
-use wechat_sandbox::control::encrypt::{EncryptOrder, Encrypted, Kind};
+use wechat_sandbox::control_api::encrypt::{EncryptRequest, EncryptedOpenData, Kind};
 
 use super::upstream::Upstream;
 use super::*;
@@ -40,7 +40,7 @@ impl Alice {
     /// Her number as the phone button gave it before there were codes.
     fn phone(&self) -> EncryptedData {
         let user = "alice".into();
-        self.encrypted(EncryptOrder { user, kind: Kind::Phone, ..Default::default() })
+        self.encrypted(EncryptRequest { user, kind: Kind::Phone, ..Default::default() })
     }
 
     /// The same with another watermark, and with some more of the data changed.
@@ -53,11 +53,11 @@ impl Alice {
         let mut data: Map<String, Value> = serde_json::from_value(data).unwrap();
         data.extend(serde_json::from_value::<Map<String, Value>>(more).unwrap());
         let (user, data) = ("alice".into(), Some(data));
-        self.encrypted(EncryptOrder { user, data, ..Default::default() })
+        self.encrypted(EncryptRequest { user, data, ..Default::default() })
     }
 
-    fn encrypted(&self, order: EncryptOrder) -> EncryptedData {
-        let Encrypted { encrypted_data, iv, .. } = self.sandbox.encrypt(order).unwrap();
+    fn encrypted(&self, order: EncryptRequest) -> EncryptedData {
+        let EncryptedOpenData { encrypted_data, iv, .. } = self.sandbox.encrypt(order).unwrap();
         let iv = STANDARD.decode(iv).unwrap().try_into().unwrap();
         EncryptedData { ciphertext: STANDARD.decode(encrypted_data).unwrap(), iv }
     }
@@ -126,7 +126,7 @@ async fn a_number_for_another_app_of_another_time_or_of_nobody_is_none() {
         assert_eq!(alice.decrypt(&data), None, "{app_id} {seconds} {more}");
     }
     let user = "alice".into();
-    let profile = alice.encrypted(EncryptOrder { user, ..Default::default() });
+    let profile = alice.encrypted(EncryptRequest { user, ..Default::default() });
     assert_eq!(alice.decrypt(&profile), None, "a profile is no phone number");
 }
 
@@ -134,7 +134,7 @@ async fn a_number_for_another_app_of_another_time_or_of_nobody_is_none() {
 async fn another_key_opens_nothing_and_signs_nothing() {
     let alice = Alice::new().await;
     let user = "alice".into();
-    let order = EncryptOrder { user, ..Default::default() };
+    let order = EncryptRequest { user, ..Default::default() };
     let signed = alice.sandbox.encrypt(order).unwrap();
     let is_signed =
         |key: &SessionKey| alice.app.program.is_signed(key, &signed.raw_data, &signed.signature);

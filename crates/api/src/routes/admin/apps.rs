@@ -15,16 +15,16 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::answer::Data;
-use crate::body::Body;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::app::{
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::app::{
     ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, KEY_OF_PUSHES, OPEN_PLATFORM,
     PHONE_REQUIRED, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS, TOKEN_OF_PUSHES,
 };
-use crate::form::{Form, FromForm};
-use crate::path::Path;
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::Body;
+use crate::request::path::Path;
+use crate::response::envelope::Data;
 use crate::rfc3339;
 use crate::routes::admin::{Admin, By, Viewer};
 use crate::routes::session::Done;

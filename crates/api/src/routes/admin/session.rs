@@ -15,14 +15,16 @@ use salvo::oapi::{Components, EndpointOutRegister, Header, Object, Operation, Re
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 
-use crate::answer::Data;
-use crate::authentication::Authenticated;
-use crate::authentication::admin_cookie::{forget, keep};
-use crate::body::Body;
-use crate::detached::detached;
-use crate::error::documented::Refused;
-use crate::fields::admin::{ADMIN_NAME, CHOSEN_PASSWORD, CURRENT_PASSWORD, INVITATION, PASSWORD};
-use crate::form::{Form, FromForm};
+use crate::auth::Authenticated;
+use crate::auth::admin_cookie::{forget, keep};
+use crate::middleware::detached::detached;
+use crate::openapi::error_responses::Refused;
+use crate::request::fields::admin::{
+    ADMIN_NAME, CHOSEN_PASSWORD, CURRENT_PASSWORD, INVITATION, PASSWORD,
+};
+use crate::request::form::{Form, FromForm};
+use crate::request::json_body::Body;
+use crate::response::envelope::Data;
 use crate::rfc3339;
 use crate::routes::session::Done;
 

@@ -1,15 +1,5 @@
 //! Names and provider ids of apps.
 
-use crate::model::app::policy::AppPolicy;
-use crate::model::identity::{Subject, SubjectKind, Verified};
-use crate::model::secret::LoginCode;
-use crate::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
-use crate::ports::pushes::PushReader;
-use crate::ports::session_keys::SessionKeys;
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
-
 /// The longest app id, in bytes. WeChat's have 18: `wx` and 16 hexadecimal digits.
 pub const APP_ID_MAX: usize = 64;
 

@@ -1,12 +1,5 @@
 //! Kinds of personal data that a member can withdraw.
 
-use crate::model::app::name::AppName;
-use crate::model::id::time_ordered_id;
-use crate::model::identity::Subject;
-use crate::model::random::Random;
-use crate::model::timestamp::Timestamp;
-use uuid::Uuid;
-
 /// What is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Withdrawn {

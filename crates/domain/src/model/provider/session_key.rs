@@ -1,15 +1,9 @@
 //! Session keys that are kept, sealed, for what the provider lets them be used for later.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::identity::Subject;
-use crate::model::secret::SessionKey;
 use crate::model::timestamp::Timestamp;
-use crate::ports::session_keys::{SessionKeySeal, SessionKeyUse};
-use crate::ports::store::UnitOfWork;
-use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
 
 /// For how long a key is kept that no login replaces. WeChat promises no lifetime; a key this old is
 /// hardly good for anything.

@@ -3,10 +3,8 @@
 use crate::model::app::name::AppName;
 use crate::model::member::MemberId;
 use crate::model::member::nickname::Nickname;
-use crate::model::secret::{AccessToken, RefreshToken};
-use crate::model::session::{Session, SessionId};
+use crate::model::session::SessionId;
 use crate::model::timestamp::Timestamp;
-use std::error::Error;
 use uuid::Uuid;
 
 /// What an access token says.

@@ -3,15 +3,11 @@
 use crate::ports::app::App;
 use crate::ports::app::AppDisabled;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::model::app::policy::AppPolicy;
-use crate::model::identity::{Subject, SubjectKind, Verified};
+use crate::model::identity::Verified;
 use crate::model::secret::LoginCode;
-use crate::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
-use crate::ports::pushes::PushReader;
-use crate::ports::session_keys::SessionKeys;
+use crate::ports::provider::ProviderError;
 
 /// All apps of this service: those of the configuration in its order, and then those that were added
 /// since.
@@ -124,6 +120,9 @@ mod tests {
     use crate::model::app::name::AppName;
     use crate::model::app::name::MalformedAppId;
     use crate::model::app::name::MalformedAppName;
+    use crate::model::app::policy::AppPolicy;
+    use crate::model::identity::Subject;
+    use crate::model::identity::SubjectKind;
     use crate::ports::provider::{MockIdentityProvider, MockPhoneProof};
 
     fn app(name: &str, app_id: &str) -> App {

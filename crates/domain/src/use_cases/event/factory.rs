@@ -1,7 +1,5 @@
 //! Factory of audit events and domain events.
 
-use crate::model::admin::AdminId;
-use crate::model::app::name::AppName;
 use crate::model::audit::AuditEvent;
 use crate::model::audit::AuditKind;
 use crate::model::clock::Clock;
@@ -9,12 +7,8 @@ use crate::model::event::{DomainEvent, EventKind};
 use crate::model::id::time_ordered_id;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
-use crate::model::request_id::RequestId;
-use crate::model::session::SessionId;
-use crate::model::timestamp::Timestamp;
 use crate::ports::request_context::Requests;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// What makes events: it knows the time and the request that is being served.
 #[derive(Clone)]

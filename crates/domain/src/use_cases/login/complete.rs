@@ -2,13 +2,11 @@
 
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::identity::Verified;
+use crate::model::login::LoggedIn;
 use crate::model::login::redemption::{Redemption, Repeatable};
-use crate::model::login::{LoggedIn, LoginRequest};
 use crate::model::member::Member;
-use crate::model::member::phone::PhoneNumber;
 use crate::model::session::token_pair::TokenPair;
 use crate::model::session::{Session, displaced};
-use crate::ports::app::App;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::AddError;
 use crate::use_cases::login::attempt::Arrival;

@@ -8,7 +8,7 @@ use domain::model::member::personal_data::{Held, Holding};
 use domain::model::member::{Member, MemberId};
 
 use super::{Backend, NOW, Shared, make_known, member, open_id, owner_of, phone, session_of};
-use crate::fingerprints::MemoryFingerprints;
+use crate::fake::fingerprints::MemoryFingerprints;
 
 fn fingerprint(of: &str) -> Fingerprint {
     MemoryFingerprints.fingerprint("test", &[of.as_bytes()])

@@ -10,7 +10,7 @@ use domain::model::provider::withdrawal::Withdrawal;
 use tokio::task::JoinSet;
 
 use super::{CHANCE, NOW, Shared, open_id};
-use crate::fingerprints::MemoryFingerprints;
+use crate::fake::fingerprints::MemoryFingerprints;
 
 fn fingerprint(of: &str) -> Fingerprint {
     MemoryFingerprints.fingerprint("test", &[of.as_bytes()])

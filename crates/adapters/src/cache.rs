@@ -1,0 +1,4 @@
+//! Caches in front of the store.
+
+pub mod invalidation;
+pub mod member_cache;

@@ -1,0 +1,214 @@
+//! Members and their sessions, remembered for a moment, so that not every request asks the database.
+
+use crate::cache::invalidation::Change;
+use crate::cache::invalidation::Changes;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::identity::Subject;
+use domain::model::login::redemption::Redemption;
+use domain::model::member::personal_data::Holding;
+use domain::model::member::query::MemberQuery;
+use domain::model::member::{Member, MemberId};
+use domain::model::provider::session_key::SealedSessionKey;
+use domain::model::provider::withdrawal::Withdrawal;
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::error::StoreError;
+use domain::ports::store::members::MemberDirectory;
+use quick_cache::sync::Cache;
+
+/// How many members and sessions are remembered at most, of each: about 10 MB.
+const CAPACITY: usize = 10_000;
+
+/// A directory that remembers members and sessions for as long as its changes are noted; everything else it
+/// asks for.
+pub struct MemberCache {
+    directory: Arc<dyn MemberDirectory>,
+    changes: Arc<Changes>,
+    members: Cache<MemberId, Arc<Read<Member>>>,
+    sessions: Cache<SessionId, Arc<Read<(Session, Member)>>>,
+    swept: Mutex<Instant>,
+}
+
+struct Read<T> {
+    began: Instant,
+    value: T,
+}
+
+impl MemberCache {
+    /// Remembers what `directory` tells until it is told in `changes`.
+    #[must_use]
+    pub fn new(directory: Arc<dyn MemberDirectory>, changes: Arc<Changes>) -> Self {
+        let (members, sessions) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
+        Self { directory, changes, members, sessions, swept: Mutex::new(Instant::now()) }
+    }
+
+    /// Forgets what is too old, now and then: nobody's data stays longer than it is of use.
+    fn sweep(&self, now: Instant) {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(*swept) <= self.changes.life {
+            return;
+        }
+        *swept = now;
+        drop(swept);
+        let life = self.changes.life;
+        self.members.retain(|_, read| now.duration_since(read.began) < life);
+        self.sessions.retain(|_, read| now.duration_since(read.began) < life);
+    }
+}
+
+#[async_trait]
+impl MemberDirectory for MemberCache {
+    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let began = Instant::now();
+        if let Some(read) = self.members.get(&id)
+            && self.changes.stands(read.began, [Change::Member(id); 2])
+        {
+            return Ok(Some(read.value.clone()));
+        }
+        let found = self.directory.find(id).await?;
+        if let Some(member) = &found {
+            self.sweep(began);
+            self.members.insert(id, Arc::new(Read { began, value: member.clone() }));
+        }
+        Ok(found)
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let began = Instant::now();
+        if let Some(read) = self.sessions.get(&id)
+            && self.changes.stands(read.began, parts(&read.value))
+        {
+            return Ok(Some(read.value.clone()));
+        }
+        let found = self.directory.find_session(id).await?;
+        if let Some(both) = &found {
+            self.sweep(began);
+            self.sessions.insert(id, Arc::new(Read { began, value: both.clone() }));
+        }
+        Ok(found)
+    }
+
+    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        self.directory.sessions_of(member).await
+    }
+
+    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
+        self.directory.search(query).await
+    }
+
+    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
+        self.directory.held_of(member).await
+    }
+
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
+        self.directory.withdrawals(limit).await
+    }
+
+    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        self.directory.subjects_of(member).await
+    }
+
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError> {
+        self.directory.find_session_key(user).await
+    }
+
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
+        self.directory.find_redemption(code).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.directory.ready().await
+    }
+}
+
+fn parts((session, member): &(Session, Member)) -> [Change; 2] {
+    [Change::Session(session.id), Change::Member(member.id)]
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::model::member::nickname::Nickname;
+    use domain::model::timestamp::Timestamp;
+    use domain::ports::store::members::MockMemberDirectory;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ID: MemberId = MemberId(Uuid::from_u128(1));
+
+    fn member(nickname: &str) -> Member {
+        let nickname = Nickname::parse(nickname).unwrap();
+        Member::register(ID, nickname, None, Timestamp::from_unix_millis(0))
+    }
+
+    /// A directory that has another nickname to tell each time, and does `meanwhile`.
+    fn directory(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberDirectory> {
+        let (mut directory, mut asked) = (MockMemberDirectory::new(), 0);
+        directory.expect_find().returning(move |_| {
+            meanwhile();
+            asked += 1;
+            Ok(Some(member(&asked.to_string())))
+        });
+        Arc::new(directory)
+    }
+
+    async fn told(cache: &MemberCache) -> String {
+        cache.find(ID).await.unwrap().unwrap().nickname.as_str().to_owned()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_stands_until_it_changes_or_is_too_old() {
+        let changes = Arc::new(Changes::new(Duration::from_mins(1)));
+        let cache = MemberCache::new(directory(|| {}), Arc::clone(&changes));
+        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "1".into()));
+        changes.note(&[Change::Member(MemberId(Uuid::from_u128(2)))]);
+        assert_eq!(told(&cache).await, "1");
+        changes.note(&[Change::Member(ID)]);
+        assert_eq!((told(&cache).await, told(&cache).await), ("2".into(), "2".into()));
+        changes.all();
+        assert_eq!((told(&cache).await, told(&cache).await), ("3".into(), "3".into()));
+        changes.lately().all = None;
+        assert!(changes.stands(Instant::now(), [Change::Member(ID); 2]));
+        let long_ago = Instant::now().checked_sub(changes.life).unwrap();
+        assert!(!changes.stands(long_ago, [Change::Member(MemberId(Uuid::nil())); 2]));
+    }
+
+    #[tokio::test]
+    async fn what_changes_while_it_is_read_is_not_remembered() {
+        let changes = Arc::new(Changes::new(Duration::from_mins(1)));
+        let meanwhile = Arc::clone(&changes);
+        let directory = directory(move || meanwhile.note(&[Change::Member(ID)]));
+        let cache = MemberCache::new(directory, changes);
+        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_remembered_for_no_time() {
+        let cache = MemberCache::new(directory(|| {}), Arc::new(Changes::new(Duration::ZERO)));
+        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
+    }
+
+    #[test]
+    fn changes_are_kept_for_as_long_as_they_matter_and_not_much_longer() {
+        let changes = Changes::new(Duration::from_mins(1));
+        let of = |id| Change::Member(MemberId(Uuid::from_u128(id)));
+        let began = Instant::now();
+        for id in 0..1_000 {
+            changes.note(&[of(id)]);
+            assert!(!changes.stands(began, [of(id); 2]));
+        }
+        for later in 0..3 {
+            let before = changes.lately().turned.checked_sub(Duration::from_mins(2));
+            changes.lately().turned = before.unwrap();
+            changes.note(&[of(2_000 + later)]);
+        }
+        let lately = changes.lately();
+        assert!(lately.young.len() + lately.old.len() <= 2);
+    }
+}

@@ -1,0 +1,5 @@
+//! Connection options and peculiarities of each database.
+
+pub(super) mod mysql;
+pub(super) mod postgres;
+pub(super) mod sqlite;

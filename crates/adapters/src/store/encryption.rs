@@ -1,0 +1,5 @@
+//! Encryption of personal data in the database.
+
+pub(super) mod data_keys;
+pub(super) mod phones;
+pub mod rekey;

@@ -1,0 +1,173 @@
+//! The apps that administrators have added, as rows: never so many that reading all of them is dear.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::registered::{RegisteredApp, SealedPush, SealedSecret};
+use domain::model::app::secret::SharedKind;
+use domain::model::identity::conflict_policy::ConflictPolicy;
+use domain::model::timestamp::Timestamp;
+use domain::ports::store::apps::{AppDirectory, AppRepository};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
+};
+use uuid::Uuid;
+
+use crate::store::SeaStore;
+use crate::store::entity::app::{ActiveModel, Column, Entity, Model};
+use crate::store::error::{Row, is_taken};
+use crate::store::insert_if_absent::insert_unless_taken;
+use crate::store::transaction::uncancellable::to_the_end;
+use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+
+#[async_trait]
+impl AppRepository for SeaUnitOfWork {
+    async fn find(&self, name: &AppName) -> Result<Option<RegisteredApp>, StoreError> {
+        let (open, row) = (self.open(), Entity::find_by_id(name.as_str().as_bytes().to_vec()));
+        to_the_end(async move { row.one(&open.txn).await }).await?.map(from_row).transpose()
+    }
+
+    async fn add(&self, app: &RegisteredApp) -> Result<(), AddError> {
+        let (open, row) = (self.open(), to_row(app)?);
+        let added = to_the_end(async move {
+            match insert_unless_taken(&open.txn, row, &[Column::Name]).await {
+                // The name is free, and the app id is not.
+                Err(error) if is_taken(&error) => Ok(false),
+                added => added,
+            }
+        });
+        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+    }
+
+    async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
+        let read = i64::from(app.version);
+        let written = ActiveModel {
+            name: ActiveValue::NotSet,
+            app_id: ActiveValue::NotSet,
+            created_at: ActiveValue::NotSet,
+            version: ActiveValue::Set(read + 1),
+            ..to_row(app)?
+        };
+        let update = Entity::update_many()
+            .set(written)
+            .filter(Column::Name.eq(app.name.as_str().as_bytes()))
+            .filter(Column::Version.eq(read));
+        let open = self.open();
+        let updated = to_the_end(async move { update.exec(&open.txn).await }).await?;
+        if updated.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
+    }
+
+    async fn remove(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
+        let delete = Entity::delete_many()
+            .filter(Column::Name.eq(app.name.as_str().as_bytes()))
+            .filter(Column::Version.eq(i64::from(app.version)));
+        let open = self.open();
+        let removed = to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        if removed.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
+    }
+}
+
+#[async_trait]
+impl AppDirectory for SeaStore {
+    async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError> {
+        let all = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Name);
+        let reader = self.reader.clone();
+        let rows = to_the_end(async move { all.all(&reader).await }).await?;
+        rows.into_iter().map(from_row).collect()
+    }
+}
+
+/// What is sealed in a row, each with its column and kind.
+pub(crate) fn sealed_columns(row: &Model) -> impl Iterator<Item = (Column, SharedKind, &[u8])> {
+    let columns = [
+        (Column::Secret, SharedKind::Secret, Some(&row.secret)),
+        (Column::FormerSecret, SharedKind::Secret, row.former_secret.as_ref()),
+        (Column::PushToken, SharedKind::PushToken, row.push_token.as_ref()),
+        (Column::PushKey, SharedKind::PushKey, row.push_key.as_ref()),
+    ];
+    columns
+        .into_iter()
+        .filter_map(|(column, kind, sealed)| sealed.map(|sealed| (column, kind, sealed.as_slice())))
+}
+
+fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
+    let millis = |life: Option<Duration>| {
+        life.map(|life| i64::try_from(life.as_millis())).transpose().map_err(StoreError::new)
+    };
+    let AppPolicy { lives, .. } = app.policy;
+    let push = app.push.as_ref();
+    let row = Model {
+        name: app.name.as_str().into(),
+        app_id: app.app_id.as_str().into(),
+        auto_register: app.policy.auto_register,
+        phone_required: app.policy.phone_required,
+        on_conflict: app.policy.on_conflict.name().to_owned(),
+        open_platform: app.policy.open_platform.clone(),
+        keep_session_keys: app.policy.store_session_keys,
+        access_ttl: millis(lives.access)?,
+        refresh_ttl: millis(lives.idle)?,
+        session_ttl: millis(lives.absolute)?,
+        secret: app.secret.current.clone(),
+        former_secret: app.secret.former.clone(),
+        secret_changed_at: app.secret.changed_at.unix_millis(),
+        push_token: push.map(|push| push.token.clone()),
+        push_key: push.and_then(|push| push.key.clone()),
+        disabled_at: app.disabled_at.map(Timestamp::unix_millis),
+        created_at: app.created_at.unix_millis(),
+        version: i64::from(app.version),
+    };
+    Ok(row.into_active_model().reset_all())
+}
+
+fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
+    // A row is known by the name, which an operator finds in the cause.
+    let named = String::from_utf8_lossy(&row.name).into_owned();
+    let damaged = |column, what: String| {
+        let at = Row { table: "app", id: Uuid::nil() };
+        at.damaged(column, format!("of the app named {named}: {what}"))
+    };
+    let text = |column, bytes: &[u8]| {
+        let text = str::from_utf8(bytes).map(str::to_owned);
+        text.map_err(|error| damaged(column, error.to_string()))
+    };
+    let life = |column, millis: Option<i64>| {
+        let life = millis.map(u64::try_from).transpose();
+        life.map(|life| life.map(Duration::from_millis))
+            .map_err(|error| damaged(column, error.to_string()))
+    };
+    let name = AppName::parse(&text("name", &row.name)?);
+    let app_id = AppId::parse(&text("app_id", &row.app_id)?);
+    let on_conflict = ConflictPolicy::named(&row.on_conflict);
+    let policy = AppPolicy {
+        auto_register: row.auto_register,
+        phone_required: row.phone_required,
+        on_conflict: on_conflict
+            .ok_or_else(|| damaged("on_conflict", "no such policy".to_owned()))?,
+        open_platform: row.open_platform,
+        store_session_keys: row.keep_session_keys,
+        lives: TokenLives {
+            access: life("access_ttl", row.access_ttl)?,
+            idle: life("refresh_ttl", row.refresh_ttl)?,
+            absolute: life("session_ttl", row.session_ttl)?,
+        },
+    };
+    let version = u32::try_from(row.version);
+    Ok(RegisteredApp {
+        name: name.map_err(|error| damaged("name", error.to_string()))?,
+        app_id: app_id.map_err(|error| damaged("app_id", error.to_string()))?,
+        policy,
+        version: version.map_err(|error| damaged("version", error.to_string()))?,
+        secret: SealedSecret {
+            current: row.secret,
+            former: row.former_secret,
+            changed_at: Timestamp::from_unix_millis(row.secret_changed_at),
+        },
+        push: row.push_token.map(|token| SealedPush { token, key: row.push_key }),
+        disabled_at: row.disabled_at.map(Timestamp::from_unix_millis),
+        created_at: Timestamp::from_unix_millis(row.created_at),
+    })
+}

@@ -1,0 +1,11 @@
+//! Middleware that every request passes before and after its handler.
+
+pub(crate) mod catch_panic;
+pub(crate) mod client_address;
+pub mod current_request;
+pub(crate) mod detached;
+pub(crate) mod framing;
+pub(crate) mod rate_limit;
+pub(crate) mod request_context;
+pub(crate) mod request_lifecycle;
+pub(crate) mod trace;

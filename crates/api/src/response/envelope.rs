@@ -1,0 +1,156 @@
+//! The envelope around every answer of the member API, and how it is documented.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use salvo::http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use salvo::oapi::{
+    BasicType, Components, Content, EndpointOutRegister, KnownFormat, Object, Operation, Ref,
+    RefOr, Response as DocumentedResponse, Schema, SchemaFormat, ToSchema,
+};
+use salvo::writing::Json;
+use salvo::{Depot, Request, Response, Writer, async_trait};
+
+use crate::error::conflict::Conflict;
+use crate::error::id::ErrorId;
+use crate::error::{ApiError, Faults};
+use crate::middleware::request_context::Exchange;
+use crate::request::language::Language;
+
+/// What a request asked for, on its way into the envelope.
+pub(crate) struct Data<T>(pub(crate) T);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Success<'a, T> {
+    code: u16,
+    msg: &'a str,
+    data: T,
+    operation_time: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    code: u16,
+    msg: &'a str,
+    data: (),
+    operation_time: String,
+    error: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Faults::is_empty")]
+    fields: &'a Faults,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<Conflict>,
+}
+
+#[async_trait]
+impl<T: Serialize + Send> Writer for Data<T> {
+    async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        let Some(exchange) = Exchange::of(depot) else {
+            let error = ApiError::new(ErrorId::Internal).caused_by("the request was not opened");
+            return error.write(req, depot, res).await;
+        };
+        let msg = match exchange.language {
+            Language::Chinese => "操作成功",
+            Language::English => "Success",
+        };
+        let operation_time = exchange.operation_time();
+        res.render(Json(Success { code: 200, msg, data: self.0, operation_time }));
+    }
+}
+
+/// Puts a failure into the envelope.
+pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Response) {
+    render_head(error, res);
+    res.render(Json(Failure {
+        code: error.status.as_u16(),
+        msg: match (error.conflict, exchange.language) {
+            (Some(conflict), language) => conflict.message(language),
+            (None, Language::Chinese) => error.id.message_zh(),
+            (None, Language::English) => error.id.message_en(),
+        },
+        data: (),
+        operation_time: exchange.operation_time(),
+        error: error.id.id(),
+        request_id: exchange.request_id.as_str(),
+        fields: &error.faults,
+        conflict: error.conflict,
+    }));
+}
+
+/// What every failure has before its body, whatever the form of that.
+pub(crate) fn render_head(error: &ApiError, res: &mut Response) {
+    let headers = res.headers_mut();
+    if let Some(wait) = error.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    if error.closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    res.status_code(error.status);
+}
+
+impl<T: ToSchema> EndpointOutRegister for Data<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let envelope = envelope(T::to_schema(components), 200..=200)
+            .description("The envelope of every answer; `data` is what was asked for.");
+        let response = DocumentedResponse::new("Done.")
+            .add_content("application/json", Content::new(Schema::from(envelope)));
+        operation.responses.insert("200", response);
+    }
+}
+
+/// The schema of every failure, under one name.
+pub(crate) fn failure_schema(components: &mut Components) -> RefOr<Schema> {
+    let failure = envelope(Object::with_type(BasicType::Null), 400..=599)
+        .description("The envelope of every failure.")
+        .property("error", text("Which failure it is; stable, made to be acted on.")
+            .enum_values(ErrorId::ALL.map(ErrorId::id)))
+        .property("requestId", text("Names this request in the log; also the `x-request-id` header."))
+        .property("fields", Object::new()
+            .description("With `invalid_request`: what is wrong with which field of the request (`body` for the body as a whole). For developers, in English.")
+            .additional_properties(RefOr::Type(Schema::from(Object::with_type(BasicType::String)))))
+        .property("conflict", Conflict::schema())
+        .required("error")
+        .required("requestId");
+    components.schemas.insert("Failure", Schema::from(failure));
+    Ref::from_schema_name("Failure").into()
+}
+
+/// What a failure of this id looks like.
+pub(crate) fn failure_example(id: ErrorId) -> Value {
+    json!({
+        "code": id.status().as_u16(),
+        "data": null,
+        "error": id.id(),
+        "msg": id.message_zh(),
+        "operationTime": "2026-11-20T10:00:00Z",
+        "requestId": "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f",
+    })
+}
+
+fn envelope(data: impl Into<RefOr<Schema>>, codes: std::ops::RangeInclusive<u16>) -> Object {
+    let code = Object::with_type(BasicType::Integer).minimum(*codes.start()).maximum(*codes.end());
+    Object::new()
+        .property("code", code.description("The HTTP status."))
+        .property(
+            "msg",
+            text("What to tell the user: Chinese, or English where `Accept-Language` prefers it."),
+        )
+        .property("data", data)
+        .property(
+            "operationTime",
+            text("When this was answered, UTC.")
+                .format(SchemaFormat::KnownFormat(KnownFormat::DateTime)),
+        )
+        .required("code")
+        .required("msg")
+        .required("data")
+        .required("operationTime")
+}
+
+fn text(description: &str) -> Object {
+    Object::with_type(BasicType::String).description(description)
+}

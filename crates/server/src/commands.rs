@@ -1,0 +1,6 @@
+//! Commands of the `menshen` program.
+
+pub mod doctor;
+pub mod healthcheck;
+pub mod keys;
+pub mod serve;

@@ -1,0 +1,4 @@
+//! Logs and traces.
+
+pub mod logging;
+pub mod traces;

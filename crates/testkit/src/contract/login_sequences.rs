@@ -1,0 +1,375 @@
+//! Every order in which people become known: nobody is lost, doubled, mixed up or locked out.
+//!
+//! Two people come in through two apps of one owner. What their provider tells of them comes early,
+//! late or never: a union id, a phone number, once a union id that contradicts the one before. Every
+//! order of these events is played, under every policy, and after each event the members must be as
+//! the rules want them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
+use domain::model::identity::conflict_policy::{Choice, ConflictPolicy};
+use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::MemberId;
+use domain::model::member::nickname::NicknamePrefixes;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::secret::{LoginCode, PhoneCode};
+use domain::ports::app::App;
+use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
+use domain::use_cases::app::registry::Apps;
+use domain::use_cases::login::single_flight::InFlight;
+use domain::use_cases::login::{Login, LoginError, LoginPolicy};
+
+use super::store::{Backend, SESSIONS};
+use crate::fake::clock::FixedClock;
+use crate::fake::events::journal;
+use crate::fake::fingerprints::MemoryFingerprints;
+use crate::fake::login_responses::MemorySeal;
+use crate::fake::tokens::MemoryTokens;
+
+/// A login, and what the provider tells on its occasion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    person: char,
+    app: usize,
+    union_id: Option<char>,
+    phone: Option<char>,
+}
+
+const fn event(person: char, app: usize, union_id: Option<char>, phone: Option<char>) -> Event {
+    Event { person, app, union_id, phone }
+}
+
+/// Xi through two apps, with the union id late or early, with two phone numbers, and with a union id
+/// that contradicts; Yu with a phone number that is Xi's too.
+pub const EVENTS: [Event; 9] = [
+    event('x', 0, None, None),
+    event('x', 0, Some('u'), None),
+    event('x', 1, Some('u'), None),
+    event('x', 0, None, Some('p')),
+    event('y', 0, Some('w'), Some('p')),
+    event('x', 0, Some('v'), None),
+    event('x', 1, None, None),
+    event('x', 1, None, Some('q')),
+    event('y', 0, None, None),
+];
+
+/// What an app does about two members who are one person, and what that person says when asked.
+const MANNERS: [(ConflictPolicy, Option<Choice>); 6] = [
+    (ConflictPolicy::Merge, None),
+    (ConflictPolicy::Merge, Some(Choice::Merge)),
+    (ConflictPolicy::Ask, None),
+    (ConflictPolicy::Ask, Some(Choice::Merge)),
+    (ConflictPolicy::Ask, Some(Choice::Separate)),
+    (ConflictPolicy::Refuse, None),
+];
+
+/// Plays every order of `length` of the `events`, each over the store that `fresh` gives. The shorter
+/// ones are how these begin. Returns how many orders that were.
+pub async fn play(events: &[Event], length: usize, fresh: impl Fn() -> Arc<dyn Backend>) -> usize {
+    let orders = orders(events, length);
+    for (policy, choice) in MANNERS {
+        let mut before: &[Event] = &[];
+        for (run, order) in orders.iter().enumerate() {
+            let run = format!("{policy:?}{choice:?}{run}");
+            // What the order has in common with the one before was checked then.
+            let checked = order.iter().zip(before).take_while(|(now, then)| now == then).count();
+            Town::new(run, fresh(), policy, choice).play(order, checked).await;
+            before = order;
+        }
+    }
+    orders.len() * MANNERS.len()
+}
+
+fn orders(events: &[Event], length: usize) -> Vec<Vec<Event>> {
+    if length == 0 {
+        return vec![vec![]];
+    }
+    let beginnings = orders(events, length - 1);
+    let longer = |beginning: Vec<Event>| {
+        let left = events.iter().filter(|event| !beginning.contains(event));
+        left.map(|next| [&beginning[..], &[*next]].concat()).collect::<Vec<_>>()
+    };
+    beginnings.into_iter().flat_map(longer).collect()
+}
+
+/// A provider that tells what the code says: an event, by its place in [`EVENTS`].
+struct Told {
+    run: String,
+    app: usize,
+}
+
+impl Told {
+    fn subject(&self, kind: SubjectKind, value: &str) -> Subject {
+        let namespace = match kind {
+            SubjectKind::OpenId => format!("orders:app{}", self.app),
+            SubjectKind::UnionId => "orders:group".to_owned(),
+        };
+        Subject { namespace, kind, value: format!("{value}-{}", self.run) }
+    }
+
+    fn openid(&self, event: Event) -> Subject {
+        self.subject(SubjectKind::OpenId, &event.person.to_string())
+    }
+
+    fn union_id(&self, event: Event) -> Option<Subject> {
+        event.union_id.map(|id| self.subject(SubjectKind::UnionId, &id.to_string()))
+    }
+}
+
+fn read(code: &str) -> Event {
+    let index = code.rsplit('-').next().and_then(|index| index.parse::<usize>().ok()).unwrap();
+    *EVENTS.get(index).unwrap()
+}
+
+#[async_trait]
+impl IdentityProvider for Told {
+    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+        let event = read(code.expose());
+        Ok(Verified {
+            login: self.openid(event),
+            aliases: self.union_id(event).into_iter().collect(),
+            standing: Standing::Person,
+            session_key: None,
+        })
+    }
+}
+
+#[async_trait]
+impl PhoneProof for Told {
+    async fn phone(&self, _: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+        Ok(number(&self.run, read(code.expose()).phone.unwrap()))
+    }
+}
+
+/// A number of this run only: a store may be used for many.
+fn number(run: &str, phone: char) -> PhoneNumber {
+    let digits = seed(run) % 100_000_000_000;
+    PhoneNumber::new(1, &format!("{}{digits:011}", u32::from(phone) % 10)).unwrap()
+}
+
+/// Where the people live, and what was seen of them.
+struct Town {
+    run: String,
+    store: Arc<dyn Backend>,
+    login: Login,
+    clock: Arc<FixedClock>,
+    policy: ConflictPolicy,
+    choice: Option<Choice>,
+    steps: usize,
+    /// Who was made, and is not someone else by now.
+    members: HashSet<MemberId>,
+    /// Which openids got in, as whom the last time.
+    known: HashMap<(char, usize), MemberId>,
+    /// Which union id was told of an openid first, and is its member's: who stays two members has it
+    /// only once.
+    union_ids: HashMap<(char, usize), char>,
+    /// Through which app each union id got in.
+    told: HashSet<(char, usize)>,
+    /// Who proved a phone number, and got in with it.
+    proved: HashSet<(char, char)>,
+}
+
+impl Town {
+    fn new(
+        run: String,
+        store: Arc<dyn Backend>,
+        policy: ConflictPolicy,
+        choice: Option<Choice>,
+    ) -> Self {
+        let app = |app: usize| {
+            let told = Arc::new(Told { run: run.clone(), app });
+            App {
+                name: AppName::parse(&format!("app{app}")).unwrap(),
+                app_id: AppId::parse(&format!("wx{app}")).unwrap(),
+                namespace: format!("orders:app{app}"),
+                policy: AppPolicy { on_conflict: policy, ..AppPolicy::default() },
+                disabled: false,
+                identity: told.clone(),
+                phone: told,
+                session_keys: None,
+                pushes: None,
+            }
+        };
+        let clock = Arc::new(FixedClock::default());
+        let login = Login {
+            fingerprints: Arc::new(MemoryFingerprints),
+            apps: Arc::new(Apps::new(vec![app(0), app(1)])),
+            store: store.clone(),
+            directory: store.clone(),
+            tokens: Arc::new(MemoryTokens::new(clock.clone())),
+            seal: Arc::new(MemorySeal::default()),
+            journal: journal(clock.clone(), seed(&run)),
+            policy: LoginPolicy {
+                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
+                access_ttl: Duration::from_hours(2),
+                sessions: SESSIONS,
+            },
+            in_flight: InFlight::default(),
+        };
+        Self {
+            run,
+            store,
+            login,
+            clock,
+            policy,
+            choice,
+            steps: 0,
+            members: HashSet::new(),
+            known: HashMap::new(),
+            union_ids: HashMap::new(),
+            told: HashSet::new(),
+            proved: HashSet::new(),
+        }
+    }
+
+    async fn play(mut self, order: &[Event], checked: usize) {
+        for (step, event) in order.iter().enumerate() {
+            let outcome = self.log_in(*event).await;
+            let so_far =
+                format!("{:?} {:?}: {:?}", self.policy, self.choice, order.get(..=step).unwrap());
+            self.note(*event, outcome, &so_far).await;
+            if step >= checked {
+                self.check(&so_far).await;
+            }
+        }
+        for &(person, app) in self.known.clone().keys() {
+            let again = self.log_in(event(person, app, None, None)).await;
+            let again = again.unwrap_or_else(|error| {
+                panic!("{person}{app} is locked out: {error} after {order:?}")
+            });
+            assert!(!again.is_new, "{person}{app} is somebody new after {order:?}");
+        }
+    }
+
+    async fn log_in(&mut self, event: Event) -> Result<LoggedIn, LoginError> {
+        self.clock.advance(Duration::from_secs(1));
+        self.steps += 1;
+        let place = EVENTS.iter().position(|known| *known == event).unwrap();
+        let code = format!("{}-{}-{place}", self.run, self.steps);
+        let request = LoginRequest {
+            app: Some(format!("app{}", event.app)),
+            code: LoginCode::parse(&code).unwrap(),
+            phone_code: event.phone.map(|_| PhoneCode::parse(&code).unwrap()),
+            nickname: None,
+            on_conflict: self.choice,
+            idempotency_key: None,
+        };
+        self.login.run(request).await
+    }
+
+    /// What the outcome must be, as far as one event tells.
+    async fn note(&mut self, event: Event, outcome: Result<LoggedIn, LoginError>, so_far: &str) {
+        let openid = (event.person, event.app);
+        let told_before = self.union_ids.get(&openid);
+        let contradicts =
+            event.union_id.is_some_and(|id| told_before.is_some_and(|before| *before != id));
+        match outcome {
+            Ok(logged_in) => {
+                assert!(!contradicts, "a changed union id got in: {so_far}");
+                if logged_in.is_new {
+                    assert!(self.members.insert(logged_in.member), "{so_far}");
+                }
+                for gone in &logged_in.merged {
+                    assert!(self.members.remove(gone), "{so_far}");
+                    assert_ne!(self.policy, ConflictPolicy::Refuse, "{so_far}");
+                    assert_ne!(self.choice, Some(Choice::Separate), "{so_far}");
+                }
+                assert!(self.members.contains(&logged_in.member), "{so_far}");
+                self.known.insert(openid, logged_in.member);
+                if let Some(id) = event.union_id
+                    && self.owner_of_union_id(event).await == Some(logged_in.member)
+                {
+                    self.union_ids.entry(openid).or_insert(id);
+                }
+                self.told.extend(event.union_id.map(|id| (id, event.app)));
+                self.proved.extend(event.phone.map(|phone| (event.person, phone)));
+            }
+            Err(LoginError::PhoneTaken { .. }) => assert!(event.phone.is_some(), "{so_far}"),
+            Err(LoginError::TwoMembers) => assert_eq!(self.choice, None, "{so_far}"),
+            Err(LoginError::UnionIdChanged(_)) => {
+                let told = |(openid, id): (&(char, usize), &char)| {
+                    openid.0 == event.person && Some(*id) != event.union_id
+                };
+                assert!(self.union_ids.iter().any(told), "nothing contradicts: {so_far}");
+            }
+            Err(error) => panic!("{error:?}: {so_far}"),
+        }
+    }
+
+    async fn owner_of_union_id(&self, event: Event) -> Option<MemberId> {
+        let told = Told { run: self.run.clone(), app: event.app };
+        let unit = self.store.begin().await.unwrap();
+        let owner = unit.identities().find_owner(&told.union_id(event)?).await.unwrap();
+        owner.map(|owner| owner.member.id)
+    }
+
+    /// How the members must be.
+    async fn check(&self, so_far: &str) {
+        let unit = self.store.begin().await.unwrap();
+        let mut owners: HashMap<Subject, MemberId> = HashMap::new();
+        for event in EVENTS {
+            let told = Told { run: self.run.clone(), app: event.app };
+            for subject in [Some(told.openid(event)), told.union_id(event)].into_iter().flatten() {
+                if let Some(owner) = unit.identities().find_owner(&subject).await.unwrap() {
+                    assert!(owner.subjects.contains(&subject), "{so_far}");
+                    owners.insert(subject, owner.member.id);
+                }
+            }
+        }
+        let openids = owners.keys().filter(|subject| subject.kind == SubjectKind::OpenId).count();
+        assert_eq!(openids, self.known.len(), "an openid is lost, or came from nowhere: {so_far}");
+        let holders: HashSet<MemberId> = owners.values().copied().collect();
+        assert_eq!(holders, self.members, "a member nobody can reach, or one too many: {so_far}");
+        for (subject, owner) in &owners {
+            let strangers = owners.iter().filter(|(other, theirs)| {
+                *theirs == owner && person_of(other) != person_of(subject)
+            });
+            assert_eq!(strangers.count(), 0, "two people in one member: {so_far}");
+        }
+        self.check_merged(&owners, so_far);
+        let mut phones = HashSet::new();
+        for member in &self.members {
+            let phone = unit.members().find(*member).await.unwrap().unwrap().phone;
+            let Some(phone) = phone else { continue };
+            assert!(phones.insert(phone.e164()), "one phone number of two members: {so_far}");
+            let person =
+                owners.iter().find(|(_, owner)| *owner == member).map(|(s, _)| person_of(s));
+            let proved = self.proved.iter().any(|(prover, number_of)| {
+                Some(*prover) == person && number(&self.run, *number_of) == phone
+            });
+            assert!(proved, "a phone number was taken over: {so_far}");
+        }
+    }
+
+    /// Unless they are to stay two, a person is one member as soon as the provider has told the same
+    /// union id through both apps.
+    fn check_merged(&self, owners: &HashMap<Subject, MemberId>, so_far: &str) {
+        let separate =
+            self.policy == ConflictPolicy::Refuse || self.choice == Some(Choice::Separate);
+        if !separate && [0, 1].iter().all(|app| self.told.contains(&('u', *app))) {
+            let xi = owners.iter().filter(|(subject, _)| person_of(subject) == 'x');
+            let members: HashSet<_> = xi.map(|(_, owner)| owner).collect();
+            assert_eq!(members.len(), 1, "one person is two members: {so_far}");
+        }
+    }
+}
+
+/// Whose subject it is: of union ids, `u` and `v` were told of Xi and `w` of Yu.
+fn person_of(subject: &Subject) -> char {
+    match subject.value.chars().next() {
+        Some('x' | 'u' | 'v') => 'x',
+        _ => 'y',
+    }
+}
+
+fn seed(run: &str) -> u64 {
+    run.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

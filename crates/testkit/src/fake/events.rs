@@ -1,0 +1,29 @@
+//! Events of a request that is always the same.
+
+use std::sync::Arc;
+
+use domain::model::clock::Clock;
+use domain::model::request_id::RequestId;
+use domain::ports::request_context::Requests;
+use domain::use_cases::event::factory::Journal;
+
+use crate::fake::random::FixedRandom;
+
+/// Is always in the request `test-request`.
+#[derive(Debug, Default)]
+pub struct FixedRequests;
+
+impl Requests for FixedRequests {
+    fn current(&self) -> Option<RequestId> {
+        RequestId::parse("test-request")
+    }
+}
+
+/// A journal by this clock.
+pub fn journal(clock: Arc<dyn Clock>, seed: u64) -> Journal {
+    Journal {
+        clock,
+        random: Arc::new(FixedRandom::seeded(seed)),
+        requests: Arc::new(FixedRequests),
+    }
+}

@@ -1,0 +1,65 @@
+//! A seal that keeps the answers it is given and hands out numbers for them.
+
+use std::sync::Mutex;
+
+use domain::model::app::name::AppName;
+use domain::model::fingerprint::Fingerprint;
+use domain::model::fingerprint::Fingerprints;
+use domain::model::login::{LoggedIn, LoginRequest};
+use domain::model::member::nickname::Nickname;
+use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
+use domain::model::session::token_pair::TokenPair;
+use domain::ports::login_seal::{RedemptionSeal, UnsealError};
+
+use crate::fake::fingerprints::MemoryFingerprints;
+
+/// Recognises codes and requests, and keeps answers in memory.
+#[derive(Debug, Default)]
+pub struct MemorySeal(Mutex<Vec<(Fingerprint, LoggedIn)>>);
+
+impl RedemptionSeal for MemorySeal {
+    fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
+        let parts = [app.as_str(), code.expose()].map(str::as_bytes);
+        MemoryFingerprints.fingerprint("login code", &parts)
+    }
+
+    fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
+        let app = request.app.as_deref().unwrap_or_default();
+        let phone_code = request.phone_code.as_ref().map_or("", PhoneCode::expose);
+        let nickname = request.nickname.as_ref().map_or("", Nickname::as_str);
+        let parts = [key.expose(), app, request.code.expose(), phone_code, nickname];
+        MemoryFingerprints.fingerprint("login request", &parts.map(str::as_bytes))
+    }
+
+    fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8> {
+        let mut kept = self.0.lock().unwrap();
+        kept.push((*code, copy(answer)));
+        kept.len().to_be_bytes().to_vec()
+    }
+
+    fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError> {
+        let number = sealed.try_into().map(usize::from_be_bytes).unwrap_or_default();
+        let kept = self.0.lock().unwrap();
+        let answer = number.checked_sub(1).and_then(|index| kept.get(index));
+        match answer {
+            Some((theirs, answer)) if theirs == code => Ok(copy(answer)),
+            Some(_) | None => Err(UnsealError("never sealed, or for another code".into())),
+        }
+    }
+}
+
+/// Secrets are not cloned by accident.
+fn copy(answer: &LoggedIn) -> LoggedIn {
+    let TokenPair { access_token, refresh_token, expires_in } = &answer.tokens;
+    LoggedIn {
+        member: answer.member,
+        nickname: answer.nickname.clone(),
+        is_new: answer.is_new,
+        merged: answer.merged.clone(),
+        tokens: TokenPair {
+            access_token: AccessToken::new(access_token.expose().into()),
+            refresh_token: RefreshToken::new(refresh_token.expose().into()),
+            expires_in: *expires_in,
+        },
+    }
+}

@@ -1,0 +1,91 @@
+//! Session keys without ciphers: sealed, encrypted and signed by being named.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use async_trait::async_trait;
+use domain::model::identity::Subject;
+use domain::model::member::phone::PhoneNumber;
+use domain::model::provider::session_key::EncryptedData;
+use domain::model::secret::SessionKey;
+use domain::ports::provider::ProviderError;
+use domain::ports::session_keys::{SessionKeySeal, SessionKeyUse, UnsealKeyError};
+
+use crate::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
+
+/// Writes a key down beside its user, back to front.
+#[derive(Debug, Default)]
+pub struct MemoryKeySeal;
+
+impl SessionKeySeal for MemoryKeySeal {
+    fn seal(&self, user: &Subject, key: &SessionKey) -> Vec<u8> {
+        let backwards: String = key.expose().chars().rev().collect();
+        format!("{} {backwards}", user.value).into_bytes()
+    }
+
+    fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError> {
+        let sealed = String::from_utf8_lossy(sealed);
+        match sealed.rsplit_once(' ') {
+            Some((owner, backwards)) if owner == user.value => {
+                let key: String = backwards.chars().rev().collect();
+                Ok(SessionKey::new(key.into()))
+            }
+            Some(_) | None => Err(UnsealKeyError("never sealed, or for another user".into())),
+        }
+    }
+}
+
+/// How the provider signs these data: in forty hexadecimal digits.
+#[must_use]
+pub fn signature(key: &str, raw_data: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (key, raw_data).hash(&mut hasher);
+    format!("{:040x}", hasher.finish())
+}
+
+impl MemoryProvider {
+    /// A phone number as this user's client gets it, under the key of their last login.
+    pub fn encrypted_phone(&self, user: &MemoryUser, phone: &PhoneNumber) -> EncryptedData {
+        let key = self.state().keys.get(&user.login).cloned().unwrap_or_default();
+        let ciphertext = format!("{key} {} {}", phone.country_code(), phone.national());
+        EncryptedData { ciphertext: ciphertext.into_bytes(), iv: [0; 16] }
+    }
+
+    /// Lets the user's key be another one, as the provider does now and then.
+    pub fn rotate_key(&self, user: &Subject) -> SessionKey {
+        let mut state = self.state();
+        let key = state.mint("session-key");
+        state.keys.insert(user.clone(), key.clone());
+        SessionKey::new(key.into())
+    }
+
+    fn holds(&self, user: &Subject, key: &SessionKey) -> bool {
+        self.state().keys.get(user).is_some_and(|present| present == key.expose())
+    }
+}
+
+#[async_trait]
+impl SessionKeyUse for MemoryProvider {
+    fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber> {
+        let text = str::from_utf8(&data.ciphertext).ok()?.strip_prefix(key.expose())?;
+        let (country_code, national) = text.strip_prefix(' ')?.split_once(' ')?;
+        PhoneNumber::new(country_code.parse().ok()?, national).ok()
+    }
+
+    fn is_signed(&self, key: &SessionKey, raw_data: &str, given: &str) -> bool {
+        given == signature(key.expose(), raw_data)
+    }
+
+    async fn is_current(&self, user: &Subject, key: &SessionKey) -> Result<bool, ProviderError> {
+        self.state().receive(MemoryCall::Session)?;
+        Ok(self.holds(user, key))
+    }
+
+    async fn renew(
+        &self,
+        user: &Subject,
+        key: &SessionKey,
+    ) -> Result<Option<SessionKey>, ProviderError> {
+        self.state().receive(MemoryCall::Session)?;
+        Ok(self.holds(user, key).then(|| self.rotate_key(user)))
+    }
+}
