@@ -1,20 +1,20 @@
-// Builds the page of the console, its script and its style sheet, which the server embeds.
-// Into another folder if one is named: so is checked that what is committed is fresh.
+// Builds the console's page, script and style sheet, which the server embeds. With a folder as argument,
+// builds below that folder instead, so that a check can compare the result with the committed files.
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-const root = resolve(process.argv[2] ?? `${here}../..`)
-const built = `${root}/crates/api/console`
+const packageFolder = fileURLToPath(new URL('.', import.meta.url))
+const root = resolve(process.argv[2] ?? `${packageFolder}../..`)
+const output = `${root}/crates/api/console`
 
-rmSync(built, { recursive: true, force: true })
+rmSync(output, { recursive: true, force: true })
 await build({
-  absWorkingDir: here,
+  absWorkingDir: packageFolder,
   entryPoints: { console: 'src/main.tsx' },
-  outdir: built,
+  outdir: output,
   bundle: true,
   minify: true,
   format: 'esm',
@@ -25,4 +25,5 @@ await build({
   legalComments: 'inline',
   banner: { js: '// Built by `npm run build` from clients/console/src; with Preact, wouter and uPlot.' },
 })
-for (const name of ['index.html', 'icon.svg']) copyFileSync(`${here}src/${name}`, `${built}/${name}`)
+for (const name of ['index.html', 'icon.svg'])
+  copyFileSync(`${packageFolder}src/${name}`, `${output}/${name}`)

@@ -1,101 +1,111 @@
-// The whole console: who is signed in, in which language, and which page is shown.
+// Root component: language, signed-in administrator and routes.
 
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import { Route, Router, Switch } from 'wouter-preact'
 import { useHashLocation } from 'wouter-preact/use-hash-location'
 import type { AdministratorData } from './api'
-import { InLanguage, keepLanguage, languages, preferredLanguage, useTexts, type Language } from './language'
+import { call, onSignedOut } from './api_client'
+import { AppLayout, type Notice } from './components/app_layout'
+import { AuthLayout } from './components/auth_layout'
+import {
+  LanguageContext,
+  languages,
+  preferredLanguage,
+  storeLanguage,
+  useTexts,
+  type Language,
+} from './language'
 import { Account } from './pages/account'
 import { Admins } from './pages/admins'
 import { AppPage } from './pages/app'
 import { Apps } from './pages/apps'
+import { AuditLog } from './pages/audit_log'
 import { Invitation } from './pages/invitation'
 import { Keys } from './pages/keys'
 import { MemberPage } from './pages/member'
 import { Members } from './pages/members'
 import { Overview } from './pages/overview'
-import { Record } from './pages/record'
 import { SignIn } from './pages/sign_in'
-import { Shell, type Notice } from './parts/shell'
-import { Door } from './parts/door'
-import { call, onSignedOut } from './server'
-import { Signed, suffices, type Role } from './session'
+import { hasRole, SessionContext, type Role } from './session'
 
-/** Remembers that somebody came in, and may still be: the cookie itself is out of reach. */
-const CAME_IN = 'menshen.came-in'
+/** Storage key of the hint that a session may exist. Scripts cannot read the session cookie itself. */
+const SESSION_HINT_KEY = 'menshen.signed-in'
 
-type Me = AdministratorData | 'nobody' | undefined
+type CurrentAdmin = AdministratorData | 'anonymous' | undefined
 
 export function App() {
   const [language, setLanguage] = useState(preferredLanguage)
   document.documentElement.lang = languages[language].tag
-  const choose = (chosen: Language) => {
-    keepLanguage(chosen)
+  const chooseLanguage = (chosen: Language) => {
+    storeLanguage(chosen)
     setLanguage(chosen)
   }
   return (
-    <InLanguage.Provider value={language}>
+    <LanguageContext.Provider value={language}>
       <Router hook={useHashLocation}>
-        <Inside choose={choose} />
+        <Routes chooseLanguage={chooseLanguage} />
       </Router>
-    </InLanguage.Provider>
+    </LanguageContext.Provider>
   )
 }
 
-function Inside({ choose }: { choose: (language: Language) => void }) {
-  const [me, setMe] = useState<Me>(() => (localStorage.getItem(CAME_IN) ? undefined : 'nobody'))
+function Routes({ chooseLanguage }: { chooseLanguage: (language: Language) => void }) {
+  const [me, setMe] = useState<CurrentAdmin>(() =>
+    localStorage.getItem(SESSION_HINT_KEY) ? undefined : 'anonymous',
+  )
   const [notice, setNotice] = useState<Notice>({ text: '' })
-  const [, go] = useHashLocation()
+  const [, navigate] = useHashLocation()
   const { signedOut } = useTexts()
-  const leave = useCallback((why: string) => {
-    localStorage.removeItem(CAME_IN)
-    setNotice({ text: why })
-    setMe('nobody')
+  const endSession = useCallback((message: string) => {
+    localStorage.removeItem(SESSION_HINT_KEY)
+    setNotice({ text: message })
+    setMe('anonymous')
   }, [])
-  useEffect(() => onSignedOut(() => leave(signedOut)), [signedOut])
+  useEffect(() => onSignedOut(() => endSession(signedOut)), [signedOut])
   useEffect(() => {
     if (me) return
-    call<AdministratorData>('GET', 'session', undefined, { stranger: true }).then(setMe, () => leave(''))
+    const session = call<AdministratorData>('GET', 'session', undefined, { anonymous: true })
+    session.then(setMe, () => endSession(''))
   }, [])
   const session = useMemo(
     () =>
       typeof me === 'object'
         ? {
             me,
-            say: (text: string, onNextPage?: boolean) => setNotice({ text, onNextPage }),
-            may: (role: Role) => suffices(me.role, role),
+            notify: (text: string, onNextPage?: boolean) => setNotice({ text, onNextPage }),
+            can: (role: Role) => hasRole(me.role, role),
           }
         : undefined,
     [me],
   )
   if (!me) return null
   if (!session) {
-    const enter = (entered: AdministratorData) => {
-      localStorage.setItem(CAME_IN, 'yes')
+    const startSession = (admin: AdministratorData) => {
+      localStorage.setItem(SESSION_HINT_KEY, 'yes')
       setNotice({ text: '' })
-      setMe(entered)
+      setMe(admin)
     }
     return (
-      <Door choose={choose} notice={notice}>
+      <AuthLayout chooseLanguage={chooseLanguage} notice={notice}>
         <Switch>
           <Route path="/invitation">
             <Invitation
-              done={(text) => {
+              onAccepted={(text) => {
                 setNotice({ text })
-                go('/')
+                navigate('/')
               }}
             />
           </Route>
           <Route>
-            <SignIn enter={enter} />
+            <SignIn onSignedIn={startSession} />
           </Route>
         </Switch>
-      </Door>
+      </AuthLayout>
     )
   }
   return (
-    <Signed.Provider value={session}>
-      <Shell choose={choose} notice={notice} leave={leave}>
+    <SessionContext.Provider value={session}>
+      <AppLayout chooseLanguage={chooseLanguage} notice={notice} endSession={endSession}>
         <Switch>
           <Route path="/members">
             <Members />
@@ -105,8 +115,8 @@ function Inside({ choose }: { choose: (language: Language) => void }) {
             <Apps />
           </Route>
           <Route path="/apps/:name">{({ name }) => <AppPage key={name} name={name} />}</Route>
-          <Route path="/record">
-            <Record />
+          <Route path="/audit">
+            <AuditLog />
           </Route>
           <Route path="/keys">
             <Keys />
@@ -115,13 +125,13 @@ function Inside({ choose }: { choose: (language: Language) => void }) {
             <Admins />
           </Route>
           <Route path="/account">
-            <Account leave={leave} />
+            <Account endSession={endSession} />
           </Route>
           <Route>
             <Overview />
           </Route>
         </Switch>
-      </Shell>
-    </Signed.Provider>
+      </AppLayout>
+    </SessionContext.Provider>
   )
 }

@@ -1,55 +1,55 @@
-// The languages of the console: the browser's, or the one that was chosen here.
+// Languages of the console: the stored choice, or else the browser's language.
 
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
-import { en, type Texts } from './texts/en'
-import { zh } from './texts/zh'
+import { en, type Texts } from './locales/en'
+import { zh } from './locales/zh'
 
 export type Language = 'zh' | 'en'
 
-/** Each language in its own words, and how formats and assistive technology call it. */
+/** Supported languages: native name, BCP 47 tag and texts. */
 export const languages = {
   zh: { name: '中文', tag: 'zh-CN', texts: zh },
   en: { name: 'English', tag: 'en', texts: en },
 } as const
 
-const KEPT = 'menshen.language'
+const LANGUAGE_KEY = 'menshen.language'
 
-/** The one that was chosen here, or else the first of the browser's that there is. */
+/** Returns the stored language, or else the first of the browser's languages that is supported. */
 export function preferredLanguage(): Language {
-  const kept = localStorage.getItem(KEPT)
-  const wanted = [kept ?? '', ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase())
-  return wanted.find((tag): tag is Language => tag in languages) ?? 'en'
+  const stored = localStorage.getItem(LANGUAGE_KEY)
+  const candidates = [stored ?? '', ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase())
+  return candidates.find((tag): tag is Language => tag in languages) ?? 'en'
 }
 
-/** Remembers a choice. */
-export function keepLanguage(language: Language): void {
-  localStorage.setItem(KEPT, language)
+/** Stores the chosen language. */
+export function storeLanguage(language: Language): void {
+  localStorage.setItem(LANGUAGE_KEY, language)
 }
 
-export const InLanguage = createContext<Language>('en')
+export const LanguageContext = createContext<Language>('en')
 
-/** What the console says. */
+/** Texts in the current language. */
 export function useTexts(): Texts {
-  return languages[useContext(InLanguage)].texts
+  return languages[useContext(LanguageContext)].texts
 }
 
-/** What is called by a word in an answer, in the words of people; the word itself where it is new. */
-export function worded(words: Record<string, string>, word: string): string {
-  return Object.hasOwn(words, word) ? words[word]! : word
+/** Label of an API value such as a role or an event kind. Unknown values are shown as they are. */
+export function labelOf(labels: Record<string, string>, value: string): string {
+  return Object.hasOwn(labels, value) ? labels[value]! : value
 }
 
-/** How numbers and times are written. */
+/** Formats of numbers, percentages and times in the current language. */
 export function useFormats() {
-  const { tag } = languages[useContext(InLanguage)]
+  const { tag } = languages[useContext(LanguageContext)]
   const number = new Intl.NumberFormat(tag)
-  const share = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 1 })
+  const percent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 1 })
   const time = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' })
-  const exact = new Intl.DateTimeFormat(tag, { dateStyle: 'full', timeStyle: 'long' })
+  const exactTime = new Intl.DateTimeFormat(tag, { dateStyle: 'full', timeStyle: 'long' })
   return {
     number: (value: number) => number.format(value),
-    share: (value: number) => share.format(value),
+    percent: (value: number) => percent.format(value),
     time: (value: string) => time.format(new Date(value)),
-    exact: (value: string) => exact.format(new Date(value)),
+    exactTime: (value: string) => exactTime.format(new Date(value)),
   }
 }

@@ -1,4 +1,4 @@
-// Who is signed in, and what they may do.
+// Session of the signed-in administrator, and the roles.
 
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
@@ -6,27 +6,27 @@ import type { AdministratorData } from './api'
 
 export type Role = 'viewer' | 'operator' | 'admin'
 
-/** Each may all that the ones before may. */
+/** All roles. Each role includes the rights of the roles before it. */
 export const roles: Role[] = ['viewer', 'operator', 'admin']
 
 export interface Session {
   me: AdministratorData
-  /** Tells what was done, to eyes and ears: until the next page, or on it. */
-  say: (text: string, onNextPage?: boolean) => void
-  /** Whether they have this role, or one that may more. */
-  may: (role: Role) => boolean
+  /** Shows a status message until the next page, or on the next page if `onNextPage` is set. */
+  notify: (text: string, onNextPage?: boolean) => void
+  /** Returns true if the administrator has this role or a higher one. */
+  can: (role: Role) => boolean
 }
 
-export const Signed = createContext<Session | undefined>(undefined)
+export const SessionContext = createContext<Session | undefined>(undefined)
 
-/** The session; pages are only shown within one. */
+/** Returns the session. Pages that call it are rendered only while an administrator is signed in. */
 export function useSession(): Session {
-  const session = useContext(Signed)
-  if (!session) throw new Error('a page is shown to nobody')
+  const session = useContext(SessionContext)
+  if (!session) throw new Error('useSession needs a SessionContext.Provider')
   return session
 }
 
-/** Whether somebody of the role `has` may what takes the role `takes`. */
-export function suffices(has: string, takes: Role): boolean {
-  return roles.indexOf(has as Role) >= roles.indexOf(takes)
+/** Returns true if `role` includes the rights of `required`. */
+export function hasRole(role: string, required: Role): boolean {
+  return roles.indexOf(role as Role) >= roles.indexOf(required)
 }

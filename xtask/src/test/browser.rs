@@ -12,7 +12,7 @@ use crate::toolchains;
 const PACKAGE: &str = "clients/browser-tests";
 
 /// Its files of tests, each for programs with data of their own.
-const FILES: [&str; 3] = ["phone", "console", "console_work"];
+const FILES: [&str; 3] = ["phone", "console_pages", "console_workflows"];
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
     walk_through(sh, Pace::Quick)

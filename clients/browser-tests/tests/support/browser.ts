@@ -1,4 +1,4 @@
-/** A browser whose every complaint fails the test: of the page, of the network, of the accessibility. */
+/** Browser for the tests. Unexpected errors of the page, the network or the accessibility check fail a test. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -8,10 +8,13 @@ import axe from 'axe-core'
 import { chromium, type Browser, type BrowserContext, type ConsoleMessage, type Page } from 'playwright-core'
 import { pictures } from './programs.js'
 
-/** Where Debian's package puts it. */
+/** Path of the browser. The default is the path in Debian's package. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
-/** What keeps it from asking anybody but the servers of the test; without a sandbox it runs as root, too. */
+/**
+ * Flags that keep the browser from contacting other hosts than the test servers. Without its sandbox it
+ * can also run as root.
+ */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -22,13 +25,13 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Milliseconds in which a page does what it is to do, on a machine with much else to do. */
-const PATIENCE = 20_000
+/** Maximum time for one step of a test, in milliseconds. It allows for a machine under load. */
+const TIMEOUT_MS = 20_000
 
-/** Whether everybody has an old device and a bad network: where a test or a page does not wait, it shows. */
+/** Slows down the CPU and the network, which reveals missing waits in tests and pages. */
 const SLOW = process.env['SLOW'] === 'yes'
 
-/** How somebody looks at a page. */
+/** Window size, colour scheme and language of a browser. */
 export interface View {
   width: number
   height: number
@@ -41,7 +44,7 @@ export const HANDSET: View = { width: 390, height: 844, scheme: 'light', languag
 
 let browser: Browser
 
-/** Has a browser for the tests of a file. */
+/** Starts a browser before the tests of a file, and closes it after them. */
 export function withBrowser(): void {
   before(async () => {
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
@@ -49,19 +52,19 @@ export function withBrowser(): void {
   after(() => browser.close())
 }
 
-/** Somebody with a browser of their own, with no cookie and nothing stored yet. */
-export class Visitor {
-  /** What the page or the network complained of. */
-  readonly complaints: string[] = []
+/** A user with a browser context of their own, without cookies or stored data. */
+export class BrowserUser {
+  /** Errors and warnings of the page and the network. */
+  readonly errors: string[] = []
 
   private constructor(
     private readonly context: BrowserContext,
     readonly page: Page,
-    private readonly expected: RegExp[],
+    private readonly expectedErrors: RegExp[],
   ) {}
 
-  /** Opens the address; of complaints, only what is `expected` passes. */
-  static async at(url: string, view: View, expected: RegExp[] = []): Promise<Visitor> {
+  /** Opens a URL. Errors that match one of `expectedErrors` do not fail the test. */
+  static async open(url: string, view: View, expectedErrors: RegExp[] = []): Promise<BrowserUser> {
     const { width, height, scheme, language } = view
     const context = await browser.newContext({
       viewport: { width, height },
@@ -69,48 +72,48 @@ export class Visitor {
       locale: language,
       reducedMotion: 'reduce',
     })
-    context.setDefaultTimeout(PATIENCE)
-    const visitor = new Visitor(context, await context.newPage(), expected)
-    visitor.listen()
-    if (SLOW) await slowDown(visitor.page)
-    await visitor.page.goto(url)
-    return visitor
+    context.setDefaultTimeout(TIMEOUT_MS)
+    const user = new BrowserUser(context, await context.newPage(), expectedErrors)
+    user.collectErrors()
+    if (SLOW) await slowDown(user.page)
+    await user.page.goto(url)
+    return user
   }
 
-  private listen(): void {
-    const { page, complaints } = this
+  private collectErrors(): void {
+    const { page, errors } = this
     page.on('console', (message: ConsoleMessage) => {
       if (['error', 'warning'].includes(message.type())) {
-        complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`)
+        errors.push(`${message.type()}: ${message.text()} (${message.location().url})`)
       }
     })
-    page.on('pageerror', (error) => complaints.push(`thrown: ${error.stack ?? error}`))
+    page.on('pageerror', (error) => errors.push(`exception: ${error.stack ?? error}`))
     page.on('dialog', (dialog) => {
-      complaints.push(`a dialog: ${dialog.message()}`)
+      errors.push(`dialog: ${dialog.message()}`)
       void dialog.dismiss()
     })
     page.on('request', (request) => {
       const url = new URL(request.url())
-      const isHere = url.hostname === '127.0.0.1' || ['data:', 'blob:'].includes(url.protocol)
-      if (!isHere) complaints.push(`a request to elsewhere: ${url.href}`)
+      const isLocal = url.hostname === '127.0.0.1' || ['data:', 'blob:'].includes(url.protocol)
+      if (!isLocal) errors.push(`request to another host: ${url.href}`)
     })
   }
 
-  /** Somebody who cannot see, or has no mouse, must be able to use what is shown now. */
-  async accessible(): Promise<void> {
+  /** Checks the accessibility of the current page with axe. */
+  async expectAccessible(): Promise<void> {
     await this.page.evaluate(axe.source)
     const { violations } = await this.page.evaluate(() =>
       (globalThis as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ['violations'] }),
     )
-    const told = violations.map(({ id, help, nodes }) => {
-      const where = nodes.map(({ target, failureSummary }) => `    ${target}: ${failureSummary}`)
-      return [`${id}: ${help}`, ...where].join('\n')
+    const descriptions = violations.map(({ id, help, nodes }) => {
+      const elements = nodes.map(({ target, failureSummary }) => `    ${target}: ${failureSummary}`)
+      return [`${id}: ${help}`, ...elements].join('\n')
     })
-    assert.deepEqual(told, [])
+    assert.deepEqual(descriptions, [])
   }
 
-  /** Nothing may stick out of the page's sides. */
-  async fits(): Promise<void> {
+  /** Checks that the page does not scroll horizontally. */
+  async expectNoOverflow(): Promise<void> {
     const [content, window] = await this.page.evaluate(() => [
       document.documentElement.scrollWidth,
       document.documentElement.clientWidth,
@@ -118,21 +121,24 @@ export class Visitor {
     assert.ok(content! <= window!, `${content} px of content in ${window} px`)
   }
 
-  /** Keeps a picture of what is shown. */
-  async picture(name: string): Promise<void> {
+  /** Saves a screenshot of the visible part of the page. */
+  async screenshot(name: string): Promise<void> {
     await this.page.screenshot({ path: join(pictures, `${name}.png`) })
   }
 
-  /** Closes the browser; nothing unexpected may have been complained of. */
-  async leave(): Promise<void> {
+  /** Closes the browser context, and fails if there were unexpected errors. */
+  async close(): Promise<void> {
     await this.page.unrouteAll({ behavior: 'ignoreErrors' })
     await this.context.close()
-    const unexpected = this.complaints.filter((told) => !this.expected.some((known) => known.test(told)))
-    assert.deepEqual(unexpected, [])
+    const isExpected = (error: string) => this.expectedErrors.some((pattern) => pattern.test(error))
+    assert.deepEqual(
+      this.errors.filter((error) => !isExpected(error)),
+      [],
+    )
   }
 }
 
-/** A quarter of the speed, and every request late by up to 400 ms, each by itself. */
+/** Reduces the CPU speed to a quarter, and delays every request by up to 400 ms. */
 async function slowDown(page: Page): Promise<void> {
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 })

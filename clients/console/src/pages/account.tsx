@@ -1,29 +1,29 @@
-// One's own account: until when one is signed in, and another password.
+// Page of the administrator's own account: role, end of the session and password change.
 
 import { useState } from 'preact/hooks'
 import type { AdministratorData } from '../api'
-import { useFetched } from '../data'
-import { useFormats, useTexts, worded } from '../language'
-import { Entry } from '../parts/entry'
-import { Field, NewPasswordField } from '../parts/field'
-import { Badge } from '../parts/small'
-import { call, Refusal } from '../server'
+import { ApiError, call } from '../api_client'
+import { Badge } from '../components/badge'
+import { Field, NewPasswordField } from '../components/field'
+import { PageForm } from '../components/page_form'
+import { labelOf, useFormats, useTexts } from '../language'
 import { roles, useSession } from '../session'
+import { useFetch } from '../use_fetch'
 
-export function Account({ leave }: { leave: (why: string) => void }) {
+export function Account({ endSession }: { endSession: (message: string) => void }) {
   const texts = useTexts()
   const formats = useFormats()
-  const { me, may } = useSession()
+  const { me, can } = useSession()
   const { account } = texts
-  const session = useFetched(() => call<AdministratorData>('GET', 'session'))
+  const session = useFetch(() => call<AdministratorData>('GET', 'session'))
   const [current, setCurrent] = useState('')
   const [password, setPassword] = useState('')
-  const act = async () => {
+  const changePassword = async () => {
     await call('PUT', 'password', { current, password })
-    leave(account.done)
+    endSession(account.passwordChanged)
   }
-  const said = (failure: unknown) =>
-    failure instanceof Refusal && failure.status === 403 ? account.wrong : undefined
+  const formatError = (error: unknown) =>
+    error instanceof ApiError && error.status === 403 ? account.wrongPassword : undefined
   return (
     <>
       <h1>{account.title}</h1>
@@ -32,31 +32,37 @@ export function Account({ leave }: { leave: (why: string) => void }) {
           <strong>
             <bdi>{me.name}</bdi>
           </strong>{' '}
-          <Badge tone="cool">{worded(texts.role, me.role)}</Badge>
+          <Badge tone="info">{labelOf(texts.role, me.role)}</Badge>
         </p>
-        <ul class="quiet">
+        <ul class="muted">
           {roles
-            .filter((role) => may(role))
+            .filter((role) => can(role))
             .map((role) => (
-              <li key={role}>{worded(texts.roleMay, role)}</li>
+              <li key={role}>{labelOf(texts.roleRights, role)}</li>
             ))}
         </ul>
-        {session.data && <p class="quiet">{account.until(formats.time(session.data.expiresAt))}</p>}
+        {session.data && <p class="muted">{account.signedInUntil(formats.time(session.data.expiresAt))}</p>}
       </section>
       <section class="card narrow">
-        <Entry title={account.password} verb={account.act} act={act} said={said} level={2}>
+        <PageForm
+          title={account.changePassword}
+          submitLabel={account.submit}
+          onSubmit={changePassword}
+          formatError={formatError}
+          level={2}
+        >
+          {/* Tells password managers which account the password belongs to. */}
           <input type="text" name="username" autocomplete="username" value={me.name} hidden readOnly />
           <Field
-            label={account.current}
+            label={account.currentPassword}
             value={current}
-            change={setCurrent}
+            onValueChange={setCurrent}
             type="password"
             autocomplete="current-password"
             required
           />
-          <NewPasswordField value={password} change={setPassword} />
-          {null}
-        </Entry>
+          <NewPasswordField value={password} onValueChange={setPassword} />
+        </PageForm>
       </section>
     </>
   )

@@ -1,18 +1,20 @@
-// Administrators: who they are, and what is decided about them.
+// Page that lists the administrators.
 
 import { useState } from 'preact/hooks'
 import type { AdminData, AdminsData } from '../api'
-import { useFetched } from '../data'
-import { useFormats, useTexts, worded } from '../language'
-import { Waiting } from '../parts/failure'
-import { Badge, Table, Time } from '../parts/small'
-import { call } from '../server'
+import { call } from '../api_client'
+import { Badge } from '../components/badge'
+import { Loading } from '../components/loading'
+import { Table } from '../components/table'
+import { Time } from '../components/time'
+import { labelOf, useFormats, useTexts } from '../language'
 import { useSession } from '../session'
-import { Change, Invite, Shut } from './admins/dialogs'
+import { useFetch } from '../use_fetch'
+import { ActivationDialog, InviteDialog, RoleDialog } from './admins/dialogs'
 
 export function Admins() {
   const { admins: texts } = useTexts()
-  const admins = useFetched(() => call<AdminsData>('GET', 'admins'))
+  const admins = useFetch(() => call<AdminsData>('GET', 'admins'))
   const [inviting, setInviting] = useState(false)
   return (
     <>
@@ -22,14 +24,17 @@ export function Admins() {
           {texts.invite}
         </button>
       </div>
-      <p class="quiet">{texts.lead}</p>
-      {inviting && <Invite again={admins.again} close={() => setInviting(false)} />}
+      <p class="muted">{texts.description}</p>
+      {inviting && <InviteDialog reload={admins.reload} onClose={() => setInviting(false)} />}
       {!admins.data ? (
-        <Waiting of={admins} />
+        <Loading of={admins} />
       ) : (
-        <Table label={texts.title} head={[texts.name, texts.role, texts.state, texts.since, texts.actions]}>
+        <Table
+          label={texts.title}
+          head={[texts.name, texts.role, texts.status, texts.created, texts.actions]}
+        >
           {admins.data.admins.map((admin) => (
-            <Row key={admin.adminId} admin={admin} again={admins.again} />
+            <AdminRow key={admin.adminId} admin={admin} reload={admins.reload} />
           ))}
         </Table>
       )}
@@ -37,20 +42,22 @@ export function Admins() {
   )
 }
 
-function Row({ admin, again }: { admin: AdminData; again: () => Promise<void> }) {
+function AdminRow({ admin, reload }: { admin: AdminData; reload: () => Promise<void> }) {
   const texts = useTexts()
   const formats = useFormats()
   const { me } = useSession()
-  const [asking, setAsking] = useState<'role' | 'shut'>()
-  const close = () => setAsking(undefined)
+  const [dialog, setDialog] = useState<'role' | 'activation'>()
+  const closeDialog = () => setDialog(undefined)
   const invited = admin.invitedUntil && Date.parse(admin.invitedUntil) > Date.now()
   const { admins } = texts
   return (
     <tr>
       <th scope="row">{admin.name}</th>
-      <td>{worded(texts.role, admin.role)}</td>
+      <td>{labelOf(texts.role, admin.role)}</td>
       <td>
-        <Badge tone={admin.active ? 'good' : 'bad'}>{admin.active ? admins.active : admins.shutOut}</Badge>
+        <Badge tone={admin.active ? 'success' : 'danger'}>
+          {admin.active ? admins.active : admins.deactivated}
+        </Badge>
         {invited && <small class="detail">{admins.invitedUntil(formats.time(admin.invitedUntil!))}</small>}
       </td>
       <td>
@@ -58,21 +65,21 @@ function Row({ admin, again }: { admin: AdminData; again: () => Promise<void> })
       </td>
       <td>
         {admin.adminId === me.adminId ? (
-          <span class="quiet">{admins.you}</span>
+          <span class="muted">{admins.you}</span>
         ) : (
           <div class="buttons">
-            <button type="button" class="plain" onClick={() => setAsking('role')}>
-              {admins.change}
-              <span class="hidden"> {admin.name}</span>
+            <button type="button" class="plain" onClick={() => setDialog('role')}>
+              {admins.changeRole}
+              <span class="visually-hidden"> {admin.name}</span>
             </button>
-            <button type="button" class="plain" onClick={() => setAsking('shut')}>
-              {admin.active ? admins.shut : admins.letIn}
-              <span class="hidden"> {admin.name}</span>
+            <button type="button" class="plain" onClick={() => setDialog('activation')}>
+              {admin.active ? admins.deactivate : admins.activate}
+              <span class="visually-hidden"> {admin.name}</span>
             </button>
           </div>
         )}
-        {asking === 'role' && <Change admin={admin} again={again} close={close} />}
-        {asking === 'shut' && <Shut admin={admin} again={again} close={close} />}
+        {dialog === 'role' && <RoleDialog admin={admin} reload={reload} onClose={closeDialog} />}
+        {dialog === 'activation' && <ActivationDialog admin={admin} reload={reload} onClose={closeDialog} />}
       </td>
     </tr>
   )

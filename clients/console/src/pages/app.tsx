@@ -1,69 +1,66 @@
-// One app: what is asked of those who log in, its pushes, its secret, whether it serves.
+// Page of one app: sign-in policy, secret, message push and status.
 
 import { Link } from 'wouter-preact'
 import type { AppData } from '../api'
-import { useFetched } from '../data'
+import { ApiError, call, path } from '../api_client'
+import { ErrorMessage } from '../components/error_message'
+import { Loading } from '../components/loading'
 import { useTexts } from '../language'
-import { FailureNote, Waiting } from '../parts/failure'
-import { call, path, Refusal } from '../server'
 import { useSession } from '../session'
-import { AppState } from './apps'
-import { Life } from './app/life'
+import { useFetch } from '../use_fetch'
 import { Policy, PolicyForm } from './app/policy'
-import { Push } from './app/push'
+import type { AppProps } from './app/props'
+import { MessagePush } from './app/push'
 import { AppSecret } from './app/secret'
-
-export interface AppProps {
-  app: AppData
-  again: () => Promise<void>
-}
+import { AppStatus } from './app/status'
+import { AppStatusBadges } from './apps'
 
 export function AppPage({ name }: { name: string }) {
   const texts = useTexts().app
-  const app = useFetched(() => call<AppData>('GET', path`apps/${name}`), [name])
-  const gone = app.failure instanceof Refusal && [400, 404].includes(app.failure.status)
+  const app = useFetch(() => call<AppData>('GET', path`apps/${name}`), [name])
+  const notFound = app.error instanceof ApiError && [400, 404].includes(app.error.status)
   return (
     <>
       <Link href="/apps" class="back">
         ← {texts.back}
       </Link>
       {app.data ? (
-        <Sheet app={app.data} again={app.again} />
-      ) : gone ? (
-        <FailureNote failure={app.failure} />
+        <AppDetails app={app.data} reload={app.reload} />
+      ) : notFound ? (
+        <ErrorMessage error={app.error} />
       ) : (
-        <Waiting of={app} />
+        <Loading of={app} />
       )}
     </>
   )
 }
 
-function Sheet({ app, again }: AppProps) {
+function AppDetails({ app, reload }: AppProps) {
   const texts = useTexts()
-  const { may } = useSession()
-  const changes = may('admin') && app.registration !== null
+  const { can } = useSession()
+  const editable = can('admin') && app.registration !== null
   return (
     <>
-      <div class="heading">
+      <div class="page-header">
         <div>
           <h1>
-            {app.name} <AppState app={app} />
+            {app.name} <AppStatusBadges app={app} />
           </h1>
-          <p class="quiet">
+          <p class="muted">
             {texts.apps.appId} <code>{app.appId}</code>
           </p>
         </div>
       </div>
-      {!app.registration && <p class="remark">{texts.app.configured}</p>}
-      <div class="halves">
+      {!app.registration && <p class="callout">{texts.app.configured}</p>}
+      <div class="columns">
         <section class="card">
           <h2>{texts.app.policy}</h2>
-          {changes ? <PolicyForm app={app} again={again} /> : <Policy app={app} />}
+          {editable ? <PolicyForm app={app} reload={reload} /> : <Policy app={app} />}
         </section>
         <div class="stack">
-          {app.registration && <AppSecret app={app} again={again} />}
-          <Push app={app} again={again} />
-          {app.registration && <Life app={app} again={again} />}
+          {app.registration && <AppSecret app={app} reload={reload} />}
+          <MessagePush app={app} reload={reload} />
+          {app.registration && <AppStatus app={app} reload={reload} />}
         </div>
       </div>
     </>

@@ -1,40 +1,41 @@
-// The apps whose users log in.
+// Page that lists the apps.
 
 import { useState } from 'preact/hooks'
 import { Link, useLocation } from 'wouter-preact'
 import type { AppData, AppsData } from '../api'
-import { useFetched } from '../data'
+import { call } from '../api_client'
+import { Badge } from '../components/badge'
+import { ConfirmDialog } from '../components/confirm_dialog'
+import { Field, SecretField } from '../components/field'
+import { Loading } from '../components/loading'
+import { Table } from '../components/table'
 import { useTexts } from '../language'
-import { Ask } from '../parts/ask'
-import { Waiting } from '../parts/failure'
-import { Field, SecretField } from '../parts/field'
-import { Badge, Table } from '../parts/small'
-import { call } from '../server'
 import { useSession } from '../session'
+import { useFetch } from '../use_fetch'
 
 export function Apps() {
   const { apps: texts } = useTexts()
-  const { may } = useSession()
-  const apps = useFetched(() => call<AppsData>('GET', 'apps'))
+  const { can } = useSession()
+  const apps = useFetch(() => call<AppsData>('GET', 'apps'))
   const [adding, setAdding] = useState(false)
   return (
     <>
       <div class="row">
         <h1>{texts.title}</h1>
-        {may('admin') && (
+        {can('admin') && (
           <button type="button" onClick={() => setAdding(true)}>
             {texts.add}
           </button>
         )}
       </div>
-      <p class="quiet">{texts.lead}</p>
-      {adding && <Add close={() => setAdding(false)} />}
+      <p class="muted">{texts.description}</p>
+      {adding && <AddDialog onClose={() => setAdding(false)} />}
       {!apps.data ? (
-        <Waiting of={apps} />
+        <Loading of={apps} />
       ) : apps.data.apps.length === 0 ? (
-        <p class="empty">{texts.none}</p>
+        <p class="empty">{texts.empty}</p>
       ) : (
-        <Table label={texts.title} head={[texts.name, texts.appId, texts.state, texts.source]}>
+        <Table label={texts.title} head={[texts.name, texts.appId, texts.status, texts.source]}>
           {apps.data.apps.map((app) => (
             <tr key={app.name}>
               <th scope="row">
@@ -44,9 +45,9 @@ export function Apps() {
                 <code>{app.appId}</code>
               </td>
               <td>
-                <AppState app={app} />
+                <AppStatusBadges app={app} />
               </td>
-              <td>{app.registration ? texts.added : texts.configured}</td>
+              <td>{app.registration ? texts.registered : texts.configured}</td>
             </tr>
           ))}
         </Table>
@@ -55,37 +56,43 @@ export function Apps() {
   )
 }
 
-export function AppState({ app }: { app: AppData }) {
+export function AppStatusBadges({ app }: { app: AppData }) {
   const { apps: texts } = useTexts()
   const disabled = Boolean(app.registration?.disabledAt)
   return (
     <span class="badges">
-      <Badge tone={disabled ? 'bad' : 'good'}>{disabled ? texts.disabled : texts.enabled}</Badge>
-      {app.registration?.formerSecretKept && <Badge tone="warm">{texts.rotating}</Badge>}
+      <Badge tone={disabled ? 'danger' : 'success'}>{disabled ? texts.disabled : texts.enabled}</Badge>
+      {app.registration?.formerSecretKept && <Badge tone="warning">{texts.rotationInProgress}</Badge>}
     </span>
   )
 }
 
-function Add({ close }: { close: () => void }) {
+function AddDialog({ onClose }: { onClose: () => void }) {
   const { apps: texts } = useTexts()
-  const { say } = useSession()
-  const [, go] = useLocation()
+  const { notify } = useSession()
+  const [, navigate] = useLocation()
   const [name, setName] = useState('')
   const [appId, setAppId] = useState('')
   const [secret, setSecret] = useState('')
-  const act = async () => {
+  const add = async () => {
     await call<AppData>('POST', 'apps', { name, appId, secret })
-    say(texts.addedDone, true)
-    go(`/apps/${name}`)
+    notify(texts.addDone, true)
+    navigate(`/apps/${name}`)
   }
   return (
-    <Ask title={texts.add} verb={texts.add} ready={Boolean(name && appId && secret)} act={act} close={close}>
-      <p>{texts.addAbout}</p>
+    <ConfirmDialog
+      title={texts.add}
+      confirmLabel={texts.add}
+      canConfirm={Boolean(name && appId && secret)}
+      onConfirm={add}
+      onClose={onClose}
+    >
+      <p>{texts.addDescription}</p>
       <Field
         label={texts.name}
         hint={texts.nameHint}
         value={name}
-        change={(text) => setName(text.trim())}
+        onValueChange={(text) => setName(text.trim())}
         pattern="[a-z0-9_\-]{1,32}"
         title={texts.nameHint}
         autocapitalize="none"
@@ -94,11 +101,17 @@ function Add({ close }: { close: () => void }) {
       <Field
         label={texts.appId}
         value={appId}
-        change={(text) => setAppId(text.trim())}
+        onValueChange={(text) => setAppId(text.trim())}
         maxLength={64}
         required
       />
-      <SecretField label={texts.secret} hint={texts.secretHint} value={secret} change={setSecret} required />
-    </Ask>
+      <SecretField
+        label={texts.secret}
+        hint={texts.secretHint}
+        value={secret}
+        onValueChange={setSecret}
+        required
+      />
+    </ConfirmDialog>
   )
 }

@@ -1,37 +1,43 @@
-// The way in for who was invited: a password of their own.
+// Page on which an invited administrator sets a password.
 
 import { useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
+import { ApiError, call } from '../api_client'
+import { Field, NameField, NewPasswordField } from '../components/field'
+import { PageForm } from '../components/page_form'
 import { useTexts } from '../language'
-import { Entry } from '../parts/entry'
-import { Field, NameField, NewPasswordField } from '../parts/field'
-import { call, Refusal } from '../server'
 
-export function Invitation({ done }: { done: (text: string) => void }) {
+export function Invitation({ onAccepted }: { onAccepted: (message: string) => void }) {
   const texts = useTexts()
   const { invitation } = texts
   const [name, setName] = useState('')
   const [code, setCode] = useState('')
   const [password, setPassword] = useState('')
-  const act = async () => {
-    await call('POST', 'invitation', { name, code: code.trim(), password }, { stranger: true })
-    done(invitation.done)
+  const accept = async () => {
+    await call('POST', 'invitation', { name, code: code.trim(), password }, { anonymous: true })
+    onAccepted(invitation.accepted)
   }
-  const said = (failure: unknown) =>
-    failure instanceof Refusal && failure.status === 401 ? invitation.wrong : undefined
+  const formatError = (error: unknown) =>
+    error instanceof ApiError && error.status === 401 ? invitation.invalidCode : undefined
   return (
-    <Entry title={invitation.title} lead={invitation.lead} verb={invitation.act} act={act} said={said}>
-      <NameField value={name} change={setName} />
+    <PageForm
+      title={invitation.title}
+      description={invitation.description}
+      submitLabel={invitation.submit}
+      onSubmit={accept}
+      formatError={formatError}
+      footer={<Link href="/">{texts.signIn.back}</Link>}
+    >
+      <NameField value={name} onValueChange={setName} />
       <Field
         label={invitation.code}
         value={code}
-        change={setCode}
+        onValueChange={setCode}
         autocomplete="one-time-code"
         required
         spellcheck={false}
       />
-      <NewPasswordField value={password} change={setPassword} />
-      <Link href="/">{texts.signIn.back}</Link>
-    </Entry>
+      <NewPasswordField value={password} onValueChange={setPassword} />
+    </PageForm>
   )
 }

@@ -1,32 +1,37 @@
-// The keys that sign access tokens.
+// Page that lists the signing keys of access tokens.
 
 import type { KeysData } from '../api'
-import { useFetched } from '../data'
-import { useTexts, worded } from '../language'
-import { Waiting } from '../parts/failure'
-import { Badge, Table, Time } from '../parts/small'
-import { call } from '../server'
+import { call } from '../api_client'
+import { Badge } from '../components/badge'
+import { Loading } from '../components/loading'
+import { Table } from '../components/table'
+import { Time } from '../components/time'
+import { labelOf, useTexts } from '../language'
+import { useFetch } from '../use_fetch'
 
-const tones = { current: 'good', next: 'cool', previous: 'warm' } as const
+const tones = { current: 'success', next: 'info', previous: 'warning' } as const
 
 export function Keys() {
   const texts = useTexts().keys
-  const keys = useFetched(() => call<KeysData>('GET', 'keys'))
+  const keys = useFetch(() => call<KeysData>('GET', 'keys'))
   return (
     <>
       <h1>{texts.title}</h1>
-      <p class="quiet">{texts.lead}</p>
+      <p class="muted">{texts.description}</p>
       {!keys.data ? (
-        <Waiting of={keys} />
+        <Loading of={keys} />
       ) : keys.data.keys.length === 0 ? (
-        <p class="empty">{texts.none}</p>
+        <p class="empty">{texts.empty}</p>
       ) : (
-        <Table label={texts.title} head={[texts.state, texts.kid, texts.published, texts.from, texts.ends]}>
+        <Table
+          label={texts.title}
+          head={[texts.state, texts.kid, texts.published, texts.activeFrom, texts.ends]}
+        >
           {keys.data.keys.map((key) => (
             <tr key={key.number}>
               <td>
-                <Badge tone={tones[key.state as keyof typeof tones] ?? 'cool'}>
-                  {worded(texts.states, key.state)}
+                <Badge tone={tones[key.state as keyof typeof tones] ?? 'info'}>
+                  {labelOf(texts.states, key.state)}
                 </Badge>
               </td>
               <td>

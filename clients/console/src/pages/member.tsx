@@ -1,72 +1,70 @@
-// One member's sheet: who they are, under what they are known, where they are logged in, what happened.
+// Page of one member: profile, identities, sessions and history.
 
 import { Link } from 'wouter-preact'
 import type { MemberSheet } from '../api'
-import { useFetched } from '../data'
+import { ApiError, call, path } from '../api_client'
+import { Avatar } from '../components/avatar'
+import { ErrorMessage } from '../components/error_message'
+import { Loading } from '../components/loading'
+import { Nickname } from '../components/nickname'
+import { Table } from '../components/table'
+import { Time } from '../components/time'
 import { useTexts } from '../language'
-import { Avatar } from '../parts/avatar'
-import { FailureNote, Waiting } from '../parts/failure'
-import { Nickname } from '../parts/nickname'
-import { Table, Time } from '../parts/small'
-import { call, path, Refusal } from '../server'
+import { useFetch } from '../use_fetch'
+import { Events } from './audit_log/events'
 import { Actions } from './member/actions'
 import { Phone } from './member/phone'
+import type { MemberProps } from './member/props'
 import { Sessions } from './member/sessions'
-import { Status } from './members'
-import { Events } from './record/events'
+import { MemberStatusBadge } from './members'
 
 export function MemberPage({ id }: { id: string }) {
   const texts = useTexts().member
-  const sheet = useFetched(() => call<MemberSheet>('GET', path`members/${id}`), [id])
-  const gone = sheet.failure instanceof Refusal && [400, 404].includes(sheet.failure.status)
+  const member = useFetch(() => call<MemberSheet>('GET', path`members/${id}`), [id])
+  const notFound = member.error instanceof ApiError && [400, 404].includes(member.error.status)
   return (
     <>
       <Link href="/members" class="back">
         ← {texts.back}
       </Link>
-      {gone ? (
+      {notFound ? (
         <>
           <h1>{texts.title}</h1>
-          <FailureNote failure={sheet.failure} said={texts.gone} />
+          <ErrorMessage error={member.error} message={texts.notFound} />
         </>
-      ) : !sheet.data ? (
-        <Waiting of={sheet} />
+      ) : !member.data ? (
+        <Loading of={member} />
       ) : (
-        <Sheet sheet={sheet.data} again={sheet.again} />
+        <MemberDetails details={member.data} reload={member.reload} />
       )}
     </>
   )
 }
 
-export interface SheetProps {
-  sheet: MemberSheet
-  again: () => Promise<void>
-}
-
-function Sheet({ sheet, again }: SheetProps) {
+function MemberDetails({ details, reload }: MemberProps) {
   const texts = useTexts()
-  const { member, identities } = sheet
+  const { member, identities } = details
   const { profile } = member
   return (
     <>
-      <div class="heading">
+      <div class="page-header">
         <Avatar profile={profile} large />
         <div>
           <h1>
-            <Nickname of={profile.nickName} /> <Status of={member} />
+            <Nickname of={profile.nickName} /> <MemberStatusBadge member={member} />
           </h1>
-          <p class="quiet">
+          <p class="muted">
             {texts.member.id} <code>{profile.memberId}</code>
           </p>
         </div>
-        <Actions sheet={sheet} again={again} />
+        <Actions details={details} reload={reload} />
       </div>
       {member.statusReason && (
-        <p class={member.status === 'banned' ? 'remark bad' : 'remark'}>
+        <p class={member.status === 'banned' ? 'callout danger' : 'callout'}>
           <strong>{texts.member.reason}</strong> <bdi>{member.statusReason}</bdi>
         </p>
       )}
-      <div class="halves">
+      <div class="columns">
         <section class="card">
           <h2>{texts.member.profile}</h2>
           <dl>
@@ -76,7 +74,7 @@ function Sheet({ sheet, again }: SheetProps) {
             </dd>
             <dt>{texts.member.gender}</dt>
             <dd>{texts.member.genders[profile.gender] ?? profile.gender}</dd>
-            <dt>{texts.member.joined}</dt>
+            <dt>{texts.member.firstLogin}</dt>
             <dd>
               <Time at={profile.createdAt} />
             </dd>
@@ -111,11 +109,11 @@ function Sheet({ sheet, again }: SheetProps) {
           </Table>
         </section>
       </div>
-      <Sessions sheet={sheet} again={again} />
+      <Sessions details={details} reload={reload} />
       <section class="card">
         <h2>{texts.member.history}</h2>
-        {/* Anew with the sheet: what was done to the member is part of both. */}
-        <Events filter={{ member: profile.memberId }} about={sheet} withoutMember />
+        {/* The history is fetched again with the member, since every action adds an event. */}
+        <Events filter={{ member: profile.memberId }} reloadKey={details} withoutTarget />
       </section>
     </>
   )

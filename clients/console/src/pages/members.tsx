@@ -1,34 +1,39 @@
-// Members: the newest, or those who are searched for.
+// Page that lists the newest members, or the results of a search.
 
 import { useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
 import type { MemberRow, MembersData } from '../api'
-import { PAGE, usePages } from '../data'
+import { call } from '../api_client'
+import { Avatar } from '../components/avatar'
+import { Badge } from '../components/badge'
+import { LoadMore } from '../components/load_more'
+import { Loading } from '../components/loading'
+import { Nickname } from '../components/nickname'
+import { Table } from '../components/table'
+import { Time } from '../components/time'
 import { useTexts } from '../language'
-import { Avatar } from '../parts/avatar'
-import { Waiting } from '../parts/failure'
-import { Nickname } from '../parts/nickname'
-import { Badge, Older, Table, Time } from '../parts/small'
-import { call } from '../server'
+import { PAGE_SIZE, usePaginatedFetch } from '../use_fetch'
 
-/** What was searched for last: kept for the way back, and never part of an address. */
+/**
+ * Last search term, kept for the way back to the list. It can be personal data, so it is never part of a URL.
+ */
 let lastQuery = ''
 
 export function Members() {
   const texts = useTexts().members
-  const [typed, setTyped] = useState(lastQuery)
+  const [input, setInput] = useState(lastQuery)
   const [query, setQuery] = useState(lastQuery)
-  const members = usePages<MemberRow>(
+  const members = usePaginatedFetch<MemberRow>(
     async (last) => {
-      const body = { query: query || undefined, before: last?.profile.memberId, limit: PAGE }
+      const body = { query: query || undefined, before: last?.profile.memberId, limit: PAGE_SIZE }
       return (await call<MembersData>('POST', 'search', body)).members
     },
     [query],
   )
   const search = (text: string) => {
     lastQuery = text.trim()
-    setTyped(lastQuery)
-    if (lastQuery === query) void members.again()
+    setInput(lastQuery)
+    if (lastQuery === query) void members.reload()
     setQuery(lastQuery)
   }
   const count = members.data?.length ?? 0
@@ -40,61 +45,61 @@ export function Members() {
         class="search"
         onSubmit={(event) => {
           event.preventDefault()
-          search(typed)
+          search(input)
         }}
       >
         <input
           type="search"
           name="query"
-          aria-label={texts.search}
+          aria-label={texts.searchLabel}
           placeholder={texts.placeholder}
-          value={typed}
+          value={input}
           maxLength={128}
           spellcheck={false}
-          onInput={(event) => setTyped(event.currentTarget.value)}
+          onInput={(event) => setInput(event.currentTarget.value)}
         />
-        <button type="submit">{texts.act}</button>
+        <button type="submit">{texts.search}</button>
         {query && (
           <button type="button" class="secondary" onClick={() => search('')}>
-            {texts.all}
+            {texts.showAll}
           </button>
         )}
       </form>
       {!members.data ? (
-        <Waiting of={members} />
+        <Loading of={members} />
       ) : count === 0 ? (
-        <p class="empty">{query ? texts.nobody : texts.nobodyYet}</p>
+        <p class="empty">{query ? texts.notFound : texts.empty}</p>
       ) : (
         <>
-          <p class="quiet" role="status">
-            {!query ? texts.newest : members.more ? texts.foundMore(count) : texts.found(count)}
+          <p class="muted" role="status">
+            {!query ? texts.newestFirst : members.hasMore ? texts.foundMore(count) : texts.found(count)}
           </p>
-          <Table label={texts.title} head={[texts.nickname, texts.phone, texts.status, texts.joined]}>
+          <Table label={texts.title} head={[texts.nickname, texts.phone, texts.status, texts.firstLogin]}>
             {members.data.map((member) => (
-              <Row key={member.profile.memberId} member={member} />
+              <MemberTableRow key={member.profile.memberId} member={member} />
             ))}
           </Table>
-          <Older pages={members} />
+          <LoadMore pages={members} />
         </>
       )}
     </>
   )
 }
 
-function Row({ member }: { member: MemberRow }) {
+function MemberTableRow({ member }: { member: MemberRow }) {
   const texts = useTexts().members
   const { profile } = member
   return (
     <tr>
       <th scope="row">
-        <Link href={`/members/${profile.memberId}`} class="person">
+        <Link href={`/members/${profile.memberId}`} class="member-link">
           <Avatar profile={profile} />
           <Nickname of={profile.nickName} />
         </Link>
       </th>
-      <td>{profile.phone ?? <span class="quiet">{texts.noPhone}</span>}</td>
+      <td>{profile.phone ?? <span class="muted">{texts.noPhone}</span>}</td>
       <td>
-        <Status of={member} />
+        <MemberStatusBadge member={member} />
       </td>
       <td>
         <Time at={profile.createdAt} />
@@ -103,8 +108,8 @@ function Row({ member }: { member: MemberRow }) {
   )
 }
 
-export function Status({ of }: { of: MemberRow }) {
+export function MemberStatusBadge({ member }: { member: MemberRow }) {
   const texts = useTexts().members
-  const banned = of.status === 'banned'
-  return <Badge tone={banned ? 'bad' : 'good'}>{banned ? texts.banned : texts.active}</Badge>
+  const banned = member.status === 'banned'
+  return <Badge tone={banned ? 'danger' : 'success'}>{banned ? texts.banned : texts.active}</Badge>
 }

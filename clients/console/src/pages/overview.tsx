@@ -1,42 +1,43 @@
-// The front page: how logins, members and WeChat have been.
+// Start page: statistics of logins, members and calls to WeChat.
 
 import { useState } from 'preact/hooks'
 import type { CallsData, StatisticsData } from '../api'
-import { useFetched } from '../data'
+import { call } from '../api_client'
+import { Loading } from '../components/loading'
 import { useTexts } from '../language'
-import { Waiting } from '../parts/failure'
-import { call } from '../server'
-import { Days } from './overview/days'
-import { Wechat } from './overview/wechat'
+import { useFetch } from '../use_fetch'
+import { DailyStatistics } from './overview/days'
+import { WechatStatistics } from './overview/wechat'
 
-const spans = [7, 30, 90]
+/** Selectable numbers of days. */
+const dayRanges = [7, 30, 90]
 
 export function Overview() {
   const { overview: texts } = useTexts()
   const [days, setDays] = useState(30)
-  const statistics = useFetched(() => call<StatisticsData>('GET', `statistics?days=${days}`), [days])
-  const calls = useFetched(() => call<CallsData>('GET', 'wechat'))
+  const statistics = useFetch(() => call<StatisticsData>('GET', `statistics?days=${days}`), [days])
+  const calls = useFetch(() => call<CallsData>('GET', 'wechat'))
   return (
     <>
       <div class="row">
         <h1>{texts.title}</h1>
         <label class="inline">
-          <span class="hidden">{texts.days}</span>
+          <span class="visually-hidden">{texts.dayRange}</span>
           <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
-            {spans.map((span) => (
-              <option key={span} value={span}>
-                {texts.lastDays(span)}
+            {dayRanges.map((range) => (
+              <option key={range} value={range}>
+                {texts.lastDays(range)}
               </option>
             ))}
           </select>
         </label>
       </div>
       {statistics.data ? (
-        <Days statistics={statistics.data} calls={calls.data} />
+        <DailyStatistics statistics={statistics.data} calls={calls.data} />
       ) : (
-        <Waiting of={statistics} />
+        <Loading of={statistics} />
       )}
-      {calls.data ? <Wechat calls={calls.data} /> : <Waiting of={calls} />}
+      {calls.data ? <WechatStatistics calls={calls.data} /> : <Loading of={calls} />}
     </>
   )
 }

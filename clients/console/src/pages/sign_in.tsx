@@ -1,34 +1,40 @@
-// The way in.
+// Sign-in page.
 
 import { useState } from 'preact/hooks'
 import { Link } from 'wouter-preact'
 import type { AdministratorData } from '../api'
+import { ApiError, call } from '../api_client'
+import { Field, NameField } from '../components/field'
+import { PageForm } from '../components/page_form'
 import { useTexts } from '../language'
-import { Entry } from '../parts/entry'
-import { Field, NameField } from '../parts/field'
-import { call, Refusal } from '../server'
 
-export function SignIn({ enter }: { enter: (me: AdministratorData) => void }) {
+export function SignIn({ onSignedIn }: { onSignedIn: (admin: AdministratorData) => void }) {
   const texts = useTexts().signIn
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const act = async () => {
-    enter(await call('POST', 'session', { name, password }, { stranger: true }))
+  const signIn = async () => {
+    onSignedIn(await call('POST', 'session', { name, password }, { anonymous: true }))
   }
-  const said = (failure: unknown) =>
-    failure instanceof Refusal && failure.status === 401 ? texts.wrong : undefined
+  const formatError = (error: unknown) =>
+    error instanceof ApiError && error.status === 401 ? texts.invalidCredentials : undefined
   return (
-    <Entry title={texts.title} lead={texts.lead} verb={texts.act} act={act} said={said}>
-      <NameField value={name} change={setName} />
+    <PageForm
+      title={texts.title}
+      description={texts.description}
+      submitLabel={texts.submit}
+      onSubmit={signIn}
+      formatError={formatError}
+      footer={<Link href="/invitation">{texts.invited}</Link>}
+    >
+      <NameField value={name} onValueChange={setName} />
       <Field
         label={texts.password}
         value={password}
-        change={setPassword}
+        onValueChange={setPassword}
         type="password"
         autocomplete="current-password"
         required
       />
-      <Link href="/invitation">{texts.invited}</Link>
-    </Entry>
+    </PageForm>
   )
 }

@@ -1,123 +1,125 @@
-// What is decided about administrators, each in a dialog.
+// Dialogs that invite administrators, change their roles, and deactivate or activate them.
 
 import { useState } from 'preact/hooks'
 import type { AdminData, InvitationData } from '../../api'
-import { useTexts, worded } from '../../language'
-import { Ask } from '../../parts/ask'
-import { Field } from '../../parts/field'
-import { Secret } from '../../parts/secret'
-import { call, path } from '../../server'
+import { call, path } from '../../api_client'
+import { ConfirmDialog } from '../../components/confirm_dialog'
+import { Field } from '../../components/field'
+import { SecretDialog } from '../../components/secret'
+import { labelOf, useTexts } from '../../language'
 import { roles, useSession } from '../../session'
 
 interface DialogProps {
-  again: () => Promise<void>
-  close: () => void
+  reload: () => Promise<void>
+  onClose: () => void
 }
 
-interface AboutProps extends DialogProps {
+interface AdminDialogProps extends DialogProps {
   admin: AdminData
 }
 
-export function Invite({ again, close }: DialogProps) {
+export function InviteDialog({ reload, onClose }: DialogProps) {
   const { admins: texts } = useTexts()
   const [name, setName] = useState('')
   const [role, setRole] = useState<string>('viewer')
-  const [invited, setInvited] = useState<InvitationData>()
-  const act = async () => {
-    setInvited(await call<InvitationData>('POST', 'admins', { name, role }))
-    void again()
+  const [invitation, setInvitation] = useState<InvitationData>()
+  const invite = async () => {
+    setInvitation(await call<InvitationData>('POST', 'admins', { name, role }))
+    void reload()
   }
-  // The form goes by itself, and what it brought stays until it is put away.
-  const [asked, setAsked] = useState(true)
-  if (!asked && invited) {
+  // The form closes itself after the request. The dialog with the code replaces it and stays until it is
+  // closed.
+  const [formOpen, setFormOpen] = useState(true)
+  if (!formOpen && invitation) {
     return (
-      <Secret
-        title={texts.code(invited.admin.name)}
-        about={texts.codeAbout}
-        value={invited.code}
-        close={close}
+      <SecretDialog
+        title={texts.invitationCode(invitation.admin.name)}
+        description={texts.invitationCodeDescription}
+        value={invitation.code}
+        onClose={onClose}
       />
     )
   }
   return (
-    <Ask
+    <ConfirmDialog
       title={texts.invite}
-      verb={texts.invite}
-      ready={name !== ''}
-      act={act}
-      close={() => (invited ? setAsked(false) : close())}
+      confirmLabel={texts.invite}
+      canConfirm={name !== ''}
+      onConfirm={invite}
+      onClose={() => (invitation ? setFormOpen(false) : onClose())}
     >
-      <p>{texts.inviteAbout}</p>
+      <p>{texts.inviteDescription}</p>
       <Field
         label={texts.name}
         hint={texts.nameHint}
         value={name}
-        change={(text) => setName(text.trim())}
+        onValueChange={(text) => setName(text.trim())}
         pattern="[a-z0-9._+@\-]+"
         title={texts.nameHint}
         maxLength={64}
         autocapitalize="none"
         required
       />
-      <Roles role={role} choose={setRole} />
-    </Ask>
+      <RoleField value={role} onValueChange={setRole} />
+    </ConfirmDialog>
   )
 }
 
-export function Change({ admin, again, close }: AboutProps) {
+export function RoleDialog({ admin, reload, onClose }: AdminDialogProps) {
   const { admins: texts } = useTexts()
-  const { say } = useSession()
+  const { notify } = useSession()
   const [role, setRole] = useState(admin.role)
-  const act = async () => {
+  const changeRole = async () => {
     await call('PATCH', path`admins/${admin.adminId}`, { role })
-    say(texts.changed)
-    void again()
+    notify(texts.roleChanged)
+    void reload()
   }
   return (
-    <Ask
-      title={texts.changeOf(admin.name)}
-      verb={texts.change}
-      ready={role !== admin.role}
-      act={act}
-      close={close}
+    <ConfirmDialog
+      title={texts.changeRoleOf(admin.name)}
+      confirmLabel={texts.changeRole}
+      canConfirm={role !== admin.role}
+      onConfirm={changeRole}
+      onClose={onClose}
     >
-      <Roles role={role} choose={setRole} />
-    </Ask>
+      <RoleField value={role} onValueChange={setRole} />
+    </ConfirmDialog>
   )
 }
 
-export function Shut({ admin, again, close }: AboutProps) {
+export function ActivationDialog({ admin, reload, onClose }: AdminDialogProps) {
   const { admins: texts } = useTexts()
-  const { say } = useSession()
-  // As it was when the dialog came.
+  const { notify } = useSession()
+  // Keeps the value of the moment the dialog opened, so that a reload does not turn its action into the
+  // opposite.
   const [active] = useState(admin.active)
-  const act = async () => {
+  const toggle = async () => {
     await call('PATCH', path`admins/${admin.adminId}`, { active: !active })
-    say(active ? texts.shutDone : texts.letInDone)
-    void again()
+    notify(active ? texts.deactivateDone : texts.activateDone)
+    void reload()
   }
   return (
-    <Ask
-      title={active ? texts.shutOf(admin.name) : texts.letInOf(admin.name)}
-      verb={active ? texts.shut : texts.letIn}
+    <ConfirmDialog
+      title={active ? texts.deactivateName(admin.name) : texts.activateName(admin.name)}
+      confirmLabel={active ? texts.deactivate : texts.activate}
       danger={active}
-      act={act}
-      close={close}
+      onConfirm={toggle}
+      onClose={onClose}
     >
-      <p>{active ? texts.shutAbout : texts.letInAbout}</p>
-    </Ask>
+      <p>{active ? texts.deactivateDescription : texts.activateDescription}</p>
+    </ConfirmDialog>
   )
 }
 
-function Roles({ role, choose }: { role: string; choose: (role: string) => void }) {
+function RoleField({ value, onValueChange }: { value: string; onValueChange: (role: string) => void }) {
   const texts = useTexts()
   return (
     <fieldset>
       <legend>{texts.admins.role}</legend>
-      {roles.map((one) => (
-        <label key={one}>
-          <input type="radio" name="role" checked={one === role} onChange={() => choose(one)} />
-          {worded(texts.role, one)} <small class="quiet">{worded(texts.roleMay, one)}</small>
+      {roles.map((role) => (
+        <label key={role}>
+          <input type="radio" name="role" checked={role === value} onChange={() => onValueChange(role)} />
+          {labelOf(texts.role, role)} <small class="muted">{labelOf(texts.roleRights, role)}</small>
         </label>
       ))}
     </fieldset>

@@ -1,15 +1,15 @@
-// What is asked of those who log in to an app: shown, or in a form.
+// Sign-in policy of an app, read-only or as a form.
 
 import { useState } from 'preact/hooks'
 import type { AppPolicy, AppPolicyData } from '../../api'
-import { useFormats, useTexts, worded } from '../../language'
-import { FailureNote } from '../../parts/failure'
-import { Check, Field } from '../../parts/field'
-import { call, path } from '../../server'
+import { call, path } from '../../api_client'
+import { ErrorMessage } from '../../components/error_message'
+import { Field, Toggle } from '../../components/field'
+import { labelOf, useFormats, useTexts } from '../../language'
 import { useSession } from '../../session'
-import type { AppProps } from '../app'
+import type { AppProps } from './props'
 
-const lives = ['accessTtl', 'refreshTtl', 'sessionTtl'] as const
+const lifetimes = ['accessTtl', 'refreshTtl', 'sessionTtl'] as const
 const flags = ['autoRegister', 'phoneRequired', 'storeSessionKeys'] as const
 
 export function Policy({ app: { policy } }: Pick<AppProps, 'app'>) {
@@ -25,104 +25,108 @@ export function Policy({ app: { policy } }: Pick<AppProps, 'app'>) {
         </>
       ))}
       <dt>{app.onConflict}</dt>
-      <dd>{worded(app.conflicts, policy.onConflict)}</dd>
+      <dd>{labelOf(app.conflictPolicies, policy.onConflict)}</dd>
       <dt>{app.openPlatform}</dt>
-      <dd>{policy.openPlatform ?? texts.none}</dd>
-      {lives.map((life) => (
+      <dd>{policy.openPlatform ?? texts.notSet}</dd>
+      {lifetimes.map((lifetime) => (
         <>
-          <dt>{app[life]}</dt>
-          <dd>{policy[life] === null ? app.usual : number(policy[life])}</dd>
+          <dt>{app[lifetime]}</dt>
+          <dd>{policy[lifetime] === null ? app.default : number(policy[lifetime])}</dd>
         </>
       ))}
     </dl>
   )
 }
 
-/** The policy as it is typed: lives as texts, empty where they are as usual. */
-type Typed = Omit<AppPolicyData, (typeof lives)[number]> & Record<(typeof lives)[number], string>
+/** The policy as form input: lifetimes are text, empty for the configured default. */
+type PolicyInput = Omit<AppPolicyData, (typeof lifetimes)[number]> &
+  Record<(typeof lifetimes)[number], string>
 
-function typedOf(policy: AppPolicyData): Typed {
-  const text = (seconds: number | null) => (seconds === null ? '' : String(seconds))
-  const { accessTtl, refreshTtl, sessionTtl } = policy
-  return { ...policy, accessTtl: text(accessTtl), refreshTtl: text(refreshTtl), sessionTtl: text(sessionTtl) }
-}
-
-function policyOf(typed: Typed): AppPolicy {
-  const seconds = (text: string) => (text === '' ? null : Number(text))
-  const { accessTtl, refreshTtl, sessionTtl } = typed
+function toInput(policy: AppPolicyData): PolicyInput {
+  const toText = (seconds: number | null) => (seconds === null ? '' : String(seconds))
   return {
-    ...typed,
-    onConflict: typed.onConflict as AppPolicy['onConflict'],
-    openPlatform: typed.openPlatform || null,
-    accessTtl: seconds(accessTtl),
-    refreshTtl: seconds(refreshTtl),
-    sessionTtl: seconds(sessionTtl),
+    ...policy,
+    accessTtl: toText(policy.accessTtl),
+    refreshTtl: toText(policy.refreshTtl),
+    sessionTtl: toText(policy.sessionTtl),
   }
 }
 
-export function PolicyForm({ app, again }: AppProps) {
+function toPolicy(input: PolicyInput): AppPolicy {
+  const toSeconds = (text: string) => (text === '' ? null : Number(text))
+  return {
+    ...input,
+    onConflict: input.onConflict as AppPolicy['onConflict'],
+    openPlatform: input.openPlatform || null,
+    accessTtl: toSeconds(input.accessTtl),
+    refreshTtl: toSeconds(input.refreshTtl),
+    sessionTtl: toSeconds(input.sessionTtl),
+  }
+}
+
+export function PolicyForm({ app, reload }: AppProps) {
   const texts = useTexts()
-  const { say } = useSession()
-  const [typed, setTyped] = useState(() => typedOf(app.policy))
-  const [failure, setFailure] = useState<unknown>()
+  const { notify } = useSession()
+  const [input, setInput] = useState(() => toInput(app.policy))
+  const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
-  const change = (part: Partial<Typed>) => setTyped({ ...typed, ...part })
+  const update = (change: Partial<PolicyInput>) => setInput({ ...input, ...change })
   const save = async (event: Event) => {
     event.preventDefault()
     setBusy(true)
-    setFailure(undefined)
+    setError(undefined)
     try {
-      await call('PUT', path`apps/${app.name}/policy`, policyOf(typed))
-      say(texts.app.saved)
-      await again()
-    } catch (refused) {
-      setFailure(refused)
+      await call('PUT', path`apps/${app.name}/policy`, toPolicy(input))
+      notify(texts.app.policySaved)
+      await reload()
+    } catch (thrown) {
+      setError(thrown)
     }
     setBusy(false)
   }
   return (
     <form onSubmit={save}>
       {flags.map((flag) => (
-        <Check
+        <Toggle
           key={flag}
           label={texts.app[flag]}
-          value={typed[flag]}
-          change={(value) => change({ [flag]: value })}
+          value={input[flag]}
+          onValueChange={(value) => update({ [flag]: value })}
         />
       ))}
       <label>
         {texts.app.onConflict}
         <select
-          value={typed.onConflict}
-          onChange={(event) => change({ onConflict: event.currentTarget.value })}
+          value={input.onConflict}
+          onChange={(event) => update({ onConflict: event.currentTarget.value })}
         >
-          {Object.entries(texts.app.conflicts).map(([policy, name]) => (
+          {Object.entries(texts.app.conflictPolicies).map(([policy, label]) => (
             <option key={policy} value={policy}>
-              {name}
+              {label}
             </option>
           ))}
         </select>
       </label>
       <Field
         label={texts.app.openPlatform}
-        value={typed.openPlatform ?? ''}
-        change={(openPlatform) => change({ openPlatform })}
+        value={input.openPlatform ?? ''}
+        onValueChange={(openPlatform) => update({ openPlatform })}
         pattern="[A-Za-z0-9._\-]+"
         maxLength={64}
-        placeholder={texts.none}
+        placeholder={texts.notSet}
       />
-      {lives.map((life) => (
+      {lifetimes.map((lifetime) => (
         <Field
-          key={life}
-          label={texts.app[life]}
-          value={typed[life]}
-          change={(value) => change({ [life]: value })}
+          key={lifetime}
+          label={texts.app[lifetime]}
+          value={input[lifetime]}
+          onValueChange={(value) => update({ [lifetime]: value })}
           type="number"
-          min={life === 'accessTtl' ? 60 : 3600}
-          placeholder={texts.app.usual}
+          min={lifetime === 'accessTtl' ? 60 : 3600}
+          placeholder={texts.app.default}
         />
       ))}
-      <FailureNote failure={failure} />
+      <ErrorMessage error={error} />
       <button type="submit" aria-busy={busy}>
         {texts.save}
       </button>

@@ -1,70 +1,87 @@
-// Whether WeChat's pushes of an app are taken, and what they are believed by.
+// WeChat message push of an app: its state, setup and removal.
 
 import { useState } from 'preact/hooks'
+import { call, path } from '../../api_client'
+import { ConfirmDialog } from '../../components/confirm_dialog'
+import { SecretField } from '../../components/field'
 import { useTexts } from '../../language'
-import { Ask } from '../../parts/ask'
-import { SecretField } from '../../parts/field'
-import { call, path } from '../../server'
 import { useSession } from '../../session'
-import type { AppProps } from '../app'
+import type { AppDialogProps, AppProps } from './props'
 
-export function Push({ app, again }: AppProps) {
+export function MessagePush({ app, reload }: AppProps) {
   const { app: texts } = useTexts()
-  const { may } = useSession()
-  const [asking, setAsking] = useState<'set' | 'remove'>()
-  const close = () => setAsking(undefined)
+  const { can } = useSession()
+  const [dialog, setDialog] = useState<'configure' | 'disable'>()
+  const closeDialog = () => setDialog(undefined)
   return (
     <section class="card">
       <h2>{texts.push}</h2>
-      <p>{app.takesPushes ? texts.pushOn : texts.pushOff}</p>
-      {may('admin') && app.registration && (
+      <p>{app.takesPushes ? texts.pushEnabled : texts.pushDisabled}</p>
+      {can('admin') && app.registration && (
         <div class="buttons">
-          <button type="button" class="secondary" onClick={() => setAsking('set')}>
-            {texts.pushSet}
+          <button type="button" class="secondary" onClick={() => setDialog('configure')}>
+            {texts.configurePush}
           </button>
           {app.takesPushes && (
-            <button type="button" class="danger outline" onClick={() => setAsking('remove')}>
-              {texts.pushRemove}
+            <button type="button" class="danger outline" onClick={() => setDialog('disable')}>
+              {texts.disablePush}
             </button>
           )}
         </div>
       )}
-      {asking === 'set' && <SetPush app={app} again={again} close={close} />}
-      {asking === 'remove' && <RemovePush app={app} again={again} close={close} />}
+      {dialog === 'configure' && <ConfigureDialog app={app} reload={reload} onClose={closeDialog} />}
+      {dialog === 'disable' && <DisableDialog app={app} reload={reload} onClose={closeDialog} />}
     </section>
   )
 }
 
-function SetPush({ app, again, close }: AppProps & { close: () => void }) {
+function ConfigureDialog({ app, reload, onClose }: AppDialogProps) {
   const { app: texts } = useTexts()
-  const { say } = useSession()
-  const [pushToken, setToken] = useState('')
-  const [key, setKey] = useState('')
-  const act = async () => {
-    await call('PUT', path`apps/${app.name}/push`, { pushToken, pushAesKey: key || null })
-    say(texts.pushSetDone)
-    void again()
+  const { notify } = useSession()
+  const [token, setToken] = useState('')
+  const [aesKey, setAesKey] = useState('')
+  const configure = async () => {
+    await call('PUT', path`apps/${app.name}/push`, { pushToken: token, pushAesKey: aesKey || null })
+    notify(texts.configurePushDone)
+    void reload()
   }
   return (
-    <Ask title={texts.pushSet} verb={texts.pushSet} ready={pushToken !== ''} act={act} close={close}>
-      <p>{texts.pushAbout}</p>
-      <SecretField label={texts.pushToken} value={pushToken} change={setToken} required />
-      <SecretField label={texts.pushKey} hint={texts.pushKeyHint} value={key} change={setKey} />
-    </Ask>
+    <ConfirmDialog
+      title={texts.configurePush}
+      confirmLabel={texts.configurePush}
+      canConfirm={token !== ''}
+      onConfirm={configure}
+      onClose={onClose}
+    >
+      <p>{texts.configurePushDescription}</p>
+      <SecretField label={texts.pushToken} value={token} onValueChange={setToken} required />
+      <SecretField
+        label={texts.pushAesKey}
+        hint={texts.pushAesKeyHint}
+        value={aesKey}
+        onValueChange={setAesKey}
+      />
+    </ConfirmDialog>
   )
 }
 
-function RemovePush({ app, again, close }: AppProps & { close: () => void }) {
+function DisableDialog({ app, reload, onClose }: AppDialogProps) {
   const { app: texts } = useTexts()
-  const { say } = useSession()
-  const act = async () => {
+  const { notify } = useSession()
+  const disable = async () => {
     await call('DELETE', path`apps/${app.name}/push`)
-    say(texts.pushRemoved)
-    void again()
+    notify(texts.disablePushDone)
+    void reload()
   }
   return (
-    <Ask title={texts.pushRemove} verb={texts.pushRemove} danger act={act} close={close}>
-      <p>{texts.pushRemoveAbout}</p>
-    </Ask>
+    <ConfirmDialog
+      title={texts.disablePush}
+      confirmLabel={texts.disablePush}
+      danger
+      onConfirm={disable}
+      onClose={onClose}
+    >
+      <p>{texts.disablePushDescription}</p>
+    </ConfirmDialog>
   )
 }

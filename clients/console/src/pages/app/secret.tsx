@@ -1,101 +1,118 @@
-// An app's secret, which nobody is told: another one is put in its place, in two steps.
+// AppSecret of an app. The server never returns it. It is replaced by a rotation that is started here and
+// finished, or cancelled, later.
 
 import { useState } from 'preact/hooks'
+import { call, path } from '../../api_client'
+import { ConfirmDialog } from '../../components/confirm_dialog'
+import { SecretField } from '../../components/field'
 import { useFormats, useTexts } from '../../language'
-import { Ask } from '../../parts/ask'
-import { SecretField } from '../../parts/field'
-import { call, path } from '../../server'
 import { useSession } from '../../session'
-import type { AppProps } from '../app'
+import type { AppDialogProps, AppProps } from './props'
 
-export function AppSecret({ app, again }: AppProps) {
+export function AppSecret({ app, reload }: AppProps) {
   const { app: texts } = useTexts()
   const formats = useFormats()
-  const { may } = useSession()
-  const [asking, setAsking] = useState<'rotate' | 'end' | 'takeBack'>()
-  const close = () => setAsking(undefined)
+  const { can } = useSession()
+  const [dialog, setDialog] = useState<'start' | 'finish' | 'cancel'>()
+  const closeDialog = () => setDialog(undefined)
   const { secretChangedAt, formerSecretKept } = app.registration!
   return (
     <section class="card">
       <h2>{texts.secret}</h2>
-      <p>{texts.secretSince(formats.time(secretChangedAt))}</p>
-      {formerSecretKept && <p class="remark">{texts.secretBoth}</p>}
-      {may('admin') && (
+      <p>{texts.secretChanged(formats.time(secretChangedAt))}</p>
+      {formerSecretKept && <p class="callout">{texts.rotationInProgress}</p>}
+      {can('admin') && (
         <div class="buttons">
           {formerSecretKept ? (
             <>
-              <button type="button" onClick={() => setAsking('end')}>
-                {texts.end}
+              <button type="button" onClick={() => setDialog('finish')}>
+                {texts.finishRotation}
               </button>
-              <button type="button" class="secondary" onClick={() => setAsking('takeBack')}>
-                {texts.takeBack}
+              <button type="button" class="secondary" onClick={() => setDialog('cancel')}>
+                {texts.cancelRotation}
               </button>
             </>
           ) : (
-            <button type="button" class="secondary" onClick={() => setAsking('rotate')}>
-              {texts.rotate}
+            <button type="button" class="secondary" onClick={() => setDialog('start')}>
+              {texts.rotateSecret}
             </button>
           )}
         </div>
       )}
-      {asking === 'rotate' && <Rotate app={app} again={again} close={close} />}
-      {asking === 'end' && <End app={app} again={again} close={close} />}
-      {asking === 'takeBack' && <TakeBack app={app} again={again} close={close} />}
+      {dialog === 'start' && <StartDialog app={app} reload={reload} onClose={closeDialog} />}
+      {dialog === 'finish' && <FinishDialog app={app} reload={reload} onClose={closeDialog} />}
+      {dialog === 'cancel' && <CancelDialog app={app} reload={reload} onClose={closeDialog} />}
     </section>
   )
 }
 
-type DialogProps = AppProps & { close: () => void }
-
-function Rotate({ app, again, close }: DialogProps) {
+function StartDialog({ app, reload, onClose }: AppDialogProps) {
   const { app: texts, apps } = useTexts()
-  const { say } = useSession()
+  const { notify } = useSession()
   const [secret, setSecret] = useState('')
-  const act = async () => {
+  const start = async () => {
     await call('POST', path`apps/${app.name}/secret`, { secret })
-    say(texts.rotated)
-    void again()
+    notify(texts.rotateSecretDone)
+    void reload()
   }
   return (
-    <Ask title={texts.rotate} verb={texts.rotate} ready={secret !== ''} act={act} close={close}>
-      <p>{texts.rotateAbout}</p>
+    <ConfirmDialog
+      title={texts.rotateSecret}
+      confirmLabel={texts.rotateSecret}
+      canConfirm={secret !== ''}
+      onConfirm={start}
+      onClose={onClose}
+    >
+      <p>{texts.rotateSecretDescription}</p>
       <SecretField
         label={texts.newSecret}
         hint={apps.secretHint}
         value={secret}
-        change={setSecret}
+        onValueChange={setSecret}
         required
       />
-    </Ask>
+    </ConfirmDialog>
   )
 }
 
-function End({ app, again, close }: DialogProps) {
+function FinishDialog({ app, reload, onClose }: AppDialogProps) {
   const { app: texts } = useTexts()
-  const { say } = useSession()
-  const act = async () => {
+  const { notify } = useSession()
+  const finish = async () => {
     await call('DELETE', path`apps/${app.name}/secret/former`)
-    say(texts.ended)
-    void again()
+    notify(texts.finishRotationDone)
+    void reload()
   }
   return (
-    <Ask title={texts.end} verb={texts.end} danger act={act} close={close}>
-      <p>{texts.endAbout}</p>
-    </Ask>
+    <ConfirmDialog
+      title={texts.finishRotation}
+      confirmLabel={texts.finishRotation}
+      danger
+      onConfirm={finish}
+      onClose={onClose}
+    >
+      <p>{texts.finishRotationDescription}</p>
+    </ConfirmDialog>
   )
 }
 
-function TakeBack({ app, again, close }: DialogProps) {
+function CancelDialog({ app, reload, onClose }: AppDialogProps) {
   const { app: texts } = useTexts()
-  const { say } = useSession()
-  const act = async () => {
+  const { notify } = useSession()
+  const cancel = async () => {
     await call('DELETE', path`apps/${app.name}/secret`)
-    say(texts.takenBack)
-    void again()
+    notify(texts.cancelRotationDone)
+    void reload()
   }
   return (
-    <Ask title={texts.takeBack} verb={texts.takeBack} danger act={act} close={close}>
-      <p>{texts.takeBackAbout}</p>
-    </Ask>
+    <ConfirmDialog
+      title={texts.cancelRotation}
+      confirmLabel={texts.cancelRotation}
+      danger
+      onConfirm={cancel}
+      onClose={onClose}
+    >
+      <p>{texts.cancelRotationDescription}</p>
+    </ConfirmDialog>
   )
 }

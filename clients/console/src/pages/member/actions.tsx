@@ -1,98 +1,100 @@
-// What is done to a member: kept out, let in again, erased.
+// Actions on a member: ban, lift the ban, erase.
 
 import { useState } from 'preact/hooks'
 import { useLocation } from 'wouter-preact'
+import { call, path } from '../../api_client'
+import { ConfirmDialog, TypeToConfirm } from '../../components/confirm_dialog'
+import { Field } from '../../components/field'
+import { Nickname } from '../../components/nickname'
 import { useTexts } from '../../language'
-import { Ask, SecondLook } from '../../parts/ask'
-import { Field } from '../../parts/field'
-import { Nickname } from '../../parts/nickname'
-import { call, path } from '../../server'
 import { useSession } from '../../session'
-import type { SheetProps } from '../member'
+import type { MemberProps } from './props'
 
-export function Actions({ sheet, again }: SheetProps) {
+export function Actions({ details, reload }: MemberProps) {
   const { member: texts } = useTexts()
-  const { may } = useSession()
-  const [asking, setAsking] = useState<'ban' | 'erase'>()
-  const banned = sheet.member.status === 'banned'
-  const close = () => setAsking(undefined)
-  if (!may('operator')) return <p class="quiet actions">{texts.mayNot}</p>
+  const { can } = useSession()
+  const [dialog, setDialog] = useState<'ban' | 'erase'>()
+  const banned = details.member.status === 'banned'
+  const closeDialog = () => setDialog(undefined)
+  if (!can('operator')) return <p class="muted actions">{texts.readOnly}</p>
   return (
     <>
       <div class="actions" role="group" aria-label={texts.actions}>
         <button
           type="button"
           class={banned ? 'secondary' : 'danger outline'}
-          onClick={() => setAsking('ban')}
+          onClick={() => setDialog('ban')}
         >
           {banned ? texts.unban : texts.ban}
         </button>
-        {may('admin') && (
-          <button type="button" class="danger outline" onClick={() => setAsking('erase')}>
+        {can('admin') && (
+          <button type="button" class="danger outline" onClick={() => setDialog('erase')}>
             {texts.erase}
           </button>
         )}
       </div>
-      {asking === 'ban' && <Ban sheet={sheet} again={again} close={close} />}
-      {asking === 'erase' && <Erase sheet={sheet} close={close} />}
+      {dialog === 'ban' && <BanDialog details={details} reload={reload} onClose={closeDialog} />}
+      {dialog === 'erase' && <EraseDialog details={details} onClose={closeDialog} />}
     </>
   )
 }
 
-function Ban({ sheet, again, close }: SheetProps & { close: () => void }) {
+/** Bans a member, or lifts the ban. */
+function BanDialog({ details, reload, onClose }: MemberProps & { onClose: () => void }) {
   const { member: texts } = useTexts()
-  const { say } = useSession()
+  const { notify } = useSession()
   const [reason, setReason] = useState('')
-  // As it was when the dialog came: it is no other one when the member has changed below it.
-  const [banned] = useState(sheet.member.status === 'banned')
-  const id = sheet.member.profile.memberId
-  const act = async () => {
+  // Keeps the value of the moment the dialog opened, so that a reload does not turn its action into the
+  // opposite.
+  const [banned] = useState(details.member.status === 'banned')
+  const id = details.member.profile.memberId
+  const toggle = async () => {
     await call('POST', banned ? path`members/${id}/unban` : path`members/${id}/ban`, { reason })
-    say(banned ? texts.unbanned : texts.bannedDone)
-    void again()
+    notify(banned ? texts.unbanDone : texts.banDone)
+    void reload()
   }
   return (
-    <Ask
+    <ConfirmDialog
       title={banned ? texts.unban : texts.banTitle}
-      verb={banned ? texts.unban : texts.ban}
+      confirmLabel={banned ? texts.unban : texts.ban}
       danger={!banned}
-      ready={reason.trim() !== ''}
-      act={act}
-      close={close}
+      canConfirm={reason.trim() !== ''}
+      onConfirm={toggle}
+      onClose={onClose}
     >
-      <p>{banned ? texts.unbanAbout : texts.banAbout}</p>
+      <p>{banned ? texts.unbanDescription : texts.banDescription}</p>
       <Field
-        label={texts.why}
-        hint={texts.whyHint}
+        label={texts.reason}
+        hint={texts.reasonHint}
         value={reason}
-        change={setReason}
+        onValueChange={setReason}
         maxLength={200}
         required
       />
-    </Ask>
+    </ConfirmDialog>
   )
 }
 
-function Erase({ sheet, close }: { sheet: SheetProps['sheet']; close: () => void }) {
+function EraseDialog({ details, onClose }: { details: MemberProps['details']; onClose: () => void }) {
   const { member: texts } = useTexts()
-  const { say } = useSession()
-  const [, go] = useLocation()
-  const [typed, type] = useState('')
-  const { profile } = sheet.member
-  const tail = profile.memberId.slice(-6)
-  const act = async () => {
+  const { notify } = useSession()
+  const [, navigate] = useLocation()
+  const [typedSuffix, setTypedSuffix] = useState('')
+  const { profile } = details.member
+  const suffix = profile.memberId.slice(-6)
+  const erase = async () => {
     await call('DELETE', path`members/${profile.memberId}`)
-    say(texts.erased, true)
-    go('/members')
+    notify(texts.eraseDone, true)
+    navigate('/members')
   }
   return (
-    <Ask
+    <ConfirmDialog
       title={texts.eraseTitle}
-      verb={texts.erase}
+      confirmLabel={texts.erase}
       danger
-      ready={typed.trim().toLowerCase() === tail}
-      act={act}
-      close={close}
+      canConfirm={typedSuffix.trim().toLowerCase() === suffix}
+      onConfirm={erase}
+      onClose={onClose}
     >
       <p>
         <strong>
@@ -101,8 +103,12 @@ function Erase({ sheet, close }: { sheet: SheetProps['sheet']; close: () => void
         <br />
         <code>{profile.memberId}</code>
       </p>
-      <p>{texts.eraseAbout}</p>
-      <SecondLook ask={texts.eraseType(tail)} typed={typed} type={type} />
-    </Ask>
+      <p>{texts.eraseDescription}</p>
+      <TypeToConfirm
+        label={texts.typeSuffixToErase(suffix)}
+        value={typedSuffix}
+        onValueChange={setTypedSuffix}
+      />
+    </ConfirmDialog>
   )
 }

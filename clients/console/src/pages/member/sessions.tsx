@@ -1,44 +1,45 @@
-// Where a member is logged in, and the end of that.
+// Sessions of a member, with actions to end them.
 
 import { useState } from 'preact/hooks'
 import type { DeviceData } from '../../api'
+import { call, path } from '../../api_client'
+import { ConfirmDialog } from '../../components/confirm_dialog'
+import { Table } from '../../components/table'
+import { Time } from '../../components/time'
 import { useFormats, useTexts } from '../../language'
-import { Ask } from '../../parts/ask'
-import { Table, Time } from '../../parts/small'
-import { call, path } from '../../server'
 import { useSession } from '../../session'
-import type { SheetProps } from '../member'
+import type { MemberProps } from './props'
 
-export function Sessions({ sheet, again }: SheetProps) {
+export function Sessions({ details, reload }: MemberProps) {
   const { member: texts } = useTexts()
   const formats = useFormats()
-  const { may, say } = useSession()
+  const { can, notify } = useSession()
   const [ending, setEnding] = useState<DeviceData | 'all'>()
-  const id = sheet.member.profile.memberId
+  const id = details.member.profile.memberId
   const end = async () => {
     if (ending === 'all') await call('DELETE', path`members/${id}/sessions`)
     else if (ending) await call('DELETE', path`members/${id}/sessions/${ending.id}`)
-    say(ending === 'all' ? texts.endedAll : texts.ended)
-    void again()
+    notify(ending === 'all' ? texts.endAllDone : texts.endOneDone)
+    void reload()
   }
-  const name = (session: DeviceData) => texts.endOneOf(session.app, formats.time(session.createdAt))
-  const head = [texts.app, texts.since, texts.refreshed, texts.expires]
-  const acts = may('operator')
+  const titleOf = (session: DeviceData) => texts.endOneTitle(session.app, formats.time(session.createdAt))
+  const head = [texts.app, texts.loggedIn, texts.refreshed, texts.expires]
+  const canEnd = can('operator')
   return (
     <section class="card">
       <div class="row">
         <h2>{texts.sessions}</h2>
-        {acts && sheet.sessions.length > 1 && (
+        {canEnd && details.sessions.length > 1 && (
           <button type="button" class="secondary small" onClick={() => setEnding('all')}>
             {texts.endAll}
           </button>
         )}
       </div>
-      {sheet.sessions.length === 0 ? (
-        <p class="quiet">{texts.noSessions}</p>
+      {details.sessions.length === 0 ? (
+        <p class="muted">{texts.noSessions}</p>
       ) : (
-        <Table label={texts.sessions} head={acts ? [...head, texts.actions] : head}>
-          {sheet.sessions.map((session) => (
+        <Table label={texts.sessions} head={canEnd ? [...head, texts.actions] : head}>
+          {details.sessions.map((session) => (
             <tr key={session.id}>
               <th scope="row">{session.app}</th>
               <td>
@@ -50,11 +51,11 @@ export function Sessions({ sheet, again }: SheetProps) {
               <td>
                 <Time at={session.expiresAt} />
               </td>
-              {acts && (
+              {canEnd && (
                 <td>
                   <button type="button" class="plain" onClick={() => setEnding(session)}>
                     {texts.endOne}
-                    <span class="hidden">
+                    <span class="visually-hidden">
                       {' '}
                       {session.app} {formats.time(session.createdAt)}
                     </span>
@@ -66,14 +67,14 @@ export function Sessions({ sheet, again }: SheetProps) {
         </Table>
       )}
       {ending && (
-        <Ask
-          title={ending === 'all' ? texts.endAll : name(ending)}
-          verb={ending === 'all' ? texts.endAll : texts.endOne}
-          act={end}
-          close={() => setEnding(undefined)}
+        <ConfirmDialog
+          title={ending === 'all' ? texts.endAll : titleOf(ending)}
+          confirmLabel={ending === 'all' ? texts.endAll : texts.endOne}
+          onConfirm={end}
+          onClose={() => setEnding(undefined)}
         >
-          <p>{texts.endAllAbout}</p>
-        </Ask>
+          <p>{ending === 'all' ? texts.endAllDescription : texts.endOneDescription}</p>
+        </ConfirmDialog>
       )}
     </section>
   )

@@ -1,32 +1,36 @@
-// What the answers of the front page add up to.
+// Sums over the statistics of the start page.
 
 import type { CallsData, StatisticsData } from '../../api'
 
-const DAY = 86_400_000
+const DAY_MS = 86_400_000
 
-/** The days of an answer: when each began, and its date where the operator is. */
-export function daysOf({ from, to }: StatisticsData): { began: number[]; dates: Date[] } {
-  const [first, end] = [Date.parse(from), Date.parse(to)]
-  const began = Array.from({ length: Math.round((end - first) / DAY) }, (_, nth) => first + nth * DAY)
-  // A day begins at midnight there: the part of a day since midnight in Greenwich says how far that is.
-  const since = first % DAY
-  const offset = since > DAY / 2 - 1 ? DAY - since : -since
-  return { began, dates: began.map((time) => new Date(time + offset)) }
+/** Days of the statistics: the start of each day, and its date in the server's time zone as a UTC date. */
+export function daysOf({ from, to }: StatisticsData): { starts: number[]; dates: Date[] } {
+  const start = Date.parse(from)
+  const end = Date.parse(to)
+  const starts = Array.from(
+    { length: Math.round((end - start) / DAY_MS) },
+    (_, index) => start + index * DAY_MS,
+  )
+  // Days begin at midnight in the server's time zone. The UTC time of that midnight yields the zone's offset.
+  const sinceUtcMidnight = start % DAY_MS
+  const offset = sinceUtcMidnight > DAY_MS / 2 - 1 ? DAY_MS - sinceUtcMidnight : -sinceUtcMidnight
+  return { starts, dates: starts.map((time) => new Date(time + offset)) }
 }
 
-/** How often something of this kind happened on each of the days. */
+/** Number of events of a kind on each day. With `detail`, only events with that detail are counted. */
 export function countsOf(statistics: StatisticsData, kind: string, detail?: string | null): number[] {
-  const { began } = daysOf(statistics)
-  const counts = began.map(() => 0)
+  const { starts } = daysOf(statistics)
+  const counts = starts.map(() => 0)
   for (const count of statistics.counts) {
-    const at = began.indexOf(Date.parse(count.day))
-    const meant = count.kind === kind && (detail === undefined || count.detail === detail)
-    if (meant && at >= 0) counts[at]! += count.count
+    const index = starts.indexOf(Date.parse(count.day))
+    const matches = count.kind === kind && (detail === undefined || count.detail === detail)
+    if (matches && index >= 0) counts[index]! += count.count
   }
   return counts
 }
 
-/** What of this kind happened, the most frequent first. */
+/** Details of the events of a kind, most frequent first. */
 export function detailsOf(statistics: StatisticsData, kind: string): (string | null)[] {
   const sums = new Map<string | null, number>()
   for (const count of statistics.counts.filter((it) => it.kind === kind)) {
@@ -35,13 +39,16 @@ export function detailsOf(statistics: StatisticsData, kind: string): (string | n
   return [...sums].sort((a, b) => b[1] - a[1]).map(([detail]) => detail)
 }
 
-export const sum = (counts: number[]) => counts.reduce((all, one) => all + one, 0)
+export const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0)
 
-export type Hour = CallsData['hours'][number]
+export type HourlyCalls = CallsData['hours'][number]
 
-/** How many calls there were, and how many of them did not end well. */
-export function tally(hours: Hour[]): { all: number; failed: number } {
-  const counted = (of: (outcome: Hour['outcomes'][number]) => boolean) =>
-    sum(hours.flatMap((hour) => hour.outcomes.filter(of).map(({ count }) => count)))
-  return { all: counted(() => true), failed: counted(({ class: end }) => end !== 'ok') }
+/** Number of calls to WeChat, and how many of them failed. */
+export function countCalls(hours: HourlyCalls[]): { total: number; failed: number } {
+  const outcomes = hours.flatMap((hour) => hour.outcomes)
+  const failures = outcomes.filter((outcome) => outcome.class !== 'ok')
+  return {
+    total: sum(outcomes.map(({ count }) => count)),
+    failed: sum(failures.map(({ count }) => count)),
+  }
 }

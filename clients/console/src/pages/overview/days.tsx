@@ -1,69 +1,75 @@
-// Logins and new members, day by day.
+// Daily statistics: logins, new members and refused logins.
 
-import type { CallsData, StatisticsData } from '../../api'
 import { useContext } from 'preact/hooks'
-import { InLanguage, languages, useFormats, useTexts, worded } from '../../language'
-import { Plot, type Series } from '../../parts/plot'
-import { countsOf, daysOf, detailsOf, sum, tally } from './counts'
+import type { CallsData, StatisticsData } from '../../api'
+import { Chart } from '../../components/chart'
+import type { Series } from '../../components/chart/props'
+import { labelOf, LanguageContext, languages, useFormats, useTexts } from '../../language'
+import { countCalls, countsOf, daysOf, detailsOf, sum } from './counts'
 
-/** How many reasons have a colour of their own. */
-const REASONS = 5
+/** Number of refusal reasons with a series of their own. The others are summed up in one series. */
+const MAX_REASONS = 5
 
-export function Days({ statistics, calls }: { statistics: StatisticsData; calls?: CallsData }) {
-  const texts = useTexts()
-  const { overview } = texts
-  const { tag } = languages[useContext(InLanguage)]
+interface DailyStatisticsProps {
+  statistics: StatisticsData
+  calls?: CallsData
+}
+
+export function DailyStatistics({ statistics, calls }: DailyStatisticsProps) {
+  const { overview: texts } = useTexts()
+  const { tag } = languages[useContext(LanguageContext)]
   const date = new Intl.DateTimeFormat(tag, { month: 'numeric', day: 'numeric', timeZone: 'UTC' })
   const labels = daysOf(statistics).dates.map((day) => date.format(day))
-  const of = (kind: string) => countsOf(statistics, kind)
-  const [returning, registered, refused] = [of('logged_in'), of('registered'), of('login_refused')]
+  const returning = countsOf(statistics, 'logged_in')
+  const registered = countsOf(statistics, 'registered')
+  const refused = countsOf(statistics, 'login_refused')
   const outcomes: Series[] = [
-    { label: overview.refused, tone: 'bad', values: refused },
-    { label: overview.newMembers, tone: 'tone-2', values: registered },
-    { label: overview.returning, tone: 'tone-1', values: returning },
+    { label: texts.refusedLogins, color: 'danger', values: refused },
+    { label: texts.newMembers, color: 'chart-2', values: registered },
+    { label: texts.returningMembers, color: 'chart-1', values: returning },
   ]
-  const days = { step: overview.day, labels, kind: 'bars' as const }
+  const days = { axis: texts.day, labels, kind: 'bars' as const }
   return (
     <>
       <Tiles returning={returning} registered={registered} refused={refused} calls={calls} />
-      <Plot {...days} title={overview.byDay} series={outcomes} />
-      <div class="halves">
-        <Plot
+      <Chart {...days} title={texts.loginsByDay} series={outcomes} />
+      <div class="columns">
+        <Chart
           {...days}
-          title={overview.newByDay}
-          series={[{ label: overview.newMembers, tone: 'tone-2', values: registered }]}
+          title={texts.newMembersByDay}
+          series={[{ label: texts.newMembers, color: 'chart-2', values: registered }]}
         />
-        <Refusals statistics={statistics} days={days} />
+        <RefusalChart statistics={statistics} days={days} />
       </div>
     </>
   )
 }
 
-interface RefusalsProps {
+interface RefusalChartProps {
   statistics: StatisticsData
-  days: { step: string; labels: string[]; kind: 'bars' }
+  days: { axis: string; labels: string[]; kind: 'bars' }
 }
 
-function Refusals({ statistics, days }: RefusalsProps) {
+function RefusalChart({ statistics, days }: RefusalChartProps) {
   const texts = useTexts()
   const reasons = detailsOf(statistics, 'login_refused')
-  const values = (detail: string | null) => countsOf(statistics, 'login_refused', detail)
-  const series: Series[] = reasons.slice(0, REASONS).map((reason, nth) => ({
-    label: reason === null ? texts.none : worded(texts.details, reason),
-    tone: `tone-${nth + 1}`,
-    values: values(reason),
+  const valuesOf = (reason: string | null) => countsOf(statistics, 'login_refused', reason)
+  const series: Series[] = reasons.slice(0, MAX_REASONS).map((reason, index) => ({
+    label: reason === null ? texts.notSet : labelOf(texts.details, reason),
+    color: `chart-${index + 1}`,
+    values: valuesOf(reason),
   }))
-  const rest = reasons.slice(REASONS).map(values)
-  if (rest.length > 0) {
-    const together = days.labels.map((_, at) => sum(rest.map((counts) => counts[at] ?? 0)))
-    series.push({ label: texts.overview.more, tone: 'quiet', values: together })
+  const others = reasons.slice(MAX_REASONS).map(valuesOf)
+  if (others.length > 0) {
+    const totals = days.labels.map((_, index) => sum(others.map((counts) => counts[index] ?? 0)))
+    series.push({ label: texts.overview.otherReasons, color: 'muted', values: totals })
   }
-  const none = [{ label: texts.overview.refused, tone: 'bad', values: days.labels.map(() => 0) }]
+  const empty = [{ label: texts.overview.refusedLogins, color: 'danger', values: days.labels.map(() => 0) }]
   return (
-    <Plot
+    <Chart
       {...days}
-      title={texts.overview.refusedByDay}
-      series={series.length > 0 ? series.reverse() : none}
+      title={texts.overview.refusalsByReason}
+      series={series.length > 0 ? series.reverse() : empty}
     />
   )
 }
@@ -75,31 +81,31 @@ interface TilesProps {
   calls?: CallsData
 }
 
-/** What today has been so far, beside yesterday. */
+/** Figures of today, compared with yesterday. */
 function Tiles({ returning, registered, refused, calls }: TilesProps) {
   const { overview: texts } = useTexts()
-  const { number, share } = useFormats()
+  const { number, percent } = useFormats()
   const on = (counts: number[], daysAgo: number) => counts.at(-1 - daysAgo) ?? 0
   const logins = (daysAgo: number) => on(returning, daysAgo) + on(registered, daysAgo)
-  const tries = logins(0) + on(refused, 0)
-  const { all, failed } = tally(calls?.hours ?? [])
+  const attempts = logins(0) + on(refused, 0)
+  const { total, failed } = countCalls(calls?.hours ?? [])
   const tiles = [
-    [texts.logins, number(logins(0)), texts.yesterday(number(logins(1)))],
-    [texts.newToday, number(on(registered, 0)), texts.yesterday(number(on(registered, 1)))],
+    [texts.loginsToday, number(logins(0)), texts.yesterday(number(logins(1)))],
+    [texts.newMembersToday, number(on(registered, 0)), texts.yesterday(number(on(registered, 1)))],
     [
       texts.refusedToday,
       number(on(refused, 0)),
-      texts.shareRefused(share(tries ? on(refused, 0) / tries : 0)),
+      texts.shareOfAttempts(percent(attempts ? on(refused, 0) / attempts : 0)),
     ],
-    [texts.failed, number(failed), texts.ofCalls(number(all))],
+    [texts.failedCalls, number(failed), texts.ofCalls(number(total))],
   ] as const
   return (
     <section class="tiles" aria-label={texts.today}>
-      {tiles.map(([name, value, beside]) => (
-        <div key={name} class="card">
-          <h2>{name}</h2>
+      {tiles.map(([label, value, comparison]) => (
+        <div key={label} class="card">
+          <h2>{label}</h2>
           <p class="figure">{value}</p>
-          <p class="quiet">{beside}</p>
+          <p class="muted">{comparison}</p>
         </div>
       ))}
     </section>

@@ -1,113 +1,118 @@
-// Calls to WeChat, hour by hour: which failed, and how long they took.
+// Hourly statistics of the calls to WeChat: errors and latency.
 
-import type { CallsData } from '../../api'
 import { useContext } from 'preact/hooks'
-import { InLanguage, languages, useFormats, useTexts, worded } from '../../language'
-import { Plot, type Series } from '../../parts/plot'
-import { Table } from '../../parts/small'
-import { sum, tally, type Hour } from './counts'
+import type { CallsData } from '../../api'
+import { Chart } from '../../components/chart'
+import type { Series } from '../../components/chart/props'
+import { Table } from '../../components/table'
+import { labelOf, LanguageContext, languages, useFormats, useTexts } from '../../language'
+import { countCalls, sum, type HourlyCalls } from './counts'
 
-const HOUR = 3_600_000
+const HOUR_MS = 3_600_000
 
-/** The call that every login makes. */
-const LOGIN = '/sns/jscode2session'
+/** Path of the call that every login makes. Its latency is shown. */
+const LOGIN_PATH = '/sns/jscode2session'
 
-export function Wechat({ calls }: { calls: CallsData }) {
+export function WechatStatistics({ calls }: { calls: CallsData }) {
   const { overview: texts } = useTexts()
   const formats = useFormats()
-  const { tag } = languages[useContext(InLanguage)]
+  const { tag } = languages[useContext(LanguageContext)]
   const clock = new Intl.DateTimeFormat(tag, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-  const now = Math.floor(Date.now() / HOUR) * HOUR
-  const began = Array.from({ length: 24 }, (_, nth) => now - (23 - nth) * HOUR)
-  const hours = { step: texts.hour, labels: began.map((hour) => clock.format(hour)) }
-  const at = (hour: number) => calls.hours.filter((one) => Date.parse(one.hour) === hour)
+  const currentHour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
+  const starts = Array.from({ length: 24 }, (_, index) => currentHour - (23 - index) * HOUR_MS)
+  const axis = { axis: texts.hour, labels: starts.map((start) => clock.format(start)) }
+  const callsByHour = starts.map((start) => calls.hours.filter(({ hour }) => Date.parse(hour) === start))
   return (
     <section class="stack" aria-labelledby="wechat">
       <div>
-        <h2 id="wechat" class="part">
-          {texts.wechat}
+        <h2 id="wechat" class="section-title">
+          {texts.wechatCalls}
         </h2>
-        <p class="quiet">{texts.since(formats.time(calls.since))}</p>
+        <p class="muted">{texts.wechatSource(formats.time(calls.since))}</p>
       </div>
       {calls.hours.length === 0 ? (
         <p class="empty">{texts.noCalls}</p>
       ) : (
         <>
-          <div class="halves">
-            <Errors hours={hours} parts={began.map(at)} />
-            <Latency hours={hours} parts={began.map(at)} />
+          <div class="columns">
+            <ErrorChart axis={axis} callsByHour={callsByHour} />
+            <LatencyChart axis={axis} callsByHour={callsByHour} />
           </div>
-          <ByCall calls={calls} />
+          <CallTable calls={calls} />
         </>
       )}
     </section>
   )
 }
 
-interface PartProps {
-  hours: { step: string; labels: string[] }
-  /** What there was in each of the hours. */
-  parts: Hour[][]
+interface HourlyChartProps {
+  axis: { axis: string; labels: string[] }
+  /** Calls of each hour on the axis. */
+  callsByHour: HourlyCalls[][]
 }
 
-function Errors({ hours, parts }: PartProps) {
+function ErrorChart({ axis, callsByHour }: HourlyChartProps) {
   const texts = useTexts()
-  const outcomes = parts.flat().flatMap((hour) => hour.outcomes)
+  const outcomes = callsByHour.flat().flatMap((calls) => calls.outcomes)
   const classes = [...new Set(outcomes.map((it) => it.class))].filter((it) => it !== 'ok').sort()
-  const counted = (part: Hour[], name: string) =>
-    sum(part.flatMap((it) => it.outcomes.filter((end) => end.class === name).map(({ count }) => count)))
-  const series: Series[] = classes.map((name, nth) => ({
-    label: worded(texts.classes, name),
-    tone: `tone-${(nth % 6) + 1}`,
-    values: parts.map((part) => counted(part, name)),
+  const count = (hour: HourlyCalls[], name: string) =>
+    sum(hour.flatMap((calls) => calls.outcomes.filter((it) => it.class === name).map((it) => it.count)))
+  const series: Series[] = classes.map((name, index) => ({
+    label: labelOf(texts.classes, name),
+    color: `chart-${(index % 6) + 1}`,
+    values: callsByHour.map((hour) => count(hour, name)),
   }))
-  const none = [{ label: texts.overview.errorsShort, tone: 'bad', values: parts.map(() => 0) }]
+  const empty = [{ label: texts.overview.failed, color: 'danger', values: callsByHour.map(() => 0) }]
   return (
-    <Plot
-      {...hours}
+    <Chart
+      {...axis}
       kind="bars"
-      title={texts.overview.errors}
+      title={texts.overview.errorsByClass}
       note={classes.length === 0 ? texts.overview.noErrors : undefined}
-      series={series.length > 0 ? series : none}
+      series={series.length > 0 ? series : empty}
     />
   )
 }
 
-function Latency({ hours, parts }: PartProps) {
+function LatencyChart({ axis, callsByHour }: HourlyChartProps) {
   const { overview: texts } = useTexts()
-  const of = (part: Hour[], what: 'medianMs' | 'p95Ms') =>
-    part.find((it) => it.path === LOGIN)?.[what] ?? null
+  const latencyOf = (hour: HourlyCalls[], percentile: 'medianMs' | 'p95Ms') =>
+    hour.find((calls) => calls.path === LOGIN_PATH)?.[percentile] ?? null
   return (
-    <Plot
-      {...hours}
+    <Chart
+      {...axis}
       kind="lines"
       unit=" ms"
-      title={`${texts.latency}: ${LOGIN}`}
+      title={`${texts.latency}: ${LOGIN_PATH}`}
       series={[
-        { label: texts.p95, tone: 'tone-4', values: parts.map((part) => of(part, 'p95Ms')) },
-        { label: texts.median, tone: 'tone-1', values: parts.map((part) => of(part, 'medianMs')) },
+        { label: texts.p95, color: 'chart-4', values: callsByHour.map((hour) => latencyOf(hour, 'p95Ms')) },
+        {
+          label: texts.median,
+          color: 'chart-1',
+          values: callsByHour.map((hour) => latencyOf(hour, 'medianMs')),
+        },
       ]}
     />
   )
 }
 
-/** Each call of the whole day in a line. */
-function ByCall({ calls }: { calls: CallsData }) {
+/** Number of calls and failures of the whole day, one row per path. */
+function CallTable({ calls }: { calls: CallsData }) {
   const { overview: texts } = useTexts()
-  const { number, share } = useFormats()
+  const { number, percent } = useFormats()
   const paths = [...new Set(calls.hours.map((hour) => hour.path))].sort()
   return (
-    <Table label={texts.calls} head={[texts.call, texts.calls, texts.errorsShort]}>
-      {paths.map((name) => {
-        const { all, failed } = tally(calls.hours.filter((hour) => hour.path === name))
+    <Table label={texts.calls} head={[texts.path, texts.calls, texts.failed]}>
+      {paths.map((path) => {
+        const { total, failed } = countCalls(calls.hours.filter((hour) => hour.path === path))
         return (
-          <tr key={name}>
+          <tr key={path}>
             <th scope="row">
-              <code>{name}</code>
+              <code>{path}</code>
             </th>
-            <td>{number(all)}</td>
+            <td>{number(total)}</td>
             <td>
-              {number(failed)} <span class="quiet">({share(all ? failed / all : 0)})</span>
+              {number(failed)} <span class="muted">({percent(total ? failed / total : 0)})</span>
             </td>
           </tr>
         )
