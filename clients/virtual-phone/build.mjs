@@ -1,5 +1,5 @@
-// Builds the page that the offline WeChat serves, and has in it when it is compiled.
-// Into another folder if one is named: so is checked that what is committed is fresh.
+// Builds the page that the WeChat sandbox embeds.
+// Usage: node build.mjs [ROOT]. The tests build below another root to check that the committed page is current.
 
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -14,7 +14,7 @@ rmSync(page, { recursive: true, force: true })
 mkdirSync(page, { recursive: true })
 await build({
   absWorkingDir: here,
-  entryPoints: { phone: 'src/main.ts', page: 'src/page.css' },
+  entryPoints: { phone: 'src/main.ts', page: 'src/styles/page.css' },
   outdir: page,
   bundle: true,
   format: 'esm',

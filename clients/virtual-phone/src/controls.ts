@@ -1,124 +1,135 @@
-/** What can be done to the phone, to WeChat and to the time. */
+/** Control panel: user, device, faults and clock. */
 
-import { orComplain } from './complaint.js'
 import { byId, fill, h } from './dom.js'
-import { inLanguage, language, texts } from './language.js'
+import { runInBackground } from './error_banner.js'
+import { faults, type Fault } from './faults.js'
+import { language, onLanguage, texts } from './language.js'
 import * as sandbox from './sandbox.js'
-import { trouble, type Trouble } from './trouble.js'
-import type { World } from './world.js'
+import type { State } from './state.js'
 
-/** Where a code is exchanged for who it is of. */
-const EXCHANGE = '/sns/jscode2session'
+/** Endpoint that exchanges a login code for a session. */
+const CODE_EXCHANGE_PATH = '/sns/jscode2session'
 
-/** How many names the page makes up phone numbers from: 137 and eight digits. */
-const NUMBERS = 100_000_000
+/** Number of phone numbers for new users: 137 and eight digits. */
+const PHONE_NUMBER_COUNT = 100_000_000
 
-export function drawControls(world: World): void {
-  let busy = false
+/** Draws the control panel, now and after every change. */
+export function drawControls(state: State): void {
+  let isBusy = false
   let now = 0
 
   async function refresh(): Promise<void> {
-    const [faults, time] = await Promise.all([sandbox.faults(), sandbox.now()])
-    busy = faults.some(({ path, errcode }) => path === EXCHANGE && errcode === -1)
+    const [pending, time] = await Promise.all([sandbox.faults(), sandbox.now()])
+    isBusy = pending.some(({ path, errcode }) => path === CODE_EXCHANGE_PATH && errcode === -1)
     now = time
     draw()
   }
 
-  const act = (what: () => Promise<unknown>) => () => orComplain(what().then(refresh))
+  const act = (operation: () => Promise<unknown>) => () => runInBackground(operation().then(refresh))
 
   async function toggleBusy(): Promise<void> {
-    if (busy) await sandbox.clearFaults()
-    else await sandbox.fault({ path: EXCHANGE, errcode: -1 })
+    if (isBusy) await sandbox.clearFaults()
+    else await sandbox.injectFault({ path: CODE_EXCHANGE_PATH, errcode: -1 })
   }
 
-  async function newUser(): Promise<void> {
-    const number = crypto.getRandomValues(new Uint32Array(1))[0]! % NUMBERS
+  async function addUser(): Promise<void> {
+    const number = crypto.getRandomValues(new Uint32Array(1))[0]! % PHONE_NUMBER_COUNT
     const { user } = await sandbox.addUser(`137${String(number).padStart(8, '0')}`)
-    await world.readUsers()
-    world.hold(user)
+    await state.readUsers()
+    state.selectUser(user)
   }
 
   async function toggleBlocked(): Promise<void> {
-    await sandbox.block(world.user.user, !world.user.blocked)
-    await world.readUsers()
+    await sandbox.block(state.user.user, !state.user.blocked)
+    await state.readUsers()
   }
 
   function draw(): void {
     const t = texts()
-    const { users, user, device } = world
+    const { users, user, deviceName } = state
     fill(
-      byId('people'),
+      byId('users'),
       ...users.map(({ user: name }) =>
-        choice(`user-${name}`, name, name === user.user, () => world.hold(name)),
+        choice(`user-${name}`, name, name === user.user, () => state.selectUser(name)),
       ),
-      action('new-user', `+ ${t.newUser}`, act(newUser)),
+      action('new-user', `+ ${t.newUser}`, act(addUser)),
     )
     fill(
-      byId('devices-held'),
-      choice('device-1', t.firstDevice, device === '1', () => world.pick('1')),
-      choice('device-2', t.secondDevice, device === '2', () => world.pick('2')),
+      byId('device-choice'),
+      choice('device-1', t.firstDevice, deviceName === '1', () => state.selectDevice('1')),
+      choice('device-2', t.secondDevice, deviceName === '2', () => state.selectDevice('2')),
     )
-    const mine = (which: Trouble, name: string, hint: string) =>
-      toggle(which, name, hint, trouble.on(which), () => trouble.toggle(which))
-    const canReplay = Boolean(world.overheard.code)
+    const phoneFault = (fault: Fault, name: string, hint: string) =>
+      toggle(fault, name, hint, faults.isActive(fault), () => faults.toggle(fault))
+    const canReplay = Boolean(state.intercepted.code)
     fill(
-      byId('troubles'),
-      toggle('busy', t.busy, t.busyHint, busy, act(toggleBusy)),
-      mine('expired', t.expired, t.expiredHint),
+      byId('faults'),
+      toggle('busy', t.busy, t.busyHint, isBusy, act(toggleBusy)),
+      phoneFault('expired', t.expired, t.expiredHint),
       h(
         'li',
         {},
-        action('replay', t.replayed, () => canReplay && act(() => world.replay())(), !canReplay),
+        action('replay', t.replayed, () => canReplay && act(() => state.replay())(), !canReplay),
         h('p', { class: 'hint', id: 'replay-hint' }, canReplay ? t.replayedHint : t.noCode),
       ),
       toggle('blocked', t.blocked, t.blockedHint, user.blocked, act(toggleBlocked)),
-      mine('slow', t.slow, t.slowHint),
-      mine('lost', t.lost, t.lostHint),
+      phoneFault('slow', t.slow, t.slowHint),
+      phoneFault('lost', t.lost, t.lostHint),
     )
     fill(
       byId('clock'),
       h('output', { id: 'now' }, new Date(now * 1000).toLocaleString(language())),
       action(
         'five-minutes',
-        t.later,
+        t.fiveMinutesLater,
         act(() => sandbox.advance(300)),
       ),
       action(
         'a-day',
-        t.muchLater,
+        t.oneDayLater,
         act(() => sandbox.advance(86_400)),
       ),
     )
   }
 
-  trouble.onChange(draw)
-  world.onChange(draw)
-  world.journal.onChange((_, step) => step?.to === 'wechat' && orComplain(refresh()))
-  inLanguage(draw)
-  orComplain(refresh())
+  faults.onChange(draw)
+  state.onChange(draw)
+  state.callLog.onChange((_, step) => step?.to === 'wechat' && runInBackground(refresh()))
+  onLanguage(draw)
+  runInBackground(refresh())
 }
 
-function choice(id: string, label: string, chosen: boolean, onclick: () => void): HTMLElement {
-  return h('button', { id, type: 'button', class: 'choice', 'aria-pressed': String(chosen), onclick }, label)
+function choice(id: string, label: string, isChosen: boolean, onclick: () => void): HTMLElement {
+  return h(
+    'button',
+    { id, type: 'button', class: 'choice', 'aria-pressed': String(isChosen), onclick },
+    label,
+  )
 }
 
-function action(id: string, label: string, onclick: () => unknown, disabled = false): HTMLElement {
-  const described = disabled ? `${id}-hint` : undefined
+function action(id: string, label: string, onclick: () => unknown, isDisabled = false): HTMLElement {
+  const hintId = isDisabled ? `${id}-hint` : undefined
   return h(
     'button',
     {
       id,
       type: 'button',
       class: 'action',
-      'aria-disabled': disabled ? 'true' : undefined,
-      'aria-describedby': described,
+      'aria-disabled': isDisabled ? 'true' : undefined,
+      'aria-describedby': hintId,
       onclick: () => void onclick(),
     },
     label,
   )
 }
 
-function toggle(id: string, label: string, hint: string, pressed: boolean, onclick: () => void): HTMLElement {
+function toggle(
+  id: string,
+  label: string,
+  hint: string,
+  isPressed: boolean,
+  onclick: () => void,
+): HTMLElement {
   return h(
     'li',
     {},
@@ -128,7 +139,7 @@ function toggle(id: string, label: string, hint: string, pressed: boolean, oncli
         id,
         type: 'button',
         class: 'action',
-        'aria-pressed': String(pressed),
+        'aria-pressed': String(isPressed),
         'aria-describedby': `${id}-hint`,
         onclick,
       },

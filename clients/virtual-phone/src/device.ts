@@ -1,4 +1,4 @@
-/** One device of one user: the SDK on it, and what its mini program does when it is tapped. */
+/** Device of a user: the SDK on it and the actions of its mini program. */
 
 import {
   createMenshen,
@@ -11,118 +11,118 @@ import {
   type PhoneEvent,
   type SessionsData,
 } from '../../miniprogram/miniprogram_dist/index.js'
-import type { Journal } from './journal.js'
+import type { CallLog } from './call_log.js'
 import { texts } from './language.js'
-import { askForNumber, confirmed, toast } from './overlay.js'
+import type { Texts } from './locales/zh.js'
+import { confirm, requestPhoneNumber, showToast } from './overlay.js'
 import * as sandbox from './sandbox.js'
-import type { Texts } from './texts/chinese.js'
-import { makeWx, type Overheard } from './wx.js'
+import { createWx, type InterceptedTraffic } from './wx.js'
 
 export type Screen = 'login' | 'profile' | 'devices'
 
 export class Device {
   screen: Screen
   member?: MemberData
-  /** The nickname as it is being typed. */
+  /** Unsaved nickname in the input field. */
   draft?: string
   sessions?: SessionsData['sessions']
-  problem = ''
+  error = ''
   private readonly menshen: Menshen
-  /** What was tapped and is not done yet, by what tells it from everything else. */
-  private readonly underWay = new Set<string>()
+  /** Keys of the actions that are queued or running. */
+  private readonly pendingActions = new Set<string>()
   private queue: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly who: () => sandbox.User,
+    private readonly getUser: () => sandbox.User,
     name: string,
     server: string,
-    private readonly journal: Journal,
-    overheard: Overheard,
-    private readonly changed: () => void,
+    private readonly callLog: CallLog,
+    intercepted: InterceptedTraffic,
+    private readonly onChange: () => void,
   ) {
-    const wx = makeWx(who().user, name, journal, overheard)
+    const wx = createWx(getUser().user, name, callLog, intercepted)
     this.menshen = createMenshen({ baseUrl: server, wx })
-    this.menshen.onSessionEnd((why) => this.show('login', why))
+    this.menshen.onSessionEnd((reason) => this.show('login', reason))
     this.screen = this.menshen.loggedIn ? 'profile' : 'login'
   }
 
-  get busy(): boolean {
-    return this.underWay.size > 0
+  get isBusy(): boolean {
+    return this.pendingActions.size > 0
   }
 
-  withPhone(): Promise<void> {
-    return this.does('login', async () => {
-      const event = await this.phoneButton('login')
-      if (event) await this.enter((options) => this.menshen.loginWithPhone(event, options))
+  loginWithPhone(): Promise<void> {
+    return this.enqueue('login', async () => {
+      const event = await this.tapPhoneButton('login')
+      if (event) await this.logIn((options) => this.menshen.loginWithPhone(event, options))
     })
   }
 
-  withoutPhone(): Promise<void> {
-    return this.does('login', () => {
-      this.begin('silent')
-      return this.enter((options) => this.menshen.login(options))
+  loginWithoutPhone(): Promise<void> {
+    return this.enqueue('login', () => {
+      this.beginInteraction('silent')
+      return this.logIn((options) => this.menshen.login(options))
     })
   }
 
   openProfile(): Promise<void> {
     this.show('profile')
-    return this.does('profile', () => {
-      this.begin('profile')
+    return this.enqueue('profile', () => {
+      this.beginInteraction('profile')
       return this.readProfile()
     })
   }
 
   openDevices(): Promise<void> {
     this.show('devices')
-    return this.does('devices', () => {
-      this.begin('devices')
-      return this.readDevices()
+    return this.enqueue('devices', () => {
+      this.beginInteraction('devices')
+      return this.readSessions()
     })
   }
 
   rename(nickName: string): Promise<void> {
-    return this.does(`rename ${nickName}`, async () => {
-      this.begin('rename')
+    return this.enqueue(`rename ${nickName}`, async () => {
+      this.beginInteraction('rename')
       const change = { url: '/me', method: 'POST', data: { nickName }, idempotent: true } as const
       this.member = (await this.menshen.request<Envelope<MemberData>>(change)).data.data
       if (this.draft === nickName) this.draft = undefined
-      toast(texts().saved)
+      showToast(texts().saved)
     })
   }
 
   bindPhone(): Promise<void> {
-    return this.does('bind', async () => {
-      const event = await this.phoneButton('bind')
+    return this.enqueue('bind', async () => {
+      const event = await this.tapPhoneButton('bind')
       if (event) this.member = await this.menshen.bindPhone(event)
     })
   }
 
   endSession(id: string): Promise<void> {
-    return this.does(`end ${id}`, async () => {
-      this.begin('end')
+    return this.enqueue(`end ${id}`, async () => {
+      this.beginInteraction('end')
       await this.menshen.request({ url: `/me/sessions/${id}`, method: 'DELETE' })
-      await this.readDevices()
+      await this.readSessions()
     })
   }
 
   logout(everywhere: boolean): Promise<void> {
-    return this.does('logout', () => {
-      this.begin(everywhere ? 'everywhere' : 'logout')
+    return this.enqueue('logout', () => {
+      this.beginInteraction(everywhere ? 'everywhere' : 'logout')
       return this.menshen.logout({ everywhere })
     })
   }
 
-  private begin(tap: keyof Texts['taps']): void {
-    const who = this.who().user
-    this.journal.begin(() => texts().taps[tap](who))
+  private beginInteraction(name: keyof Texts['interactions']): void {
+    const { user } = this.getUser()
+    this.callLog.begin(() => texts().interactions[name](user))
   }
 
-  /** The button with `open-type="getPhoneNumber"`: WeChat asks, and gives the mini program a code or nothing. */
-  private async phoneButton(tap: 'login' | 'bind'): Promise<PhoneEvent | undefined> {
-    const { user, phone } = this.who()
-    if (!(await askForNumber(phone))) {
-      this.begin('refuse')
-      this.journal.add({
+  /** Button with `open-type="getPhoneNumber"`: returns the event with a phone code, or none if refused. */
+  private async tapPhoneButton(name: 'login' | 'bind'): Promise<PhoneEvent | undefined> {
+    const { user, phone } = this.getUser()
+    if (!(await requestPhoneNumber(phone))) {
+      this.beginInteraction('refuse')
+      this.callLog.add({
         from: 'phone',
         to: 'phone',
         call: 'getPhoneNumber:fail user deny',
@@ -130,34 +130,34 @@ export class Device {
       })
       return undefined
     }
-    this.begin(tap)
+    this.beginInteraction(name)
     const code = await sandbox.code('phone', user)
     const event = { detail: { code, errMsg: 'getPhoneNumber:ok' } }
-    const answer = { line: 'bindgetphonenumber', body: event.detail }
-    this.journal.add({ from: 'phone', to: 'wechat', both: true, call: 'getPhoneNumber', answer })
+    const response = { line: 'bindgetphonenumber', body: event.detail }
+    this.callLog.add({ from: 'phone', to: 'wechat', isRoundTrip: true, call: 'getPhoneNumber', response })
     return event
   }
 
-  private async enter(login: (options?: LoginOptions) => Promise<Member>): Promise<void> {
-    const { nickName, isNew } = await this.decided(login)
-    toast(texts().hello(nickName, isNew))
+  private async logIn(login: (options?: LoginOptions) => Promise<Member>): Promise<void> {
+    const { nickName, isNew } = await this.resolveConflict(login)
+    showToast(texts().greeting(nickName, isNew))
     this.show('profile')
     await this.readProfile()
   }
 
-  /** Logs in, and where the service has a question for the user, once more with the answer. */
-  private async decided(login: (options?: LoginOptions) => Promise<Member>): Promise<Member> {
+  /** Logs in; if the server reports a conflict, asks the user and logs in again with the decision. */
+  private async resolveConflict(login: (options?: LoginOptions) => Promise<Member>): Promise<Member> {
     try {
       return await login()
     } catch (thrown) {
       const { message, conflict } = thrown as MenshenError
-      const { merge, separate, withoutIt, anotherNumber } = texts()
+      const { merge, separate, withoutNumber, anotherNumber } = texts()
       if (conflict?.choices.includes('merge')) {
-        return login({ onConflict: (await confirmed(message, merge, separate)) ? 'merge' : 'separate' })
+        return login({ onConflict: (await confirm(message, merge, separate)) ? 'merge' : 'separate' })
       }
       if (
         conflict?.choices.includes('without_phone') &&
-        (await confirmed(message, withoutIt, anotherNumber))
+        (await confirm(message, withoutNumber, anotherNumber))
       ) {
         return this.menshen.login()
       }
@@ -169,43 +169,43 @@ export class Device {
     this.member = (await this.menshen.request<Envelope<MemberData>>({ url: '/me' })).data.data
   }
 
-  private async readDevices(): Promise<void> {
-    const answer = await this.menshen.request<Envelope<SessionsData>>({ url: '/me/sessions' })
-    this.sessions = answer.data.data.sessions
+  private async readSessions(): Promise<void> {
+    const response = await this.menshen.request<Envelope<SessionsData>>({ url: '/me/sessions' })
+    this.sessions = response.data.data.sessions
   }
 
-  private show(screen: Screen, why?: MenshenError): void {
+  private show(screen: Screen, error?: MenshenError): void {
     this.screen = screen
-    this.problem = why ? told(why) : ''
+    this.error = error ? errorText(error) : ''
     if (screen === 'login') this.member = this.draft = this.sessions = undefined
-    this.changed()
+    this.onChange()
   }
 
-  /** Does something when everything tapped before is done; nothing twice because of a second tap. */
-  private does(name: string, what: () => Promise<void>): Promise<void> {
-    if (!this.underWay.has(name)) {
-      this.underWay.add(name)
-      this.problem = ''
-      this.changed()
-      this.queue = this.queue.then(() => this.finish(name, what))
+  /** Runs an action after all earlier ones; ignores it if the same action is pending already. */
+  private enqueue(key: string, action: () => Promise<void>): Promise<void> {
+    if (!this.pendingActions.has(key)) {
+      this.pendingActions.add(key)
+      this.error = ''
+      this.onChange()
+      this.queue = this.queue.then(() => this.run(key, action))
     }
     return this.queue
   }
 
-  /** Does it, and shows what went wrong. */
-  private async finish(name: string, what: () => Promise<void>): Promise<void> {
+  /** Runs an action and shows its error, if any. */
+  private async run(key: string, action: () => Promise<void>): Promise<void> {
     try {
-      await what()
+      await action()
     } catch (thrown) {
-      this.problem = told(thrown as Error)
+      this.error = errorText(thrown as Error)
     }
-    this.underWay.delete(name)
-    this.changed()
+    this.pendingActions.delete(key)
+    this.onChange()
   }
 }
 
-/** What the user is told: the server's own words, or else the page's. */
-function told(error: Error): string {
-  const known = error instanceof MenshenError && error.status === undefined
-  return (known && texts().problems[error.id]) || error.message
+/** Error text for the user: the server's message, or the page's text for an error without a response. */
+function errorText(error: Error): string {
+  const isLocal = error instanceof MenshenError && error.status === undefined
+  return (isLocal && texts().errors[error.id]) || error.message
 }

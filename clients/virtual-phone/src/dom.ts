@@ -1,10 +1,10 @@
-/** Elements, made in one expression. Texts are set as texts: nothing that anybody is called becomes HTML. */
+/** DOM helpers. Text is set as text nodes, so that user data never becomes HTML. */
 
 export type Child = Node | string | false | null | undefined
 
 type Attributes = Record<string, string | number | boolean | undefined | ((event: Event) => void)>
 
-/** An element; `onclick` and the like are listeners, `true` is an attribute without a value. */
+/** Creates an element. Functions become listeners (`onclick`); `true` is an attribute without a value. */
 export function h<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -16,29 +16,29 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
     else if (value === true) element.setAttribute(name, '')
     else if (value !== false && value !== undefined) element.setAttribute(name, String(value))
   }
-  element.append(...present(children))
+  element.append(...nonEmpty(children))
   return element
 }
 
-/** Replaces what is in `parent`; whoever had the focus keeps it, if they are there again by their id. */
+/** Replaces the children of an element. The focus moves to the new element with the id of the old one. */
 export function fill(parent: Element, ...children: Child[]): void {
   const focused = document.activeElement
   const id = focused && parent.contains(focused) ? focused.id : ''
-  parent.replaceChildren(...present(children))
-  const again = id ? document.getElementById(id) : null
-  if (again instanceof HTMLInputElement && focused instanceof HTMLInputElement) {
-    again.setSelectionRange(focused.selectionStart, focused.selectionEnd)
+  parent.replaceChildren(...nonEmpty(children))
+  const successor = id ? document.getElementById(id) : null
+  if (successor instanceof HTMLInputElement && focused instanceof HTMLInputElement) {
+    successor.setSelectionRange(focused.selectionStart, focused.selectionEnd)
   }
-  again?.focus({ preventScroll: true })
+  successor?.focus({ preventScroll: true })
 }
 
-/** The element of the page with this id. */
+/** Finds an element by id. */
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id)
   if (!found) throw new Error(`the page has no #${id}`)
   return found
 }
 
-function present(children: Child[]): (Node | string)[] {
+function nonEmpty(children: Child[]): (Node | string)[] {
   return children.filter((child): child is Node | string => Boolean(child))
 }

@@ -1,32 +1,32 @@
-/** The page's language: the browser's until somebody chooses. */
+/** Language of the page: the browser's language until the user chooses one. */
 
-import { english } from './texts/english.js'
-import { chinese, type Texts } from './texts/chinese.js'
+import { en } from './locales/en.js'
+import { zh, type Texts } from './locales/zh.js'
 
 export type Language = 'zh-CN' | 'en'
 
-const KEY = 'virtual-phone/language'
+const LANGUAGE_KEY = 'virtual-phone/language'
 
-let chosen: Language = start()
+let current: Language = initialLanguage()
 const listeners: (() => void)[] = []
 
-export const language = (): Language => chosen
-export const texts = (): Texts => (chosen === 'en' ? english : chinese)
+export const language = (): Language => current
+export const texts = (): Texts => (current === 'en' ? en : zh)
 
-/** Has the listener hear of another language, and now of the present one. */
-export function inLanguage(listener: () => void): void {
+/** Calls the listener now and after every change of the language. */
+export function onLanguage(listener: () => void): void {
   listeners.push(listener)
   listener()
 }
 
-export function speak(language: Language): void {
-  chosen = language
-  localStorage.setItem(KEY, language)
+export function setLanguage(language: Language): void {
+  current = language
+  localStorage.setItem(LANGUAGE_KEY, language)
   listeners.forEach((listener) => listener())
 }
 
-function start(): Language {
-  const kept = localStorage.getItem(KEY)
-  if (kept === 'en' || kept === 'zh-CN') return kept
+function initialLanguage(): Language {
+  const stored = localStorage.getItem(LANGUAGE_KEY)
+  if (stored === 'en' || stored === 'zh-CN') return stored
   return navigator.language.startsWith('zh') ? 'zh-CN' : 'en'
 }

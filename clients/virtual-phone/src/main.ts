@@ -1,25 +1,25 @@
-/** The page of the offline WeChat: a phone to play with, and what happens underneath. */
+/** Page of the WeChat sandbox: a virtual phone and the sequence diagram of its calls. */
 
-import { complain, orComplain } from './complaint.js'
 import { drawControls } from './controls.js'
 import { byId, fill, h } from './dom.js'
 import type { Device } from './device.js'
-import { inLanguage, language, speak, texts } from './language.js'
+import { runInBackground, showError } from './error_banner.js'
+import { language, onLanguage, setLanguage, texts } from './language.js'
 import { devices } from './screens/devices.js'
 import { login } from './screens/login.js'
 import { profile } from './screens/profile.js'
 import { revealAll } from './secrets.js'
-import { drawTimeline } from './timeline.js'
-import { World } from './world.js'
+import { drawSequenceDiagram } from './sequence_diagram.js'
+import { State } from './state.js'
 
 const SCREENS = { login, profile, devices }
 
-/** The server's address: as this page's own address says, or the usual one beside this WeChat. */
+/** Address of the server: the `server` parameter, or port 2020 of the sandbox's host. */
 function serverAddress(): string {
-  const given = new URLSearchParams(location.search).get('server')
-  if (!given) return `http://${location.hostname}:2020`
-  if (!/^https?:\/\/[^/?#]/.test(given)) throw new Error(texts().wrongServer(given))
-  return given.replace(/\/+$/, '')
+  const parameter = new URLSearchParams(location.search).get('server')
+  if (!parameter) return `http://${location.hostname}:2020`
+  if (!/^https?:\/\/[^/?#]/.test(parameter)) throw new Error(texts().invalidServer(parameter))
+  return parameter.replace(/\/+$/, '')
 }
 
 function drawPage(): void {
@@ -32,23 +32,23 @@ function drawPage(): void {
   }
   byId('language').lang = language() === 'en' ? 'zh-CN' : 'en'
   byId('phone').setAttribute('aria-label', t.phone)
-  byId('timeline').setAttribute('aria-label', t.underneath)
+  byId('diagram').setAttribute('aria-label', t.sequence)
 }
 
-/** Whoever changes the screen is told so: by the focus, on its heading. */
-function drawPhone(world: World): () => void {
-  let shown: [Device, string] | undefined
+/** Returns the function that draws the phone. A change of the screen moves the focus to its heading. */
+function createPhoneRenderer(state: State): () => void {
+  let drawn: [Device, string] | undefined
   return () => {
-    const { held } = world
-    const { screen, busy } = held
+    const { device } = state
+    const { screen, isBusy } = device
     const heading = { login: texts().signIn, profile: texts().profile, devices: texts().devices }[screen]
-    fill(byId('bar'), busy && h('span', { class: 'weui-loading', 'aria-hidden': 'true' }), heading)
-    byId('screen').setAttribute('aria-busy', String(busy))
-    const isHere = byId('screen').contains(document.activeElement)
-    fill(byId('screen'), SCREENS[screen](held))
-    if (isHere && shown && (shown[0] !== held || shown[1] !== screen))
+    fill(byId('bar'), isBusy && h('span', { class: 'weui-loading', 'aria-hidden': 'true' }), heading)
+    byId('screen').setAttribute('aria-busy', String(isBusy))
+    const hasFocus = byId('screen').contains(document.activeElement)
+    fill(byId('screen'), SCREENS[screen](device))
+    if (hasFocus && drawn && (drawn[0] !== device || drawn[1] !== screen))
       byId('title').focus({ preventScroll: true })
-    shown = [held, screen]
+    drawn = [device, screen]
   }
 }
 
@@ -56,32 +56,32 @@ async function checkServer(server: string): Promise<void> {
   try {
     await fetch(`${server}/health/live`)
   } catch {
-    inLanguage(() => complain(texts().noServer(server)))
+    onLanguage(() => showError(texts().serverUnreachable(server)))
   }
 }
 
 async function start(): Promise<void> {
-  inLanguage(drawPage)
-  byId('language').addEventListener('click', () => speak(language() === 'en' ? 'zh-CN' : 'en'))
+  onLanguage(drawPage)
+  byId('language').addEventListener('click', () => setLanguage(language() === 'en' ? 'zh-CN' : 'en'))
   byId('reveal').addEventListener('click', () => {
-    const shown = byId('reveal').getAttribute('aria-pressed') !== 'true'
-    byId('reveal').setAttribute('aria-pressed', String(shown))
-    revealAll(shown)
+    const isRevealed = byId('reveal').getAttribute('aria-pressed') !== 'true'
+    byId('reveal').setAttribute('aria-pressed', String(isRevealed))
+    revealAll(isRevealed)
   })
   const server = serverAddress()
   byId('docs').setAttribute('href', `${server}/docs`)
-  const world = new World(server)
-  await Promise.all([world.readUsers(), checkServer(server), world.journal.follow()])
-  const draw = drawPhone(world)
-  world.onChange(draw)
-  inLanguage(draw)
-  drawTimeline(world.journal)
-  drawControls(world)
+  const state = new State(server)
+  await Promise.all([state.readUsers(), checkServer(server), state.callLog.follow()])
+  const drawPhone = createPhoneRenderer(state)
+  state.onChange(drawPhone)
+  onLanguage(drawPhone)
+  drawSequenceDiagram(state.callLog)
+  drawControls(state)
   byId('start-over').addEventListener('click', () => {
-    const cleared = () => byId('start-over').dispatchEvent(new Event('cleared'))
-    orComplain(world.startOver().then(cleared))
+    const dispatchCleared = () => byId('start-over').dispatchEvent(new Event('cleared'))
+    runInBackground(state.startOver().then(dispatchCleared))
   })
-  world.pick(world.device)
+  state.selectDevice(state.deviceName)
 }
 
-orComplain(start())
+runInBackground(start())

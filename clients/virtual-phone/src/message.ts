@@ -1,55 +1,55 @@
-/** Requests and answers, as they are and at a glance. */
+/** Requests and responses: a summary of their secrets, and their full text. */
 
 import { h, type Child } from './dom.js'
-import type { Message, Step } from './journal.js'
+import type { Message, Step } from './call_log.js'
 import { language, texts } from './language.js'
 import { kindOf, secret } from './secrets.js'
 
-/** The secrets that a message carries, at a glance. */
-export function carried({ header, body }: Message): HTMLElement[] {
+/** Lists the secrets in a message. */
+export function secretsIn({ header, body }: Message): HTMLElement[] {
   const found: HTMLElement[] = []
-  const look = (value: unknown): void => {
+  const collect = (value: unknown): void => {
     if (value === null || typeof value !== 'object') return
     for (const [name, inner] of Object.entries(value)) {
       const kind = kindOf(name, inner)
-      if (kind) found.push(h('span', { class: 'carried' }, `${name} `, secret(name, inner, kind)))
-      else look(inner)
+      if (kind) found.push(h('span', { class: 'labelled-secret' }, `${name} `, secret(name, inner, kind)))
+      else collect(inner)
     }
   }
-  look(header)
-  look(body)
+  collect(header)
+  collect(body)
   return found
 }
 
-/** Request and answer in full, folded up. */
-export function exchange(step: Step): HTMLElement | false {
-  const { request, answer, pending, lost } = step
-  if (!request && !answer) return false
-  const { details, noAnswer, underWay } = texts()
-  const both = step.both || Boolean(request && answer)
-  const missing = both && !answer && h('p', {}, pending ? underWay : noAnswer)
-  const label = both ? details : request ? texts().request : texts().answer
+/** Request and response in full, collapsed. */
+export function messageDetails(step: Step): HTMLElement | false {
+  const { request, response, isPending, isLost } = step
+  if (!request && !response) return false
+  const t = texts()
+  const hasBoth = step.isRoundTrip || Boolean(request && response)
+  const missing = hasBoth && !response && h('p', {}, isPending ? t.pending : t.noResponse)
+  const label = hasBoth ? t.details : request ? t.request : t.response
   return h(
     'details',
     {},
     h(
       'summary',
       {},
-      lost ? `${label} (${texts().lostOnTheWay})` : label,
+      isLost ? `${label} (${t.responseLost})` : label,
       h('span', { class: 'hidden' }, ` ${step.call}`),
     ),
     request && message(request),
-    answer && message(answer),
+    response && message(response),
     missing,
   )
 }
 
-/** The token of a login or a refresh, opened. */
-export function opened(step: Step): HTMLElement | false {
-  const token = (step.answer?.body as { data?: { token?: unknown } } | undefined)?.data?.token
+/** Claims of the access token in the response of a login or refresh. */
+export function tokenClaims(step: Step): HTMLElement | false {
+  const token = (step.response?.body as { data?: { token?: unknown } } | undefined)?.data?.token
   const claims = typeof token === 'string' && payload(token)
   if (!claims) return false
-  const { inside, insideHint } = texts()
+  const { decodeToken, decodeTokenHint } = texts()
   const rows = Object.entries(claims).map(([name, value]) =>
     h(
       'tr',
@@ -62,8 +62,8 @@ export function opened(step: Step): HTMLElement | false {
   return h(
     'details',
     { class: 'token' },
-    h('summary', {}, inside),
-    h('p', {}, insideHint),
+    h('summary', {}, decodeToken),
+    h('p', {}, decodeTokenHint),
     h('table', {}, ...rows),
   )
 }

@@ -1,23 +1,23 @@
-/** What WeChat itself shows over a mini program: the question for the phone number, dialogs, toasts. */
+/** WeChat's overlays on a mini program: the phone number dialog, confirmations and toasts. */
 
 import { byId, fill, h } from './dom.js'
 import { texts } from './language.js'
 
-/** How long a toast stays. Milliseconds. */
-const TOAST = 1800
+/** Time for which a toast is shown, in milliseconds. */
+const TOAST_DURATION_MS = 1800
 
-/** Answers the question that is open, if any, with no. */
+/** Declines the open dialog, if any. */
 let dismiss = () => {}
 
-/** Takes away whatever is shown. */
-export function clearOverlay(): void {
+/** Closes the open dialog. */
+export function closeDialog(): void {
   dismiss()
 }
 
-/** WeChat's question for the phone number, which may be there or not. */
-export function askForNumber(number: string | null): Promise<boolean> {
-  const { app, asks, allow, refuse, boundToWeChat, noNumber } = texts()
-  const shown = number
+/** Shows WeChat's phone number dialog; resolves to true if the user allows access. */
+export function requestPhoneNumber(number: string | null): Promise<boolean> {
+  const { app, requestsNumber, allow, refuse, boundToWeChat, noNumber } = texts()
+  const content = number
     ? h(
         'div',
         { class: 'weui-cells number' },
@@ -34,13 +34,13 @@ export function askForNumber(number: string | null): Promise<boolean> {
         ),
       )
     : h('p', {}, noNumber)
-  return ask((answer) =>
+  return showDialog((answer) =>
     h(
       'div',
       {
         class: 'weui-half-screen-dialog weui-half-screen-dialog_show',
         role: 'dialog',
-        'aria-labelledby': 'ask',
+        'aria-labelledby': 'dialog-text',
       },
       h(
         'div',
@@ -48,10 +48,14 @@ export function askForNumber(number: string | null): Promise<boolean> {
         h(
           'div',
           { class: 'weui-half-screen-dialog__hd__main' },
-          h('strong', { class: 'weui-half-screen-dialog__title', id: 'ask', tabindex: -1 }, `${app} ${asks}`),
+          h(
+            'strong',
+            { class: 'weui-half-screen-dialog__title', id: 'dialog-text', tabindex: -1 },
+            `${app} ${requestsNumber}`,
+          ),
         ),
       ),
-      h('div', { class: 'weui-half-screen-dialog__bd' }, shown),
+      h('div', { class: 'weui-half-screen-dialog__bd' }, content),
       h(
         'div',
         { class: 'weui-half-screen-dialog__ft' },
@@ -66,13 +70,13 @@ export function askForNumber(number: string | null): Promise<boolean> {
   )
 }
 
-/** `wx.showModal`: a question with two answers. */
-export function confirmed(content: string, yes: string, no: string): Promise<boolean> {
-  return ask((answer) =>
+/** `wx.showModal`: resolves to true if the user chooses `yes`. */
+export function confirm(content: string, yes: string, no: string): Promise<boolean> {
+  return showDialog((answer) =>
     h(
       'div',
-      { class: 'weui-dialog', role: 'dialog', 'aria-labelledby': 'ask' },
-      h('div', { class: 'weui-dialog__bd', id: 'ask', tabindex: -1 }, content),
+      { class: 'weui-dialog', role: 'dialog', 'aria-labelledby': 'dialog-text' },
+      h('div', { class: 'weui-dialog__bd', id: 'dialog-text', tabindex: -1 }, content),
       h(
         'div',
         { class: 'weui-dialog__ft' },
@@ -92,35 +96,35 @@ export function confirmed(content: string, yes: string, no: string): Promise<boo
 }
 
 /** `wx.showToast`. */
-export function toast(content: string): void {
-  const shown = h(
+export function showToast(content: string): void {
+  const toast = h(
     'div',
     { class: 'weui-toast weui-toast_text' },
     h('p', { class: 'weui-toast__content' }, content),
   )
-  fill(byId('toast'), shown)
-  setTimeout(() => shown.remove(), TOAST)
+  fill(byId('toast'), toast)
+  setTimeout(() => toast.remove(), TOAST_DURATION_MS)
 }
 
-function ask(dialog: (answer: (yes: boolean) => void) => HTMLElement): Promise<boolean> {
+function showDialog(create: (answer: (yes: boolean) => void) => HTMLElement): Promise<boolean> {
   dismiss()
-  // By its id: the screen below may be drawn anew meanwhile.
-  const before = document.activeElement?.id ?? ''
+  // The id is kept, not the element: the screen below may be redrawn meanwhile.
+  const focusedId = document.activeElement?.id ?? ''
   const screen = byId('screen')
   return new Promise((resolve) => {
     const answer = (yes: boolean) => {
       dismiss = () => {}
       fill(byId('overlay'))
       screen.inert = false
-      document.getElementById(before)?.focus({ preventScroll: true })
+      document.getElementById(focusedId)?.focus({ preventScroll: true })
       resolve(yes)
     }
     dismiss = () => answer(false)
-    const shown = dialog(answer)
-    shown.addEventListener('keydown', (event) => event.key === 'Escape' && answer(false))
+    const dialog = create(answer)
+    dialog.addEventListener('keydown', (event) => event.key === 'Escape' && answer(false))
     screen.inert = true
-    fill(byId('overlay'), h('div', { class: 'weui-mask', onclick: () => answer(false) }), shown)
-    byId('ask').focus({ preventScroll: true })
+    fill(byId('overlay'), h('div', { class: 'weui-mask', onclick: () => answer(false) }), dialog)
+    byId('dialog-text').focus({ preventScroll: true })
   })
 }
 

@@ -1,8 +1,8 @@
-/** The control face of the offline WeChat, which served this page. */
+/** Client of the sandbox's control API. */
 
 import { texts } from './language.js'
 
-/** Somebody of this WeChat. */
+/** WeChat user. */
 export interface User {
   user: string
   nickname: string
@@ -10,8 +10,8 @@ export interface User {
   blocked: boolean
 }
 
-/** A call that WeChat received. */
-export interface Logged {
+/** Call that the WeChat API received. */
+export interface LoggedCall {
   number: number
   method: string
   path: string
@@ -23,17 +23,17 @@ export interface Logged {
   dropped: boolean
 }
 
-async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-  const sent = { method, body: body && JSON.stringify(body) }
-  const response = await fetch(`/_sandbox/${path}`, sent).catch(() => {
-    throw new Error(texts().noWechat)
+async function call<Result>(method: string, path: string, body?: object): Promise<Result> {
+  const init = { method, body: body && JSON.stringify(body) }
+  const response = await fetch(`/_sandbox/${path}`, init).catch(() => {
+    throw new Error(texts().sandboxUnreachable)
   })
-  const answer = await response.json()
-  if (!response.ok) throw new Error(answer.error)
-  return answer as Answer
+  const result = await response.json()
+  if (!response.ok) throw new Error(result.error)
+  return result as Result
 }
 
-/** Everybody, u2 before u10. */
+/** Lists all users in natural order, `u2` before `u10`. */
 export const users = () =>
   call<User[]>('GET', 'users').then((all) =>
     all.sort((a, b) => a.user.localeCompare(b.user, 'en', { numeric: true })),
@@ -42,12 +42,12 @@ export const addUser = (phone: string) => call<User>('POST', 'users', { phone })
 export const block = (user: string, blocked: boolean) => call<User>('PATCH', 'users', { user, blocked })
 export const code = (kind: 'login' | 'phone', user: string) =>
   call<{ code: string }>('POST', `codes/${kind}`, { user }).then(({ code }) => code)
-export const fault = (order: object) => call('POST', 'faults', order)
+export const injectFault = (fault: object) => call('POST', 'faults', fault)
 export const faults = () => call<{ path: string; errcode?: number }[]>('GET', 'faults')
 export const clearFaults = () => call('DELETE', 'faults')
 export const now = () => call<{ now: number }>('GET', 'clock').then(({ now }) => now)
 export const advance = (seconds: number) =>
   call<{ now: number }>('POST', 'clock', { advance_seconds: seconds }).then(({ now }) => now)
 
-/** The calls after the one of this number; all, if there is no such call any more. */
-export const log = (after: number) => call<Logged[]>('GET', `log?after=${after}`)
+/** Lists the calls after this number; all calls in the log if the call with this number was removed. */
+export const log = (after: number) => call<LoggedCall[]>('GET', `log?after=${after}`)

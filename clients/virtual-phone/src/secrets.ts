@@ -1,9 +1,9 @@
-/** What travels and nobody else may know: marked, and hidden until somebody asks. */
+/** Secrets in requests and responses: highlighted, and masked until the user reveals them. */
 
 import { h } from './dom.js'
 import { texts } from './language.js'
 
-/** What kind of secret a field of a request or an answer holds. */
+/** Kinds of secrets by field name. */
 const KINDS: Record<string, Kind> = {
   code: 'code',
   js_code: 'code',
@@ -15,24 +15,24 @@ const KINDS: Record<string, Kind> = {
   secret: 'key',
   session_key: 'key',
   'Idempotency-Key': 'key',
-  phoneNumber: 'person',
-  purePhoneNumber: 'person',
-  openid: 'person',
-  unionid: 'person',
+  phoneNumber: 'personal',
+  purePhoneNumber: 'personal',
+  openid: 'personal',
+  unionid: 'personal',
 }
 
-type Kind = 'code' | 'token' | 'key' | 'person'
+type Kind = 'code' | 'token' | 'key' | 'personal'
 
-/** Values that somebody asked to see. */
+/** Values that the user has revealed. */
 const revealed = new Set<string>()
-let all = false
+let areAllRevealed = false
 
-/** The kind of secret that a field of this name with this value is, if any. */
+/** Returns the kind of secret in a field, if any. */
 export function kindOf(name: string, value: unknown): Kind | undefined {
   return typeof value === 'string' && value.length > 3 ? KINDS[name] : undefined
 }
 
-/** A secret: its start, and all of it for whoever presses it. */
+/** Creates a button that shows the start of a secret and reveals it when pressed. */
 export function secret(name: string, value: string, kind: Kind): HTMLElement {
   const toggle = () => {
     if (!revealed.delete(value)) revealed.add(value)
@@ -40,30 +40,30 @@ export function secret(name: string, value: string, kind: Kind): HTMLElement {
   }
   const button = h('button', { class: `secret ${kind}`, type: 'button', onclick: toggle })
   Object.assign(button.dataset, { name, value })
-  paint(button)
+  draw(button)
   return button
 }
 
-/** Shows all of them, or only those that were asked for. */
-export function revealAll(shown: boolean): void {
-  all = shown
-  if (!shown) revealed.clear()
+/** Reveals or masks all secrets. */
+export function revealAll(isRevealed: boolean): void {
+  areAllRevealed = isRevealed
+  if (!isRevealed) revealed.clear()
   refresh()
 }
 
 function refresh(): void {
-  document.querySelectorAll<HTMLElement>('button.secret').forEach(paint)
+  document.querySelectorAll<HTMLElement>('button.secret').forEach(draw)
 }
 
-function paint(button: HTMLElement): void {
+function draw(button: HTMLElement): void {
   const { name = '', value = '' } = button.dataset
-  const shown = all || revealed.has(value)
-  button.textContent = shown ? value : hidden(value)
-  button.setAttribute('aria-pressed', String(shown))
-  button.title = texts().show(name)
+  const isRevealed = areAllRevealed || revealed.has(value)
+  button.textContent = isRevealed ? value : mask(value)
+  button.setAttribute('aria-pressed', String(isRevealed))
+  button.title = texts().reveal(name)
   button.setAttribute('aria-label', `${button.title}: ${button.textContent}`)
 }
 
-function hidden(value: string): string {
+function mask(value: string): string {
   return `${value.replace(/^Bearer /, '').slice(0, 4)}••••`
 }

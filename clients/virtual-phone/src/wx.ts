@@ -1,38 +1,49 @@
-/** What WeChat gives a mini program, here in the browser: the SDK cannot tell the difference. */
+/** Implementation of WeChat's `wx` in the browser, for the SDK. */
 
 import type { Answer, Callbacks, RequestOptions, Wx } from '../../miniprogram/miniprogram_dist/index.js'
-import type { Journal } from './journal.js'
+import type { CallLog } from './call_log.js'
+import { faults } from './faults.js'
 import { language, texts } from './language.js'
 import * as sandbox from './sandbox.js'
-import { trouble } from './trouble.js'
 
-/** How long a login code lives, by WeChat's documentation. Seconds. */
-const CODE_LIFE = 300
+/** Lifetime of a login code in WeChat's documentation, in seconds. */
+const CODE_TTL_SECONDS = 300
 
-/** How much a slow network delays each way. Milliseconds. */
-const SLOW = 1200
+/** Delay of a slow network in each direction, in milliseconds. */
+const SLOW_NETWORK_DELAY_MS = 1200
 
-/** The last login code that was sent: what a stranger may have read along. */
-export interface Overheard {
+/** Traffic that an attacker has intercepted: the last login code. */
+export interface InterceptedTraffic {
   code?: string
 }
 
-/** The `wx` of one device of one user. */
-export function makeWx(user: string, device: string, journal: Journal, overheard: Overheard): Wx {
-  const name = (key: string) => `virtual-phone/${user}/${device}/${key}`
+/** Creates the `wx` of one device of one user. */
+export function createWx(
+  user: string,
+  device: string,
+  callLog: CallLog,
+  intercepted: InterceptedTraffic,
+): Wx {
+  const storageKey = (key: string) => `virtual-phone/${user}/${device}/${key}`
 
   async function login({ success, fail }: Callbacks<{ code: string }>): Promise<void> {
-    const tell = journal.add({ from: 'phone', to: 'wechat', both: true, call: 'wx.login()', pending: true })
+    const update = callLog.add({
+      from: 'phone',
+      to: 'wechat',
+      isRoundTrip: true,
+      call: 'wx.login()',
+      isPending: true,
+    })
     try {
       const code = await sandbox.code('login', user)
-      tell({ pending: false, answer: { line: 'success', body: { code } } })
-      if (trouble.take('expired')) {
-        await sandbox.advance(CODE_LIFE + 1)
-        journal.add({ from: 'phone', to: 'phone', call: texts().codeWaited })
+      update({ isPending: false, response: { line: 'success', body: { code } } })
+      if (faults.take('expired')) {
+        await sandbox.advance(CODE_TTL_SECONDS + 1)
+        callLog.add({ from: 'phone', to: 'phone', call: texts().codeDelayed })
       }
       success?.({ code })
     } catch (error) {
-      tell({ pending: false, failure: String(error) })
+      update({ isPending: false, failure: String(error) })
       fail?.({ errMsg: 'login:fail' })
     }
   }
@@ -42,25 +53,25 @@ export function makeWx(user: string, device: string, journal: Journal, overheard
     const path = new URL(options.url).pathname
     const body = typeof data === 'string' ? data : data && JSON.stringify(data)
     const code = (data as { code?: string } | undefined)?.code
-    if (code) overheard.code = code
+    if (code) intercepted.code = code
     const call = `${method} ${path}`
-    journal.add({ from: 'phone', to: 'server', call, request: { line: call, header, body: data } })
+    callLog.add({ from: 'phone', to: 'server', call, request: { line: call, header, body: data } })
     try {
-      await slowly()
+      await delayIfSlow()
       const received = await fetch(options.url, {
         method,
         body: method === 'GET' ? undefined : body,
         headers: { 'Content-Type': 'application/json', 'Accept-Language': language(), ...header },
         signal: AbortSignal.timeout(timeout),
       })
-      await slowly()
-      const lost = trouble.take('lost')
-      const data = await journal.answered(call, received, { lost })
-      if (lost) fail?.({ errMsg: 'request:fail lost' })
-      else success?.({ statusCode: received.status, data, header: headers(received) })
+      await delayIfSlow()
+      const isLost = faults.take('lost')
+      const responseBody = await callLog.addResponse(call, received, { isLost })
+      if (isLost) fail?.({ errMsg: 'request:fail lost' })
+      else success?.({ statusCode: received.status, data: responseBody, header: headersOf(received) })
     } catch (error) {
-      await journal.look()
-      journal.add({ from: 'server', to: 'phone', call, lost: true })
+      await callLog.poll()
+      callLog.add({ from: 'server', to: 'phone', call, isLost: true })
       fail?.({ errMsg: `request:fail ${error}` })
     }
   }
@@ -68,19 +79,19 @@ export function makeWx(user: string, device: string, journal: Journal, overheard
   return {
     login: (options) => void login(options),
     request: (options) => void request(options),
-    uploadFile: ({ fail }) => fail?.({ errMsg: 'uploadFile:fail not on this phone' }),
-    getStorageSync: (key) => JSON.parse(localStorage.getItem(name(key)) ?? '""'),
-    setStorageSync: (key, value) => localStorage.setItem(name(key), JSON.stringify(value)),
-    removeStorageSync: (key) => localStorage.removeItem(name(key)),
+    uploadFile: ({ fail }) => fail?.({ errMsg: 'uploadFile:fail not supported by the virtual phone' }),
+    getStorageSync: (key) => JSON.parse(localStorage.getItem(storageKey(key)) ?? '""'),
+    setStorageSync: (key, value) => localStorage.setItem(storageKey(key), JSON.stringify(value)),
+    removeStorageSync: (key) => localStorage.removeItem(storageKey(key)),
     getRandomValues: ({ length, success }) =>
       success?.({ randomValues: crypto.getRandomValues(new Uint8Array(length)).buffer }),
   }
 }
 
-async function slowly(): Promise<void> {
-  if (trouble.on('slow')) await new Promise((resolve) => setTimeout(resolve, SLOW))
+async function delayIfSlow(): Promise<void> {
+  if (faults.isActive('slow')) await new Promise((resolve) => setTimeout(resolve, SLOW_NETWORK_DELAY_MS))
 }
 
-function headers(received: Response): Record<string, string> {
+function headersOf(received: Response): Record<string, string> {
   return Object.fromEntries(received.headers)
 }

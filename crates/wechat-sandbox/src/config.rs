@@ -10,7 +10,8 @@ use crate::error::ControlError;
 pub const MAIN_APP: &str = "wx5e8d6c0a4b2f1e37";
 /// Secret of [`MAIN_APP`].
 pub const MAIN_SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// App id of the second app of [`Config::default`], bound to the Open Platform account of [`MAIN_APP`].
+/// App id of the second app of [`Config::default`], bound to the same Open Platform account as
+/// [`MAIN_APP`].
 pub const SECOND_APP: &str = "wx9b1f4c7d2e8a6035";
 /// Secret of [`SECOND_APP`].
 pub const SECOND_SECRET: &str = "fedcba9876543210fedcba9876543210";

@@ -1,28 +1,28 @@
-/** The devices on which the member is logged in. */
+/** Devices screen: the member's sessions. */
 
 import type { Device } from '../device.js'
 import { h } from '../dom.js'
 import { language, texts } from '../language.js'
-import { cell, problem, small, time, title } from './parts.js'
+import { cell, errorMessage, formatTime, smallButton, title } from './components.js'
 
 export function devices(device: Device): HTMLElement {
   const { back, end, thisDevice, otherDevice, loggedInAt, loading } = texts()
-  const lines = device.sessions?.map(({ id, createdAt, current }) =>
+  const rows = device.sessions?.map(({ id, createdAt, current }) =>
     cell(
       h(
         'div',
         {},
         current ? thisDevice : otherDevice,
-        h('div', { class: 'aside' }, loggedInAt(time(createdAt, language()))),
+        h('div', { class: 'aside' }, loggedInAt(formatTime(createdAt, language()))),
       ),
-      !current && small(`end-${id}`, end, () => void device.endSession(id)),
+      !current && smallButton(`end-${id}`, end, () => void device.endSession(id)),
     ),
   )
   return h(
     'div',
     { class: 'page' },
     title(texts().devices),
-    lines ? h('div', { class: 'weui-cells' }, ...lines) : h('p', {}, loading),
+    rows ? h('div', { class: 'weui-cells' }, ...rows) : h('p', {}, loading),
     h(
       'div',
       { class: 'buttons' },
@@ -32,6 +32,6 @@ export function devices(device: Device): HTMLElement {
         back,
       ),
     ),
-    problem(device),
+    errorMessage(device),
   )
 }

@@ -1,19 +1,19 @@
-/** The login page of the mini program. */
+/** Login screen. */
 
 import type { Device } from '../device.js'
 import { h } from '../dom.js'
 import { texts } from '../language.js'
-import { problem, title } from './parts.js'
+import { errorMessage, title } from './components.js'
 
 export function login(device: Device): HTMLElement {
-  const { welcome, welcomeHint, withPhone, withoutPhone } = texts()
-  const { busy } = device
+  const { loginTitle, loginHint, withPhone, withoutPhone } = texts()
+  const { isBusy } = device
   return h(
     'div',
     { class: 'page login' },
     h('div', { class: 'logo', 'aria-hidden': 'true' }, '门'),
-    title(welcome),
-    h('p', { class: 'aside' }, welcomeHint),
+    title(loginTitle),
+    h('p', { class: 'aside' }, loginHint),
     h(
       'div',
       { class: 'buttons' },
@@ -22,8 +22,8 @@ export function login(device: Device): HTMLElement {
         {
           id: 'with-phone',
           class: 'weui-btn weui-btn_primary',
-          'aria-disabled': String(busy),
-          onclick: () => void device.withPhone(),
+          'aria-disabled': String(isBusy),
+          onclick: () => void device.loginWithPhone(),
         },
         withPhone,
       ),
@@ -32,12 +32,12 @@ export function login(device: Device): HTMLElement {
         {
           id: 'without-phone',
           class: 'weui-btn weui-btn_default',
-          'aria-disabled': String(busy),
-          onclick: () => void device.withoutPhone(),
+          'aria-disabled': String(isBusy),
+          onclick: () => void device.loginWithoutPhone(),
         },
         withoutPhone,
       ),
     ),
-    problem(device),
+    errorMessage(device),
   )
 }

@@ -1,15 +1,21 @@
-/** The profile page: who the member is, and the ways from there. */
+/** Profile screen: the member's data, and actions. */
 
 import type { Device } from '../device.js'
 import { h } from '../dom.js'
 import { language, texts } from '../language.js'
-import { cell, day, problem, small, title } from './parts.js'
+import { cell, errorMessage, formatDate, smallButton, title } from './components.js'
 
 export function profile(device: Device): HTMLElement {
-  const { member, busy } = device
-  const { number, bind, devices, logout, logoutEverywhere, loading } = texts()
+  const { member, isBusy } = device
+  const { phoneNumber, bind, devices, logout, logoutEverywhere, loading } = texts()
   if (!member) {
-    return h('div', { class: 'page' }, title(texts().profile), busy && h('p', {}, loading), problem(device))
+    return h(
+      'div',
+      { class: 'page' },
+      title(texts().profile),
+      isBusy && h('p', {}, loading),
+      errorMessage(device),
+    )
   }
   return h(
     'div',
@@ -22,19 +28,19 @@ export function profile(device: Device): HTMLElement {
         'div',
         {},
         title(member.nickName),
-        h('p', { class: 'aside' }, texts().since(day(member.createdAt, language()))),
+        h('p', { class: 'aside' }, texts().memberSince(formatDate(member.createdAt, language()))),
       ),
     ),
     h(
       'div',
       { class: 'weui-cells' },
       nameForm(device, member.nickName),
-      cell(number, member.phone ?? small('bind', bind, () => void device.bindPhone())),
+      cell(phoneNumber, member.phone ?? smallButton('bind', bind, () => void device.bindPhone())),
       h(
         'button',
         {
           id: 'devices',
-          class: 'weui-cell weui-cell_active line',
+          class: 'weui-cell weui-cell_active link',
           onclick: () => void device.openDevices(),
         },
         h('span', { class: 'weui-cell__bd' }, devices),
@@ -59,7 +65,7 @@ export function profile(device: Device): HTMLElement {
         logoutEverywhere,
       ),
     ),
-    problem(device),
+    errorMessage(device),
   )
 }
 

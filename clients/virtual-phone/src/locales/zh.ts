@@ -1,23 +1,23 @@
-/** What the page says, in Chinese; the other languages say the same. */
+/** Chinese texts of the page; the type `Texts` of all languages. */
 
-export const chinese = {
+export const zh = {
   title: '虚拟手机',
   subtitle: '点一点手机，看看微信登录背后发生了什么',
   otherLanguage: 'English',
-  reveal: '显示全部密文',
+  revealAll: '显示全部密文',
   skip: '跳到“背后发生了什么”',
   docs: '服务器的接口文档',
 
-  // The phone.
+  // Phone.
   phone: '手机',
   app: '会员小程序',
   signIn: '登录',
-  welcome: '会员登录',
-  welcomeHint: '登录后可使用会员服务',
+  loginTitle: '会员登录',
+  loginHint: '登录后可使用会员服务',
   withPhone: '手机号快捷登录',
   withoutPhone: '暂不提供手机号',
-  asks: '申请获取并验证你的手机号',
-  number: '手机号',
+  requestsNumber: '申请获取并验证你的手机号',
+  phoneNumber: '手机号',
   boundToWeChat: '微信绑定号码',
   noNumber: '此微信用户没有绑定手机号。',
   allow: '允许',
@@ -27,7 +27,7 @@ export const chinese = {
   save: '保存',
   bind: '绑定',
   devices: '登录设备',
-  since: (day: string) => `会员，${day} 加入`,
+  memberSince: (day: string) => `会员，${day} 加入`,
   logout: '退出登录',
   logoutEverywhere: '退出所有设备',
   thisDevice: '本机',
@@ -36,33 +36,33 @@ export const chinese = {
   end: '下线',
   back: '返回',
   loading: '加载中',
-  hello: (name: string, isNew: boolean) => (isNew ? `欢迎，${name}` : `欢迎回来，${name}`),
+  greeting: (name: string, isNew: boolean) => (isNew ? `欢迎，${name}` : `欢迎回来，${name}`),
   saved: '已保存',
   merge: '合并',
   separate: '分别保留',
-  withoutIt: '不用手机号',
+  withoutNumber: '不用手机号',
   anotherNumber: '换个号码',
-  problems: {
+  errors: {
     no_answer: '网络不给力，请稍后再试',
     no_login_code: '微信登录失败，请稍后再试',
     unauthenticated: '请先登录',
     unexpected_answer: '服务暂时不可用，请稍后再试',
   } as Record<string, string>,
 
-  // The controls.
+  // Control panel.
   controls: '试一试',
-  who: '谁在用这部手机',
+  user: '用户',
   newUser: '新用户',
   device: '设备',
   firstDevice: '手机一',
   secondDevice: '手机二',
-  goesWrong: '制造麻烦',
+  faults: '模拟故障',
   busy: '微信繁忙',
   busyHint: '微信下一次登录换取时回答“系统繁忙”（errcode -1）。',
   expired: '登录码过期',
   expiredHint: '下一个登录码要等五分钟才会送出。',
   replayed: '登录码被重放',
-  replayedHint: '有人偷看到刚才的登录码，自己再发一次。',
+  replayedHint: '攻击者截获了刚才的登录码，再发一次。',
   noCode: '先登录一次：还没有可重放的登录码。',
   blocked: '用户被微信封禁',
   blockedHint: '微信认为此用户有风险（errcode 40226）。',
@@ -71,14 +71,14 @@ export const chinese = {
   lost: '丢失应答',
   lostHint: '服务器的下一个应答在路上丢失。',
   clock: '微信的时钟',
-  later: '五分钟后',
-  muchLater: '一天后',
+  fiveMinutesLater: '五分钟后',
+  oneDayLater: '一天后',
   startOver: '全部重来',
 
-  // What happens underneath.
-  underneath: '背后发生了什么',
-  lanes: { phone: '手机', server: '我们的服务器', wechat: '微信' },
-  nothingYet: '点手机上的绿色按钮。每一次调用都会出现在这里。',
+  // Sequence diagram.
+  sequence: '背后发生了什么',
+  participants: { phone: '手机', server: '我们的服务器', wechat: '微信' },
+  noCallsYet: '点手机上的绿色按钮。每一次调用都会出现在这里。',
   roles: [
     '手机上的小程序不知道用户是谁，也没有任何密钥。',
     '我们的服务器持有小程序密钥（AppSecret），为会员签发令牌。',
@@ -86,18 +86,18 @@ export const chinese = {
   ],
   details: '请求与应答',
   request: '请求',
-  answer: '应答',
-  noAnswer: '没有应答',
-  underWay: '进行中…',
-  lostOnTheWay: '应答丢失',
-  show: (what: string) => `显示 ${what}`,
-  inside: '打开令牌看一看',
-  insideHint: '任何人都能读，只有服务器能签名。',
+  response: '应答',
+  noResponse: '没有应答',
+  pending: '进行中…',
+  responseLost: '应答丢失',
+  reveal: (name: string) => `显示 ${name}`,
+  decodeToken: '打开令牌看一看',
+  decodeTokenHint: '任何人都能读，只有服务器能签名。',
   claims: {
     iss: '由谁签发',
     aud: '给谁用',
     sub: '会员编号',
-    sid: '本次登录（设备）',
+    sid: '本设备的会话',
     app: '哪个小程序',
     name: '昵称',
     iat: '签发时间',
@@ -105,29 +105,29 @@ export const chinese = {
     exp: '失效时间',
     jti: '令牌编号',
   } as Record<string, string>,
-  codeWaited: '……过了五分钟，登录码才送出',
+  codeDelayed: '……过了五分钟，登录码才送出',
 
-  taps: {
-    login: (who: string) => `${who} 点“手机号快捷登录”，允许`,
-    refuse: (who: string) => `${who} 点“手机号快捷登录”，不允许`,
-    silent: (who: string) => `${who} 点“暂不提供手机号”`,
-    profile: (who: string) => `${who} 打开“我的”`,
-    rename: (who: string) => `${who} 修改昵称`,
-    bind: (who: string) => `${who} 绑定手机号`,
-    devices: (who: string) => `${who} 查看登录设备`,
-    end: (who: string) => `${who} 让另一台设备下线`,
-    logout: (who: string) => `${who} 退出登录`,
-    everywhere: (who: string) => `${who} 退出所有设备`,
-    replay: () => '陌生人重放偷看到的登录码',
+  interactions: {
+    login: (user: string) => `${user} 点“手机号快捷登录”，允许`,
+    refuse: (user: string) => `${user} 点“手机号快捷登录”，不允许`,
+    silent: (user: string) => `${user} 点“暂不提供手机号”`,
+    profile: (user: string) => `${user} 打开“我的”`,
+    rename: (user: string) => `${user} 修改昵称`,
+    bind: (user: string) => `${user} 绑定手机号`,
+    devices: (user: string) => `${user} 查看登录设备`,
+    end: (user: string) => `${user} 让另一台设备下线`,
+    logout: (user: string) => `${user} 退出登录`,
+    everywhere: (user: string) => `${user} 退出所有设备`,
+    replay: () => '攻击者重放截获的登录码',
   },
 
-  says: {
+  explanations: {
     'wx.login()': '手机向微信要一个登录码。它不含用户信息，只能用一次，五分钟内有效。',
     'phone code': '用户同意了：微信给手机第二个码，用来换手机号。手机号本身不经过小程序。',
     refused: '用户没有同意：小程序什么也没有得到，也不会发送任何请求。这不是错误。',
     'POST /login': '小程序把码交给我们的服务器，它手里只有这些。',
     'GET /sns/jscode2session':
-      '服务器出示登录码和只有它知道的密钥。微信回答这是谁：openid；还有会话密钥，它从不离开服务器。',
+      '服务器出示登录码和只有它持有的密钥。微信回答这是谁：openid；还有会话密钥，它从不离开服务器。',
     'POST /cgi-bin/stable_token': '调用微信其他接口要用整个小程序的 access_token。服务器会保存约两小时。',
     'GET /cgi-bin/token': '调用微信其他接口要用整个小程序的 access_token。服务器会保存约两小时。',
     'POST /wxa/business/getuserphonenumber': '服务器用第二个码换到手机号。',
@@ -140,15 +140,16 @@ export const chinese = {
     'POST /logout': '会话在服务器上也结束了：即使有人抄走令牌，也没有用。',
     'POST /logout/all': '所有设备上的会话都结束。',
     'POST /token/refresh': '令牌过期了：用刷新令牌换一对新的，用户毫无察觉。',
-    'welcomed POST /login': '服务器认出或新建了会员，签发自己的令牌。登录完成。',
+    'response to POST /login': '服务器认出或新建了会员，签发自己的令牌。登录完成。',
     ok: '完成。',
-    lost: '应答丢失了。SDK 用同一个 Idempotency-Key 再发同一请求，服务器给出同样的应答：不会登录两次。',
-    silence: '服务器没有应答，SDK 稍后再试。',
-    dropped: '连接断开，没有应答。',
+    'response lost':
+      '应答丢失了。SDK 用同一个 Idempotency-Key 再发同一请求，服务器给出同样的应答：不会登录两次。',
+    'no response': '服务器没有应答，SDK 稍后再试。',
+    'connection closed': '连接断开，没有应答。',
   } as Record<string, string>,
 
-  fails: {
-    login_code_used: '登录码只能用一次。服务器拒绝，偷看到的码毫无用处。',
+  failures: {
+    login_code_used: '登录码只能用一次。服务器拒绝，截获的码毫无用处。',
     login_code_invalid: '登录码过期或无效。SDK 会取一个新的再试一次。',
     phone_code_invalid: '手机号的码被拒绝：用户要再点一次按钮。',
     user_blocked: '微信封禁了此用户，登录不了。重试没有意义。',
@@ -169,11 +170,11 @@ export const chinese = {
     'errcode 40001': '微信说：access_token 已失效。服务器会取新的再试。',
   } as Record<string, string>,
 
-  // The page as a whole.
-  noServer: (url: string) =>
+  // Errors of the page.
+  serverUnreachable: (url: string) =>
     `${url} 没有应答，或不允许此页面访问。请用 cargo xtask dev 启动，并打开它显示的网址。`,
-  noWechat: '离线微信已无应答。请重新启动它，然后刷新此页面。',
-  wrongServer: (given: string) => `网址中的 server=${given} 不是 http(s) 地址。`,
+  sandboxUnreachable: '微信沙箱没有应答。请重新启动它，然后刷新此页面。',
+  invalidServer: (value: string) => `网址中的 server=${value} 不是 http(s) 地址。`,
 }
 
-export type Texts = typeof chinese
+export type Texts = typeof zh

@@ -1,19 +1,19 @@
-/** Parts that several pages of the mini program have. */
+/** Components of the mini program's screens. */
 
 import type { Device } from '../device.js'
 import { h } from '../dom.js'
 
-/** A page's heading. */
+/** Heading of a screen. */
 export function title(text: string): HTMLElement {
   return h('h3', { class: 'title', id: 'title', tabindex: -1 }, text)
 }
 
-/** What went wrong, said aloud. */
-export function problem(device: Device): HTMLElement {
-  return h('p', { class: 'problem', role: 'alert' }, device.problem)
+/** Error message, announced by screen readers. */
+export function errorMessage(device: Device): HTMLElement {
+  return h('p', { class: 'error-message', role: 'alert' }, device.error)
 }
 
-/** A line of a list: what it is, and what it says or lets one do. */
+/** Row of a list: a label and its value or action. */
 export function cell(label: string | HTMLElement, ...content: (Node | string | false)[]): HTMLElement {
   return h(
     'div',
@@ -23,17 +23,17 @@ export function cell(label: string | HTMLElement, ...content: (Node | string | f
   )
 }
 
-/** A small button in a line. */
-export function small(id: string, label: string, onclick: () => void): HTMLElement {
+/** Small button in a row. */
+export function smallButton(id: string, label: string, onclick: () => void): HTMLElement {
   return h('button', { id, class: 'weui-btn weui-btn_mini weui-btn_default', type: 'button', onclick }, label)
 }
 
-/** A date, in the page's language. */
-export function day(at: string, language: string): string {
+/** Formats a date in the page's language. */
+export function formatDate(at: string, language: string): string {
   return new Date(at).toLocaleDateString(language)
 }
 
-/** A time of the day. */
-export function time(at: string, language: string): string {
+/** Formats a time of day in the page's language. */
+export function formatTime(at: string, language: string): string {
   return new Date(at).toLocaleTimeString(language)
 }
