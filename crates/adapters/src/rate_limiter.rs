@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::model::clock::Clock;
-use domain::model::rate_limit::{Bucket, LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{Bucket, LimitKey, Quota, RateLimited};
 use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
 
@@ -41,14 +41,14 @@ impl MemoryRateLimiter {
 
 #[async_trait]
 impl RateLimiter for MemoryRateLimiter {
-    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let now = self.clock.now();
         self.generations.lock().unwrap_or_else(PoisonError::into_inner).take(key, quota, now)
     }
 }
 
 impl Generations {
-    fn take(&mut self, key: &LimitKey, quota: Quota, now: Timestamp) -> Result<(), TooMany> {
+    fn take(&mut self, key: &LimitKey, quota: Quota, now: Timestamp) -> Result<(), RateLimited> {
         let bucket = self.young.get(key).or_else(|| self.old.get(key)).copied();
         let taken = quota.take(bucket, now);
         // Who is refused is kept as well: nobody is forgotten for asking too often.

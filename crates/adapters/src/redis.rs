@@ -90,7 +90,7 @@ impl Redis {
 
     /// Shows operators how it goes.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Requests to Redis that were not answered in time, or with an error";
+        let help = "RequestContext to Redis that were not answered in time, or with an error";
         registry.register("redis_failures", help, self.0.failures.clone());
         let help = "Whether there is a connection to Redis";
         registry.register("redis_connected", help, self.0.connected.clone());

@@ -29,7 +29,7 @@ use domain::model::event::delivery::Subscriptions;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::Holding;
+use domain::model::member::personal_data::ExportedTable;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::query::MemberQuery;
 use domain::model::member::{Member, MemberId};
@@ -37,7 +37,7 @@ use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use domain::ports::store::{Store, UnitOfWork};
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
@@ -223,15 +223,15 @@ impl Store for SeaStore {
         Ok(Box::new(self.unit_of_work().await?))
     }
 
-    async fn wipe_removed(&self) -> Result<(), StoreError> {
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
         let DbBackend::Sqlite = self.writer.get_database_backend() else { return Ok(()) };
         let writer = self.writer.clone();
-        self.turns.alone(async move { sqlite::wipe_removed(&writer).await }).await
+        self.turns.alone(async move { sqlite::purge_deleted(&writer).await }).await
     }
 }
 
 #[async_trait]
-impl MemberDirectory for SeaStore {
+impl MemberReader for SeaStore {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let reader = self.reader.clone();
         let row = to_the_end(async move { member::Entity::find_by_id(id.0).one(&reader).await });
@@ -249,7 +249,7 @@ impl MemberDirectory for SeaStore {
         Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))
     }
 
-    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
         let reader = self.reader.clone();
         let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
@@ -264,9 +264,9 @@ impl MemberDirectory for SeaStore {
         Ok(members)
     }
 
-    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
+    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
         let reader = self.reader.clone();
-        let held = to_the_end(async move { entity::held_of(&reader, member).await }).await?;
+        let held = to_the_end(async move { entity::export_member(&reader, member).await }).await?;
         let (reader, not_in_clear) = (self.reader.clone(), member::Column::Phone.is_null());
         let row = member::Entity::find_by_id(member.0).filter(not_in_clear);
         let Some(row) = to_the_end(async move { row.one(&reader).await }).await? else {
@@ -282,7 +282,7 @@ impl MemberDirectory for SeaStore {
         rows.into_iter().map(pushes::from_row).collect()
     }
 
-    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
         let (reader, theirs) = (self.reader.clone(), identities::of_member(member));
         let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
         rows.into_iter().map(identities::from_row).collect()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::model::event::DomainEvent;
 use domain::model::timestamp::Timestamp;
-use domain::ports::event_sink::{NotReceived, RECEIVE_MAX, Receiver};
+use domain::ports::event_sink::{DELIVERY_TIMEOUT, DeliveryError, EventSink};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
@@ -104,7 +104,7 @@ impl Webhook {
     /// # Errors
     /// When TLS cannot be set up, mostly for want of the package ca-certificates.
     pub fn new(url: WebhookUrl, secrets: Arc<[WebhookSecret]>) -> Result<Self, reqwest::Error> {
-        let client = client(CONNECT_MAX, RECEIVE_MAX);
+        let client = client(CONNECT_MAX, DELIVERY_TIMEOUT);
         let client = client.user_agent(concat!("menshen/", env!("CARGO_PKG_VERSION"))).build();
         Ok(Self { client: client.map_err(reqwest::Error::without_url)?, url, secrets })
     }
@@ -117,10 +117,10 @@ impl Webhook {
 }
 
 #[async_trait]
-impl Receiver for Webhook {
-    async fn receive(&self, event: &DomainEvent, now: Timestamp) -> Result<(), NotReceived> {
+impl EventSink for Webhook {
+    async fn deliver(&self, event: &DomainEvent, now: Timestamp) -> Result<(), DeliveryError> {
         let (id, sent_at) = (event.id.to_string(), now.unix_seconds().to_string());
-        let body = serde_json::to_string(&message(event)?).map_err(NotReceived::new)?;
+        let body = serde_json::to_string(&message(event)?).map_err(DeliveryError::new)?;
         let signatures = signatures(&self.secrets, &id, &sent_at, &body);
         let request = self
             .client
@@ -131,20 +131,20 @@ impl Receiver for Webhook {
             .header("webhook-signature", signatures)
             .body(body);
         let answer = request.send().await;
-        let status = answer.map_err(|error| NotReceived::new(error.without_url()))?.status();
-        if status.is_success() { Ok(()) } else { Err(NotReceived::new(Declined(status))) }
+        let status = answer.map_err(|error| DeliveryError::new(error.without_url()))?.status();
+        if status.is_success() { Ok(()) } else { Err(DeliveryError::new(Declined(status))) }
     }
 }
 
-fn message(event: &DomainEvent) -> Result<Message, NotReceived> {
+fn message(event: &DomainEvent) -> Result<Message, DeliveryError> {
     let nanos = i128::from(event.at.unix_millis()) * 1_000_000;
-    let at = UtcDateTime::from_unix_timestamp_nanos(nanos).map_err(NotReceived::new)?;
+    let at = UtcDateTime::from_unix_timestamp_nanos(nanos).map_err(DeliveryError::new)?;
     Ok(Message {
         r#type: event.kind.name(),
-        timestamp: at.format(TIME).map_err(NotReceived::new)?,
+        timestamp: at.format(TIME).map_err(DeliveryError::new)?,
         data: Data {
             member_id: event.member.0.to_string(),
-            merged_member_id: event.other.map(|other| other.0.to_string()),
+            merged_member_id: event.merged_member.map(|other| other.0.to_string()),
         },
     })
 }

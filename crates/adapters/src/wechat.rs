@@ -25,10 +25,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::model::app::name::AppId;
 use domain::model::clock::Clock;
-use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::identity::{AccountKind, ProviderIdentity, Subject, SubjectKind};
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
-use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
+use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -110,7 +110,7 @@ impl WechatMiniProgram {
         self.tokens.get().await.map(drop).map_err(failed)
     }
 
-    async fn redeem_login(&self, code: &str) -> Result<Verified, CallError> {
+    async fn redeem_login(&self, code: &str) -> Result<ProviderIdentity, CallError> {
         let mut turn = self.credentials.turn();
         loop {
             let outcome = self.redeem_login_with(turn.secret(), code).await;
@@ -125,7 +125,7 @@ impl WechatMiniProgram {
         &self,
         secret: &SecretString,
         code: &str,
-    ) -> Result<Verified, CallError> {
+    ) -> Result<ProviderIdentity, CallError> {
         let query = [
             ("appid", self.app_id.as_str()),
             ("secret", secret.expose_secret()),
@@ -139,14 +139,14 @@ impl WechatMiniProgram {
             kind: SubjectKind::UnionId,
             value,
         });
-        Ok(Verified {
-            login: Subject {
+        Ok(ProviderIdentity {
+            subject: Subject {
                 namespace: self.namespace(),
                 kind: SubjectKind::OpenId,
                 value: session.openid,
             },
             aliases: alias.into_iter().collect(),
-            standing: Standing::Person,
+            standing: AccountKind::User,
             session_key: Some(SessionKey::new(session.key)),
         })
     }
@@ -211,7 +211,7 @@ impl WechatMiniProgram {
 
 #[async_trait]
 impl IdentityProvider for WechatMiniProgram {
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         let at = Endpoint::CodeToSession;
         let redeemed = async {
             let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
@@ -222,8 +222,12 @@ impl IdentityProvider for WechatMiniProgram {
 }
 
 #[async_trait]
-impl PhoneProof for WechatMiniProgram {
-    async fn phone(&self, owner: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+impl PhoneProvider for WechatMiniProgram {
+    async fn redeem_phone_code(
+        &self,
+        owner: &Subject,
+        code: &PhoneCode,
+    ) -> Result<PhoneNumber, ProviderError> {
         let at = Endpoint::PhoneNumber;
         let redeemed = async {
             let code = possible(code.expose()).map_err(|cause| cause.at(at))?;

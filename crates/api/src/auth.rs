@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::model::admin::Administrator;
-use domain::model::service_account::Service;
+use domain::model::admin::AdminPrincipal;
+use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
-use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use domain::use_cases::admin::authenticate::{AuthenticateAdmin, AuthenticateAdminError};
 use domain::use_cases::session::authenticate::{Authenticate, AuthenticateError};
 use salvo::extract::Metadata;
@@ -71,21 +71,21 @@ impl Guard for Members {
 }
 
 /// Knows trusted back ends by their keys.
-pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAuthenticator>);
+pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAccountAuthenticator>);
 
 impl Guard for BackEnds {
-    type Caller = Service;
+    type Caller = ServiceAccount;
 
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Service, ApiError> {
+    async fn admit(&self, headers: &HeaderMap) -> Result<ServiceAccount, ApiError> {
         let service = bearer_token(headers).and_then(|key| self.0.authenticate(key));
         service.ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
 }
 
 /// Knows trusted back ends by their keys, with or without their names, as clients of OAuth show them.
-pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAuthenticator>);
+pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAccountAuthenticator>);
 
 /// A trusted back end that calls as a client of OAuth.
 pub(crate) struct OAuthClient;
@@ -102,7 +102,10 @@ impl Guard for OAuthClients {
 }
 
 /// The service whose key stands in `Authorization`, in whatever form.
-pub(crate) fn service_of(headers: &HeaderMap, keys: &dyn ServiceAuthenticator) -> Option<Service> {
+pub(crate) fn service_of(
+    headers: &HeaderMap,
+    keys: &dyn ServiceAccountAuthenticator,
+) -> Option<ServiceAccount> {
     let mut readings = ServiceCredentials::readings(headers).into_iter();
     readings.find_map(|reading| match reading {
         ServiceCredentials::Bearer(key) => keys.authenticate(&key),
@@ -138,12 +141,12 @@ impl Guard for Scrapers {
 pub(crate) struct Administrators(pub(crate) Arc<AuthenticateAdmin>);
 
 impl Guard for Administrators {
-    type Caller = Administrator;
+    type Caller = AdminPrincipal;
 
     /// HTTP has no scheme for cookies.
     const CHALLENGES: &'static [&'static str] = &[];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Administrator, ApiError> {
+    async fn admit(&self, headers: &HeaderMap) -> Result<AdminPrincipal, ApiError> {
         let token = admin_token(headers).ok_or(ApiError::new(ErrorId::Unauthenticated))?;
         Ok(self.0.run(token).await?)
     }
@@ -221,7 +224,7 @@ impl Principal for Caller {
     }
 }
 
-impl Principal for Service {
+impl Principal for ServiceAccount {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated];
 
     fn ways() -> Vec<Way> {
@@ -233,26 +236,26 @@ impl Principal for Service {
 }
 
 impl Principal for Scraper {
-    const IDS: &'static [ErrorId] = Service::IDS;
+    const IDS: &'static [ErrorId] = ServiceAccount::IDS;
 
     fn ways() -> Vec<Way> {
-        Service::ways()
+        ServiceAccount::ways()
     }
 }
 
 impl Principal for OAuthClient {
-    const IDS: &'static [ErrorId] = Service::IDS;
+    const IDS: &'static [ErrorId] = ServiceAccount::IDS;
 
     fn ways() -> Vec<Way> {
         let basic = Http::new(HttpAuthScheme::Basic)
             .description("The name of a back end under `services`, and its key as the password.");
-        let mut ways = Service::ways();
+        let mut ways = ServiceAccount::ways();
         ways.push(way("serviceBasic", basic));
         ways
     }
 }
 
-impl Principal for Administrator {
+impl Principal for AdminPrincipal {
     const IDS: &'static [ErrorId] = AuthenticateAdminError::IDS;
 
     fn ways() -> Vec<Way> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use domain::model::rate_limit::TooMany;
+use domain::model::rate_limit::RateLimited;
 use domain::ports::app::BuildAppError;
 use domain::ports::provider::{ProviderError, ProviderFailure};
 use domain::ports::pushes::PushRejected;
@@ -13,19 +13,19 @@ use domain::ports::tokens::TokenRejected;
 use domain::use_cases::admin::authenticate::AuthenticateAdminError;
 use domain::use_cases::admin::manage_admins::ManageAdminsError;
 use domain::use_cases::admin::manage_apps::ManageAppsError;
-use domain::use_cases::admin::manage_members::LookAfterMembersError;
-use domain::use_cases::admin::query_audit_log::ReadRecordError;
+use domain::use_cases::admin::manage_members::ManageMembersError;
+use domain::use_cases::admin::query_audit_log::QueryAuditLogError;
 use domain::use_cases::admin::service_status::WatchServiceError;
 use domain::use_cases::admin::sign_in::SignInError;
-use domain::use_cases::app::registry::VerifyError;
+use domain::use_cases::app::registry::CodeExchangeError;
 use domain::use_cases::login::LoginError;
 use domain::use_cases::member::bind_phone::BindPhoneError;
 use domain::use_cases::member::erase::EraseMemberError;
-use domain::use_cases::member::get_profile::CurrentMemberError;
+use domain::use_cases::member::get_profile::GetProfileError;
 use domain::use_cases::member::update_profile::UpdateProfileError;
 use domain::use_cases::provider::receive_push::ReceivePushError;
 use domain::use_cases::provider::use_session_key::UseSessionKeyError;
-use domain::use_cases::session::authenticate::{AdmitError, AuthenticateError};
+use domain::use_cases::session::authenticate::{AuthError, AuthenticateError};
 use domain::use_cases::session::log_out::EndSessionError;
 use domain::use_cases::session::refresh::RefreshError;
 use salvo::http::StatusCode;
@@ -146,18 +146,18 @@ impl From<LoginError> for ApiError {
     }
 }
 
-impl From<VerifyError> for ApiError {
-    fn from(error: VerifyError) -> Self {
+impl From<CodeExchangeError> for ApiError {
+    fn from(error: CodeExchangeError) -> Self {
         verify_failed(&error).caused_by(error)
     }
 }
 
-impl From<CurrentMemberError> for ApiError {
-    fn from(error: CurrentMemberError) -> Self {
+impl From<GetProfileError> for ApiError {
+    fn from(error: GetProfileError) -> Self {
         let id = match &error {
-            CurrentMemberError::Gone => ErrorId::Unauthenticated,
-            CurrentMemberError::Banned(_) => ErrorId::MemberBanned,
-            CurrentMemberError::Store(_) => ErrorId::Internal,
+            GetProfileError::NotFound => ErrorId::Unauthenticated,
+            GetProfileError::Banned(_) => ErrorId::MemberBanned,
+            GetProfileError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -166,7 +166,7 @@ impl From<CurrentMemberError> for ApiError {
 impl From<UpdateProfileError> for ApiError {
     fn from(error: UpdateProfileError) -> Self {
         let id = match &error {
-            UpdateProfileError::Gone => ErrorId::Unauthenticated,
+            UpdateProfileError::NotFound => ErrorId::Unauthenticated,
             UpdateProfileError::Banned(_) => ErrorId::MemberBanned,
             UpdateProfileError::Store(_) => ErrorId::Internal,
         };
@@ -177,7 +177,7 @@ impl From<UpdateProfileError> for ApiError {
 impl From<EraseMemberError> for ApiError {
     fn from(error: EraseMemberError) -> Self {
         let id = match &error {
-            EraseMemberError::Gone => ErrorId::Unauthenticated,
+            EraseMemberError::NotFound => ErrorId::Unauthenticated,
             EraseMemberError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
@@ -187,7 +187,7 @@ impl From<EraseMemberError> for ApiError {
 impl From<BindPhoneError> for ApiError {
     fn from(error: BindPhoneError) -> Self {
         let answer = match &error {
-            BindPhoneError::Gone => Self::new(ErrorId::Unauthenticated),
+            BindPhoneError::NotFound => Self::new(ErrorId::Unauthenticated),
             BindPhoneError::Provider(error) => provider_failed(error, Step::Phone),
             BindPhoneError::Undecipherable => Self::new(ErrorId::PhoneCodeInvalid),
             BindPhoneError::PhoneTaken => Self::conflicting(Conflict::REQUIRED_PHONE_TAKEN),
@@ -227,17 +227,17 @@ impl From<AuthenticateError> for ApiError {
     }
 }
 
-impl From<AdmitError> for ApiError {
-    fn from(error: AdmitError) -> Self {
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
         match error {
-            AdmitError::Disbelieved(error) => error.into(),
-            AdmitError::TooMany(error) => error.into(),
+            AuthError::Unauthenticated(error) => error.into(),
+            AuthError::RateLimited(error) => error.into(),
         }
     }
 }
 
-impl From<TooMany> for ApiError {
-    fn from(error: TooMany) -> Self {
+impl From<RateLimited> for ApiError {
+    fn from(error: RateLimited) -> Self {
         Self::new(ErrorId::RateLimited).retry_after(error.retry_after).caused_by(error)
     }
 }
@@ -246,10 +246,10 @@ impl From<RefreshError> for ApiError {
     fn from(error: RefreshError) -> Self {
         let answer = match &error {
             RefreshError::Invalid => Self::new(ErrorId::Unauthenticated),
-            RefreshError::TooMany(error) => (*error).into(),
+            RefreshError::RateLimited(error) => (*error).into(),
             RefreshError::Ended => Self::new(ErrorId::SessionRevoked),
             // There may be a thief: the operator should know.
-            RefreshError::Replayed => {
+            RefreshError::Reused => {
                 Self { severity: Level::WARN, ..Self::new(ErrorId::SessionRevoked) }
             }
             RefreshError::AppDisabled(_) => Self::new(ErrorId::Forbidden),
@@ -267,7 +267,7 @@ impl From<ReceivePushError> for ApiError {
             ReceivePushError::Rejected(PushRejected::Malformed(what)) => {
                 Self::invalid_field("body", *what)
             }
-            ReceivePushError::Rejected(PushRejected::Forged | PushRejected::Misdirected)
+            ReceivePushError::Rejected(PushRejected::Forged | PushRejected::WrongRecipient)
             | ReceivePushError::Stale
             | ReceivePushError::Replayed => Self::new(ErrorId::Forbidden),
             ReceivePushError::Store(_) => Self::new(ErrorId::Internal),
@@ -310,7 +310,7 @@ impl From<ManageAdminsError> for ApiError {
     fn from(error: ManageAdminsError) -> Self {
         let id = match &error {
             ManageAdminsError::Forbidden(_)
-            | ManageAdminsError::OwnAccount
+            | ManageAdminsError::SelfModification
             | ManageAdminsError::WrongPassword => ErrorId::Forbidden,
             ManageAdminsError::NotFound => ErrorId::NotFound,
             ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated,
@@ -327,39 +327,38 @@ impl From<ManageAppsError> for ApiError {
             ManageAppsError::NotFound => Self::new(ErrorId::NotFound),
             ManageAppsError::Configured => Self::conflicting(Conflict::APP_CONFIGURED),
             ManageAppsError::Taken => Self::conflicting(Conflict::APP_TAKEN),
-            ManageAppsError::RotationUnderWay(_) => Self::conflicting(Conflict::APP_ROTATION),
+            ManageAppsError::RotationInProgress(_) => Self::conflicting(Conflict::APP_ROTATION),
             ManageAppsError::NoRotation(_) => Self::conflicting(Conflict::NO_APP_ROTATION),
             ManageAppsError::InUse => Self::conflicting(Conflict::APP_IN_USE),
-            ManageAppsError::Unfit(BuildAppError::Secret(why)) => {
+            ManageAppsError::InvalidSecret(BuildAppError::Secret(why)) => {
                 Self::invalid_field("secret", why)
             }
-            ManageAppsError::Unfit(BuildAppError::Push(why)) => {
+            ManageAppsError::InvalidSecret(BuildAppError::Push(why)) => {
                 Self::invalid_field("pushToken", why)
             }
-            ManageAppsError::Unfit(BuildAppError::Sealed(_)) | ManageAppsError::Store(_) => {
-                Self::new(ErrorId::Internal)
-            }
+            ManageAppsError::InvalidSecret(BuildAppError::Sealed(_))
+            | ManageAppsError::Store(_) => Self::new(ErrorId::Internal),
         };
         answer.caused_by(error)
     }
 }
 
-impl From<LookAfterMembersError> for ApiError {
-    fn from(error: LookAfterMembersError) -> Self {
+impl From<ManageMembersError> for ApiError {
+    fn from(error: ManageMembersError) -> Self {
         let id = match &error {
-            LookAfterMembersError::Forbidden(_) => ErrorId::Forbidden,
-            LookAfterMembersError::NotFound => ErrorId::NotFound,
-            LookAfterMembersError::Store(_) => ErrorId::Internal,
+            ManageMembersError::Forbidden(_) => ErrorId::Forbidden,
+            ManageMembersError::NotFound => ErrorId::NotFound,
+            ManageMembersError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
 }
 
-impl From<ReadRecordError> for ApiError {
-    fn from(error: ReadRecordError) -> Self {
+impl From<QueryAuditLogError> for ApiError {
+    fn from(error: QueryAuditLogError) -> Self {
         let id = match &error {
-            ReadRecordError::Forbidden(_) => ErrorId::Forbidden,
-            ReadRecordError::Store(_) => ErrorId::Internal,
+            QueryAuditLogError::Forbidden(_) => ErrorId::Forbidden,
+            QueryAuditLogError::Store(_) => ErrorId::Internal,
         };
         Self::new(id).caused_by(error)
     }
@@ -386,7 +385,9 @@ fn login_failed(error: &LoginError) -> ApiError {
         LoginError::Verify(error) => verify_failed(error),
         LoginError::CodeUsed => ApiError::new(ErrorId::LoginCodeUsed),
         LoginError::Phone(error) => provider_failed(error, Step::Phone),
-        LoginError::Visitor | LoginError::RegistrationClosed => ApiError::new(ErrorId::Forbidden),
+        LoginError::GuestAccount | LoginError::RegistrationClosed => {
+            ApiError::new(ErrorId::Forbidden)
+        }
         LoginError::PhoneRequired => ApiError::invalid_field("phoneCode", error),
         LoginError::Banned { .. } => ApiError::new(ErrorId::MemberBanned),
         LoginError::PhoneTaken { phone_required: false, .. } => {
@@ -395,23 +396,23 @@ fn login_failed(error: &LoginError) -> ApiError {
         LoginError::PhoneTaken { phone_required: true, .. } => {
             ApiError::conflicting(Conflict::REQUIRED_PHONE_TAKEN)
         }
-        LoginError::TwoMembers => ApiError::conflicting(Conflict::TWO_MEMBERS),
+        LoginError::MergeRequired => ApiError::conflicting(Conflict::TWO_MEMBERS),
         // Somebody is mistaken about who this is: an alarm for the operator.
         LoginError::UnionIdChanged(_) => {
             ApiError { severity: Level::ERROR, ..ApiError::conflicting(Conflict::UNION_ID_CHANGED) }
         }
-        LoginError::Joined(error) => login_failed(error),
+        LoginError::Shared(error) => login_failed(error),
         LoginError::Store(_) | LoginError::Signing(_) | LoginError::Unseal(_) => {
             ApiError::new(ErrorId::Internal)
         }
     }
 }
 
-fn verify_failed(error: &VerifyError) -> ApiError {
+fn verify_failed(error: &CodeExchangeError) -> ApiError {
     match error {
-        VerifyError::UnknownApp => ApiError::invalid_field("app", error),
-        VerifyError::AppDisabled(_) => ApiError::new(ErrorId::Forbidden),
-        VerifyError::Provider(error) => provider_failed(error, Step::Login),
+        CodeExchangeError::UnknownApp => ApiError::invalid_field("app", error),
+        CodeExchangeError::AppDisabled(_) => ApiError::new(ErrorId::Forbidden),
+        CodeExchangeError::Provider(error) => provider_failed(error, Step::Login),
     }
 }
 

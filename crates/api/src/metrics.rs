@@ -48,7 +48,7 @@ impl Metrics {
         let requests = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> _);
         let (logins, refreshes) = (Family::default(), Family::default());
-        let help = "Requests answered, by route and status";
+        let help = "RequestContext answered, by route and status";
         rest.register("http_requests", help, Family::clone(&requests));
         let (name, help) = ("http_request_duration", "How long answers took, by route");
         rest.register_with_unit(name, help, Unit::Seconds, Family::clone(&durations));

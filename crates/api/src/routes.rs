@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use domain::model::clock::Clock;
 use domain::model::random::Random;
-use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use domain::ports::signing_keys::VerificationKeys;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use domain::use_cases::login::Login;
 use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::login::get_openid::GetOpenid;
 use domain::use_cases::member::bind_phone::BindPhone;
 use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::member::export_personal_data::ExportMember;
-use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::export_personal_data::ExportPersonalData;
+use domain::use_cases::member::get_profile::GetProfile;
 use domain::use_cases::member::update_profile::UpdateProfile;
 use domain::use_cases::provider::receive_push::ReceivePush;
 use domain::use_cases::provider::use_session_key::UseSessionKey;
-use domain::use_cases::rate_limits::Limits;
+use domain::use_cases::rate_limits::RateLimits;
 use domain::use_cases::session::authenticate::Authenticate;
 use domain::use_cases::session::introspect::Introspect;
-use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::log_out::ManageSessions;
 use domain::use_cases::session::refresh::Refresh;
 use salvo::Router;
 
@@ -60,7 +60,7 @@ pub struct Parts {
     /// `POST /login`.
     pub login: Arc<Login>,
     /// `POST /openid` and its older form.
-    pub identify: Arc<Identify>,
+    pub identify: Arc<GetOpenid>,
     /// `POST /code2session`.
     pub exchange_code: Arc<ExchangeCode>,
     /// Decides who calls, before every route of members.
@@ -68,13 +68,13 @@ pub struct Parts {
     /// `POST /token/refresh`.
     pub refresh: Arc<Refresh>,
     /// `POST /logout`, `POST /logout/all` and everything under `/me/sessions`.
-    pub log_out: Arc<LogOut>,
+    pub log_out: Arc<ManageSessions>,
     /// `GET /me`.
-    pub current_member: Arc<CurrentMember>,
+    pub current_member: Arc<GetProfile>,
     /// `PATCH /me` and `POST /me`.
     pub update_profile: Arc<UpdateProfile>,
     /// `GET /me/export`.
-    pub export_member: Arc<ExportMember>,
+    pub export_member: Arc<ExportPersonalData>,
     /// `DELETE /me`.
     pub erase_member: Arc<EraseMember>,
     /// `PUT /me/phone`.
@@ -90,11 +90,11 @@ pub struct Parts {
     /// Everything under `/admin/api`.
     pub administration: Administration,
     /// Tells whether the store answers.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// Checks back ends' keys.
-    pub services: Arc<dyn ServiceAuthenticator>,
+    pub services: Arc<dyn ServiceAccountAuthenticator>,
     /// Refuses who calls too often.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
     /// Counts what happens, for operators.
     pub metrics: Metrics,
     /// The time, for answers.

@@ -28,7 +28,7 @@ const WECHAT_HEAD: &str = "
 | login | `POST /login`, `/openid` and `/code2session`, if WeChat returns the errcode for the login code |
 | phone | `POST /login` and `/me/phone`, if WeChat returns the errcode for the phone code |
 
-Before that, a rejected access token is replaced once, and a call is retried once if WeChat is busy. Other errcodes, timeouts,
+Before that, a rejected access token is replaced once, and a call is retry_on_contention once if WeChat is busy. Other errcodes, timeouts,
 connection errors and invalid responses lead to `provider_unavailable`.
 
 | errcode | meaning at WeChat | login | phone |

@@ -15,7 +15,7 @@ use adapters::redis::url::RedisUrl;
 use api::config::{Origin, Proxy};
 use domain::model::admin::AdminSessionPolicy;
 use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::member::nickname::NicknamePrefixes;
 use domain::model::rate_limit::Quota;
@@ -279,7 +279,7 @@ fn app(reader: &Reader<'_>, name: &str, production: bool) -> Option<AppConfig> {
             auto_register: reader.flag(&key("auto_register"), true),
             on_conflict: on_conflict(reader, &key("on_conflict")),
             store_session_keys: reader.flag(&key("store_session_keys"), false),
-            lives: TokenLives {
+            lifetimes: TokenLifetimes {
                 access: life(reader, &key("access_ttl"), 60..=86_400),
                 idle: life(reader, &key("refresh_ttl"), 3_600..=31_536_000),
                 absolute: life(reader, &key("session_ttl"), 3_600..=315_360_000),
@@ -325,7 +325,7 @@ fn life(reader: &Reader<'_>, key: &str, allowed: RangeInclusive<u32>) -> Option<
 
 fn on_conflict(reader: &Reader<'_>, key: &str) -> ConflictPolicy {
     let name = Some(reader.text(key)).filter(|name| !name.is_empty());
-    name.map_or(Some(ConflictPolicy::default()), |name| ConflictPolicy::named(&name))
+    name.map_or(Some(ConflictPolicy::default()), |name| ConflictPolicy::from_name(&name))
         .unwrap_or_else(|| {
             reader.fault(key, "must be merge, ask or refuse");
             ConflictPolicy::default()

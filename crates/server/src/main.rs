@@ -188,7 +188,7 @@ fn status_reason(reason: Option<&str>) -> anyhow::Result<Option<StatusReason>> {
 
 async fn invite(name: &str, role: &str, config: &Config) -> anyhow::Result<()> {
     let name = AdminName::parse(name)?;
-    let role = Role::named(role).with_context(|| {
+    let role = Role::from_name(role).with_context(|| {
         format!("--role: {role} is none of {}", Role::ALL.map(Role::name).join(", "))
     })?;
     let (store, sealer) = (wiring::store(config, None).await?, Arc::new(wiring::sealer(config)?));

@@ -27,26 +27,26 @@ use api::routes::Parts;
 use domain::model::clock::Clock;
 use domain::model::event::delivery::Subscriptions;
 use domain::model::random::Random;
-use domain::use_cases::app::registry::Apps;
-use domain::use_cases::cleanup::Housekeeping;
+use domain::use_cases::app::registry::AppRegistry;
+use domain::use_cases::cleanup::Cleanup;
 use domain::use_cases::event::deliver::DeliverEvents;
-use domain::use_cases::event::factory::Journal;
+use domain::use_cases::event::factory::EventFactory;
 use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::login::get_openid::GetOpenid;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginPolicy};
 use domain::use_cases::member::bind_phone::BindPhone;
 use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::member::export_personal_data::ExportMember;
-use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::export_personal_data::ExportPersonalData;
+use domain::use_cases::member::get_profile::GetProfile;
 use domain::use_cases::member::update_profile::UpdateProfile;
-use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use domain::use_cases::provider::receive_push::ReceivePush;
 use domain::use_cases::provider::use_session_key::UseSessionKey;
-use domain::use_cases::rate_limits::Limits;
+use domain::use_cases::rate_limits::RateLimits;
 use domain::use_cases::session::authenticate::Authenticate;
 use domain::use_cases::session::introspect::Introspect;
-use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::log_out::ManageSessions;
 use domain::use_cases::session::refresh::Refresh;
 use domain::use_cases::signing_key::rotate::RotateKeys;
 use prometheus_client::registry::Registry;
@@ -76,7 +76,7 @@ pub fn parts(
     shared.register(&mut registry);
     let limiter = Arc::new(CountedRateLimiter::new(shared.limiter(&clock), &mut registry));
     let remembering = shared.remembering(store);
-    let limits = Arc::new(Limits { limiter, quotas: config.quotas });
+    let limits = Arc::new(RateLimits { limiter, quotas: config.quotas });
     let http = wechat(config)?;
     http.register(&mut registry);
     let sealer = Arc::new(sealer(config)?);
@@ -121,8 +121,11 @@ pub fn parts(
         store: store.clone(),
         policy: config.sessions,
     };
-    let log_out =
-        LogOut { store: store.clone(), directory: store.clone(), clock: Arc::clone(&clock) };
+    let log_out = ManageSessions {
+        store: store.clone(),
+        directory: store.clone(),
+        clock: Arc::clone(&clock),
+    };
     let receive_push = receive_push(Arc::clone(&apps), store, &sealer);
     let erase_member = Arc::new(EraseMember {
         store: store.clone(),
@@ -150,13 +153,13 @@ pub fn parts(
         log_out: Arc::new(log_out),
         introspect: Arc::new(introspect),
         verification_keys: tokens.clone(),
-        identify: Arc::new(Identify { apps: Arc::clone(&apps) }),
+        identify: Arc::new(GetOpenid { apps: Arc::clone(&apps) }),
         exchange_code: Arc::new(ExchangeCode { apps }),
-        current_member: Arc::new(CurrentMember { directory: remembering }),
+        current_member: Arc::new(GetProfile { directory: remembering }),
         bind_phone: Arc::new(bind_phone),
         use_session_key: Arc::new(use_session_key),
         update_profile: Arc::new(update_profile),
-        export_member: Arc::new(ExportMember { directory: store.clone() }),
+        export_member: Arc::new(ExportPersonalData { directory: store.clone() }),
         erase_member,
         receive_push: Arc::new(receive_push),
         administration,
@@ -171,8 +174,8 @@ pub fn parts(
 
 /// What makes events.
 #[must_use]
-pub fn journal() -> Journal {
-    Journal {
+pub fn journal() -> EventFactory {
+    EventFactory {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         requests: Arc::new(ServedRequest),
@@ -181,9 +184,9 @@ pub fn journal() -> Journal {
 
 /// What forgets what has expired.
 #[must_use]
-pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Housekeeping {
+pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Cleanup {
     let receivers = config.webhooks.iter().map(|webhook| webhook.name.clone()).collect();
-    Housekeeping {
+    Cleanup {
         store: store.clone(),
         clock: Arc::new(SystemClock),
         admin_sessions: config.admin_sessions,
@@ -248,17 +251,21 @@ pub async fn store(
 
 /// What obeys those who took something back at WeChat, over what erases members.
 #[must_use]
-pub fn obey_withdrawals(
+pub fn process_withdrawals(
     config: &Config,
     store: &Arc<SeaStore>,
     erase: Arc<EraseMember>,
-) -> ObeyWithdrawals {
+) -> ProcessWithdrawals {
     let nickname_prefixes = config.nickname_prefixes.clone();
-    ObeyWithdrawals { erase, directory: store.clone(), nickname_prefixes }
+    ProcessWithdrawals { erase, directory: store.clone(), nickname_prefixes }
 }
 
 /// What takes the messages that WeChat sends.
-fn receive_push(apps: Arc<Apps>, store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ReceivePush {
+fn receive_push(
+    apps: Arc<AppRegistry>,
+    store: &Arc<SeaStore>,
+    sealer: &Arc<Sealer>,
+) -> ReceivePush {
     ReceivePush {
         apps,
         store: store.clone(),

@@ -26,14 +26,14 @@ use domain::model::event::delivery::{Delivery, Subscriptions};
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::Holding;
+use domain::model::member::personal_data::ExportedTable;
 use domain::model::member::query::MemberQuery;
 use domain::model::member::{Member, MemberId};
 use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use domain::ports::store::{Store, UnitOfWork};
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -121,13 +121,13 @@ impl Store for MemoryStore {
         Ok(Box::new(MemoryUnitOfWork::begin(committed, subscriptions, turn)))
     }
 
-    async fn wipe_removed(&self) -> Result<(), StoreError> {
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
 #[async_trait]
-impl MemberDirectory for MemoryStore {
+impl MemberReader for MemoryStore {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         Ok(self.committed.lock().unwrap().members.get(&id).cloned())
     }
@@ -141,7 +141,7 @@ impl MemberDirectory for MemoryStore {
         }))
     }
 
-    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
         Ok(self.committed.lock().unwrap().sessions_of(member))
     }
 
@@ -149,8 +149,8 @@ impl MemberDirectory for MemoryStore {
         Ok(self.committed.lock().unwrap().search(query))
     }
 
-    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
-        Ok(self.committed.lock().unwrap().held_of(member))
+    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
+        Ok(self.committed.lock().unwrap().export_member(member))
     }
 
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
@@ -160,7 +160,7 @@ impl MemberDirectory for MemoryStore {
         Ok(withdrawals)
     }
 
-    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
         let state = self.committed.lock().unwrap();
         let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
         Ok(theirs.map(|(_, subject)| subject.clone()).collect())

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::Holding;
+use domain::model::member::personal_data::ExportedTable;
 use domain::model::member::query::MemberQuery;
 use domain::model::member::{Member, MemberId};
 use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use quick_cache::sync::Cache;
 
 /// How many members and sessions are remembered at most, of each: about 10 MB.
@@ -25,7 +25,7 @@ const CAPACITY: usize = 10_000;
 /// A directory that remembers members and sessions for as long as its changes are noted; everything else it
 /// asks for.
 pub struct MemberCache {
-    directory: Arc<dyn MemberDirectory>,
+    directory: Arc<dyn MemberReader>,
     changes: Arc<Changes>,
     members: Cache<MemberId, Arc<Read<Member>>>,
     sessions: Cache<SessionId, Arc<Read<(Session, Member)>>>,
@@ -40,7 +40,7 @@ struct Read<T> {
 impl MemberCache {
     /// Remembers what `directory` tells until it is told in `changes`.
     #[must_use]
-    pub fn new(directory: Arc<dyn MemberDirectory>, changes: Arc<Changes>) -> Self {
+    pub fn new(directory: Arc<dyn MemberReader>, changes: Arc<Changes>) -> Self {
         let (members, sessions) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
         Self { directory, changes, members, sessions, swept: Mutex::new(Instant::now()) }
     }
@@ -60,7 +60,7 @@ impl MemberCache {
 }
 
 #[async_trait]
-impl MemberDirectory for MemberCache {
+impl MemberReader for MemberCache {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let began = Instant::now();
         if let Some(read) = self.members.get(&id)
@@ -91,24 +91,24 @@ impl MemberDirectory for MemberCache {
         Ok(found)
     }
 
-    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
-        self.directory.sessions_of(member).await
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        self.directory.list_sessions(member).await
     }
 
     async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
         self.directory.search(query).await
     }
 
-    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError> {
-        self.directory.held_of(member).await
+    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
+        self.directory.export_member(member).await
     }
 
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
         self.directory.withdrawals(limit).await
     }
 
-    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        self.directory.subjects_of(member).await
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        self.directory.list_identities(member).await
     }
 
     async fn find_session_key(
@@ -135,7 +135,7 @@ fn parts((session, member): &(Session, Member)) -> [Change; 2] {
 mod tests {
     use domain::model::member::nickname::Nickname;
     use domain::model::timestamp::Timestamp;
-    use domain::ports::store::members::MockMemberDirectory;
+    use domain::ports::store::members::MockMemberReader;
     use uuid::Uuid;
 
     use super::*;
@@ -148,8 +148,8 @@ mod tests {
     }
 
     /// A directory that has another nickname to tell each time, and does `meanwhile`.
-    fn directory(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberDirectory> {
-        let (mut directory, mut asked) = (MockMemberDirectory::new(), 0);
+    fn directory(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberReader> {
+        let (mut directory, mut asked) = (MockMemberReader::new(), 0);
         directory.expect_find().returning(move |_| {
             meanwhile();
             asked += 1;

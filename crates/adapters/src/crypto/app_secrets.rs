@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::model::app::name::AppName;
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::ports::app::AppSecretSeal;
 use secrecy::SecretString;
 
@@ -34,7 +34,7 @@ impl SealedAppSecrets {
     pub fn open(
         &self,
         app: &AppName,
-        kind: SharedKind,
+        kind: AppSecretKind,
         sealed: &[u8],
     ) -> Result<SecretString, AppSecretError> {
         let opened = self.0.open(place(app.as_str().as_bytes(), kind), sealed)?;
@@ -45,7 +45,7 @@ impl SealedAppSecrets {
 }
 
 impl AppSecretSeal for SealedAppSecrets {
-    fn seal(&self, app: &AppName, kind: SharedKind, secret: &str) -> Vec<u8> {
+    fn seal(&self, app: &AppName, kind: AppSecretKind, secret: &str) -> Vec<u8> {
         self.0.seal(place(app.as_str().as_bytes(), kind), secret.as_bytes())
     }
 }
@@ -54,7 +54,7 @@ impl AppSecretSeal for SealedAppSecrets {
 pub(crate) fn reseal(
     master: &Sealer,
     app: &[u8],
-    kind: SharedKind,
+    kind: AppSecretKind,
     sealed: &[u8],
 ) -> Result<Option<Vec<u8>>, OpenError> {
     if master.is_current(sealed) {
@@ -65,11 +65,11 @@ pub(crate) fn reseal(
 }
 
 /// A present and a former secret lie in different columns, and are of one kind.
-fn place(app: &[u8], kind: SharedKind) -> Place<'_> {
+fn place(app: &[u8], kind: AppSecretKind) -> Place<'_> {
     let column = match kind {
-        SharedKind::Secret => "secret",
-        SharedKind::PushToken => "push_token",
-        SharedKind::PushKey => "push_key",
+        AppSecretKind::Secret => "secret",
+        AppSecretKind::PushToken => "push_token",
+        AppSecretKind::PushKey => "push_key",
     };
     Place { table: "app", column, row: app }
 }
@@ -96,23 +96,23 @@ mod tests {
     #[test]
     fn an_apps_secret_opens_for_its_own_app_and_kind_only_and_does_not_show() {
         let secrets = SealedAppSecrets::new(Arc::new(Sealer::new(key(OLD))));
-        let sealed = secrets.seal(&name("shop"), SharedKind::Secret, SECRET);
+        let sealed = secrets.seal(&name("shop"), AppSecretKind::Secret, SECRET);
         assert!(!sealed.windows(8).any(|part| SECRET.as_bytes().starts_with(part)));
-        let opened = secrets.open(&name("shop"), SharedKind::Secret, &sealed).unwrap();
+        let opened = secrets.open(&name("shop"), AppSecretKind::Secret, &sealed).unwrap();
         assert_eq!(secrecy::ExposeSecret::expose_secret(&opened), SECRET);
-        assert!(secrets.open(&name("main"), SharedKind::Secret, &sealed).is_err());
-        assert!(secrets.open(&name("shop"), SharedKind::PushToken, &sealed).is_err());
+        assert!(secrets.open(&name("main"), AppSecretKind::Secret, &sealed).is_err());
+        assert!(secrets.open(&name("shop"), AppSecretKind::PushToken, &sealed).is_err());
     }
 
     #[test]
     fn a_secret_under_a_former_key_is_sealed_anew_and_one_under_the_present_key_is_left() {
         let old = SealedAppSecrets::new(Arc::new(Sealer::new(key(OLD))));
-        let sealed = old.seal(&name("shop"), SharedKind::PushKey, SECRET);
+        let sealed = old.seal(&name("shop"), AppSecretKind::PushKey, SECRET);
         let both = Arc::new(Sealer::new(key(NEW)).also_opening(key(OLD)));
-        let anew = reseal(&both, b"shop", SharedKind::PushKey, &sealed).unwrap().unwrap();
-        assert_eq!(reseal(&both, b"shop", SharedKind::PushKey, &anew).unwrap(), None);
+        let anew = reseal(&both, b"shop", AppSecretKind::PushKey, &sealed).unwrap().unwrap();
+        assert_eq!(reseal(&both, b"shop", AppSecretKind::PushKey, &anew).unwrap(), None);
         let new = SealedAppSecrets::new(Arc::new(Sealer::new(key(NEW))));
-        assert!(new.open(&name("shop"), SharedKind::PushKey, &anew).is_ok());
-        assert!(new.open(&name("shop"), SharedKind::PushKey, &sealed).is_err());
+        assert!(new.open(&name("shop"), AppSecretKind::PushKey, &anew).is_ok());
+        assert!(new.open(&name("shop"), AppSecretKind::PushKey, &sealed).is_err());
     }
 }

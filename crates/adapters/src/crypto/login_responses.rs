@@ -11,7 +11,7 @@ use domain::model::member::MemberId;
 use domain::model::member::nickname::Nickname;
 use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
 use domain::model::session::token_pair::TokenPair;
-use domain::ports::login_seal::{RedemptionSeal, UnsealError};
+use domain::ports::login_seal::{LoginSeal, UnsealError};
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -43,13 +43,13 @@ impl SealedAnswers {
     }
 }
 
-impl RedemptionSeal for SealedAnswers {
-    fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
+impl LoginSeal for SealedAnswers {
+    fn code_fingerprint(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
         let parts = [app.as_str().as_bytes(), code.expose().as_bytes()];
         Fingerprint(self.0.fingerprint("login code", &parts))
     }
 
-    fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
+    fn request_fingerprint(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
         let LoginRequest { app, code, phone_code, nickname, on_conflict: _, idempotency_key: _ } =
             request;
         let app = app.as_deref().unwrap_or_default();
@@ -158,18 +158,18 @@ mod tests {
     fn a_code_is_recognised_within_its_app() {
         let (main, other) = (AppName::parse("main").unwrap(), AppName::parse("other").unwrap());
         let code = LoginCode::parse("code").unwrap();
-        assert_eq!(seal().code(&main, &code), seal().code(&main, &code));
-        assert_ne!(seal().code(&main, &code), seal().code(&other, &code));
+        assert_eq!(seal().code_fingerprint(&main, &code), seal().code_fingerprint(&main, &code));
+        assert_ne!(seal().code_fingerprint(&main, &code), seal().code_fingerprint(&other, &code));
         assert_ne!(
-            seal().code(&main, &code),
-            seal().code(&main, &LoginCode::parse("c0de").unwrap())
+            seal().code_fingerprint(&main, &code),
+            seal().code_fingerprint(&main, &LoginCode::parse("c0de").unwrap())
         );
     }
 
     #[test]
     fn whatever_a_request_asks_for_makes_it_another_one_but_how_to_settle_a_conflict() {
         let key = IdempotencyKey::parse("key").unwrap();
-        let print = |request: &LoginRequest| seal().request(&key, request);
+        let print = |request: &LoginRequest| seal().request_fingerprint(&key, request);
         let different = [
             LoginRequest { app: Some("main".into()), ..request() },
             LoginRequest { code: LoginCode::parse("c0de").unwrap(), ..request() },
@@ -180,9 +180,9 @@ mod tests {
             assert_ne!(print(other), print(&request()), "{other:?}");
         }
         let other_key = IdempotencyKey::parse("another").unwrap();
-        assert_ne!(seal().request(&other_key, &request()), print(&request()));
+        assert_ne!(seal().request_fingerprint(&other_key, &request()), print(&request()));
         let settled = LoginRequest {
-            on_conflict: Some(domain::model::identity::conflict_policy::Choice::Merge),
+            on_conflict: Some(domain::model::identity::conflict_policy::ConflictResolution::Merge),
             ..request()
         };
         assert_eq!(print(&settled), print(&request()));

@@ -62,7 +62,7 @@ impl PasswordHasher for Argon2Passwords {
         self.work_on(password, verify).await
     }
 
-    fn of_nothing(&self) -> PasswordHash {
+    fn dummy_hash(&self) -> PasswordHash {
         PasswordHash(OF_NOTHING.to_owned())
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn password(text: &str) -> AdminPassword {
-        AdminPassword::show(text).unwrap()
+        AdminPassword::parse(text).unwrap()
     }
 
     #[tokio::test]
@@ -93,7 +93,7 @@ mod tests {
     #[tokio::test]
     async fn the_hash_of_nothing_takes_as_much_work_and_is_no_passwords() {
         let passwords = Argon2Passwords::default();
-        let (nothing, any) = (passwords.of_nothing(), password("any password"));
+        let (nothing, any) = (passwords.dummy_hash(), password("any password"));
         let hash = passwords.hash(&any).await.unwrap();
         let work = |hash: &PasswordHash| {
             let hash = phc::PasswordHash::new(&hash.0).unwrap();

@@ -4,8 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::model::service_account::Service;
-use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::model::service_account::ServiceAccount;
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The shortest key that may stand in the configuration as it is, in characters.
@@ -53,8 +53,8 @@ impl ServiceKeys {
     }
 }
 
-impl ServiceAuthenticator for ServiceKeys {
-    fn authenticate(&self, key: &str) -> Option<Service> {
+impl ServiceAccountAuthenticator for ServiceKeys {
+    fn authenticate(&self, key: &str) -> Option<ServiceAccount> {
         let shown = digest(&SHA256, key.as_bytes());
         let belongs = |known: &[u8]| verify_slices_are_equal(known, shown.as_ref()).is_ok();
         // A fold compares with all of them, whichever it is; a `find` would stop.
@@ -64,7 +64,7 @@ impl ServiceAuthenticator for ServiceKeys {
                 if belongs(known) { Some(name) } else { found }
             },
         );
-        found.map(|name| Service { name: name.clone() })
+        found.map(|name| ServiceAccount { name: name.clone() })
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
         ServiceKeys::new(configured.iter().map(|(name, key)| ((*name).into(), (*key).into())))
     }
 
-    fn name(service: Option<Service>) -> Option<String> {
+    fn name(service: Option<ServiceAccount>) -> Option<String> {
         service.map(|service| service.name)
     }
 

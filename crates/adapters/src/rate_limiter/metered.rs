@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::model::rate_limit::{LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{LimitKey, Quota, RateLimited};
 use domain::ports::rate_limiter::RateLimiter;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,7 +19,7 @@ impl CountedRateLimiter {
     /// Counts what this limiter refuses.
     pub fn new(limiter: Arc<dyn RateLimiter>, registry: &mut Registry) -> Self {
         let refusals = Family::default();
-        let help = "Requests refused because too many came, by whose they were";
+        let help = "RequestContext refused because too many came, by whose they were";
         registry.register("rate_limit_refusals", help, refusals.clone());
         Self { limiter, refusals }
     }
@@ -27,7 +27,7 @@ impl CountedRateLimiter {
 
 #[async_trait]
 impl RateLimiter for CountedRateLimiter {
-    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let outcome = self.limiter.take(key, quota).await;
         if outcome.is_err() {
             self.refusals.get_or_create(&[("limit", key.kind())]).inc();

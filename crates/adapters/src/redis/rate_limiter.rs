@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::model::clock::Clock;
-use domain::model::rate_limit::{LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{LimitKey, Quota, RateLimited};
 use domain::ports::rate_limiter::RateLimiter;
 use redis::Script;
 
@@ -55,7 +55,7 @@ impl RedisRateLimiter {
 
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
-    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let now = self.clock.as_ref().map(|clock| clock.now().unix_millis().saturating_mul(1000));
         let mut take = TAKE.prepare_invoke();
         take.key(self.redis.name("limit", &name(key)))
@@ -64,7 +64,7 @@ impl RateLimiter for RedisRateLimiter {
         match self.redis.script::<u64>(&take).await {
             Some(0) => Ok(()),
             Some(early) => {
-                Err(TooMany { retry_after: Duration::from_millis(early.div_ceil(1000)) })
+                Err(RateLimited { retry_after: Duration::from_millis(early.div_ceil(1000)) })
             }
             None => self.alone.take(key, quota).await,
         }
@@ -74,9 +74,9 @@ impl RateLimiter for RedisRateLimiter {
 /// Under which key it is counted: another one for every other, as the kind comes first and has no colon.
 fn name(key: &LimitKey) -> String {
     let whose = match key {
-        LimitKey::Address(network) | LimitKey::Probe(network) | LimitKey::SignIn(network) => {
-            network.to_string()
-        }
+        LimitKey::Address(network)
+        | LimitKey::HealthCheck(network)
+        | LimitKey::AdminSignIn(network) => network.to_string(),
         LimitKey::App(app) => app.as_str().to_owned(),
         LimitKey::Member(member) => member.0.to_string(),
         LimitKey::Session(session) => session.0.to_string(),
@@ -106,8 +106,8 @@ mod tests {
         for network in addresses.map(Network::of) {
             keys.extend([
                 LimitKey::Address(network),
-                LimitKey::Probe(network),
-                LimitKey::SignIn(network),
+                LimitKey::HealthCheck(network),
+                LimitKey::AdminSignIn(network),
             ]);
         }
         for id in [1, 2] {

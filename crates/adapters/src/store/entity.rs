@@ -7,7 +7,7 @@
 )]
 
 use domain::model::member::MemberId;
-use domain::model::member::personal_data::Holding;
+use domain::model::member::personal_data::ExportedTable;
 use sea_orm::{DatabaseConnection, DbErr};
 
 use crate::store::repository::personal_data::of_table;
@@ -18,10 +18,10 @@ macro_rules! tables {
         $(pub(super) mod $table;)*
 
         /// Everything that the tables hold of a member.
-        pub(super) async fn held_of(
+        pub(super) async fn export_member(
             reader: &DatabaseConnection,
             member: MemberId,
-        ) -> Result<Vec<Holding>, DbErr> {
+        ) -> Result<Vec<ExportedTable>, DbErr> {
             let held = [$(of_table::<$table::Entity>(reader, member).await?),*];
             Ok(held.into_iter().flatten().collect())
         }

@@ -2,13 +2,13 @@
 
 use domain::model::admin::{AdminId, AdminName};
 use domain::model::audit::AuditKind;
-use domain::model::audit::query::{AuditQuery, Days};
+use domain::model::audit::query::{AuditQuery, DayRange};
 use domain::model::event::delivery::ReceiverName;
 use domain::model::event::{DomainEvent, EventKind};
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::model::member::MemberId;
-use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
 use sea_orm::{
@@ -112,8 +112,11 @@ async fn what_was_seen_is_forgotten_by_index(database: FreshDatabase) {
 }
 
 async fn members_are_searched_by_index(database: FreshDatabase) {
-    let query =
-        MemberQuery { criterion: Criterion::Any, before: Some(MemberId(Uuid::nil())), limit: 50 };
+    let query = MemberQuery {
+        criterion: MemberFilter::Any,
+        before: Some(MemberId(Uuid::nil())),
+        limit: 50,
+    };
     assert_indexed(&database, &page(&query, None)).await;
     for is in [member::Column::PhoneIndex, member::Column::PhoneMask].map(|c| c.eq(vec![1_u8])) {
         assert_indexed(&database, &page(&query, Some(is))).await;
@@ -130,7 +133,7 @@ async fn the_record_is_read_by_index(database: FreshDatabase) {
         assert_indexed(&database, &audit::meant(&query)).await;
     }
     let day = Timestamp::from_unix_millis(0);
-    assert_indexed(&database, &audit::by_day(&Days { from: day, to: day })).await;
+    assert_indexed(&database, &audit::by_day(&DayRange { from: day, to: day })).await;
     assert_indexed(&database, &audit::before(day)).await;
 }
 
@@ -146,7 +149,7 @@ async fn what_a_receiver_is_still_to_be_told_is_found_by_index(database: FreshDa
         at: now,
         kind: EventKind::Merged,
         member: MemberId(Uuid::nil()),
-        other: Some(MemberId(Uuid::max())),
+        merged_member: Some(MemberId(Uuid::max())),
     };
     assert_indexed(&database, &due(&crm, now)).await;
     assert_indexed(&database, &last_position(&crm, &event)).await;

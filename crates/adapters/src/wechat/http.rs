@@ -5,9 +5,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::provider::call_stats::CallStats;
 use domain::model::timestamp::Timestamp;
-use domain::ports::provider_stats::ProviderWatch;
+use domain::ports::provider_stats::ProviderStats;
 use prometheus_client::registry::Registry;
 use reqwest::header::{CONTENT_TYPE, DATE};
 use reqwest::{Client, Proxy, Request, StatusCode, Url};
@@ -174,8 +174,8 @@ impl WechatHttp {
     }
 }
 
-impl ProviderWatch for WechatHttp {
-    fn calls(&self) -> ProviderCalls {
+impl ProviderStats for WechatHttp {
+    fn call_stats(&self) -> CallStats {
         self.meters.last_day()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::model::clock::Clock;
-use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::provider::call_stats::CallStats;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -26,7 +26,7 @@ type Label = (&'static str, &'static str);
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     calls: Family<[Label; 2], Counter>,
-    last_day: Arc<Mutex<ProviderCalls>>,
+    last_day: Arc<Mutex<CallStats>>,
     durations: Family<[Label; 1], Histogram, fn() -> Histogram>,
     lookups: Family<[Label; 1], Counter>,
     fetches: Family<[Label; 1], Counter>,
@@ -47,7 +47,7 @@ impl Meters {
     pub(super) fn new() -> Self {
         Self {
             calls: Family::default(),
-            last_day: Arc::new(Mutex::new(ProviderCalls::new(SystemClock.now()))),
+            last_day: Arc::new(Mutex::new(CallStats::new(SystemClock.now()))),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             lookups: Family::default(),
             fetches: Family::default(),
@@ -73,7 +73,7 @@ impl Meters {
     }
 
     /// The calls of the last day.
-    pub(super) fn last_day(&self) -> ProviderCalls {
+    pub(super) fn last_day(&self) -> CallStats {
         self.last_day.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -120,6 +120,6 @@ impl Drop for Call<'_> {
         let took = self.elapsed();
         self.meters.durations.get_or_create(&[path]).observe(took.as_secs_f64());
         let mut last_day = self.meters.last_day.lock().unwrap_or_else(PoisonError::into_inner);
-        last_day.count(SystemClock.now(), self.endpoint.path(), self.class, took);
+        last_day.record(SystemClock.now(), self.endpoint.path(), self.class, took);
     }
 }

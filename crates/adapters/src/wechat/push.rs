@@ -10,7 +10,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use domain::model::app::name::AppId;
 use domain::model::identity::{Subject, SubjectKind};
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -84,18 +84,18 @@ impl WechatPushes {
         body: &[u8],
     ) -> Result<Fields, PushRejected> {
         let envelope = Fields::parse(body)?;
-        let encrypted = envelope.get("Encrypt").ok_or(PushRejected::Misdirected)?;
+        let encrypted = envelope.get("Encrypt").ok_or(PushRejected::WrongRecipient)?;
         let shown = signature.message_signature.as_deref().ok_or(PushRejected::Forged)?;
         self.check(shown, signature, Some(encrypted))?;
         let (message, app_id) = key.decrypt(encrypted)?;
         if app_id != self.app_id.as_str().as_bytes() {
-            return Err(PushRejected::Misdirected);
+            return Err(PushRejected::WrongRecipient);
         }
         Fields::parse(&message)
     }
 
     /// Whom a message is about, and what they took back.
-    fn withdrawn(&self, message: &Fields) -> Option<(Subject, Withdrawn)> {
+    fn withdrawn(&self, message: &Fields) -> Option<(Subject, WithdrawnData)> {
         let event = message.get("Event").filter(|_| {
             message.get("MsgType").is_some_and(|kind| kind.eq_ignore_ascii_case("event"))
         });
@@ -129,7 +129,7 @@ impl PushReader for WechatPushes {
             Fields::parse(body)?
         };
         if message.get("AppID").is_some_and(|app_id| app_id != self.app_id.as_str()) {
-            return Err(PushRejected::Misdirected);
+            return Err(PushRejected::WrongRecipient);
         }
         Ok(Push { identity: identity(&message)?, withdrawn: self.withdrawn(&message) })
     }
@@ -152,16 +152,16 @@ fn identity(message: &Fields) -> Result<Vec<String>, PushRejected> {
 
 /// What an event takes back of what is kept here. WeChat sends new codes before it documents them, and
 /// most are of things that are never kept here.
-fn withdrawn(event: &str, revoked: Option<&str>) -> Option<Withdrawn> {
+fn withdrawn(event: &str, revoked: Option<&str>) -> Option<WithdrawnData> {
     match (event, revoked) {
-        ("user_authorization_cancellation", _) => Some(Withdrawn::Account),
+        ("user_authorization_cancellation", _) => Some(WithdrawnData::Account),
         // WeChat took a name or picture down.
         ("user_info_modified", _) | ("user_authorization_revoke", Some("6")) => {
-            Some(Withdrawn::Profile)
+            Some(WithdrawnData::Profile)
         }
-        ("user_authorization_revoke", Some("8")) => Some(Withdrawn::Phone),
-        ("user_authorization_revoke", Some("19")) => Some(Withdrawn::Nickname),
-        ("user_authorization_revoke", Some("20")) => Some(Withdrawn::Avatar),
+        ("user_authorization_revoke", Some("8")) => Some(WithdrawnData::Phone),
+        ("user_authorization_revoke", Some("19")) => Some(WithdrawnData::Nickname),
+        ("user_authorization_revoke", Some("20")) => Some(WithdrawnData::Avatar),
         _ => None,
     }
 }

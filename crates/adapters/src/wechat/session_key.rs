@@ -8,7 +8,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::provider::session_key::EncryptedData;
 use domain::model::secret::SessionKey;
 use domain::ports::provider::ProviderError;
-use domain::ports::session_keys::SessionKeyUse;
+use domain::ports::session_keys::SessionKeyOperations;
 use secrecy::ExposeSecret;
 
 use super::call_error::{CallError, Cause};
@@ -53,7 +53,7 @@ impl WechatMiniProgram {
 }
 
 #[async_trait]
-impl SessionKeyUse for WechatMiniProgram {
+impl SessionKeyOperations for WechatMiniProgram {
     fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber> {
         let opened = self.open_phone(key, data);
         opened.inspect_err(|cause| tracing::info!(%cause, "encrypted data gave no number")).ok()
@@ -68,7 +68,7 @@ impl SessionKeyUse for WechatMiniProgram {
         answer.map(|reply| reply.is_some()).map_err(|error| error.report(self.clock.now()))
     }
 
-    async fn renew(
+    async fn rotate(
         &self,
         user: &Subject,
         key: &SessionKey,

@@ -21,11 +21,11 @@ use async_trait::async_trait;
 use domain::model::clock::Clock;
 use domain::model::member::nickname::Nickname;
 use domain::model::member::{Member, MemberId};
-use domain::model::rate_limit::{LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{LimitKey, Quota, RateLimited};
 use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
 use domain::ports::store::Store;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use secrecy::ExposeSecret;
 use testkit::databases::{FreshDatabase, Kind};
 use testkit::fake::clock::FixedClock;
@@ -60,7 +60,7 @@ struct Nobody;
 
 #[async_trait]
 impl RateLimiter for Nobody {
-    async fn take(&self, _key: &LimitKey, _quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, _key: &LimitKey, _quota: Quota) -> Result<(), RateLimited> {
         panic!("Redis did not answer")
     }
 }
@@ -206,7 +206,7 @@ mod on_redis {
         let (key, quota) = (LimitKey::Service("orders".into()), Quota::new(2, 600).unwrap());
         let mut waits = 0;
         for _ in 0..6 {
-            if let Err(TooMany { retry_after }) = limiter.take(&key, quota).await {
+            if let Err(RateLimited { retry_after }) = limiter.take(&key, quota).await {
                 assert!(retry_after <= Duration::from_millis(100), "{retry_after:?}");
                 tokio::time::sleep(retry_after).await;
                 assert_eq!(limiter.take(&key, quota).await, Ok(()));

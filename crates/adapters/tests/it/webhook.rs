@@ -8,7 +8,7 @@ use adapters::webhook::{Webhook, WebhookUrl};
 use domain::model::event::{DomainEvent, EventKind};
 use domain::model::member::MemberId;
 use domain::model::timestamp::Timestamp;
-use domain::ports::event_sink::{NotReceived, RECEIVE_MAX, Receiver};
+use domain::ports::event_sink::{DELIVERY_TIMEOUT, DeliveryError, EventSink};
 use uuid::Uuid;
 
 use crate::wechat::upstream::{Reply, Upstream, body};
@@ -19,7 +19,7 @@ const SENT: Timestamp = Timestamp::from_unix_millis(1_795_168_861_999);
 
 fn event(kind: EventKind) -> DomainEvent {
     let [id, member] = [1, 2].map(Uuid::from_u128);
-    DomainEvent { id, at: HAPPENED, kind, member: MemberId(member), other: None }
+    DomainEvent { id, at: HAPPENED, kind, member: MemberId(member), merged_member: None }
 }
 
 fn webhook(url: &str) -> Webhook {
@@ -28,9 +28,9 @@ fn webhook(url: &str) -> Webhook {
     Webhook::new(WebhookUrl::parse(url, true).unwrap(), Arc::new(secrets)).unwrap()
 }
 
-async fn receive(upstream: &Upstream) -> Result<(), NotReceived> {
+async fn receive(upstream: &Upstream) -> Result<(), DeliveryError> {
     let url = format!("{}/hooks?key=canary", upstream.url());
-    webhook(&url).receive(&event(EventKind::Banned), SENT).await
+    webhook(&url).deliver(&event(EventKind::Banned), SENT).await
 }
 
 /// An answer with this status line and these headers.
@@ -42,9 +42,11 @@ fn http(head: &str) -> Reply {
 async fn an_event_is_one_signed_request_of_ids() {
     let upstream = Upstream::always(|| body("")).await;
     receive(&upstream).await.unwrap();
-    let merged =
-        DomainEvent { other: Some(MemberId(Uuid::from_u128(3))), ..event(EventKind::Merged) };
-    webhook(&upstream.url()).receive(&merged, SENT).await.unwrap();
+    let merged = DomainEvent {
+        merged_member: Some(MemberId(Uuid::from_u128(3))),
+        ..event(EventKind::Merged)
+    };
+    webhook(&upstream.url()).deliver(&merged, SENT).await.unwrap();
     let [banned, merged] = <[_; 2]>::try_from(upstream.requests()).unwrap();
     assert_eq!(banned.head.lines().next(), Some("POST /hooks?key=canary HTTP/1.1"));
     let headers: Vec<&str> = banned.head.lines().skip(1).collect();
@@ -77,7 +79,7 @@ async fn only_a_success_counts_as_taken() {
         ("304 Not Modified", false),
         ("400 Bad Request\r\ncontent-length: 0", false),
         ("410 Gone\r\ncontent-length: 0", false),
-        ("429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0", false),
+        ("429 Too Many RequestContext\r\nretry-after: 1\r\ncontent-length: 0", false),
         ("500 Oops\r\ncontent-length: 0", false),
         ("599 Whatever\r\ncontent-length: 0", false),
         ("nonsense", false),
@@ -94,9 +96,9 @@ async fn whoever_does_not_answer_is_given_up_in_time_and_no_error_tells_the_url(
     let upstream = Upstream::always(|| Reply::Drip(b"HTTP/1.1 200".into(), b" ".into())).await;
     let begun = Instant::now();
     let hung = receive(&upstream).await.unwrap_err();
-    assert!(begun.elapsed() < RECEIVE_MAX + Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < DELIVERY_TIMEOUT + Duration::from_secs(2), "{:?}", begun.elapsed());
     let (nobody, event) = (webhook("http://127.0.0.1:9/canary"), event(EventKind::Banned));
-    let refused = nobody.receive(&event, SENT).await.unwrap_err();
+    let refused = nobody.deliver(&event, SENT).await.unwrap_err();
     for error in [hung, refused] {
         let told = format!("{error:?}");
         assert!(!told.contains("canary"), "{told}");

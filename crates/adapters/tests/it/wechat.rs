@@ -19,12 +19,12 @@ use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use adapters::wechat::{WechatApp, WechatMiniProgram};
 use domain::model::app::name::AppId;
 use domain::model::clock::Clock;
-use domain::model::identity::{Subject, SubjectKind, Verified};
+use domain::model::identity::{ProviderIdentity, Subject, SubjectKind};
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
 use domain::model::timestamp::Timestamp;
-use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
-use domain::ports::session_keys::SessionKeyUse;
+use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError, ProviderFailure};
+use domain::ports::session_keys::SessionKeyOperations;
 use serde_json::{Value, json};
 use testkit::fake::clock::FixedClock;
 
@@ -63,12 +63,12 @@ impl App {
         Self { program: Arc::new(WechatMiniProgram::new(app, http, clock.clone(), None)), clock }
     }
 
-    async fn login(&self, code: &str) -> Result<Verified, ProviderError> {
-        self.program.verify(&LoginCode::parse(code).unwrap()).await
+    async fn login(&self, code: &str) -> Result<ProviderIdentity, ProviderError> {
+        self.program.redeem_login_code(&LoginCode::parse(code).unwrap()).await
     }
 
     async fn phone(&self, code: &str) -> Result<PhoneNumber, ProviderError> {
-        self.program.phone(&owner(), &PhoneCode::parse(code).unwrap()).await
+        self.program.redeem_phone_code(&owner(), &PhoneCode::parse(code).unwrap()).await
     }
 
     /// A phone call in a task of its own.
@@ -77,9 +77,9 @@ impl App {
         code: impl Into<String>,
     ) -> tokio::task::JoinHandle<Result<PhoneNumber, ProviderError>> {
         let (program, code) = (Arc::clone(&self.program), code.into());
-        tokio::spawn(
-            async move { program.phone(&owner(), &PhoneCode::parse(&code).unwrap()).await },
-        )
+        tokio::spawn(async move {
+            program.redeem_phone_code(&owner(), &PhoneCode::parse(&code).unwrap()).await
+        })
     }
 }
 

@@ -10,14 +10,14 @@ use crate::request::language::Language;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Conflict {
     reason: Reason,
-    choices: &'static [Choice],
+    choices: &'static [ConflictResolution],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Reason {
     PhoneTaken,
-    TwoMembers,
+    MergeRequired,
     UnionIdChanged,
     AppConfigured,
     AppTaken,
@@ -29,7 +29,7 @@ enum Reason {
 /// What the client can do: send the login again, changed so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Choice {
+enum ConflictResolution {
     /// Without `phoneCode`.
     WithoutPhone,
     /// With the `phoneCode` of another number.
@@ -41,15 +41,19 @@ enum Choice {
 }
 
 impl Conflict {
-    pub(crate) const PHONE_TAKEN: Self =
-        Self { reason: Reason::PhoneTaken, choices: &[Choice::WithoutPhone, Choice::AnotherPhone] };
+    pub(crate) const PHONE_TAKEN: Self = Self {
+        reason: Reason::PhoneTaken,
+        choices: &[ConflictResolution::WithoutPhone, ConflictResolution::AnotherPhone],
+    };
 
     /// Where the app lets nobody in without a number, or the number is all it is about.
     pub(crate) const REQUIRED_PHONE_TAKEN: Self =
-        Self { reason: Reason::PhoneTaken, choices: &[Choice::AnotherPhone] };
+        Self { reason: Reason::PhoneTaken, choices: &[ConflictResolution::AnotherPhone] };
 
-    pub(crate) const TWO_MEMBERS: Self =
-        Self { reason: Reason::TwoMembers, choices: &[Choice::Merge, Choice::Separate] };
+    pub(crate) const TWO_MEMBERS: Self = Self {
+        reason: Reason::MergeRequired,
+        choices: &[ConflictResolution::Merge, ConflictResolution::Separate],
+    };
 
     /// Only the operator can find out who is mistaken.
     pub(crate) const UNION_ID_CHANGED: Self = Self { reason: Reason::UnionIdChanged, choices: &[] };
@@ -81,8 +85,8 @@ impl Conflict {
             (Reason::PhoneTaken, Language::English) => {
                 "This phone number belongs to another member"
             }
-            (Reason::TwoMembers, Language::Chinese) => "您有两个会员账号，请选择合并或分别保留",
-            (Reason::TwoMembers, Language::English) => {
+            (Reason::MergeRequired, Language::Chinese) => "您有两个会员账号，请选择合并或分别保留",
+            (Reason::MergeRequired, Language::English) => {
                 "You have two accounts here, please choose to merge them or to keep both"
             }
             (Reason::UnionIdChanged, Language::Chinese) => "账号信息有变，请联系客服",

@@ -1,7 +1,7 @@
 //! The request that is being served, for whatever is done on its behalf.
 
 use domain::model::request_id::RequestId;
-use domain::ports::request_context::Requests;
+use domain::ports::request_context::RequestContext;
 use tokio::task_local;
 
 task_local! {
@@ -12,8 +12,8 @@ task_local! {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServedRequest;
 
-impl Requests for ServedRequest {
-    fn current(&self) -> Option<RequestId> {
+impl RequestContext for ServedRequest {
+    fn request_id(&self) -> Option<RequestId> {
         SERVED.try_with(RequestId::clone).ok()
     }
 }
@@ -27,7 +27,7 @@ pub(crate) async fn on_behalf_of<T>(request: RequestId, work: impl Future<Output
 pub(crate) fn on_the_same_behalf<T>(
     work: impl Future<Output = T> + Send,
 ) -> impl Future<Output = T> + Send {
-    let request = ServedRequest.current();
+    let request = ServedRequest.request_id();
     async move {
         match request {
             Some(request) => on_behalf_of(request, work).await,

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use domain::model::rate_limit::{LimitKey, Network};
-use domain::ports::service_accounts::ServiceAuthenticator;
-use domain::use_cases::rate_limits::Limits;
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
+use domain::use_cases::rate_limits::RateLimits;
 use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
@@ -20,8 +20,8 @@ const ADMIN_DOORS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
 /// Counts every request by the network it comes from; that of a trusted back end, which all its users'
 /// requests may come through, by its name.
 pub(crate) struct Limit {
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) services: Arc<dyn ServiceAuthenticator>,
+    pub(crate) limits: Arc<RateLimits>,
+    pub(crate) services: Arc<dyn ServiceAccountAuthenticator>,
     pub(crate) trusted_proxies: Vec<Proxy>,
 }
 
@@ -34,7 +34,7 @@ impl Handler for Limit {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        match self.limits.admit(self.key(req)).await {
+        match self.limits.check(self.key(req)).await {
             Ok(()) => {
                 ctrl.call_next(req, depot, res).await;
             }
@@ -56,9 +56,9 @@ impl Limit {
         let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));
         let path = req.uri().path();
         if path.starts_with("/health/") {
-            LimitKey::Probe(network)
+            LimitKey::HealthCheck(network)
         } else if req.method() == Method::POST && ADMIN_DOORS.contains(&path) {
-            LimitKey::SignIn(network)
+            LimitKey::AdminSignIn(network)
         } else {
             LimitKey::Address(network)
         }

@@ -6,15 +6,15 @@ use domain::ports::store::error::StoreError;
 use domain::use_cases::admin::authenticate::AuthenticateAdminError;
 use domain::use_cases::admin::manage_admins::ManageAdminsError;
 use domain::use_cases::admin::manage_apps::ManageAppsError;
-use domain::use_cases::admin::manage_members::LookAfterMembersError;
-use domain::use_cases::admin::query_audit_log::ReadRecordError;
+use domain::use_cases::admin::manage_members::ManageMembersError;
+use domain::use_cases::admin::query_audit_log::QueryAuditLogError;
 use domain::use_cases::admin::service_status::WatchServiceError;
 use domain::use_cases::admin::sign_in::SignInError;
-use domain::use_cases::app::registry::VerifyError;
+use domain::use_cases::app::registry::CodeExchangeError;
 use domain::use_cases::login::LoginError;
 use domain::use_cases::member::bind_phone::BindPhoneError;
 use domain::use_cases::member::erase::EraseMemberError;
-use domain::use_cases::member::get_profile::CurrentMemberError;
+use domain::use_cases::member::get_profile::GetProfileError;
 use domain::use_cases::member::update_profile::UpdateProfileError;
 use domain::use_cases::provider::receive_push::ReceivePushError;
 use domain::use_cases::provider::use_session_key::UseSessionKeyError;
@@ -86,7 +86,7 @@ impl Refuses for LoginError {
     ];
 }
 
-impl Refuses for VerifyError {
+impl Refuses for CodeExchangeError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::InvalidRequest,
         ErrorId::LoginCodeInvalid,
@@ -99,7 +99,7 @@ impl Refuses for VerifyError {
     ];
 }
 
-impl Refuses for CurrentMemberError {
+impl Refuses for GetProfileError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
 }
@@ -194,11 +194,11 @@ impl Refuses for ManageAppsError {
     ];
 }
 
-impl Refuses for LookAfterMembersError {
+impl Refuses for ManageMembersError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
 }
 
-impl Refuses for ReadRecordError {
+impl Refuses for QueryAuditLogError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
 }
 
@@ -247,10 +247,10 @@ mod tests {
     use std::time::Duration;
 
     use domain::model::admin::{NotInvited, Role, RoleRequired};
-    use domain::model::app::registered::{NoRotation, RotationUnderWay};
+    use domain::model::app::registered::{NoRotation, RotationInProgress};
     use domain::model::identity::UnionIdChanged;
     use domain::model::member::{Banned, MemberId};
-    use domain::model::rate_limit::TooMany;
+    use domain::model::rate_limit::RateLimited;
     use domain::ports::app::AppDisabled;
     use domain::ports::app::BuildAppError;
     use domain::ports::login_seal::UnsealError;
@@ -277,9 +277,9 @@ mod tests {
         failures.into_iter().map(|failure| ProviderError::new(failure, "a cause"))
     }
 
-    fn verify_errors() -> impl Iterator<Item = VerifyError> {
-        let others = [VerifyError::UnknownApp, VerifyError::AppDisabled(AppDisabled)];
-        provider_errors().map(VerifyError::from).chain(others)
+    fn verify_errors() -> impl Iterator<Item = CodeExchangeError> {
+        let others = [CodeExchangeError::UnknownApp, CodeExchangeError::AppDisabled(AppDisabled)];
+        provider_errors().map(CodeExchangeError::from).chain(others)
     }
 
     fn store() -> StoreError {
@@ -296,16 +296,16 @@ mod tests {
     #[test]
     fn the_document_tells_of_every_id_that_an_error_becomes() {
         let others = [
-            LoginError::Visitor,
+            LoginError::GuestAccount,
             LoginError::PhoneRequired,
             LoginError::RegistrationClosed,
             LoginError::Banned { member: None },
             LoginError::PhoneTaken { phone_required: false, source: Contention::new("x") },
             LoginError::PhoneTaken { phone_required: true, source: Contention::new("x") },
-            LoginError::TwoMembers,
+            LoginError::MergeRequired,
             LoginError::UnionIdChanged(UnionIdChanged { member: MemberId(Uuid::nil()) }),
             LoginError::CodeUsed,
-            LoginError::Joined(Arc::new(LoginError::Store(store()))),
+            LoginError::Shared(Arc::new(LoginError::Store(store()))),
             LoginError::Unseal(UnsealError("a cause".into())),
             LoginError::Store(store()),
             LoginError::Signing(SigningError("a cause".into())),
@@ -314,17 +314,17 @@ mod tests {
         assert_told(verify_errors().map(LoginError::from).chain(phone).chain(others));
         assert_told(verify_errors());
         assert_told([
-            CurrentMemberError::Gone,
-            CurrentMemberError::Banned(Banned),
-            CurrentMemberError::Store(store()),
+            GetProfileError::NotFound,
+            GetProfileError::Banned(Banned),
+            GetProfileError::Store(store()),
         ]);
         assert_told([
-            UpdateProfileError::Gone,
+            UpdateProfileError::NotFound,
             UpdateProfileError::Banned(Banned),
             UpdateProfileError::Store(store()),
         ]);
         let others = [
-            BindPhoneError::Gone,
+            BindPhoneError::NotFound,
             BindPhoneError::Undecipherable,
             BindPhoneError::PhoneTaken,
             BindPhoneError::AppDisabled(AppDisabled),
@@ -340,7 +340,7 @@ mod tests {
             UseSessionKeyError::Store(store()),
         ];
         assert_told(provider_errors().map(UseSessionKeyError::from).chain(others));
-        assert_told([EraseMemberError::Gone, EraseMemberError::Store(store())]);
+        assert_told([EraseMemberError::NotFound, EraseMemberError::Store(store())]);
         assert_told([
             AuthenticateError::Token(TokenRejected::Invalid),
             AuthenticateError::Token(TokenRejected::Expired),
@@ -350,16 +350,19 @@ mod tests {
         ]);
         assert_told([
             RefreshError::Invalid,
-            RefreshError::TooMany(TooMany { retry_after: Duration::from_secs(1) }),
+            RefreshError::RateLimited(RateLimited { retry_after: Duration::from_secs(1) }),
             RefreshError::Ended,
-            RefreshError::Replayed,
+            RefreshError::Reused,
             RefreshError::AppDisabled(AppDisabled),
             RefreshError::Banned(Banned),
             RefreshError::Store(store()),
             RefreshError::Signing(SigningError("a cause".into())),
         ]);
-        let rejected =
-            [PushRejected::Forged, PushRejected::Misdirected, PushRejected::Malformed("a cause")];
+        let rejected = [
+            PushRejected::Forged,
+            PushRejected::WrongRecipient,
+            PushRejected::Malformed("a cause"),
+        ];
         assert_told(rejected.into_iter().map(ReceivePushError::from).chain([
             ReceivePushError::UnknownApp,
             ReceivePushError::Stale,
@@ -380,7 +383,7 @@ mod tests {
         assert_told([AuthenticateAdminError::SignedOut, AuthenticateAdminError::Store(store())]);
         assert_told([
             ManageAdminsError::Forbidden(RoleRequired(Role::Admin)),
-            ManageAdminsError::OwnAccount,
+            ManageAdminsError::SelfModification,
             ManageAdminsError::NotFound,
             ManageAdminsError::NotInvited(NotInvited),
             ManageAdminsError::WrongPassword,
@@ -388,26 +391,26 @@ mod tests {
             ManageAdminsError::Store(store()),
         ]);
         assert_told([
-            LookAfterMembersError::Forbidden(RoleRequired(Role::Operator)),
-            LookAfterMembersError::NotFound,
-            LookAfterMembersError::Store(store()),
+            ManageMembersError::Forbidden(RoleRequired(Role::Operator)),
+            ManageMembersError::NotFound,
+            ManageMembersError::Store(store()),
         ]);
         assert_told([
             ManageAppsError::Forbidden(RoleRequired(Role::Admin)),
             ManageAppsError::NotFound,
             ManageAppsError::Configured,
             ManageAppsError::Taken,
-            ManageAppsError::RotationUnderWay(RotationUnderWay),
+            ManageAppsError::RotationInProgress(RotationInProgress),
             ManageAppsError::NoRotation(NoRotation),
             ManageAppsError::InUse,
-            ManageAppsError::Unfit(BuildAppError::Secret("a cause".into())),
-            ManageAppsError::Unfit(BuildAppError::Push("a cause".into())),
-            ManageAppsError::Unfit(BuildAppError::Sealed("a cause".into())),
+            ManageAppsError::InvalidSecret(BuildAppError::Secret("a cause".into())),
+            ManageAppsError::InvalidSecret(BuildAppError::Push("a cause".into())),
+            ManageAppsError::InvalidSecret(BuildAppError::Sealed("a cause".into())),
             ManageAppsError::Store(store()),
         ]);
         assert_told([
-            ReadRecordError::Forbidden(RoleRequired(Role::Viewer)),
-            ReadRecordError::Store(store()),
+            QueryAuditLogError::Forbidden(RoleRequired(Role::Viewer)),
+            QueryAuditLogError::Store(store()),
         ]);
         assert_told([
             WatchServiceError::Forbidden(RoleRequired(Role::Viewer)),

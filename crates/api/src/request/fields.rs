@@ -1,7 +1,7 @@
 //! The fields that requests are made of.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use domain::model::identity::conflict_policy::Choice;
+use domain::model::identity::conflict_policy::ConflictResolution;
 use domain::model::member::Gender;
 use domain::model::member::avatar::{AVATAR_MAX, Avatar};
 use domain::model::member::nickname::{NICKNAME_MAX, Nickname, NicknameError};
@@ -187,11 +187,11 @@ pub(crate) const APP: Field<String> = Field {
 };
 
 /// What becomes of two members who are one person.
-pub(crate) const ON_CONFLICT: Field<Choice> = Field {
+pub(crate) const ON_CONFLICT: Field<ConflictResolution> = Field {
     name: "onConflict",
     read: |value| match value.as_str() {
-        Some("merge") => Ok(Choice::Merge),
-        Some("separate") => Ok(Choice::Separate),
+        Some("merge") => Ok(ConflictResolution::Merge),
+        Some("separate") => Ok(ConflictResolution::Separate),
         Some(_) | None => Err("is neither `merge` nor `separate`".to_owned()),
     },
     schema: || {

@@ -10,13 +10,13 @@ pub mod status;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use domain::model::admin::{Administrator, Role};
+use domain::model::admin::{AdminPrincipal, Role};
 use domain::use_cases::admin::authenticate::AuthenticateAdmin;
 use domain::use_cases::admin::manage_admins::ManageAdmins;
 use domain::use_cases::admin::manage_apps::ManageApps;
-use domain::use_cases::admin::manage_members::LookAfterMembers;
-use domain::use_cases::admin::query_audit_log::ReadRecord;
-use domain::use_cases::admin::service_status::WatchService;
+use domain::use_cases::admin::manage_members::ManageMembers;
+use domain::use_cases::admin::query_audit_log::QueryAuditLog;
+use domain::use_cases::admin::service_status::ServiceStatus;
 use domain::use_cases::admin::sign_in::SignIn;
 use salvo::extract::Metadata;
 use salvo::oapi::{Components, EndpointArgRegister, Operation};
@@ -45,11 +45,11 @@ pub struct Administration {
     /// Decides which apps are served.
     pub manage_apps: Arc<ManageApps>,
     /// What they see of members and do to them.
-    pub look_after_members: Arc<LookAfterMembers>,
+    pub manage_members: Arc<ManageMembers>,
     /// What they read of what happened.
-    pub read_record: Arc<ReadRecord>,
+    pub query_audit_log: Arc<QueryAuditLog>,
     /// What they see of the service itself.
-    pub watch_service: Arc<WatchService>,
+    pub service_status: Arc<ServiceStatus>,
 }
 
 /// The route groups of administrators, and the gate before them.
@@ -66,13 +66,13 @@ pub(crate) struct AdminApi {
 impl AdminApi {
     pub(crate) fn new(administration: Administration) -> Self {
         let Administration { sign_in, authenticate_admin: authenticate, .. } = administration;
-        let Administration { manage_admins: manage, look_after_members, .. } = administration;
+        let Administration { manage_admins: manage, manage_members, .. } = administration;
         Self {
             accounts: AdminAccountsApi { manage: manage.clone() },
             apps: AdminAppsApi { manage: administration.manage_apps },
-            members: AdminMembersApi { look_after: look_after_members },
-            record: AdminRecordApi { read_record: administration.read_record },
-            service: AdminServiceApi { watch: administration.watch_service },
+            members: AdminMembersApi { look_after: manage_members },
+            record: AdminRecordApi { query_audit_log: administration.query_audit_log },
+            service: AdminServiceApi { watch: administration.service_status },
             administrators: Gate::new(Administrators(authenticate.clone())),
             session: AdminSessionApi { sign_in, authenticate, manage },
         }
@@ -81,7 +81,7 @@ impl AdminApi {
 
 /// An administrator who calls a route that takes the role `R`. The document tells it; whether they have
 /// it, the use case decides.
-pub(crate) struct By<R>(pub(crate) Administrator, PhantomData<R>);
+pub(crate) struct By<R>(pub(crate) AdminPrincipal, PhantomData<R>);
 
 /// A role, as a type.
 pub(crate) trait Takes: Send + Sync {
@@ -106,14 +106,14 @@ impl Takes for Admin {
 
 impl<'ex, R: Takes + 'ex> Extractible<'ex> for By<R> {
     fn metadata() -> &'static Metadata {
-        Authenticated::<Administrator>::metadata()
+        Authenticated::<AdminPrincipal>::metadata()
     }
 
     async fn extract(
         _req: &'ex mut Request,
         depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let shown = depot.remove_typed::<Authenticated<Administrator>>();
+        let shown = depot.remove_typed::<Authenticated<AdminPrincipal>>();
         let by = shown.map(|Authenticated(administrator)| Self(administrator, PhantomData));
         by.map_err(|_| ApiError::new(ErrorId::Unauthenticated))
     }
@@ -121,7 +121,7 @@ impl<'ex, R: Takes + 'ex> Extractible<'ex> for By<R> {
 
 impl<R: Takes> EndpointArgRegister for By<R> {
     fn register(components: &mut Components, operation: &mut Operation, arg: &str) {
-        Authenticated::<Administrator>::register(components, operation, arg);
+        Authenticated::<AdminPrincipal>::register(components, operation, arg);
         operation.extensions.insert("x-role".to_owned(), R::ROLE.name().into());
         document(components, operation, &[ErrorId::Forbidden]);
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::model::secret::SessionKey;
-use domain::model::service_account::Service;
-use domain::use_cases::app::registry::VerifyError;
+use domain::model::service_account::ServiceAccount;
+use domain::use_cases::app::registry::CodeExchangeError;
 use domain::use_cases::login::exchange_code::{ExchangeCode, ProviderSession};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -32,9 +32,9 @@ impl BackEndApi {
     #[craft(endpoint(operation_id = "code2Session", tags("back ends")))]
     pub(crate) async fn code_to_session(
         &self,
-        service: Authenticated<Service>,
+        service: Authenticated<ServiceAccount>,
         body: Body<CodeRequest>,
-    ) -> Result<Data<SessionData>, Refused<VerifyError>> {
+    ) -> Result<Data<SessionData>, Refused<CodeExchangeError>> {
         let CodeRequest { code, app } = body.0;
         Ok(Data(self.exchange_code.run(&service.0, app.as_deref(), &code).await?.into()))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use salvo::craft::craft;
 use salvo::http::StatusCode;
 use salvo::oapi::{Components, Content, EndpointOutRegister, Operation, Response, ToSchema};
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Routes about the service itself.
 #[derive(Clone)]
 pub struct HealthApi {
-    pub(crate) directory: Arc<dyn MemberDirectory>,
+    pub(crate) directory: Arc<dyn MemberReader>,
     pub(crate) drain: Drain,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::secret::LoginCode;
-use domain::use_cases::app::registry::VerifyError;
-use domain::use_cases::login::get_openid::{Identified, Identify};
+use domain::use_cases::app::registry::CodeExchangeError;
+use domain::use_cases::login::get_openid::{GetOpenid, ProviderIds};
 use domain::use_cases::login::{Login, LoginError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -27,7 +27,7 @@ use crate::response::envelope::Data;
 #[derive(Clone)]
 pub struct EntranceApi {
     pub(crate) login: Arc<Login>,
-    pub(crate) identify: Arc<Identify>,
+    pub(crate) identify: Arc<GetOpenid>,
     pub(crate) deadline: Duration,
     pub(crate) metrics: Metrics,
 }
@@ -61,7 +61,7 @@ impl EntranceApi {
     pub(crate) async fn openid(
         &self,
         body: Body<CodeRequest>,
-    ) -> Result<Data<OpenidData>, Refused<VerifyError>> {
+    ) -> Result<Data<OpenidData>, Refused<CodeExchangeError>> {
         let CodeRequest { code, app } = body.0;
         Ok(Data(self.identify.run(app.as_deref(), &code).await?.into()))
     }
@@ -74,7 +74,7 @@ impl EntranceApi {
     pub(crate) async fn external_openid(
         &self,
         query: Query<CodeRequest>,
-    ) -> Result<Json<ExternalOpenid>, Refused<VerifyError>> {
+    ) -> Result<Json<ExternalOpenid>, Refused<CodeExchangeError>> {
         let CodeRequest { code, app } = query.0;
         let identified = self.identify.run(app.as_deref(), &code).await?;
         Ok(Json(ExternalOpenid { code: code.expose().to_owned(), open_id: identified.open_id }))
@@ -164,8 +164,8 @@ pub(crate) struct OpenidData {
     unionid: Option<String>,
 }
 
-impl From<Identified> for OpenidData {
-    fn from(identified: Identified) -> Self {
+impl From<ProviderIds> for OpenidData {
+    fn from(identified: ProviderIds) -> Self {
         Self { openid: identified.open_id, unionid: identified.union_id }
     }
 }

@@ -7,8 +7,8 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, ProfileChange};
 use domain::model::provider::session_key::EncryptedData;
 use domain::model::session::claims::Caller;
-use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
-use domain::use_cases::member::get_profile::{CurrentMember, CurrentMemberError};
+use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneProofInput};
+use domain::use_cases::member::get_profile::{GetProfile, GetProfileError};
 use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -27,7 +27,7 @@ use crate::rfc3339;
 /// Routes for members who are logged in.
 #[derive(Clone)]
 pub struct MeApi {
-    pub(crate) current_member: Arc<CurrentMember>,
+    pub(crate) current_member: Arc<GetProfile>,
     pub(crate) update_profile: Arc<UpdateProfile>,
     pub(crate) bind_phone: Arc<BindPhone>,
 }
@@ -39,7 +39,7 @@ impl MeApi {
     pub(crate) async fn get_me(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<MemberData>, Refused<CurrentMemberError>> {
+    ) -> Result<Data<MemberData>, Refused<GetProfileError>> {
         Ok(Data(self.current_member.run(&caller.0).await?.into()))
     }
 
@@ -76,7 +76,7 @@ impl MeApi {
     pub(crate) async fn bind_phone(
         &self,
         caller: Authenticated<Caller>,
-        body: Body<PhoneEvidence>,
+        body: Body<PhoneProofInput>,
     ) -> Result<Data<MemberData>, Refused<BindPhoneError>> {
         let bind_phone = self.bind_phone.clone();
         // The code is spent and was paid for: the number is bound even if the caller hangs up.
@@ -85,7 +85,7 @@ impl MeApi {
     }
 }
 
-impl FromForm for PhoneEvidence {
+impl FromForm for PhoneProofInput {
     const NAME: &'static str = "PhoneRequest";
     const ABOUT: &'static str = "A phone number to bind: `phoneCode`, or `encryptedData` with `iv`. The button gives all three, and the code counts.";
 

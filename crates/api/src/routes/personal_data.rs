@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::session::claims::Caller;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
-use domain::use_cases::member::export_personal_data::ExportMember;
-use domain::use_cases::member::get_profile::CurrentMemberError;
+use domain::use_cases::member::export_personal_data::ExportPersonalData;
+use domain::use_cases::member::get_profile::GetProfileError;
 use salvo::craft::craft;
 use salvo::oapi::{Array, BasicType, Components, Object, Ref, RefOr, Schema, ToSchema};
 use salvo::writing::Writer;
@@ -22,7 +22,7 @@ use crate::response::envelope::Data;
 /// Routes for members over what is held of them.
 #[derive(Clone)]
 pub struct OwnDataApi {
-    pub(crate) export_member: Arc<ExportMember>,
+    pub(crate) export_member: Arc<ExportPersonalData>,
     pub(crate) erase_member: Arc<EraseMember>,
 }
 
@@ -36,7 +36,7 @@ impl OwnDataApi {
     pub(crate) async fn export(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<ExportData>, Refused<CurrentMemberError>> {
+    ) -> Result<Data<ExportData>, Refused<GetProfileError>> {
         Ok(Data(self.export_member.run(&caller.0).await?.into()))
     }
 
@@ -59,12 +59,12 @@ impl OwnDataApi {
 #[derive(Serialize)]
 pub(crate) struct ExportData(BTreeMap<String, Vec<Map<String, Value>>>);
 
-impl From<Vec<Holding>> for ExportData {
-    fn from(holdings: Vec<Holding>) -> Self {
-        let row = |row: Vec<(String, Held)>| {
+impl From<Vec<ExportedTable>> for ExportData {
+    fn from(holdings: Vec<ExportedTable>) -> Self {
+        let row = |row: Vec<(String, ExportedValue)>| {
             row.into_iter().map(|(column, held)| (camel_case(&column), json(held))).collect()
         };
-        let table = |holding: Holding| {
+        let table = |holding: ExportedTable| {
             (camel_case(&holding.table), holding.rows.into_iter().map(row).collect())
         };
         Self(holdings.into_iter().map(table).collect())
@@ -86,11 +86,11 @@ impl ToSchema for ExportData {
     }
 }
 
-fn json(held: Held) -> Value {
+fn json(held: ExportedValue) -> Value {
     match held {
-        Held::Nothing => Value::Null,
-        Held::Number(number) => number.into(),
-        Held::Text(text) => text.into(),
+        ExportedValue::Null => Value::Null,
+        ExportedValue::Integer(number) => number.into(),
+        ExportedValue::Text(text) => text.into(),
     }
 }
 

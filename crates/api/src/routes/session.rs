@@ -7,7 +7,7 @@ use domain::model::session::claims::Caller;
 use domain::model::session::token_pair::TokenPair;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
-use domain::use_cases::session::log_out::{EndSessionError, LogOut};
+use domain::use_cases::session::log_out::{EndSessionError, ManageSessions};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -30,7 +30,7 @@ use crate::rfc3339;
 #[derive(Clone)]
 pub struct SessionApi {
     pub(crate) refresh: Arc<Refresh>,
-    pub(crate) log_out: Arc<LogOut>,
+    pub(crate) log_out: Arc<ManageSessions>,
     pub(crate) metrics: Metrics,
 }
 
@@ -64,7 +64,7 @@ impl SessionApi {
         _body: Body<Nothing>,
     ) -> Result<Data<Done>, Refused<StoreError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.here(&caller.0).await }).await?;
+        detached(async move { log_out.log_out(&caller.0).await }).await?;
         Ok(Data(Done {}))
     }
 
@@ -78,7 +78,7 @@ impl SessionApi {
         _body: Body<Nothing>,
     ) -> Result<Data<Done>, Refused<StoreError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.everywhere(&caller.0).await }).await?;
+        detached(async move { log_out.log_out_everywhere(&caller.0).await }).await?;
         Ok(Data(Done {}))
     }
 
@@ -90,7 +90,7 @@ impl SessionApi {
         &self,
         caller: Authenticated<Caller>,
     ) -> Result<Data<SessionsData>, Refused<StoreError>> {
-        let sessions = self.log_out.list(&caller.0).await?.into_iter();
+        let sessions = self.log_out.list_sessions(&caller.0).await?.into_iter();
         let sessions = sessions.map(|session| MemberSession::new(&session, &caller.0));
         Ok(Data(SessionsData { sessions: sessions.collect() }))
     }
@@ -103,7 +103,7 @@ impl SessionApi {
         id: Path<Uuid>,
     ) -> Result<Data<Done>, Refused<EndSessionError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.there(&caller.0, SessionId(id.0)).await }).await?;
+        detached(async move { log_out.end_session(&caller.0, SessionId(id.0)).await }).await?;
         Ok(Data(Done {}))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::model::service_account::Service;
-use domain::use_cases::provider::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
+use domain::model::service_account::ServiceAccount;
+use domain::use_cases::provider::use_session_key::{UseSessionKey, UseSessionKeyError, UserRef};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -33,8 +33,8 @@ impl SessionKeyApi {
     #[craft(endpoint(operation_id = "checkSession", tags("back ends")))]
     pub(crate) async fn check(
         &self,
-        service: Authenticated<Service>,
-        body: Body<NamedUser>,
+        service: Authenticated<ServiceAccount>,
+        body: Body<UserRef>,
     ) -> Result<Data<ValidityData>, Refused<UseSessionKeyError>> {
         let valid = self.use_session_key.check(&service.0, &body.0).await?;
         Ok(Data(ValidityData { valid }))
@@ -47,8 +47,8 @@ impl SessionKeyApi {
     #[craft(endpoint(operation_id = "resetSessionKey", tags("back ends")))]
     pub(crate) async fn reset(
         &self,
-        service: Authenticated<Service>,
-        body: Body<NamedUser>,
+        service: Authenticated<ServiceAccount>,
+        body: Body<UserRef>,
     ) -> Result<Data<Done>, Refused<UseSessionKeyError>> {
         let use_session_key = self.use_session_key.clone();
         detached(async move { use_session_key.reset(&service.0, &body.0).await }).await?;
@@ -62,7 +62,7 @@ impl SessionKeyApi {
     #[craft(endpoint(operation_id = "verifySignature", tags("back ends")))]
     pub(crate) async fn verify_signature(
         &self,
-        service: Authenticated<Service>,
+        service: Authenticated<ServiceAccount>,
         body: Body<SignedData>,
     ) -> Result<Data<ValidityData>, Refused<UseSessionKeyError>> {
         let SignedData { user, raw_data, signature } = body.0;
@@ -72,7 +72,7 @@ impl SessionKeyApi {
     }
 }
 
-impl FromForm for NamedUser {
+impl FromForm for UserRef {
     const NAME: &'static str = "UserRequest";
     const ABOUT: &'static str = "The user of an app that keeps session keys.";
 
@@ -84,7 +84,7 @@ impl FromForm for NamedUser {
 
 /// Data, and what is to be their signature.
 pub(crate) struct SignedData {
-    user: NamedUser,
+    user: UserRef,
     raw_data: String,
     signature: String,
 }
@@ -94,7 +94,7 @@ impl FromForm for SignedData {
     const ABOUT: &'static str = "User data as WeChat signed them.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let user = NamedUser::from_form(form);
+        let user = UserRef::from_form(form);
         let (raw_data, signature) = (form.required(&RAW_DATA), form.required(&DATA_SIGNATURE));
         Some(Self { user: user?, raw_data: raw_data?, signature: signature? })
     }

@@ -127,7 +127,7 @@ async fn a_ban_and_its_end_have_a_reason_and_are_on_record() {
     let by = house.store.admins_now()[0].id;
     let banned = house.store.audit().into_iter().find(|event| event.kind == AuditKind::Banned);
     let banned = banned.unwrap();
-    assert_eq!(banned.by, Some(by));
+    assert_eq!(banned.actor, Some(by));
     assert_eq!(banned.request.unwrap().as_str(), "test-request");
 }
 
@@ -170,7 +170,7 @@ async fn an_erased_member_is_gone_and_the_record_says_who_did_it() {
     assert_eq!(desk.send(get(&path)).await.status, 404);
     assert_eq!(desk.send(delete(&path)).await.status, 404);
     let erased = house.store.audit().into_iter().find(|event| event.kind == AuditKind::Erased);
-    assert_eq!(erased.unwrap().by, Some(house.store.admins_now()[0].id));
+    assert_eq!(erased.unwrap().actor, Some(house.store.admins_now()[0].id));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ impl Guard {
             Some(scheme) if scheme == "serviceKey" => Self::BackEnds,
             Some(scheme) if scheme == "adminCookie" => {
                 // Who they are themselves, any administrator may ask.
-                let role = operation["x-role"].as_str().map(|role| Role::named(role).unwrap());
+                let role = operation["x-role"].as_str().map(|role| Role::from_name(role).unwrap());
                 Self::Administrators(role.unwrap_or(Role::Viewer))
             }
             Some(scheme) => panic!("nobody here shows a {scheme}"),

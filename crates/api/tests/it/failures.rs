@@ -8,7 +8,7 @@ use domain::model::app::name::AppName;
 use domain::model::audit::AuditEvent;
 use domain::model::clock::Clock;
 use domain::model::fingerprint::Fingerprint;
-use domain::model::identity::{Owner, Subject};
+use domain::model::identity::{KnownMember, Subject};
 use domain::model::login::redemption::Redemption;
 use domain::model::member::nickname::Nickname;
 use domain::model::member::{Member, MemberId};
@@ -22,7 +22,7 @@ use domain::ports::store::apps::AppRepository;
 use domain::ports::store::audit::AuditLog;
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use domain::ports::store::identities::IdentityRepository;
-use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::MockMemberReader;
 use domain::ports::store::members::{MemberRepository, TombstoneRepository};
 use domain::ports::store::outbox::Outbox;
 use domain::ports::store::pushes::PushRepository;
@@ -152,7 +152,7 @@ async fn a_good_token_of_a_member_who_is_no_more_is_none() {
 #[tokio::test]
 async fn a_broken_store_is_an_internal_failure() {
     let house = House::planned(|plan| {
-        let (mut store, mut directory) = (MockStore::new(), MockMemberDirectory::new());
+        let (mut store, mut directory) = (MockStore::new(), MockMemberReader::new());
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
         directory.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
         plan.store = Arc::new(store);
@@ -169,7 +169,7 @@ async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
         let (mut store, mut directory) = (MockStore::new(), directory_of_anyone());
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
         directory.expect_find().returning(|_| Err(StoreError::new("store-canary")));
-        directory.expect_sessions_of().returning(|_| Err(StoreError::new("store-canary")));
+        directory.expect_list_sessions().returning(|_| Err(StoreError::new("store-canary")));
         plan.store = Arc::new(store);
         plan.directory = Arc::new(directory);
         plan.verifier = Arc::new(anyone());
@@ -249,7 +249,7 @@ async fn a_key_that_does_not_sign_is_an_internal_failure() {
 #[tokio::test]
 async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
     let house = House::planned(|plan: &mut Plan| {
-        let (mut issuer, mut directory) = (MockTokenIssuer::new(), MockMemberDirectory::new());
+        let (mut issuer, mut directory) = (MockTokenIssuer::new(), MockMemberReader::new());
         issuer.expect_access_token().returning(|_| panic!("panic-canary"));
         directory.expect_find_session().returning(|_| panic!("panic-canary"));
         plan.issuer = Arc::new(issuer);
@@ -282,11 +282,11 @@ fn anyone() -> MockTokenVerifier {
 }
 
 /// Finds the session of that somebody.
-fn directory_of_anyone() -> MockMemberDirectory {
-    let mut directory = MockMemberDirectory::new();
+fn directory_of_anyone() -> MockMemberReader {
+    let mut directory = MockMemberReader::new();
     let found = || (session_of_anyone(), member(MemberId(Uuid::nil())));
     directory.expect_find_session().returning(move |_| Ok(Some(found())));
-    directory.expect_subjects_of().returning(|_| Ok(vec![MemoryUser::person("o1").login]));
+    directory.expect_list_identities().returning(|_| Ok(vec![MemoryUser::person("o1").login]));
     directory
 }
 
@@ -316,7 +316,7 @@ impl Store for Racing {
         Ok(Box::new(Self))
     }
 
-    async fn wipe_removed(&self) -> Result<(), StoreError> {
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -401,18 +401,18 @@ impl RedemptionRepository for Racing {
         Ok(())
     }
 
-    async fn remove_expired(&self, _now: Timestamp) -> Result<(), StoreError> {
+    async fn delete_expired(&self, _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
 #[async_trait]
 impl IdentityRepository for Racing {
-    async fn find_owner(&self, _subject: &Subject) -> Result<Option<Owner>, StoreError> {
+    async fn find_by_subject(&self, _subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
         Ok(None)
     }
 
-    async fn of_member(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
+    async fn list_by_member(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -428,7 +428,7 @@ impl IdentityRepository for Racing {
         Ok(())
     }
 
-    async fn any_in(&self, _namespace: &str) -> Result<bool, StoreError> {
+    async fn exists_in_namespace(&self, _namespace: &str) -> Result<bool, StoreError> {
         Ok(false)
     }
 }
@@ -446,7 +446,7 @@ impl SessionRepository for Racing {
         Ok(Some((session_of_anyone(), member(session_of_anyone().member))))
     }
 
-    async fn of_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+    async fn list_by_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -473,7 +473,7 @@ impl AuditLog for Racing {
         Ok(())
     }
 
-    async fn forget(&self, _: Timestamp) -> Result<(), StoreError> {
+    async fn delete_before(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -484,18 +484,18 @@ impl TombstoneRepository for Racing {
         Ok(())
     }
 
-    async fn any(&self, _: &[Fingerprint]) -> Result<bool, StoreError> {
+    async fn exists_any(&self, _: &[Fingerprint]) -> Result<bool, StoreError> {
         Ok(false)
     }
 }
 
 #[async_trait]
 impl PushRepository for Racing {
-    async fn see(&self, _: Fingerprint, _: Timestamp) -> Result<bool, StoreError> {
+    async fn mark_seen(&self, _: Fingerprint, _: Timestamp) -> Result<bool, StoreError> {
         Ok(false)
     }
 
-    async fn forget_seen(&self, _: Timestamp) -> Result<(), StoreError> {
+    async fn delete_seen_before(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 

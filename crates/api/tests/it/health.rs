@@ -7,15 +7,15 @@ use api::server::drain::Drain;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::Holding;
+use domain::model::member::personal_data::ExportedTable;
 use domain::model::member::query::MemberQuery;
 use domain::model::member::{Member, MemberId};
 use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
-use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::MemberReader;
+use domain::ports::store::members::MockMemberReader;
 use salvo::async_trait;
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ async fn a_service_over_a_store_that_answers_is_live_and_ready() {
 
 #[tokio::test]
 async fn a_service_over_a_broken_store_is_live_but_not_ready() {
-    let mut directory = MockMemberDirectory::new();
+    let mut directory = MockMemberReader::new();
     directory.expect_ready().returning(|| Err(StoreError::new("disk-canary")));
     let house = House::planned(|plan| plan.directory = Arc::new(directory));
     assert_eq!(get("/health/live").send(&house).await.status, 200);
@@ -59,7 +59,7 @@ async fn a_service_that_is_about_to_stop_serves_on_but_is_not_ready_and_keeps_no
 async fn a_store_that_does_not_answer_is_not_waited_for() {
     struct Silent;
     #[async_trait]
-    impl MemberDirectory for Silent {
+    impl MemberReader for Silent {
         async fn find(&self, _id: MemberId) -> Result<Option<Member>, StoreError> {
             std::future::pending().await
         }
@@ -71,7 +71,7 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
             std::future::pending().await
         }
 
-        async fn sessions_of(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
+        async fn list_sessions(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
             std::future::pending().await
         }
 
@@ -79,7 +79,7 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
             std::future::pending().await
         }
 
-        async fn held_of(&self, _member: MemberId) -> Result<Vec<Holding>, StoreError> {
+        async fn export_member(&self, _member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
             std::future::pending().await
         }
 
@@ -87,7 +87,7 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
             std::future::pending().await
         }
 
-        async fn subjects_of(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        async fn list_identities(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
             std::future::pending().await
         }
 

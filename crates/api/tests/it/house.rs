@@ -10,15 +10,15 @@ use domain::model::admin::{AdminName, AdminPassword, Role};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::app::registered::{RegisteredApp, SealedSecret};
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::model::clock::Clock;
 use domain::model::member::MemberStatus;
 use domain::model::member::phone::PhoneNumber;
 use domain::ports::app::AppSecretSeal;
 use domain::ports::store::Store;
 use domain::use_cases::admin::manage_admins::ManageAdmins;
-use domain::use_cases::event::factory::Journal;
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::event::factory::EventFactory;
+use domain::use_cases::member::ban::BanMember;
 use salvo::Service;
 use serde_json::json;
 use testkit::fake::apps::MemoryAppSeal;
@@ -50,7 +50,7 @@ pub(crate) struct House {
     pub(crate) phones: Arc<MemoryProvider>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tokens: Arc<MemoryTokens>,
-    journal: Journal,
+    journal: EventFactory,
 }
 
 /// The two tokens of a device.
@@ -125,7 +125,7 @@ impl House {
         };
         let admin = AdminName::parse(name).unwrap();
         let invited = manage.invite(None, &admin, role).await.unwrap();
-        let password = AdminPassword::choose(ADMIN_PASSWORD).unwrap();
+        let password = AdminPassword::new_password(ADMIN_PASSWORD).unwrap();
         manage.accept(&admin, &invited.code, &password).await.unwrap();
         self.sign_in(name).await
     }
@@ -141,7 +141,7 @@ impl House {
     /// Adds an app, whose secret is being rotated or which is disabled.
     pub(crate) async fn register(&self, name: &str, rotating: bool, disabled: bool) {
         let (name, now) = (AppName::parse(name).unwrap(), self.clock.now());
-        let seal = || MemoryAppSeal.seal(&name, SharedKind::Secret, "a secret");
+        let seal = || MemoryAppSeal.seal(&name, AppSecretKind::Secret, "a secret");
         let app = RegisteredApp {
             app_id: AppId::parse(&format!("wx-{}", name.as_str())).unwrap(),
             policy: AppPolicy::default(),
@@ -159,7 +159,7 @@ impl House {
 
     /// Bans the one member there is, as an operator does.
     pub(crate) async fn ban(&self) {
-        let ban = Ban { store: Arc::new(self.store.clone()), journal: self.journal.clone() };
+        let ban = BanMember { store: Arc::new(self.store.clone()), journal: self.journal.clone() };
         ban.ban(self.store.members()[0].id, None, None).await.unwrap();
     }
 
@@ -167,7 +167,7 @@ impl House {
     pub(crate) async fn ban_and_forget_the_sessions(&self) {
         let work = self.store.begin().await.unwrap();
         let mut member = self.store.members().remove(0);
-        member.stand(MemberStatus::Banned, None, self.clock.now());
+        member.set_status(MemberStatus::Banned, None, self.clock.now());
         work.members().update(&member).await.unwrap();
         work.commit().await.unwrap();
     }

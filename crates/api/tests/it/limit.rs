@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::config::Proxy;
 use domain::model::rate_limit::Quota;
 use domain::ports::provider::MockIdentityProvider;
-use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::MockMemberReader;
 use domain::use_cases::rate_limits::Quotas;
 use serde_json::json;
 
@@ -142,7 +142,7 @@ async fn a_caller_turned_back_at_the_door_costs_nothing() {
         plan.quotas.address = Quota::new(1, 1);
         // Nothing is expected of these: whoever asks them fails the test.
         plan.identity = Arc::new(MockIdentityProvider::new());
-        plan.directory = Arc::new(MockMemberDirectory::new());
+        plan.directory = Arc::new(MockMemberReader::new());
     });
     get("/nowhere").send(&house).await;
     let body = json!({ "code": "a-good-one" });

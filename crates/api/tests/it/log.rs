@@ -4,12 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::model::identity::Verified;
+use domain::model::identity::ProviderIdentity;
 use domain::model::secret::LoginCode;
 use domain::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
 use domain::ports::store::MockStore;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::MockMemberReader;
 use salvo::async_trait;
 use serde_json::{Value, json};
 use testkit::fake::provider::MemoryUser;
@@ -188,7 +188,7 @@ async fn nothing_secret_or_personal_is_logged_even_at_the_lowest_level() {
 async fn a_panic_is_logged_with_what_it_said() {
     let (log, _guard) = Log::at(Level::INFO);
     let house = House::planned(|plan| {
-        let mut directory = MockMemberDirectory::new();
+        let mut directory = MockMemberReader::new();
         directory.expect_ready().returning(|| panic!("the roof is on fire"));
         plan.directory = Arc::new(directory);
     });
@@ -203,7 +203,10 @@ async fn what_becomes_of_a_login_that_nobody_waits_for_is_logged() {
     struct Late(Notify);
     #[async_trait]
     impl IdentityProvider for Late {
-        async fn verify(&self, _code: &LoginCode) -> Result<Verified, ProviderError> {
+        async fn redeem_login_code(
+            &self,
+            _code: &LoginCode,
+        ) -> Result<ProviderIdentity, ProviderError> {
             self.0.notified().await;
             Err(ProviderError::new(ProviderFailure::Misconfigured, "the secret is wrong"))
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::identity::{Standing, Verified};
+use domain::model::identity::{AccountKind, ProviderIdentity};
 use domain::model::secret::{AccessToken, LoginCode, RefreshToken};
 use domain::model::session::Session;
 use domain::model::session::claims::AccessClaims;
@@ -77,7 +77,7 @@ async fn every_faulty_field_is_told_at_once_and_no_code_is_spent() {
 
 #[tokio::test]
 async fn a_visitor_a_stranger_and_one_without_phone_are_told_why() {
-    let visitor = MemoryUser { standing: Standing::Visitor, ..MemoryUser::person("o1") };
+    let visitor = MemoryUser { standing: AccountKind::Guest, ..MemoryUser::person("o1") };
     let house = House::new();
     let body = json!({ "code": house.provider.login_code(&visitor).expose() });
     let answer = post("/login").json(&body).send(&house).await;
@@ -112,12 +112,15 @@ struct SlowProvider {
 
 #[async_trait]
 impl IdentityProvider for SlowProvider {
-    async fn verify(&self, _code: &LoginCode) -> Result<Verified, ProviderError> {
+    async fn redeem_login_code(
+        &self,
+        _code: &LoginCode,
+    ) -> Result<ProviderIdentity, ProviderError> {
         self.asked.notify_one();
         self.answer.notified().await;
         let user = MemoryUser::person("o1");
-        Ok(Verified {
-            login: user.login,
+        Ok(ProviderIdentity {
+            subject: user.login,
             aliases: vec![],
             standing: user.standing,
             session_key: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ports::store::MockStore;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MockMemberDirectory;
+use domain::ports::store::members::MockMemberReader;
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -288,7 +288,7 @@ async fn a_store_that_fails_says_nothing_of_the_token() {
         let house = House::new();
         let tokens = house.log_in("o1").await;
         let broken = House::planned(|plan| {
-            let (mut store, mut directory) = (MockStore::new(), MockMemberDirectory::new());
+            let (mut store, mut directory) = (MockStore::new(), MockMemberReader::new());
             store.expect_begin().returning(move || Err(fails()));
             directory.expect_find_session().returning(move |_| Err(fails()));
             plan.store = Arc::new(store);

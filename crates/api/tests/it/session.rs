@@ -54,7 +54,7 @@ async fn a_replay_ends_the_session_and_no_other() {
     Tokens::of(&house.refresh(&other.refresh).await);
     let kinds: Vec<_> =
         house.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [AuditKind::RefreshReplayed]);
+    assert_eq!(kinds, [AuditKind::RefreshTokenReused]);
 }
 
 #[tokio::test]
@@ -214,8 +214,8 @@ impl Store for SlowStore {
         self.store.begin().await
     }
 
-    async fn wipe_removed(&self) -> Result<(), StoreError> {
-        self.store.wipe_removed().await
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
+        self.store.purge_deleted().await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::model::admin::Role;
 use domain::model::clock::Clock;
-use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::provider::call_stats::CallStats;
 use domain::model::signing_key::SigningKey;
 use domain::ports::store::Store;
 use serde_json::{Value, json};
@@ -27,12 +27,12 @@ async fn told(house: &House, path: &str) -> Value {
 async fn keys_are_told_with_where_they_stand_and_nothing_secret() {
     let house = House::new();
     let now = house.clock.now();
-    let key = |number, signs_from| SigningKey {
+    let key = |number, active_from| SigningKey {
         number,
         id: format!("kid-{number}"),
         sealed: b"canary".into(),
         created_at: now,
-        signs_from,
+        active_from,
     };
     let work = house.store.begin().await.unwrap();
     work.signing_keys().add(&key(1, Some(now))).await.unwrap();
@@ -50,9 +50,9 @@ async fn keys_are_told_with_where_they_stand_and_nothing_secret() {
 #[tokio::test]
 async fn calls_to_wechat_are_told_by_hour_outcome_and_duration() {
     let now = FixedClock::default().now();
-    let mut calls = ProviderCalls::new(now);
+    let mut calls = CallStats::new(now);
     for (outcome, millis) in [("ok", 30), ("ok", 40), ("busy", 9_000)] {
-        calls.count(now, "/sns/jscode2session", outcome, Duration::from_millis(millis));
+        calls.record(now, "/sns/jscode2session", outcome, Duration::from_millis(millis));
     }
     let house = House::planned(|plan| plan.watch = Arc::new(watching(calls)));
     let expected = json!({ "since": "2026-11-20T10:00:00Z", "hours": [{

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::model::fingerprint::Fingerprint;
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
@@ -76,7 +76,7 @@ impl Role {
 
     /// The role of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
@@ -133,7 +133,7 @@ impl Admin {
     #[must_use]
     pub fn new(name: AdminName, role: Role, now: Timestamp, random: &dyn Random) -> Self {
         Self {
-            id: AdminId(time_ordered_id(now, random)),
+            id: AdminId(uuid_v7(now, random)),
             name,
             role,
             active: true,
@@ -190,7 +190,7 @@ pub struct AdminSession {
 }
 
 /// How much later than `used_at` a use has to be to be worth writing down.
-const NOTEWORTHY: Duration = Duration::from_mins(1);
+const LAST_USED_RESOLUTION: Duration = Duration::from_mins(1);
 
 impl AdminSession {
     /// Whether it lasts at `now`.
@@ -208,13 +208,13 @@ impl AdminSession {
     /// Whether its use at `now` is to be written down.
     #[must_use]
     pub fn is_noteworthy(&self, now: Timestamp) -> bool {
-        now >= self.used_at.plus(NOTEWORTHY)
+        now >= self.used_at.plus(LAST_USED_RESOLUTION)
     }
 }
 
 /// An administrator who has shown who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Administrator {
+pub struct AdminPrincipal {
     /// Who it is.
     pub id: AdminId,
     /// What they are called.
@@ -232,9 +232,9 @@ pub struct Administrator {
 #[error("this takes the role {}", .0.name())]
 pub struct RoleRequired(pub Role);
 
-impl Administrator {
+impl AdminPrincipal {
     /// Lets only those pass who have this role, or one that may more.
-    pub fn ensure(&self, role: Role) -> Result<(), RoleRequired> {
+    pub fn require_role(&self, role: Role) -> Result<(), RoleRequired> {
         if self.role >= role { Ok(()) } else { Err(RoleRequired(role)) }
     }
 }
@@ -254,20 +254,20 @@ pub struct AdminPassword(SecretString);
 #[error(
     "a password has at least {ADMIN_PASSWORD_MIN} characters and at most {ADMIN_PASSWORD_MAX} bytes"
 )]
-pub struct UnfitPassword;
+pub struct InvalidPassword;
 
 impl AdminPassword {
     /// Takes what somebody wants to sign in with from now on. Long is all that it must be: rules about
     /// digits and signs make passwords that people write down.
-    pub fn choose(raw: &str) -> Result<Self, UnfitPassword> {
+    pub fn new_password(raw: &str) -> Result<Self, InvalidPassword> {
         let long = raw.chars().count() >= ADMIN_PASSWORD_MIN;
-        if long { Self::show(raw) } else { Err(UnfitPassword) }
+        if long { Self::parse(raw) } else { Err(InvalidPassword) }
     }
 
     /// Takes what somebody shows.
-    pub fn show(raw: &str) -> Result<Self, UnfitPassword> {
+    pub fn parse(raw: &str) -> Result<Self, InvalidPassword> {
         let fits = (1..=ADMIN_PASSWORD_MAX).contains(&raw.len());
-        if fits { Ok(Self(raw.into())) } else { Err(UnfitPassword) }
+        if fits { Ok(Self(raw.into())) } else { Err(InvalidPassword) }
     }
 
     /// The password itself.
@@ -297,10 +297,11 @@ mod tests {
 
     #[test]
     fn a_role_may_all_that_the_ones_before_may() {
-        let named: Vec<_> = Role::ALL.into_iter().map(|role| Role::named(role.name())).collect();
+        let named: Vec<_> =
+            Role::ALL.into_iter().map(|role| Role::from_name(role.name())).collect();
         assert_eq!(named, Role::ALL.map(Some));
         for (n, role) in Role::ALL.into_iter().enumerate() {
-            let administrator = Administrator {
+            let administrator = AdminPrincipal {
                 id: admin().id,
                 name: admin().name,
                 role,
@@ -308,7 +309,11 @@ mod tests {
                 expires_at: NOW,
             };
             for (m, needed) in Role::ALL.into_iter().enumerate() {
-                assert_eq!(administrator.ensure(needed).is_ok(), n >= m, "{role:?} {needed:?}");
+                assert_eq!(
+                    administrator.require_role(needed).is_ok(),
+                    n >= m,
+                    "{role:?} {needed:?}"
+                );
             }
         }
     }
@@ -359,17 +364,17 @@ mod tests {
         for bad in ["", "Ann", "a b", "安", "a\0", &"a".repeat(65)] {
             assert_eq!(AdminName::parse(bad), Err(MalformedAdminName), "{bad:?}");
         }
-        assert!(AdminPassword::choose("twelve chars").is_ok());
-        assert!(AdminPassword::choose("十二个字的密码也是可以的").is_ok());
-        assert!(AdminPassword::choose("eleven char").is_err());
-        assert!(AdminPassword::show("short").is_ok());
-        assert!(AdminPassword::show("").is_err());
-        assert!(AdminPassword::show(&"x".repeat(257)).is_err());
+        assert!(AdminPassword::new_password("twelve chars").is_ok());
+        assert!(AdminPassword::new_password("十二个字的密码也是可以的").is_ok());
+        assert!(AdminPassword::new_password("eleven char").is_err());
+        assert!(AdminPassword::parse("short").is_ok());
+        assert!(AdminPassword::parse("").is_err());
+        assert!(AdminPassword::parse(&"x".repeat(257)).is_err());
     }
 
     #[test]
     fn no_password_shows_in_debug_output() {
-        let shown = format!("{:?} {:?}", AdminPassword::show("canary").unwrap(), hash("canary"));
+        let shown = format!("{:?} {:?}", AdminPassword::parse("canary").unwrap(), hash("canary"));
         assert!(!shown.contains("canary"), "{shown}");
     }
 }

@@ -27,13 +27,13 @@ pub struct AuditEvent {
     /// In which session, where it was one's doing.
     pub session: Option<SessionId>,
     /// Which other member it is about: the one who was merged into this one.
-    pub other: Option<MemberId>,
+    pub merged_member: Option<MemberId>,
     /// In which app.
     pub app: Option<AppName>,
     /// Which administrator did it.
-    pub by: Option<AdminId>,
+    pub actor: Option<AdminId>,
     /// To which administrator it happened.
-    pub admin: Option<AdminId>,
+    pub target_admin: Option<AdminId>,
     /// In which request.
     pub request: Option<RequestId>,
 }
@@ -48,7 +48,7 @@ pub enum AuditKind {
     /// Somebody was not let in; the detail says why.
     LoginRefused,
     /// A refresh token was shown again after its grace; the session was ended.
-    RefreshReplayed,
+    RefreshTokenReused,
     /// The login code behind the session was sent again, by somebody who does not know its request.
     LoginCodeReused,
     /// The provider named another union id than before; nobody was let in.
@@ -107,7 +107,7 @@ impl AuditKind {
         Self::Registered,
         Self::LoggedIn,
         Self::LoginRefused,
-        Self::RefreshReplayed,
+        Self::RefreshTokenReused,
         Self::LoginCodeReused,
         Self::UnionIdChanged,
         Self::Merged,
@@ -141,7 +141,7 @@ impl AuditKind {
             Self::Registered => "registered",
             Self::LoggedIn => "logged_in",
             Self::LoginRefused => "login_refused",
-            Self::RefreshReplayed => "refresh_replayed",
+            Self::RefreshTokenReused => "refresh_replayed",
             Self::LoginCodeReused => "login_code_reused",
             Self::UnionIdChanged => "union_id_changed",
             Self::Merged => "merged",
@@ -171,7 +171,7 @@ impl AuditKind {
 
     /// The kind of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -179,7 +179,7 @@ impl AuditKind {
 impl AuditEvent {
     /// The same, of a member.
     #[must_use]
-    pub fn about(self, member: MemberId) -> Self {
+    pub fn with_member(self, member: MemberId) -> Self {
         Self { member: Some(member), ..self }
     }
 
@@ -197,13 +197,13 @@ impl AuditEvent {
 
     /// The same, as an administrator's doing, if it was one's.
     #[must_use]
-    pub fn by(self, admin: Option<AdminId>) -> Self {
-        Self { by: admin, ..self }
+    pub fn with_actor(self, admin: Option<AdminId>) -> Self {
+        Self { actor: admin, ..self }
     }
 
     /// The same, with what of its kind it was.
     #[must_use]
-    pub fn detailed(self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 }
@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn every_kind_has_a_name_of_its_own() {
         for kind in AuditKind::ALL {
-            assert_eq!(AuditKind::named(kind.name()), Some(kind));
+            assert_eq!(AuditKind::from_name(kind.name()), Some(kind));
         }
-        assert_eq!(AuditKind::named("rained"), None);
+        assert_eq!(AuditKind::from_name("rained"), None);
     }
 }

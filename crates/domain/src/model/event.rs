@@ -4,7 +4,7 @@ pub mod delivery;
 
 use uuid::Uuid;
 
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -21,7 +21,7 @@ pub struct DomainEvent {
     /// To whom.
     pub member: MemberId,
     /// Which other member it is about: the one who was merged into this one.
-    pub other: Option<MemberId>,
+    pub merged_member: Option<MemberId>,
 }
 
 /// What happened.
@@ -76,7 +76,7 @@ impl EventKind {
 
     /// The kind of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -85,7 +85,7 @@ impl DomainEvent {
     /// Something that happened now.
     #[must_use]
     pub fn new(kind: EventKind, member: MemberId, now: Timestamp, random: &dyn Random) -> Self {
-        Self { id: time_ordered_id(now, random), at: now, kind, member, other: None }
+        Self { id: uuid_v7(now, random), at: now, kind, member, merged_member: None }
     }
 }
 
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn every_kind_has_a_name_of_its_own() {
         for kind in EventKind::ALL {
-            assert_eq!(EventKind::named(kind.name()), Some(kind));
+            assert_eq!(EventKind::from_name(kind.name()), Some(kind));
         }
-        assert_eq!(EventKind::named("member.sneezed"), None);
+        assert_eq!(EventKind::from_name("member.sneezed"), None);
     }
 }

@@ -5,7 +5,7 @@ use crate::model::timestamp::Timestamp;
 use uuid::Uuid;
 
 /// A UUID of version 7.
-pub(crate) fn time_ordered_id(now: Timestamp, random: &dyn Random) -> Uuid {
+pub(crate) fn uuid_v7(now: Timestamp, random: &dyn Random) -> Uuid {
     let mut bytes = [0; 10];
     random.fill(&mut bytes);
     let millis = u64::try_from(now.unix_millis()).unwrap_or(0);

@@ -52,30 +52,30 @@ impl SubjectKind {
 
 /// What stands behind a successful answer of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum AccountKind {
     /// A user of their own: the only one who may open a member.
-    Person,
+    User,
     /// A device, a preview or a guest: an id, but nobody to remember.
-    Visitor,
+    Guest,
 }
 
 /// What the provider says of the user behind a login code.
 #[derive(Debug)]
-pub struct Verified {
+pub struct ProviderIdentity {
     /// The id that logs in; which one it is, is the adapter's fixed rule.
-    pub login: Subject,
+    pub subject: Subject,
     /// Further ids of the same user.
     pub aliases: Vec<Subject>,
     /// What stands behind them.
-    pub standing: Standing,
+    pub standing: AccountKind,
     /// The provider's session key, where it has one.
     pub session_key: Option<SessionKey>,
 }
 
-impl Verified {
+impl ProviderIdentity {
     /// All ids of the user, the one that logs in first.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
-        [&self.login].into_iter().chain(&self.aliases)
+        [&self.subject].into_iter().chain(&self.aliases)
     }
 
     /// The user's id across the apps of one owner, where the provider tells it.
@@ -88,7 +88,7 @@ impl Verified {
 
 /// A member, and every subject under which they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct KnownMember {
     /// Who owns the subjects.
     pub member: Member,
     /// All of theirs.
@@ -104,7 +104,7 @@ pub struct UnionIdChanged {
     pub member: MemberId,
 }
 
-impl Owner {
+impl KnownMember {
     /// Refuses subjects that cannot be this member's too: one open-platform group has one union id per
     /// person.
     pub fn ensure_same_person(&self, subjects: &[Subject]) -> Result<(), UnionIdChanged> {
@@ -135,9 +135,12 @@ mod tests {
         Subject { namespace: "wechat:test".into(), kind, value: value.into() }
     }
 
-    fn owner(subjects: Vec<Subject>) -> Owner {
+    fn owner(subjects: Vec<Subject>) -> KnownMember {
         let (nickname, now) = (Nickname::parse("Ann").unwrap(), Timestamp::from_unix_millis(0));
-        Owner { member: Member::register(MemberId(Uuid::nil()), nickname, None, now), subjects }
+        KnownMember {
+            member: Member::register(MemberId(Uuid::nil()), nickname, None, now),
+            subjects,
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Input and result of a login.
 
-use crate::model::identity::conflict_policy::Choice;
+use crate::model::identity::conflict_policy::ConflictResolution;
 use crate::model::member::MemberId;
 use crate::model::member::nickname::Nickname;
 use crate::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
@@ -19,7 +19,7 @@ pub struct LoginRequest {
     /// What it wants to be called, should this be its first login.
     pub nickname: Option<Nickname>,
     /// What to do if it turns out to be two members, where it was asked.
-    pub on_conflict: Option<Choice>,
+    pub on_conflict: Option<ConflictResolution>,
     /// What it calls this attempt, to be given the same answer should it ask again.
     pub idempotency_key: Option<IdempotencyKey>,
 }

@@ -8,13 +8,13 @@ pub mod query;
 pub mod tombstone;
 pub mod withdrawn_data;
 
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use uuid::Uuid;
 
 use crate::model::member::avatar::Avatar;
 use crate::model::member::nickname::{Nickname, NicknamePrefixes};
 use crate::model::member::phone::PhoneNumber;
-use crate::model::member::withdrawn_data::Withdrawn;
+use crate::model::member::withdrawn_data::WithdrawnData;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
@@ -26,7 +26,7 @@ impl MemberId {
     /// A new id; ids made later sort later, which keeps database indexes compact.
     #[must_use]
     pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
-        Self(time_ordered_id(now, random))
+        Self(uuid_v7(now, random))
     }
 }
 
@@ -106,7 +106,7 @@ pub enum Actor {
     /// The member.
     Member,
     /// The service of its own accord, or someone who operates it.
-    Operator,
+    System,
 }
 
 /// A member as the store keeps them.
@@ -218,16 +218,16 @@ impl Member {
 
     /// Gives up what its owner takes back; tells whether there was any of it. A name that ends in the
     /// phone's digits, as default ones do, goes with the phone.
-    pub fn withdraw(
+    pub fn apply_withdrawal(
         &mut self,
-        withdrawn: Withdrawn,
+        withdrawn: WithdrawnData,
         names: &NicknamePrefixes,
         random: &dyn Random,
         now: Timestamp,
     ) -> bool {
         let before = (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
         match withdrawn {
-            Withdrawn::Phone => {
+            WithdrawnData::Phone => {
                 let digits = self.phone.take().map(|phone| phone.digits_after_seventh().to_owned());
                 let tells = |digits: &String| {
                     !digits.is_empty() && self.nickname.as_str().ends_with(digits.as_str())
@@ -236,32 +236,37 @@ impl Member {
                     self.nickname = names.nickname(None, random);
                 }
             }
-            Withdrawn::Nickname => self.nickname = names.nickname(self.phone.as_ref(), random),
-            Withdrawn::Avatar => self.avatar = None,
-            Withdrawn::Profile => {
+            WithdrawnData::Nickname => self.nickname = names.nickname(self.phone.as_ref(), random),
+            WithdrawnData::Avatar => self.avatar = None,
+            WithdrawnData::Profile => {
                 self.nickname = names.nickname(self.phone.as_ref(), random);
                 self.avatar = None;
             }
             // Not the member's own matter: see what obeys it.
-            Withdrawn::Account => {}
+            WithdrawnData::Account => {}
         }
         let changed = before != (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
         if changed {
-            self.touch(Actor::Operator, now);
+            self.touch(Actor::System, now);
         }
         changed
     }
 
     /// Keeps the member out from now on, or lets them in again, and remembers why.
-    pub fn stand(&mut self, status: MemberStatus, reason: Option<StatusReason>, now: Timestamp) {
+    pub fn set_status(
+        &mut self,
+        status: MemberStatus,
+        reason: Option<StatusReason>,
+        now: Timestamp,
+    ) {
         self.status = status;
         self.status_reason = reason;
-        self.touch(Actor::Operator, now);
+        self.touch(Actor::System, now);
     }
 
     /// Takes over what another member has and this one lacks; notes are kept side by side. The name
     /// and whatever both have stay this member's.
-    pub fn absorb(&mut self, other: Self, now: Timestamp) {
+    pub fn merge_from(&mut self, other: Self, now: Timestamp) {
         self.phone = self.phone.take().or(other.phone);
         self.avatar = self.avatar.take().or(other.avatar);
         if self.gender == Gender::Unknown {
@@ -269,7 +274,7 @@ impl Member {
         }
         let notes: Vec<String> = self.remark.take().into_iter().chain(other.remark).collect();
         self.remark = (!notes.is_empty()).then(|| notes.join("\n"));
-        self.touch(Actor::Operator, now);
+        self.touch(Actor::System, now);
     }
 
     fn touch(&mut self, by: Actor, now: Timestamp) {
@@ -302,10 +307,10 @@ mod tests {
         let mut member = member();
         assert_eq!(member.ensure_active(), Ok(()));
         let reason = StatusReason::parse("spam").unwrap();
-        member.stand(MemberStatus::Banned, Some(reason.clone()), NOW);
+        member.set_status(MemberStatus::Banned, Some(reason.clone()), NOW);
         assert_eq!(member.ensure_active(), Err(Banned));
         assert_eq!(member.status_reason, Some(reason));
-        assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::Operator));
+        assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::System));
     }
 
     #[test]
@@ -354,19 +359,19 @@ mod tests {
             ..member()
         };
         for (withdrawn, nickname, expected) in [
-            (Withdrawn::Phone, "Ann", ("Ann", true, false)),
-            (Withdrawn::Phone, "好柿开花8915", ("好柿开花7295", true, false)),
-            (Withdrawn::Nickname, "Ann", ("好柿开花8915", true, true)),
-            (Withdrawn::Avatar, "Ann", ("Ann", false, true)),
-            (Withdrawn::Profile, "Ann", ("好柿开花8915", false, true)),
+            (WithdrawnData::Phone, "Ann", ("Ann", true, false)),
+            (WithdrawnData::Phone, "好柿开花8915", ("好柿开花7295", true, false)),
+            (WithdrawnData::Nickname, "Ann", ("好柿开花8915", true, true)),
+            (WithdrawnData::Avatar, "Ann", ("Ann", false, true)),
+            (WithdrawnData::Profile, "Ann", ("好柿开花8915", false, true)),
         ] {
             let mut member = before(nickname);
-            assert!(member.withdraw(withdrawn, &names, &random(), NOW));
+            assert!(member.apply_withdrawal(withdrawn, &names, &random(), NOW));
             let left = (member.nickname.as_str(), member.avatar.is_some(), member.phone.is_some());
             assert_eq!(left, expected, "{withdrawn:?}");
-            assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::Operator));
-            let again = withdrawn == Withdrawn::Phone;
-            assert!(!again || !member.withdraw(withdrawn, &names, &random(), NOW));
+            assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::System));
+            let again = withdrawn == WithdrawnData::Phone;
+            assert!(!again || !member.apply_withdrawal(withdrawn, &names, &random(), NOW));
         }
     }
 

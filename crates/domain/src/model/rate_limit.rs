@@ -28,7 +28,7 @@ pub struct Bucket(pub i64);
 /// Someone asks too often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests, the next one is welcome in {retry_after:?}")]
-pub struct TooMany {
+pub struct RateLimited {
     /// When the next request is let pass, if no other comes between.
     pub retry_after: Duration,
 }
@@ -42,7 +42,7 @@ impl Quota {
 
     /// The bucket after one more request at `now`. A refusal takes nothing: whoever waits as long as
     /// they were told is let pass, however often they asked before.
-    pub fn take(self, bucket: Option<Bucket>, now: Timestamp) -> Result<Bucket, TooMany> {
+    pub fn take(self, bucket: Option<Bucket>, now: Timestamp) -> Result<Bucket, RateLimited> {
         let now = now.unix_millis().saturating_mul(1000);
         let each = self.refill();
         let latest = now.saturating_add(self.capacity());
@@ -51,7 +51,7 @@ impl Quota {
         let full_at = owed.map_or(now, |full_at| full_at.max(now)).saturating_add(each);
         match u64::try_from(full_at.saturating_sub(latest)) {
             Ok(early @ 1..) => {
-                Err(TooMany { retry_after: Duration::from_millis(early.div_ceil(1000)) })
+                Err(RateLimited { retry_after: Duration::from_millis(early.div_ceil(1000)) })
             }
             Ok(0) | Err(_) => Ok(Bucket(full_at)),
         }
@@ -78,9 +78,9 @@ pub enum LimitKey {
     Address(Network),
     /// Those from one network that ask how the service is: a flood of others must not look like an
     /// illness.
-    Probe(Network),
+    HealthCheck(Network),
     /// Those from one network that try to sign in as an administrator.
-    SignIn(Network),
+    AdminSignIn(Network),
     /// The login codes of one app, of which the provider takes only so many.
     App(AppName),
     /// Those of one member.
@@ -97,8 +97,8 @@ impl LimitKey {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address(_) => "address",
-            Self::Probe(_) => "probe",
-            Self::SignIn(_) => "sign_in",
+            Self::HealthCheck(_) => "probe",
+            Self::AdminSignIn(_) => "sign_in",
             Self::App(_) => "app",
             Self::Member(_) => "member",
             Self::Session(_) => "session",
@@ -142,7 +142,7 @@ mod tests {
         bucket: &mut Option<Bucket>,
         now: Timestamp,
         tries: u32,
-    ) -> (u32, Option<TooMany>) {
+    ) -> (u32, Option<RateLimited>) {
         let (mut passed, mut refusal) = (0, None);
         for _ in 0..tries {
             match quota.take(*bucket, now) {

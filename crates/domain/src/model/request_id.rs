@@ -1,6 +1,6 @@
 //! Identifier of an HTTP request.
 
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
@@ -19,7 +19,7 @@ impl RequestId {
     /// A new one, a UUID of version 7.
     #[must_use]
     pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
-        Self(time_ordered_id(now, random).hyphenated().to_string())
+        Self(uuid_v7(now, random).hyphenated().to_string())
     }
 
     /// The id.

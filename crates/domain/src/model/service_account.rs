@@ -2,7 +2,7 @@
 
 /// A back end that has shown its key; the name is the one it is configured under.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
+pub struct ServiceAccount {
     /// The configured name.
     pub name: String,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::model::app::name::AppName;
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -55,13 +55,13 @@ pub struct SessionPolicy {
 
 /// What a refresh token means to its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub enum RefreshTokenState {
     /// It is the present one: the session moves on to the next.
     Current,
     /// It is the one before, shown again in time: the present one is given again.
-    Repeated,
+    InGrace,
     /// It was exchanged before, and long ago: one of two holders is a thief, so the session ends.
-    Replayed,
+    Reused,
     /// It comes too late, or was never given.
     Expired,
 }
@@ -78,7 +78,7 @@ impl Session {
     ) -> Self {
         let lifetime = policy.idle.min(policy.absolute);
         Self {
-            id: SessionId(time_ordered_id(now, random)),
+            id: SessionId(uuid_v7(now, random)),
             member,
             app,
             generation: 0,
@@ -96,15 +96,20 @@ impl Session {
 
     /// What it means that the refresh token of `generation` is shown now.
     #[must_use]
-    pub fn present(&self, generation: u32, policy: &SessionPolicy, now: Timestamp) -> Presented {
+    pub fn refresh_token_state(
+        &self,
+        generation: u32,
+        policy: &SessionPolicy,
+        now: Timestamp,
+    ) -> RefreshTokenState {
         if !self.is_alive(now) || generation > self.generation {
-            Presented::Expired
+            RefreshTokenState::Expired
         } else if generation == self.generation {
-            Presented::Current
+            RefreshTokenState::Current
         } else if generation + 1 == self.generation && now < self.grace_end(policy) {
-            Presented::Repeated
+            RefreshTokenState::InGrace
         } else {
-            Presented::Replayed
+            RefreshTokenState::Reused
         }
     }
 
@@ -130,7 +135,7 @@ impl Session {
 /// Which of a member's sessions end so that one more has room: those that are over, and as many of the
 /// others as are too many, the one refreshed longest ago first.
 #[must_use]
-pub fn displaced(
+pub fn sessions_to_evict(
     mut sessions: Vec<Session>,
     policy: &SessionPolicy,
     now: Timestamp,
@@ -141,8 +146,8 @@ pub fn displaced(
     });
     let room = policy.per_member.saturating_sub(1);
     let over = |(nth, session): (usize, &Session)| nth >= room || !session.is_alive(now);
-    let displaced = sessions.iter().enumerate().filter(|&nth_session| over(nth_session));
-    displaced.map(|(_, session)| session.id).collect()
+    let sessions_to_evict = sessions.iter().enumerate().filter(|&nth_session| over(nth_session));
+    sessions_to_evict.map(|(_, session)| session.id).collect()
 }
 
 #[cfg(test)]
@@ -174,23 +179,27 @@ mod tests {
     fn the_grace_ends_to_the_millisecond() {
         let session = opened(at(0), 0).refreshed(&POLICY, at(5));
         let last = Timestamp::from_unix_millis(14_999);
-        assert_eq!(session.present(0, &POLICY, last), Presented::Repeated);
-        assert_eq!(session.present(0, &POLICY, at(15)), Presented::Replayed);
+        assert_eq!(session.refresh_token_state(0, &POLICY, last), RefreshTokenState::InGrace);
+        assert_eq!(session.refresh_token_state(0, &POLICY, at(15)), RefreshTokenState::Reused);
         let strict = SessionPolicy { grace: Duration::ZERO, ..POLICY };
-        assert_eq!(session.present(0, &strict, at(5)), Presented::Replayed);
+        assert_eq!(session.refresh_token_state(0, &strict, at(5)), RefreshTokenState::Reused);
     }
 
     #[test]
     fn a_token_two_generations_old_is_a_replay_even_within_the_grace() {
         let session = opened(at(0), 0).refreshed(&POLICY, at(1)).refreshed(&POLICY, at(2));
-        assert_eq!(session.present(0, &POLICY, at(2)), Presented::Replayed);
-        assert_eq!(session.present(3, &POLICY, at(2)), Presented::Expired, "never given");
+        assert_eq!(session.refresh_token_state(0, &POLICY, at(2)), RefreshTokenState::Reused);
+        assert_eq!(
+            session.refresh_token_state(3, &POLICY, at(2)),
+            RefreshTokenState::Expired,
+            "never given"
+        );
     }
 
     #[test]
     fn a_session_ends_when_idle_and_at_its_absolute_end_however_often_it_is_refreshed() {
         let mut session = opened(at(0), 0);
-        assert_eq!(session.present(0, &POLICY, at(100)), Presented::Expired);
+        assert_eq!(session.refresh_token_state(0, &POLICY, at(100)), RefreshTokenState::Expired);
         for round in 1..20 {
             session = session.refreshed(&POLICY, at(round * 50));
         }
@@ -202,9 +211,9 @@ mod tests {
         let (old, older) = (opened(at(20), 1), opened(at(10), 2).refreshed(&POLICY, at(15)));
         let new = opened(at(30), 3);
         let sessions = vec![new.clone(), older.clone(), old.clone()];
-        assert_eq!(displaced(sessions, &POLICY, at(40)), [older.id]);
-        assert_eq!(displaced(vec![new, old.clone()], &POLICY, at(40)), []);
-        assert_eq!(displaced(vec![old.clone()], &POLICY, at(500)), [old.id], "it was over");
+        assert_eq!(sessions_to_evict(sessions, &POLICY, at(40)), [older.id]);
+        assert_eq!(sessions_to_evict(vec![new, old.clone()], &POLICY, at(40)), []);
+        assert_eq!(sessions_to_evict(vec![old.clone()], &POLICY, at(500)), [old.id], "it was over");
     }
 
     /// What a session must do, told by the tokens it gave and when: nothing of how it does it.
@@ -216,23 +225,23 @@ mod tests {
     }
 
     impl Model {
-        fn show(&mut self, nth: usize, now: u64) -> Presented {
+        fn show(&mut self, nth: usize, now: u64) -> RefreshTokenState {
             let newest = self.given.len() - 1;
             let idle = now - self.given[newest] >= POLICY.idle.as_secs();
             let verdict = if self.ended || idle || now >= POLICY.absolute.as_secs() || nth > newest
             {
-                Presented::Expired
+                RefreshTokenState::Expired
             } else if nth == newest {
-                Presented::Current
+                RefreshTokenState::Current
             } else if nth + 1 == newest && now - self.given[newest] < POLICY.grace.as_secs() {
-                Presented::Repeated
+                RefreshTokenState::InGrace
             } else {
-                Presented::Replayed
+                RefreshTokenState::Reused
             };
             match verdict {
-                Presented::Current => self.given.push(now),
-                Presented::Replayed => self.ended = true,
-                Presented::Repeated | Presented::Expired => {}
+                RefreshTokenState::Current => self.given.push(now),
+                RefreshTokenState::Reused => self.ended = true,
+                RefreshTokenState::InGrace | RefreshTokenState::Expired => {}
             }
             verdict
         }
@@ -257,14 +266,14 @@ mod tests {
                 let expected = model.show(shown as usize, now);
                 let seen = session
                     .as_ref()
-                    .map_or(Presented::Expired, |session| session.present(shown, &POLICY, at(now)));
+                    .map_or(RefreshTokenState::Expired, |session| session.refresh_token_state(shown, &POLICY, at(now)));
                 prop_assert_eq!(seen, expected, "token {} of {} at {}", shown, newest, now);
                 match seen {
-                    Presented::Current => {
+                    RefreshTokenState::Current => {
                         session = session.map(|session| session.refreshed(&POLICY, at(now)));
                     }
-                    Presented::Replayed => session = None,
-                    Presented::Repeated | Presented::Expired => {}
+                    RefreshTokenState::Reused => session = None,
+                    RefreshTokenState::InGrace | RefreshTokenState::Expired => {}
                 }
             }
         }

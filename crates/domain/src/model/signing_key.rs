@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How much longer than its tokens a key is kept: clocks differ, and an instance hears of its
 /// successor a moment later.
-const MARGIN: Duration = Duration::from_mins(1);
+const CLOCK_SKEW_MARGIN: Duration = Duration::from_mins(1);
 
 /// A key pair, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct SigningKey {
     /// Since when it is published.
     pub created_at: Timestamp,
     /// Since when it signs; `None` while it waits for its turn.
-    pub signs_from: Option<Timestamp>,
+    pub active_from: Option<Timestamp>,
 }
 
 /// When keys change.
@@ -78,19 +78,19 @@ impl SigningKeys {
     /// The key that signs: the one whose turn came last.
     #[must_use]
     pub fn current(&self, now: Timestamp) -> Option<&SigningKey> {
-        self.0.iter().filter(|key| key.has_begun(now)).max_by_key(|key| key.turn())
+        self.0.iter().filter(|key| key.is_active(now)).max_by_key(|key| key.activation_order())
     }
 
     /// The key that signs after the current one.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Option<&SigningKey> {
-        self.0.iter().filter(|key| !key.has_begun(now)).min_by_key(|key| key.number)
+        self.0.iter().filter(|key| !key.is_active(now)).min_by_key(|key| key.number)
     }
 
     /// Where one of these keys stands.
     #[must_use]
     pub fn state(&self, key: &SigningKey, now: Timestamp) -> KeyState {
-        if !key.has_begun(now) {
+        if !key.is_active(now) {
             KeyState::Next
         } else if self.current(now).is_some_and(|current| current.number == key.number) {
             KeyState::Current
@@ -107,9 +107,12 @@ impl SigningKeys {
         policy: &KeyPolicy,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let later = self.0.iter().filter(|other| other.has_begun(now) && other.turn() > key.turn());
-        let successor = later.min_by_key(|other| other.turn()).filter(|_| key.has_begun(now))?;
-        Some(successor.signs_from?.plus(policy.access_ttl).plus(MARGIN))
+        let later = self.0.iter().filter(|other| {
+            other.is_active(now) && other.activation_order() > key.activation_order()
+        });
+        let successor =
+            later.min_by_key(|other| other.activation_order()).filter(|_| key.is_active(now))?;
+        Some(successor.active_from?.plus(policy.access_ttl).plus(CLOCK_SKEW_MARGIN))
     }
 
     /// When the next key may begin at the earliest, if there is one.
@@ -122,14 +125,15 @@ impl SigningKeys {
     /// one key signs, one comes next, and none is left whose tokens have all expired.
     #[must_use]
     pub fn due(&self, policy: &KeyPolicy, now: Timestamp) -> Option<KeyChange<'_>> {
-        let Some(current) = self.current(now) else { return Some(self.succession(now)) };
+        let Some(current) = self.current(now) else { return Some(self.promote_next(now)) };
         // Made as soon as the one before has its turn in sight, so that there is never none.
-        let Some(next) = self.next(now).filter(|_| self.0.iter().any(SigningKey::waits)) else {
+        let Some(next) = self.next(now).filter(|_| self.0.iter().any(SigningKey::is_pending))
+        else {
             return Some(self.addition(None));
         };
-        let term = policy.lifetime.zip(current.signs_from);
+        let term = policy.lifetime.zip(current.active_from);
         let over = term.is_some_and(|(period, since)| since.plus(period) <= now);
-        if over && next.waits() && self.may_rotate_at(policy, now) == Some(now) {
+        if over && next.is_pending() && self.may_rotate_at(policy, now) == Some(now) {
             return Some(KeyChange::Start { key: next, at: now });
         }
         let gone =
@@ -139,7 +143,7 @@ impl SigningKeys {
 
     /// What makes another key than the current one sign, at once.
     #[must_use]
-    pub fn succession(&self, now: Timestamp) -> KeyChange<'_> {
+    pub fn promote_next(&self, now: Timestamp) -> KeyChange<'_> {
         let start = |key| KeyChange::Start { key, at: now };
         self.next(now).map_or_else(|| self.addition(Some(now)), start)
     }
@@ -152,17 +156,17 @@ impl SigningKeys {
 
 impl SigningKey {
     /// Whether it is not known yet when its turn comes.
-    fn waits(&self) -> bool {
-        self.signs_from.is_none()
+    fn is_pending(&self) -> bool {
+        self.active_from.is_none()
     }
 
-    fn has_begun(&self, now: Timestamp) -> bool {
-        self.signs_from.is_some_and(|since| since <= now)
+    fn is_active(&self, now: Timestamp) -> bool {
+        self.active_from.is_some_and(|since| since <= now)
     }
 
     /// What orders the turns of keys; the number settles what began in the same millisecond.
-    fn turn(&self) -> (Option<Timestamp>, u32) {
-        (self.signs_from, self.number)
+    fn activation_order(&self) -> (Option<Timestamp>, u32) {
+        (self.active_from, self.number)
     }
 }
 

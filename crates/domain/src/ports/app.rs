@@ -2,7 +2,7 @@
 
 use crate::model::app::policy::AppPolicy;
 use crate::model::identity::{Subject, SubjectKind};
-use crate::ports::provider::{IdentityProvider, PhoneProof};
+use crate::ports::provider::{IdentityProvider, PhoneProvider};
 use crate::ports::pushes::PushReader;
 use crate::ports::session_keys::SessionKeys;
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::model::app::name::{AppId, AppName};
 use crate::model::app::registered::RegisteredApp;
-use crate::model::app::secret::SharedKind;
+use crate::model::app::secret::AppSecretKind;
 
 /// Makes an app's secrets fit to be stored.
 ///
@@ -20,7 +20,7 @@ use crate::model::app::secret::SharedKind;
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait AppSecretSeal: Send + Sync {
     /// Seals a secret of an app.
-    fn seal(&self, app: &AppName, kind: SharedKind, secret: &str) -> Vec<u8>;
+    fn seal(&self, app: &AppName, kind: AppSecretKind, secret: &str) -> Vec<u8>;
 }
 
 /// Joins registered apps with their provider.
@@ -66,7 +66,7 @@ pub struct App {
     /// Who tells whom a login code belongs to.
     pub identity: Arc<dyn IdentityProvider>,
     /// Who tells which phone number a phone code stands for.
-    pub phone: Arc<dyn PhoneProof>,
+    pub phone: Arc<dyn PhoneProvider>,
     /// What it takes to keep the users' session keys, where they are kept at all.
     pub session_keys: Option<SessionKeys>,
     /// What reads the provider's pushes, where it takes any.
@@ -86,14 +86,14 @@ impl App {
 
     /// The user of this id within the app.
     #[must_use]
-    pub fn user(&self, open_id: &str) -> Subject {
+    pub fn subject_of(&self, open_id: &str) -> Subject {
         let namespace = self.namespace.clone();
         Subject { namespace, kind: SubjectKind::OpenId, value: open_id.to_owned() }
     }
 
     /// Who somebody with these subjects is within the app.
     #[must_use]
-    pub fn user_among<'a>(&self, subjects: &'a [Subject]) -> Option<&'a Subject> {
+    pub fn subject_in<'a>(&self, subjects: &'a [Subject]) -> Option<&'a Subject> {
         let mut subjects = subjects.iter();
         subjects.find(|one| one.kind == SubjectKind::OpenId && one.namespace == self.namespace)
     }
@@ -106,7 +106,7 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    pub(crate) fn is_called(&self, named: &str) -> bool {
+    pub(crate) fn matches(&self, named: &str) -> bool {
         [self.name.as_str(), self.app_id.as_str()].contains(&named)
     }
 }

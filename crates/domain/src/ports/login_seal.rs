@@ -15,13 +15,13 @@ use crate::model::secret::{IdempotencyKey, LoginCode};
 /// - MUST seal an answer so that nobody without the key reads it, and so that it opens for its own code
 ///   only.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
-pub trait RedemptionSeal: Send + Sync {
+pub trait LoginSeal: Send + Sync {
     /// The fingerprint of an app's login code.
-    fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint;
+    fn code_fingerprint(&self, app: &AppName, code: &LoginCode) -> Fingerprint;
 
     /// The fingerprint of a request to log in: of its key and of all that it asks for. How a conflict
     /// is to be settled is no part of it, since that is said when the request is repeated.
-    fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint;
+    fn request_fingerprint(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint;
 
     /// Seals the answer to the login with this code.
     fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8>;

@@ -26,7 +26,7 @@ pub trait PasswordHasher: Send + Sync {
 
     /// A hash of no password, which takes as long to verify as another: so that nobody can tell by the
     /// time whether a name is an administrator's.
-    fn of_nothing(&self) -> PasswordHash;
+    fn dummy_hash(&self) -> PasswordHash;
 }
 
 /// A password could not be hashed, or a hash is none.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::identity::{Subject, Verified};
+use crate::model::identity::{ProviderIdentity, Subject};
 use crate::model::member::phone::PhoneNumber;
 use crate::model::secret::{LoginCode, PhoneCode};
 
@@ -21,7 +21,7 @@ use crate::model::secret::{LoginCode, PhoneCode};
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
     /// Redeems the code.
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError>;
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError>;
 }
 
 /// Tells which phone number a phone code stands for, for one app.
@@ -30,9 +30,13 @@ pub trait IdentityProvider: Send + Sync {
 /// implementation MUST make sure, as far as the provider lets it, that the code is `owner`'s.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait PhoneProof: Send + Sync {
+pub trait PhoneProvider: Send + Sync {
     /// Redeems the code.
-    async fn phone(&self, owner: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError>;
+    async fn redeem_phone_code(
+        &self,
+        owner: &Subject,
+        code: &PhoneCode,
+    ) -> Result<PhoneNumber, ProviderError>;
 }
 
 /// The provider did not do what it was asked for.

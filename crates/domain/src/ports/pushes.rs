@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::identity::Subject;
-use crate::model::member::withdrawn_data::Withdrawn;
+use crate::model::member::withdrawn_data::WithdrawnData;
 
 /// By what a call shows that it is the provider's, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Push {
     /// What tells this message from every other, however often it is sent.
     pub identity: Vec<String>,
     /// What it says: whom it is about, and what they took back; `None` is nothing for us.
-    pub withdrawn: Option<(Subject, Withdrawn)>,
+    pub withdrawn: Option<(Subject, WithdrawnData)>,
 }
 
 impl fmt::Debug for Push {
@@ -57,7 +57,7 @@ pub enum PushRejected {
     Forged,
     /// It is a message to another app, or in the clear where it must not be.
     #[error("the message is not for this app, or not encrypted as it must be")]
-    Misdirected,
+    WrongRecipient,
     /// It is signed, and no message all the same.
     #[error("the message cannot be read: {0}")]
     Malformed(&'static str),

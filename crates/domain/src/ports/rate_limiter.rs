@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::rate_limit::{LimitKey, Quota, TooMany};
+use crate::model::rate_limit::{LimitKey, Quota, RateLimited};
 
 /// Counts requests by whose they are, by the rule of [`Quota::take`] and the time of a
 /// [`Clock`](crate::model::clock::Clock).
@@ -16,5 +16,5 @@ use crate::model::rate_limit::{LimitKey, Quota, TooMany};
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Takes one request out of the key's quota, or tells when the next one is let pass.
-    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany>;
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited>;
 }

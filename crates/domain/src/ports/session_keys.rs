@@ -6,7 +6,7 @@ use crate::model::secret::SessionKey;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
+use crate::ports::store::members::MemberReader;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
 /// - MUST answer, well or ill, within one and a half seconds.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait SessionKeyUse: Send + Sync {
+pub trait SessionKeyOperations: Send + Sync {
     /// The phone number in what the provider encrypted for the client.
     ///
     /// MUST be `None`, and tell nobody which it was, when the key is another one, the text was changed
@@ -57,7 +57,7 @@ pub trait SessionKeyUse: Send + Sync {
 
     /// Has the provider put another key in place of this one, and answers that; `None` when this one
     /// was no longer the user's.
-    async fn renew(
+    async fn rotate(
         &self,
         user: &Subject,
         key: &SessionKey,
@@ -69,12 +69,12 @@ pub struct SessionKeys {
     /// What makes them unreadable for the store.
     pub seal: Arc<dyn SessionKeySeal>,
     /// What they are good for.
-    pub uses: Arc<dyn SessionKeyUse>,
+    pub operations: Arc<dyn SessionKeyOperations>,
 }
 
 impl SessionKeys {
     /// Keeps a key of a known user, in place of the one before.
-    pub(crate) async fn keep(
+    pub(crate) async fn store(
         &self,
         work: &dyn UnitOfWork,
         user: &Subject,
@@ -88,9 +88,9 @@ impl SessionKeys {
 
     /// The key that is kept of a user. One that does not open counts as none: the next login brings
     /// another.
-    pub(crate) async fn of(
+    pub(crate) async fn load(
         &self,
-        directory: &dyn MemberDirectory,
+        directory: &dyn MemberReader,
         user: &Subject,
     ) -> Result<Option<SessionKey>, StoreError> {
         let Some(kept) = directory.find_session_key(user).await? else { return Ok(None) };

@@ -2,7 +2,7 @@
 //!
 //! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
 //! and commits. Dropping a unit of work undoes it. One that came to nothing because others were quicker
-//! is done again by [`retried`](crate::use_cases::retry::retried).
+//! is done again by [`retry_on_contention`](crate::use_cases::retry::retry_on_contention).
 
 pub mod admins;
 pub mod apps;
@@ -49,7 +49,7 @@ pub trait Store: Send + Sync {
 
     /// MUST wipe what committed units of work have removed off the medium, as far as that is in the
     /// store's own hands.
-    async fn wipe_removed(&self) -> Result<(), StoreError>;
+    async fn purge_deleted(&self) -> Result<(), StoreError>;
 }
 
 /// Changes that happen together or not at all.

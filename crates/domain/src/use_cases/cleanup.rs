@@ -6,17 +6,17 @@ use std::time::Duration;
 use crate::model::admin::AdminSessionPolicy;
 use crate::model::clock::Clock;
 use crate::model::event::delivery::ReceiverName;
-use crate::model::provider::session_key::KEPT;
+use crate::model::provider::session_key::SESSION_KEY_TTL;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::use_cases::retry::retried;
+use crate::use_cases::retry::retry_on_contention;
 
 /// How long events wait for receivers that are configured no more: they may be by mistake, or elsewhere
 /// already.
-const ORPHANS_KEPT: Duration = Duration::from_hours(30 * 24);
+const ORPHAN_RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// The use case: to be run every minute or so, by any instance.
-pub struct Housekeeping {
+pub struct Cleanup {
     /// Where everything lasting is kept.
     pub store: Arc<dyn Store>,
     /// The time.
@@ -29,28 +29,28 @@ pub struct Housekeeping {
     pub receivers: Vec<ReceiverName>,
 }
 
-impl Housekeeping {
+impl Cleanup {
     /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
     /// login replaced for long; administrators' sessions that have ended; what happened long ago; and
     /// events that nobody is told of any more.
     pub async fn run(&self) -> Result<(), StoreError> {
-        retried(|| async {
+        retry_on_contention(|| async {
             let (work, now) = (self.store.begin().await?, self.clock.now());
-            work.redemptions().remove_expired(now).await?;
-            work.session_keys().remove_obtained_by(now.minus(KEPT)).await?;
-            work.admins().forget_sessions(now.minus(self.admin_sessions.idle)).await?;
+            work.redemptions().delete_expired(now).await?;
+            work.session_keys().delete_obtained_before(now.minus(SESSION_KEY_TTL)).await?;
+            work.admins().delete_sessions_before(now.minus(self.admin_sessions.idle)).await?;
             if let Some(age) = self.audit_retention {
-                work.audit().forget(now.minus(age)).await?;
+                work.audit().delete_before(now.minus(age)).await?;
             }
             work.commit().await
         })
         .await?;
-        self.forget_orphans().await
+        self.delete_orphans().await
     }
 
-    async fn forget_orphans(&self) -> Result<(), StoreError> {
-        let then = self.clock.now().minus(ORPHANS_KEPT);
-        let orphans = retried(|| async {
+    async fn delete_orphans(&self) -> Result<(), StoreError> {
+        let then = self.clock.now().minus(ORPHAN_RETENTION);
+        let orphans = retry_on_contention(|| async {
             let work = self.store.begin().await?;
             let orphans = work.outbox().remove_orphans(&self.receivers, then).await?;
             work.commit().await.map(|()| orphans)

@@ -11,43 +11,43 @@ pub mod single_flight;
 
 use crate::model::login::LoggedIn;
 use crate::model::login::LoginRequest;
-use crate::use_cases::login::attempt::Mark;
+use crate::use_cases::login::attempt::RedemptionKey;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::fingerprint::Fingerprints;
-use crate::model::identity::{Standing, UnionIdChanged};
+use crate::model::identity::{AccountKind, UnionIdChanged};
 use crate::model::member::MemberId;
 use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::session::SessionPolicy;
 use crate::ports::app::App;
-use crate::ports::login_seal::{RedemptionSeal, UnsealError};
+use crate::ports::login_seal::{LoginSeal, UnsealError};
 use crate::ports::provider::ProviderError;
 use crate::ports::store::Store;
 use crate::ports::store::error::{Contention, StoreError};
-use crate::ports::store::members::MemberDirectory;
+use crate::ports::store::members::MemberReader;
 use crate::ports::tokens::{SigningError, TokenIssuer};
-use crate::use_cases::app::registry::{Apps, VerifyError};
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::login::attempt::Arrival;
-use crate::use_cases::login::single_flight::{InFlight, Proof};
+use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::login::attempt::LoginAttempt;
+use crate::use_cases::login::single_flight::{InFlight, RedeemedCodes};
 
 /// The use case.
 pub struct Login {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// Where it is looked up what became of a code.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// What makes tokens.
     pub tokens: Arc<dyn TokenIssuer>,
     /// What recognises banned members who were erased.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What keeps answers and recognises codes.
-    pub seal: Arc<dyn RedemptionSeal>,
+    pub seal: Arc<dyn LoginSeal>,
     /// What makes events; it knows the time.
-    pub journal: Journal,
+    pub journal: EventFactory,
     /// What is configurable about it.
     pub policy: LoginPolicy,
     /// The repeatable logins of this instance that are not done.
@@ -70,7 +70,7 @@ pub struct LoginPolicy {
 pub enum LoginError {
     /// The login code led to nobody.
     #[error(transparent)]
-    Verify(#[from] VerifyError),
+    Verify(#[from] CodeExchangeError),
     /// The login code was redeemed by another request.
     #[error("the login code was redeemed by another request")]
     CodeUsed,
@@ -79,7 +79,7 @@ pub enum LoginError {
     Phone(#[source] ProviderError),
     /// The provider knows a device or a guest, not a user.
     #[error("a visitor without an account of their own cannot become a member")]
-    Visitor,
+    GuestAccount,
     /// The app wants a phone number, and there is none yet.
     #[error("the app requires a phone number")]
     PhoneRequired,
@@ -102,13 +102,13 @@ pub enum LoginError {
     },
     /// The provider says that two members are one person, who has to say what is to become of them.
     #[error("two members are one person, and the client has not said what to do")]
-    TwoMembers,
+    MergeRequired,
     /// The provider contradicts what it said before.
     #[error(transparent)]
     UnionIdChanged(#[from] UnionIdChanged),
     /// The same request, sent twice at once, failed for both.
     #[error(transparent)]
-    Joined(Arc<LoginError>),
+    Shared(Arc<LoginError>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,40 +131,43 @@ impl Login {
     /// after: all get the same answer. What the provider said is remembered for as long when the login
     /// fails afterwards, so that another try needs no new codes.
     pub async fn run(&self, request: LoginRequest) -> Result<LoggedIn, LoginError> {
-        let app = self.apps.named(request.app.as_deref())?;
+        let app = self.apps.find_enabled(request.app.as_deref())?;
         let app = app.as_ref();
-        let code = self.seal.code(&app.name, &request.code);
+        let code = self.seal.code_fingerprint(&app.name, &request.code);
         if let Some(key) = &request.idempotency_key {
-            let fingerprint = self.seal.request(key, &request);
-            return self.log_in_once(app, &request, code, fingerprint).await;
+            let fingerprint = self.seal.request_fingerprint(key, &request);
+            return self.log_in_idempotent(app, &request, code, fingerprint).await;
         }
-        let mark = Mark { code, request: None };
-        let outcome = self.log_in(app, &request, mark, &mut Proof::default()).await;
-        self.on_record(app, code, outcome).await
+        let mark = RedemptionKey { code, request: None };
+        let outcome = self.log_in(app, &request, mark, &mut RedeemedCodes::default()).await;
+        self.audit_refusal(app, code, outcome).await
     }
 
     async fn log_in(
         &self,
         app: &App,
         request: &LoginRequest,
-        mark: Mark,
-        proof: &mut Proof,
+        mark: RedemptionKey,
+        proof: &mut RedeemedCodes,
     ) -> Result<LoggedIn, LoginError> {
         let verified = match &mut proof.verified {
             Some(verified) => verified,
-            none => {
-                none.insert(app.identity.verify(&request.code).await.map_err(VerifyError::from)?)
-            }
+            none => none.insert(
+                app.identity
+                    .redeem_login_code(&request.code)
+                    .await
+                    .map_err(CodeExchangeError::from)?,
+            ),
         };
-        if verified.standing == Standing::Visitor {
-            return Err(LoginError::Visitor);
+        if verified.standing == AccountKind::Guest {
+            return Err(LoginError::GuestAccount);
         }
         if let (None, Some(code)) = (&proof.phone, &request.phone_code) {
-            let phone = app.phone.phone(&verified.login, code).await;
+            let phone = app.phone.redeem_phone_code(&verified.subject, code).await;
             proof.phone = Some(phone.map_err(LoginError::Phone)?);
         }
-        let arrival = Arrival { app, request, verified, phone: proof.phone.as_ref(), mark };
-        self.admit(&arrival).await
+        let arrival = LoginAttempt { app, request, verified, phone: proof.phone.as_ref(), mark };
+        self.complete(&arrival).await
     }
 }
 
@@ -182,19 +185,19 @@ mod tests {
     use crate::model::app::policy::AppPolicy;
     use crate::model::clock::MockClock;
     use crate::model::fingerprint::MockFingerprints;
-    use crate::model::identity::{Owner, Subject, SubjectKind, Verified};
+    use crate::model::identity::{KnownMember, ProviderIdentity, Subject, SubjectKind};
     use crate::model::member::phone::PhoneNumber;
     use crate::model::member::{Member, MemberStatus};
     use crate::model::random::MockRandom;
     use crate::model::secret::{AccessToken, RefreshToken};
     use crate::model::timestamp::Timestamp;
-    use crate::ports::login_seal::MockRedemptionSeal;
-    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof, ProviderFailure};
-    use crate::ports::request_context::MockRequests;
+    use crate::ports::login_seal::MockLoginSeal;
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProvider, ProviderFailure};
+    use crate::ports::request_context::MockRequestContext;
     use crate::ports::store::audit::MockAuditLog;
     use crate::ports::store::error::AddError;
     use crate::ports::store::identities::MockIdentityRepository;
-    use crate::ports::store::members::MockMemberDirectory;
+    use crate::ports::store::members::MockMemberReader;
     use crate::ports::store::members::MockMemberRepository;
     use crate::ports::store::members::MockTombstoneRepository;
     use crate::ports::store::outbox::MockOutbox;
@@ -202,7 +205,7 @@ mod tests {
     use crate::ports::store::sessions::MockSessionRepository;
     use crate::ports::store::{MockStore, MockUnitOfWork, UnitOfWork};
     use crate::ports::tokens::MockTokenIssuer;
-    use crate::use_cases::retry::ATTEMPTS;
+    use crate::use_cases::retry::MAX_ATTEMPTS;
 
     const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
@@ -219,15 +222,15 @@ mod tests {
         /// A store that knows nobody.
         fn empty() -> Self {
             let mut work = Self::default();
-            work.identities.expect_find_owner().returning(|_| Ok(None));
+            work.identities.expect_find_by_subject().returning(|_| Ok(None));
             work
         }
 
         /// A store that knows alice as `member`.
         fn knowing(member: Member) -> Self {
             let mut work = Self::default();
-            let owner = Owner { member, subjects: vec![alice()] };
-            work.identities.expect_find_owner().returning(move |_| Ok(Some(owner.clone())));
+            let owner = KnownMember { member, subjects: vec![alice()] };
+            work.identities.expect_find_by_subject().returning(move |_| Ok(Some(owner.clone())));
             work
         }
 
@@ -244,10 +247,10 @@ mod tests {
         fn begin(self) -> Box<dyn UnitOfWork> {
             let mut sessions = MockSessionRepository::new();
             sessions.expect_add().returning(|_| Ok(()));
-            sessions.expect_of_member().returning(|_| Ok(vec![]));
+            sessions.expect_list_by_member().returning(|_| Ok(vec![]));
             sessions.expect_remove().returning(|_| Ok(()));
             let mut tombstones = MockTombstoneRepository::new();
-            tombstones.expect_any().returning(move |_| Ok(self.was_banned));
+            tombstones.expect_exists_any().returning(move |_| Ok(self.was_banned));
             let mut redemptions = MockRedemptionRepository::new();
             redemptions.expect_add().returning(|_| Ok(()));
             let mut audit = MockAuditLog::new();
@@ -271,8 +274,8 @@ mod tests {
         Subject { namespace: "test".into(), kind: SubjectKind::OpenId, value: "oAlice".into() }
     }
 
-    fn verified(standing: Standing) -> Verified {
-        Verified { login: alice(), aliases: vec![], standing, session_key: None }
+    fn verified(standing: AccountKind) -> ProviderIdentity {
+        ProviderIdentity { subject: alice(), aliases: vec![], standing, session_key: None }
     }
 
     fn member() -> Member {
@@ -286,7 +289,7 @@ mod tests {
 
     fn knows_alice() -> MockIdentityProvider {
         let mut identity = MockIdentityProvider::new();
-        identity.expect_verify().returning(|_| Ok(verified(Standing::Person)));
+        identity.expect_redeem_login_code().returning(|_| Ok(verified(AccountKind::User)));
         identity
     }
 
@@ -303,24 +306,24 @@ mod tests {
         clock.expect_now().return_const(NOW);
         let mut random = MockRandom::new();
         random.expect_fill().returning(|bytes| bytes.fill(7));
-        let mut requests = MockRequests::new();
-        requests.expect_current().return_const(None);
+        let mut requests = MockRequestContext::new();
+        requests.expect_request_id().return_const(None);
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
         let mut fingerprints = MockFingerprints::new();
         fingerprints.expect_fingerprint().returning(|_, _| Fingerprint([7; 32]));
-        let mut seal = MockRedemptionSeal::new();
-        seal.expect_code().return_const(Fingerprint([0; 32]));
+        let mut seal = MockLoginSeal::new();
+        seal.expect_code_fingerprint().return_const(Fingerprint([0; 32]));
         Login {
-            apps: Arc::new(Apps::new(vec![app])),
+            apps: Arc::new(AppRegistry::new(vec![app])),
             store: Arc::new(store),
-            directory: Arc::new(MockMemberDirectory::new()),
+            directory: Arc::new(MockMemberReader::new()),
             seal: Arc::new(seal),
             in_flight: InFlight::default(),
             tokens: Arc::new(tokens),
             fingerprints: Arc::new(fingerprints),
-            journal: Journal {
+            journal: EventFactory {
                 clock: Arc::new(clock),
                 random: Arc::new(random),
                 requests: Arc::new(requests),
@@ -338,7 +341,7 @@ mod tests {
         }
     }
 
-    fn app(identity: MockIdentityProvider, phone: MockPhoneProof) -> App {
+    fn app(identity: MockIdentityProvider, phone: MockPhoneProvider) -> App {
         App {
             name: AppName::parse("main").unwrap(),
             app_id: AppId::parse("wx01").unwrap(),
@@ -366,16 +369,20 @@ mod tests {
     #[tokio::test]
     async fn a_refused_login_code_spends_no_phone_code_and_changes_nothing() {
         let mut identity = MockIdentityProvider::new();
-        identity.expect_verify().returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(identity, MockPhoneProof::new()), vec![Work::on_record()]);
+        identity
+            .expect_redeem_login_code()
+            .returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
+        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::on_record()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
-        assert!(matches!(error, LoginError::Verify(VerifyError::Provider(_))), "{error:?}");
+        assert!(matches!(error, LoginError::Verify(CodeExchangeError::Provider(_))), "{error:?}");
     }
 
     #[tokio::test]
     async fn a_refused_phone_code_changes_nothing() {
-        let mut phone = MockPhoneProof::new();
-        phone.expect_phone().returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
+        let mut phone = MockPhoneProvider::new();
+        phone
+            .expect_redeem_phone_code()
+            .returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
         let login = login(app(knows_alice(), phone), vec![Work::on_record()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Phone(_)), "{error:?}");
@@ -385,10 +392,10 @@ mod tests {
     async fn the_phone_code_is_redeemed_for_the_user_of_the_login_code_and_after_it() {
         let mut order = Sequence::new();
         let mut identity = MockIdentityProvider::new();
-        let verify = identity.expect_verify().times(1).in_sequence(&mut order);
-        verify.returning(|_| Ok(verified(Standing::Person)));
-        let mut phone = MockPhoneProof::new();
-        let redeem = phone.expect_phone().times(1).in_sequence(&mut order);
+        let verify = identity.expect_redeem_login_code().times(1).in_sequence(&mut order);
+        verify.returning(|_| Ok(verified(AccountKind::User)));
+        let mut phone = MockPhoneProvider::new();
+        let redeem = phone.expect_redeem_phone_code().times(1).in_sequence(&mut order);
         redeem
             .withf(|owner, _| *owner == alice())
             .returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
@@ -404,17 +411,17 @@ mod tests {
     #[tokio::test]
     async fn a_visitor_becomes_no_member() {
         let mut identity = MockIdentityProvider::new();
-        identity.expect_verify().returning(|_| Ok(verified(Standing::Visitor)));
-        let login = login(app(identity, MockPhoneProof::new()), vec![Work::on_record()]);
-        assert!(matches!(login.run(request(None)).await, Err(LoginError::Visitor)));
+        identity.expect_redeem_login_code().returning(|_| Ok(verified(AccountKind::Guest)));
+        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::on_record()]);
+        assert!(matches!(login.run(request(None)).await, Err(LoginError::GuestAccount)));
     }
 
     #[tokio::test]
     async fn a_banned_member_cannot_log_in() {
         let mut banned = member();
-        banned.stand(MemberStatus::Banned, None, NOW);
+        banned.set_status(MemberStatus::Banned, None, NOW);
         let login = login(
-            app(knows_alice(), MockPhoneProof::new()),
+            app(knows_alice(), MockPhoneProvider::new()),
             vec![Work::knowing(banned), Work::on_record()],
         );
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
@@ -424,14 +431,14 @@ mod tests {
     async fn a_banned_member_who_was_erased_cannot_come_back() {
         let work = Work { was_banned: true, ..Work::empty() };
         let works = vec![work, Work::on_record()];
-        let login = login(app(knows_alice(), MockPhoneProof::new()), works);
+        let login = login(app(knows_alice(), MockPhoneProvider::new()), works);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
     #[tokio::test]
     async fn a_known_member_is_only_read_and_committed_once() {
         let work = Work::knowing(member()).committed_once();
-        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
+        let login = login(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
         let logged_in = login.run(request(None)).await.unwrap();
         assert_eq!((logged_in.member, logged_in.is_new), (member().id, false));
     }
@@ -439,7 +446,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_app_registers_nobody() {
         let policy = AppPolicy { auto_register: false, ..AppPolicy::default() };
-        let app = App { policy, ..app(knows_alice(), MockPhoneProof::new()) };
+        let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
         let error = login(app, vec![Work::empty(), Work::on_record()])
             .run(request(None))
             .await
@@ -451,7 +458,7 @@ mod tests {
     async fn an_app_that_requires_a_phone_takes_nobody_without_one() {
         for work in [Work::empty(), Work::knowing(member())] {
             let policy = AppPolicy { phone_required: true, ..AppPolicy::default() };
-            let app = App { policy, ..app(knows_alice(), MockPhoneProof::new()) };
+            let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
             let error =
                 login(app, vec![work, Work::on_record()]).run(request(None)).await.unwrap_err();
             assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");
@@ -464,20 +471,22 @@ mod tests {
         lost.members.expect_add().times(1).returning(|_| Ok(()));
         lost.identities.expect_add().times(1).returning(|_, _, _| Err(AddError::Taken));
         let found = Work::knowing(member()).committed_once();
-        let login = login(app(knows_alice(), MockPhoneProof::new()), vec![lost, found]);
+        let login = login(app(knows_alice(), MockPhoneProvider::new()), vec![lost, found]);
         let logged_in = login.run(request(None)).await.unwrap();
         assert_eq!((logged_in.member, logged_in.is_new), (member().id, false));
     }
 
     #[tokio::test]
     async fn a_phone_of_another_member_is_refused_only_after_another_look() {
-        let works = [(); ATTEMPTS as usize].map(|()| {
+        let works = [(); MAX_ATTEMPTS as usize].map(|()| {
             let mut work = Work::empty();
             work.members.expect_add().times(1).returning(|_| Err(AddError::Taken));
             work
         });
-        let mut phone = MockPhoneProof::new();
-        phone.expect_phone().returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
+        let mut phone = MockPhoneProvider::new();
+        phone
+            .expect_redeem_phone_code()
+            .returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
         let works = works.into_iter().chain([Work::on_record()]).collect();
         let login = login(app(knows_alice(), phone), works);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
@@ -489,7 +498,7 @@ mod tests {
         let mut work = Work::empty();
         let failed = || AddError::Store(StoreError::new("disk full"));
         work.members.expect_add().returning(move |_| Err(failed()));
-        let mut login = login(app(knows_alice(), MockPhoneProof::new()), vec![work]);
+        let mut login = login(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
         login.tokens = Arc::new(MockTokenIssuer::new());
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Store(_))));
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::app::name::AppName;
-use crate::model::identity::Verified;
-use crate::model::rate_limit::{LimitKey, Quota, TooMany};
+use crate::model::identity::ProviderIdentity;
+use crate::model::rate_limit::{LimitKey, Quota, RateLimited};
 use crate::model::secret::LoginCode;
 use crate::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
 use crate::ports::rate_limiter::RateLimiter;
 
 /// The one place where requests are counted against quotas.
-pub struct Limits {
+pub struct RateLimits {
     /// What counts.
     pub limiter: Arc<dyn RateLimiter>,
     /// Up to where.
@@ -36,10 +36,10 @@ pub struct Quotas {
     pub service: Option<Quota>,
 }
 
-impl Limits {
+impl RateLimits {
     /// Counts one request.
-    pub async fn admit(&self, key: LimitKey) -> Result<(), TooMany> {
-        match self.quotas.of(&key) {
+    pub async fn check(&self, key: LimitKey) -> Result<(), RateLimited> {
+        match self.quotas.quota(&key) {
             Some(quota) => self.limiter.take(&key, quota).await,
             None => Ok(()),
         }
@@ -47,10 +47,10 @@ impl Limits {
 }
 
 impl Quotas {
-    fn of(&self, key: &LimitKey) -> Option<Quota> {
+    fn quota(&self, key: &LimitKey) -> Option<Quota> {
         match key {
-            LimitKey::Address(_) | LimitKey::Probe(_) => self.address,
-            LimitKey::SignIn(_) => self.sign_in,
+            LimitKey::Address(_) | LimitKey::HealthCheck(_) => self.address,
+            LimitKey::AdminSignIn(_) => self.sign_in,
             LimitKey::App(_) => self.app,
             LimitKey::Member(_) => self.member,
             LimitKey::Session(_) => self.session,
@@ -60,24 +60,24 @@ impl Quotas {
 }
 
 /// A provider that is asked no more often than its app may: what is too much never leaves the house.
-pub struct LimitedProvider {
+pub struct RateLimitedProvider {
     /// The app whose codes are counted.
     pub app: AppName,
     /// Who is asked.
     pub provider: Arc<dyn IdentityProvider>,
     /// How often.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
 }
 
 #[async_trait]
-impl IdentityProvider for LimitedProvider {
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
-        let admitted = self.limits.admit(LimitKey::App(self.app.clone())).await;
+impl IdentityProvider for RateLimitedProvider {
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
+        let admitted = self.limits.check(LimitKey::App(self.app.clone())).await;
         admitted.map_err(|too_many| {
             let retry_after = too_many.retry_after;
             ProviderError::new(ProviderFailure::Throttled { retry_after }, too_many)
         })?;
-        self.provider.verify(code).await
+        self.provider.redeem_login_code(code).await
     }
 }
 
@@ -89,9 +89,12 @@ mod tests {
     use crate::ports::provider::MockIdentityProvider;
     use crate::ports::rate_limiter::MockRateLimiter;
 
-    fn limits(limiter: MockRateLimiter) -> Arc<Limits> {
+    fn limits(limiter: MockRateLimiter) -> Arc<RateLimits> {
         let app = Quota::new(2, 3);
-        Arc::new(Limits { limiter: Arc::new(limiter), quotas: Quotas { app, ..Quotas::default() } })
+        Arc::new(RateLimits {
+            limiter: Arc::new(limiter),
+            quotas: Quotas { app, ..Quotas::default() },
+        })
     }
 
     #[tokio::test]
@@ -101,21 +104,22 @@ mod tests {
         limiter.expect_take().once().returning(move |key, quota| {
             assert_eq!(*key, LimitKey::App(AppName::parse("main").unwrap()));
             assert_eq!(Some(quota), Quota::new(2, 3));
-            Err(TooMany { retry_after })
+            Err(RateLimited { retry_after })
         });
-        let provider = LimitedProvider {
+        let provider = RateLimitedProvider {
             app: AppName::parse("main").unwrap(),
             // Nothing is expected of it: a call would fail the test.
             provider: Arc::new(MockIdentityProvider::new()),
             limits: limits(limiter),
         };
-        let refused = provider.verify(&LoginCode::parse("code").unwrap()).await.unwrap_err();
+        let refused =
+            provider.redeem_login_code(&LoginCode::parse("code").unwrap()).await.unwrap_err();
         assert_eq!(refused.failure, ProviderFailure::Throttled { retry_after });
     }
 
     #[tokio::test]
     async fn what_has_no_quota_is_not_counted() {
         let limits = limits(MockRateLimiter::new());
-        assert_eq!(limits.admit(LimitKey::Service("orders".into())).await, Ok(()));
+        assert_eq!(limits.check(LimitKey::Service("orders".into())).await, Ok(()));
     }
 }

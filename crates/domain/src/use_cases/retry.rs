@@ -7,16 +7,16 @@ use crate::ports::store::error::Contention;
 
 /// How often a unit of work is done at most. The second time it sees what the winner wrote; the others
 /// are for winners that were undone meanwhile, and for crowds.
-pub const ATTEMPTS: u32 = 5;
+pub const MAX_ATTEMPTS: u32 = 5;
 
 /// Does `work`, a unit of work from its beginning to its end, and does it again while [`Contention`] is
 /// among the causes of its failure.
-pub async fn retried<T, E, W>(work: impl Fn() -> W) -> Result<T, E>
+pub async fn retry_on_contention<T, E, W>(work: impl Fn() -> W) -> Result<T, E>
 where
     E: Error + 'static,
     W: Future<Output = Result<T, E>>,
 {
-    for _ in 1..ATTEMPTS {
+    for _ in 1..MAX_ATTEMPTS {
         match work().await {
             Err(error) if is_contention(&error) => {}
             outcome => return outcome,
@@ -46,10 +46,10 @@ mod tests {
         let done = Cell::new(0);
         let work = || {
             done.set(done.get() + 1);
-            ready(if done.get() < ATTEMPTS { Err(lost()) } else { Ok(()) })
+            ready(if done.get() < MAX_ATTEMPTS { Err(lost()) } else { Ok(()) })
         };
-        retried(work).await.unwrap();
-        assert_eq!(done.get(), ATTEMPTS);
+        retry_on_contention(work).await.unwrap();
+        assert_eq!(done.get(), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
@@ -59,8 +59,8 @@ mod tests {
             done.set(done.get() + 1);
             ready(Err::<(), _>(lost()))
         };
-        retried(work).await.unwrap_err();
-        assert_eq!(done.get(), ATTEMPTS);
+        retry_on_contention(work).await.unwrap_err();
+        assert_eq!(done.get(), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
@@ -70,7 +70,7 @@ mod tests {
             done.set(done.get() + 1);
             ready(Err::<(), _>(StoreError::new("the disk is full")))
         };
-        retried(work).await.unwrap_err();
+        retry_on_contention(work).await.unwrap_err();
         assert_eq!(done.get(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::admin::{
-    AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired,
+    AdminName, AdminPassword, AdminPrincipal, NotInvited, Role, RoleRequired,
 };
 use domain::model::audit::AuditKind;
 use domain::model::secret::InvitationCode;
@@ -35,7 +35,7 @@ fn name(name: &str) -> AdminName {
 }
 
 fn password(text: &str) -> AdminPassword {
-    AdminPassword::choose(text).unwrap()
+    AdminPassword::new_password(text).unwrap()
 }
 
 impl Office {
@@ -227,7 +227,7 @@ async fn nobody_decides_about_their_own_account() {
         office.manage.change(&boss, boss.id, step_down).await.map(drop),
         office.manage.invite(Some(&boss), &boss.name, Role::Viewer).await.map(drop),
     ] {
-        assert!(matches!(refused, Err(ManageAdminsError::OwnAccount)), "{refused:?}");
+        assert!(matches!(refused, Err(ManageAdminsError::SelfModification)), "{refused:?}");
     }
 }
 
@@ -236,7 +236,7 @@ async fn only_admins_decide_about_administrators() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     for role in [Role::Viewer, Role::Operator] {
-        let by = Administrator { role, ..office.hire("ann", role).await.administrator };
+        let by = AdminPrincipal { role, ..office.hire("ann", role).await.administrator };
         for refused in [
             office.manage.list(&by).await.map(drop),
             office.manage.invite(Some(&by), &name("eve"), Role::Admin).await.map(drop),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::admin::{AdminId, AdminName, Administrator, Role, RoleRequired};
+use domain::model::admin::{AdminId, AdminName, AdminPrincipal, Role, RoleRequired};
 use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::registered::SealedSecret;
 use domain::model::app::secret::{AppSecret, PushToken};
 use domain::model::audit::AuditKind;
@@ -16,10 +16,10 @@ use domain::model::login::{LoggedIn, LoginRequest};
 use domain::ports::app::App;
 use domain::ports::store::Store;
 use domain::use_cases::admin::manage_apps::{
-    AppPush, AppSheet, ManageApps, ManageAppsError, NewApp,
+    AppDetails, AppPush, ManageApps, ManageAppsError, NewApp,
 };
-use domain::use_cases::app::registry::{Apps, VerifyError};
-use domain::use_cases::app::reload::{BuiltApps, ServeApps};
+use domain::use_cases::app::registry::{AppRegistry, CodeExchangeError};
+use domain::use_cases::app::reload::{AppCache, ReloadApps};
 use domain::use_cases::login::{Login, LoginError};
 use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::introspect::{Introspect, Introspection};
@@ -48,8 +48,8 @@ fn secret(text: &str) -> AppSecret {
     AppSecret::parse(&format!("{text:-<16}")).unwrap()
 }
 
-fn by(role: Role) -> Administrator {
-    Administrator {
+fn by(role: Role) -> AdminPrincipal {
+    AdminPrincipal {
         id: AdminId(Uuid::from_u128(7)),
         name: AdminName::parse("ann").unwrap(),
         role,
@@ -87,7 +87,7 @@ impl House {
         Self { door, factory, manage, refresh }
     }
 
-    async fn add(&self, named: &str, app_id: &str) -> AppSheet {
+    async fn add(&self, named: &str, app_id: &str) -> AppDetails {
         self.manage.add(&by(Role::Admin), &new(named, app_id)).await.unwrap()
     }
 
@@ -100,7 +100,7 @@ impl House {
     fn record(&self) -> Vec<(&'static str, Option<String>, Option<AdminId>)> {
         let events = self.door.store.audit().into_iter();
         let of_apps = events.filter(|event| event.kind.name().starts_with("app_"));
-        of_apps.map(|event| (event.kind.name(), event.detail, event.by)).collect()
+        of_apps.map(|event| (event.kind.name(), event.detail, event.actor)).collect()
     }
 
     /// The secret as the store has it.
@@ -111,9 +111,9 @@ impl House {
 }
 
 /// An instance over the same store.
-fn serve(door: &Door, apps: Arc<Apps>, factory: &Arc<MemoryAppFactory>) -> ServeApps {
+fn serve(door: &Door, apps: Arc<AppRegistry>, factory: &Arc<MemoryAppFactory>) -> ReloadApps {
     let (directory, factory) = (Arc::new(door.store.clone()), factory.clone());
-    ServeApps { apps, directory, factory, built: BuiltApps::default() }
+    ReloadApps { apps, directory, factory, built: AppCache::default() }
 }
 
 async fn log_in(door: &Door, login: &Login, app: &str) -> Result<LoggedIn, LoginError> {
@@ -130,7 +130,7 @@ fn sealed(text: &str) -> Vec<u8> {
 async fn an_app_that_is_added_lets_people_in_by_its_name_and_its_id() {
     let house = House::new();
     let unknown = house.log_in("shop").await.unwrap_err();
-    assert!(matches!(unknown, LoginError::Verify(VerifyError::UnknownApp)), "{unknown:?}");
+    assert!(matches!(unknown, LoginError::Verify(CodeExchangeError::UnknownApp)), "{unknown:?}");
     let sheet = house.add("shop", "wx02").await;
     let registration = sheet.registration.unwrap();
     assert!(
@@ -152,7 +152,7 @@ async fn whoever_may_not_decide_about_apps_changes_nothing() {
     let house = House::new();
     house.add("shop", "wx02").await;
     let (manage, shop, operator) = (&house.manage, name("shop"), by(Role::Operator));
-    let forbidden = |outcome: Result<AppSheet, ManageAppsError>| {
+    let forbidden = |outcome: Result<AppDetails, ManageAppsError>| {
         assert!(
             matches!(outcome, Err(ManageAppsError::Forbidden(RoleRequired(Role::Admin)))),
             "{outcome:?}"
@@ -162,8 +162,8 @@ async fn whoever_may_not_decide_about_apps_changes_nothing() {
     forbidden(manage.set_policy(&operator, &shop, &AppPolicy::default()).await);
     forbidden(manage.set_push(&operator, &shop, None).await);
     forbidden(manage.rotate_secret(&operator, &shop, &secret("second")).await);
-    forbidden(manage.end_rotation(&operator, &shop).await);
-    forbidden(manage.take_rotation_back(&operator, &shop).await);
+    forbidden(manage.finish_rotation(&operator, &shop).await);
+    forbidden(manage.cancel_rotation(&operator, &shop).await);
     forbidden(manage.set_disabled(&operator, &shop, true).await);
     let removed = manage.remove(&operator, &shop).await;
     assert!(matches!(removed, Err(ManageAppsError::Forbidden(_))), "{removed:?}");
@@ -200,7 +200,7 @@ async fn an_app_that_comes_into_the_configuration_takes_the_place_of_one_that_wa
         let app = house.door.app(house.door.provider.clone(), ConflictPolicy::default());
         App { name: name("shop"), app_id: AppId::parse(app_id).unwrap(), ..app }
     };
-    let apps = Arc::new(Apps::new(vec![shop("wx77")]));
+    let apps = Arc::new(AppRegistry::new(vec![shop("wx77")]));
     serve(&house.door, apps.clone(), &house.factory).run().await.unwrap();
     assert_eq!(apps.select(Some("shop")).unwrap().app_id.as_str(), "wx77");
     assert!(apps.select(Some("wx02")).is_none(), "half of it would be none");
@@ -231,8 +231,8 @@ async fn a_policy_holds_from_the_next_login_on() {
     assert!(matches!(required, LoginError::PhoneRequired), "{required:?}");
 
     let minutes = |count| Some(Duration::from_mins(count));
-    let lives = TokenLives { access: minutes(5), idle: minutes(20), absolute: minutes(30) };
-    let policy = AppPolicy { lives, ..AppPolicy::default() };
+    let lifetimes = TokenLifetimes { access: minutes(5), idle: minutes(20), absolute: minutes(30) };
+    let policy = AppPolicy { lifetimes, ..AppPolicy::default() };
     assert_eq!(set(policy.clone()).await.policy, policy);
     let tokens = house.log_in("shop").await.unwrap().tokens;
     assert_eq!(tokens.expires_in, Duration::from_mins(5));
@@ -259,7 +259,10 @@ async fn of_a_disabled_app_nobody_logs_in_and_no_session_is_prolonged() {
     };
     disable(true).await;
     let refused = house.log_in("shop").await.unwrap_err();
-    assert!(matches!(refused, LoginError::Verify(VerifyError::AppDisabled(_))), "{refused:?}");
+    assert!(
+        matches!(refused, LoginError::Verify(CodeExchangeError::AppDisabled(_))),
+        "{refused:?}"
+    );
     let refresh = async |tokens: &domain::model::session::token_pair::TokenPair| {
         house.refresh.run(tokens.refresh_token.expose()).await
     };
@@ -310,14 +313,14 @@ async fn a_secret_is_rotated_with_both_kept_until_it_is_ended() {
     let kept = house.kept("shop").await;
     assert_eq!((kept.current, kept.former), (sealed("second"), Some(sealed("first"))));
     let third = manage.rotate_secret(&admin, &shop, &secret("third")).await;
-    assert!(matches!(third, Err(ManageAppsError::RotationUnderWay(_))), "{third:?}");
-    manage.end_rotation(&admin, &shop).await.unwrap();
+    assert!(matches!(third, Err(ManageAppsError::RotationInProgress(_))), "{third:?}");
+    manage.finish_rotation(&admin, &shop).await.unwrap();
     let kept = house.kept("shop").await;
     assert_eq!((kept.current, kept.former), (sealed("second"), None));
-    let over = manage.take_rotation_back(&admin, &shop).await;
+    let over = manage.cancel_rotation(&admin, &shop).await;
     assert!(matches!(over, Err(ManageAppsError::NoRotation(_))), "{over:?}");
     manage.rotate_secret(&admin, &shop, &secret("third")).await.unwrap();
-    manage.take_rotation_back(&admin, &shop).await.unwrap();
+    manage.cancel_rotation(&admin, &shop).await.unwrap();
     assert_eq!(house.kept("shop").await.current, sealed("second"));
     let details: Vec<_> = house.record().into_iter().filter_map(|(_, detail, _)| detail).collect();
     assert_eq!(details, ["begun", "ended", "begun", "taken_back"]);
@@ -348,7 +351,7 @@ async fn an_app_by_which_members_are_known_is_not_removed() {
     manage.remove(&admin, &shop).await.unwrap();
     assert!(matches!(manage.remove(&admin, &shop).await, Err(ManageAppsError::NotFound)));
     let unknown = house.log_in("shop").await.unwrap_err();
-    assert!(matches!(unknown, LoginError::Verify(VerifyError::UnknownApp)), "{unknown:?}");
+    assert!(matches!(unknown, LoginError::Verify(CodeExchangeError::UnknownApp)), "{unknown:?}");
     assert_eq!(house.record().last().unwrap().0, AuditKind::AppRemoved.name());
     house.add("shop", "wx02").await;
     house.log_in("shop").await.unwrap();
@@ -358,7 +361,7 @@ async fn an_app_by_which_members_are_known_is_not_removed() {
 async fn another_instance_serves_what_was_changed_and_builds_nothing_that_was_not() {
     let house = House::new();
     let app = house.door.app(house.door.provider.clone(), ConflictPolicy::default());
-    let apps = Arc::new(Apps::new(vec![app]));
+    let apps = Arc::new(AppRegistry::new(vec![app]));
     let other = serve(&house.door, apps.clone(), &house.factory);
     house.add("shop", "wx02").await;
     house.add("fair", "wx03").await;
@@ -387,7 +390,7 @@ async fn an_app_whose_secret_does_not_open_keeps_no_other_from_being_served() {
     house.manage.serve.run().await.unwrap();
     house.log_in("fair").await.unwrap();
     let unknown = house.log_in("shop").await.unwrap_err();
-    assert!(matches!(unknown, LoginError::Verify(VerifyError::UnknownApp)), "{unknown:?}");
+    assert!(matches!(unknown, LoginError::Verify(CodeExchangeError::UnknownApp)), "{unknown:?}");
     let (admin, shop) = (by(Role::Admin), name("shop"));
     house.manage.rotate_secret(&admin, &shop, &secret("second")).await.unwrap();
     house.log_in("shop").await.unwrap();

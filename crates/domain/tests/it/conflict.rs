@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::model::audit::AuditKind;
 use domain::model::clock::Clock;
-use domain::model::identity::conflict_policy::{Choice, ConflictPolicy};
+use domain::model::identity::conflict_policy::{ConflictPolicy, ConflictResolution};
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::{Member, MemberId, MemberStatus};
 use domain::ports::store::Store;
@@ -43,7 +43,10 @@ impl Alice {
         self.choose(None).await
     }
 
-    async fn choose(&self, on_conflict: Option<Choice>) -> Result<LoggedIn, LoginError> {
+    async fn choose(
+        &self,
+        on_conflict: Option<ConflictResolution>,
+    ) -> Result<LoggedIn, LoginError> {
         let request = self.door.request(&late().with_union_id("u1"));
         self.door.login.run(LoginRequest { on_conflict, ..request }).await
     }
@@ -72,7 +75,7 @@ async fn two_members_become_the_elder_and_everyone_is_told() {
     assert_eq!(store.identities().len(), 3);
     assert!(store.sessions().iter().all(|session| session.member == alice.elder));
     let event = &store.audit_besides_logins()[0];
-    let told = (event.kind, event.member, event.other);
+    let told = (event.kind, event.member, event.merged_member);
     assert_eq!(told, (AuditKind::Merged, Some(alice.elder), Some(alice.younger)));
     // Whichever way she comes in from now on, and only once is it told.
     for user in [late(), other(), late().with_union_id("u1")] {
@@ -107,12 +110,12 @@ async fn what_only_the_younger_has_is_kept() {
 
 #[tokio::test]
 async fn of_two_phone_numbers_none_is_lost_without_being_asked_for() {
-    for (choice, left) in [(Choice::Merge, 1), (Choice::Separate, 2)] {
+    for (choice, left) in [(ConflictResolution::Merge, 1), (ConflictResolution::Separate, 2)] {
         let alice = Alice::with(ConflictPolicy::Merge).await;
         alice.door.log_in_with_phone(&late(), "13800138915").await.unwrap();
         alice.door.log_in_with_phone(&other(), "13900139000").await.unwrap();
         let asked = alice.reveal().await.unwrap_err();
-        assert!(matches!(asked, LoginError::TwoMembers), "{asked:?}");
+        assert!(matches!(asked, LoginError::MergeRequired), "{asked:?}");
         assert_eq!(alice.door.store.members().len(), 2);
         let logged_in = alice.choose(Some(choice)).await.unwrap();
         assert_eq!((logged_in.member, alice.door.store.members().len()), (alice.elder, left));
@@ -126,19 +129,19 @@ async fn an_app_that_asks_does_nothing_until_it_is_told() {
     let alice = Alice::with(ConflictPolicy::Ask).await;
     let before = alice.door.store.sessions().len();
     let asked = alice.reveal().await.unwrap_err();
-    assert!(matches!(asked, LoginError::TwoMembers), "{asked:?}");
+    assert!(matches!(asked, LoginError::MergeRequired), "{asked:?}");
     assert_eq!(alice.door.store.sessions().len(), before);
     alice.door.log_in(&late()).await.expect("she is not locked out");
-    assert_eq!(alice.choose(Some(Choice::Separate)).await.unwrap().member, alice.elder);
+    assert_eq!(alice.choose(Some(ConflictResolution::Separate)).await.unwrap().member, alice.elder);
     assert_eq!(alice.door.store.members().len(), 2);
-    let merged = alice.choose(Some(Choice::Merge)).await.unwrap();
+    let merged = alice.choose(Some(ConflictResolution::Merge)).await.unwrap();
     assert_eq!(merged.merged, [alice.younger]);
 }
 
 #[tokio::test]
 async fn an_app_that_refuses_merges_nobody_and_locks_nobody_out() {
     let alice = Alice::with(ConflictPolicy::Refuse).await;
-    for choice in [None, Some(Choice::Merge)] {
+    for choice in [None, Some(ConflictResolution::Merge)] {
         let logged_in = alice.choose(choice).await.unwrap();
         assert_eq!((logged_in.member, logged_in.merged), (alice.elder, vec![]));
     }
@@ -152,7 +155,9 @@ async fn nobody_escapes_a_ban_by_becoming_someone_else() {
     for policy in [ConflictPolicy::Merge, ConflictPolicy::Ask] {
         let alice = Alice::with(policy).await;
         let now = alice.door.store.members()[0].created_at;
-        alice.change(alice.younger, |member| member.stand(MemberStatus::Banned, None, now)).await;
+        alice
+            .change(alice.younger, |member| member.set_status(MemberStatus::Banned, None, now))
+            .await;
         let refused = alice.reveal().await.unwrap_err();
         assert!(matches!(refused, LoginError::Banned { .. }), "{refused:?}");
         assert_eq!(alice.door.store.members().len(), 2);

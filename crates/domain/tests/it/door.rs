@@ -21,9 +21,9 @@ use domain::ports::provider::IdentityProvider;
 use domain::ports::session_keys::SessionKeys;
 use domain::ports::store::Store;
 use domain::ports::tokens::TokenVerifier;
-use domain::use_cases::app::registry::Apps;
-use domain::use_cases::cleanup::Housekeeping;
-use domain::use_cases::event::factory::Journal;
+use domain::use_cases::app::registry::AppRegistry;
+use domain::use_cases::cleanup::Cleanup;
+use domain::use_cases::event::factory::EventFactory;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginError, LoginPolicy};
 use testkit::fake::clock::FixedClock;
@@ -54,7 +54,7 @@ pub(crate) struct Fakes {
     pub(crate) clock: Arc<FixedClock>,
     store_session_keys: bool,
     seal: Arc<MemorySeal>,
-    pub(crate) journal: Journal,
+    pub(crate) journal: EventFactory,
 }
 
 impl Fakes {
@@ -85,7 +85,7 @@ impl Fakes {
         on_conflict: ConflictPolicy,
     ) -> Login {
         Login {
-            apps: Arc::new(Apps::new(vec![self.app(identity, on_conflict)])),
+            apps: Arc::new(AppRegistry::new(vec![self.app(identity, on_conflict)])),
             store,
             directory: Arc::new(self.store.clone()),
             seal: self.seal.clone(),
@@ -117,7 +117,7 @@ impl Fakes {
             phone: self.provider.clone(),
             session_keys: self.store_session_keys.then(|| SessionKeys {
                 seal: Arc::new(MemoryKeySeal),
-                uses: self.provider.clone(),
+                operations: self.provider.clone(),
             }),
             pushes: None,
         }
@@ -153,8 +153,8 @@ impl Door {
         Self { login: Arc::new(fakes.login(ConflictPolicy::default())), fakes }
     }
 
-    pub(crate) fn housekeeping(&self) -> Housekeeping {
-        Housekeeping {
+    pub(crate) fn housekeeping(&self) -> Cleanup {
+        Cleanup {
             store: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
             admin_sessions: ADMIN_SESSIONS,

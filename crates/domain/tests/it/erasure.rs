@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::model::audit::AuditKind;
 use domain::model::member::MemberId;
 use domain::use_cases::login::LoginError;
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 use testkit::fake::events::journal;
 use testkit::fake::fingerprints::MemoryFingerprints;
@@ -22,8 +22,8 @@ fn erase(door: &Door) -> EraseMember {
     }
 }
 
-fn banning(door: &Door) -> Ban {
-    Ban { store: Arc::new(door.store.clone()), journal: journal(door.clock.clone(), 4) }
+fn banning(door: &Door) -> BanMember {
+    BanMember { store: Arc::new(door.store.clone()), journal: journal(door.clock.clone(), 4) }
 }
 
 async fn ban(door: &Door, member: MemberId) {
@@ -45,7 +45,7 @@ async fn of_an_erased_member_only_events_are_left() {
     let event = events.last().unwrap();
     assert_eq!((event.kind, event.member), (AuditKind::Erased, Some(hers.member)));
     let again = erase(&door).run(hers.member, None).await;
-    assert!(matches!(again, Err(EraseMemberError::Gone)), "{again:?}");
+    assert!(matches!(again, Err(EraseMemberError::NotFound)), "{again:?}");
 }
 
 #[tokio::test]

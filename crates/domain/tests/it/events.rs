@@ -11,19 +11,19 @@ use domain::model::event::{DomainEvent, EventKind};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::member::nickname::{Nickname, NicknamePrefixes};
 use domain::model::member::phone::PhoneNumber;
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::member::{MemberId, ProfileChange};
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::timestamp::Timestamp;
-use domain::ports::event_sink::{NotReceived, Receiver};
+use domain::ports::event_sink::{DeliveryError, EventSink};
 use domain::ports::store::Store;
-use domain::use_cases::cleanup::Housekeeping;
-use domain::use_cases::event::deliver::{CLAIM, DeliverEvents, Outcome};
-use domain::use_cases::member::ban::Ban;
-use domain::use_cases::member::bind_phone::{BindPhone, PhoneEvidence};
+use domain::use_cases::cleanup::Cleanup;
+use domain::use_cases::event::deliver::{CLAIM_LEASE, DeliverEvents, Outcome};
+use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::member::bind_phone::{BindPhone, PhoneProofInput};
 use domain::use_cases::member::erase::EraseMember;
 use domain::use_cases::member::update_profile::UpdateProfile;
-use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use testkit::fake::fingerprints::MemoryFingerprints;
 use testkit::fake::provider::MemoryUser;
 use testkit::fake::random::FixedRandom;
@@ -38,8 +38,8 @@ fn crm() -> ReceiverName {
     ReceiverName::parse("crm").unwrap()
 }
 
-fn ban(door: &Door) -> Ban {
-    Ban { store: Arc::new(door.store.clone()), journal: door.journal.clone() }
+fn ban(door: &Door) -> BanMember {
+    BanMember { store: Arc::new(door.store.clone()), journal: door.journal.clone() }
 }
 
 fn erase(door: &Door) -> EraseMember {
@@ -59,7 +59,9 @@ fn named(name: &str) -> ProfileChange {
 /// What was kept for the receiver, the oldest first.
 fn told(door: &Door) -> Vec<(EventKind, MemberId, Option<MemberId>)> {
     let deliveries = door.store.outbox().into_iter();
-    deliveries.map(|Delivery { event, .. }| (event.kind, event.member, event.other)).collect()
+    deliveries
+        .map(|Delivery { event, .. }| (event.kind, event.member, event.merged_member))
+        .collect()
 }
 
 #[tokio::test]
@@ -81,7 +83,7 @@ async fn every_change_leaves_its_event_and_what_changes_nothing_leaves_none() {
     };
     let phone = PhoneNumber::new(86, "13700137000").unwrap();
     for _ in 0..2 {
-        let code = PhoneEvidence::Code(door.provider.phone_code(&alice, &phone));
+        let code = PhoneProofInput::Code(door.provider.phone_code(&alice, &phone));
         bind.run(&caller, &code).await.unwrap();
     }
     ban(&door).ban(id, None, None).await.unwrap();
@@ -103,11 +105,11 @@ async fn every_change_leaves_its_event_and_what_changes_nothing_leaves_none() {
 #[tokio::test]
 async fn what_is_taken_back_is_told() {
     for (withdrawn, nickname, expected) in [
-        (Withdrawn::Phone, Some("Ann"), [EventKind::PhoneWithdrawn].as_slice()),
-        (Withdrawn::Phone, None, &[EventKind::PhoneWithdrawn, EventKind::ProfileChanged]),
-        (Withdrawn::Nickname, Some("Ann"), &[EventKind::ProfileChanged]),
-        (Withdrawn::Avatar, Some("Ann"), &[]),
-        (Withdrawn::Account, Some("Ann"), &[EventKind::Erased]),
+        (WithdrawnData::Phone, Some("Ann"), [EventKind::PhoneWithdrawn].as_slice()),
+        (WithdrawnData::Phone, None, &[EventKind::PhoneWithdrawn, EventKind::ProfileChanged]),
+        (WithdrawnData::Nickname, Some("Ann"), &[EventKind::ProfileChanged]),
+        (WithdrawnData::Avatar, Some("Ann"), &[]),
+        (WithdrawnData::Account, Some("Ann"), &[EventKind::Erased]),
     ] {
         let door = Door::new();
         let alice = MemoryUser::person("oAlice");
@@ -117,13 +119,13 @@ async fn what_is_taken_back_is_told() {
         }
         let before = told(&door).len();
         let app = &door.login.apps.select(None).unwrap();
-        let (user, now) = (app.user("oAlice"), door.clock.now());
+        let (user, now) = (app.subject_of("oAlice"), door.clock.now());
         let withdrawal =
             Withdrawal::new(app.name.clone(), user, withdrawn, now, door.journal.random.as_ref());
         let work = door.store.begin().await.unwrap();
         work.pushes().add(&withdrawal).await.unwrap();
         work.commit().await.unwrap();
-        let obey = ObeyWithdrawals {
+        let obey = ProcessWithdrawals {
             erase: Arc::new(erase(&door)),
             directory: Arc::new(door.store.clone()),
             nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
@@ -178,13 +180,13 @@ impl Flaky {
 }
 
 #[async_trait]
-impl Receiver for Flaky {
-    async fn receive(&self, event: &DomainEvent, _now: Timestamp) -> Result<(), NotReceived> {
+impl EventSink for Flaky {
+    async fn deliver(&self, event: &DomainEvent, _now: Timestamp) -> Result<(), DeliveryError> {
         let failed = self.chance.next() % 100 < *self.failing.lock().unwrap();
         if !failed || self.chance.next().is_multiple_of(2) {
             self.taken.lock().unwrap().push(event.clone());
         }
-        if failed { Err(NotReceived::new("as ordered")) } else { Ok(()) }
+        if failed { Err(DeliveryError::new("as ordered")) } else { Ok(()) }
     }
 }
 
@@ -246,7 +248,7 @@ async fn whatever_fails_each_event_is_told_and_each_members_in_order() {
             for delivery in claimed {
                 match fate.next() % 8 {
                     0 => {}
-                    1 => drop(flaky.receive(&delivery.event, door.clock.now()).await),
+                    1 => drop(flaky.deliver(&delivery.event, door.clock.now()).await),
                     _ => drop(instance.deliver(&delivery).await.unwrap()),
                 }
             }
@@ -267,7 +269,7 @@ async fn what_fails_is_tried_again_after_growing_pauses_and_holds_back_nobody_el
     let crm = deliver(&door, &flaky, 1);
     happen(&door, EventKind::Registered, 1).await;
     happen(&door, EventKind::Banned, 1).await;
-    assert!(matches!(deliver_one(&crm).await, Outcome::PutOff(_)));
+    assert!(matches!(deliver_one(&crm).await, Outcome::Retry(_)));
     assert!(crm.claim(10).await.unwrap().is_empty());
     happen(&door, EventKind::Erased, 2).await;
     flaky.mend();
@@ -286,9 +288,9 @@ async fn a_claim_that_nobody_sees_through_runs_out() {
     happen(&door, EventKind::Banned, 1).await;
     assert_eq!(crashed.claim(10).await.unwrap().len(), 1);
     let claimed_at = door.clock.now();
-    door.clock.set(claimed_at.plus(CLAIM).minus(Duration::from_millis(1)));
+    door.clock.set(claimed_at.plus(CLAIM_LEASE).minus(Duration::from_millis(1)));
     assert!(other.claim(10).await.unwrap().is_empty());
-    door.clock.set(claimed_at.plus(CLAIM));
+    door.clock.set(claimed_at.plus(CLAIM_LEASE));
     assert!(matches!(deliver_one(&other).await, Outcome::Delivered));
 }
 
@@ -300,7 +302,7 @@ async fn an_event_that_is_too_old_is_given_up_after_a_last_attempt_and_the_next_
     door.clock.advance(MAX_AGE);
     let next = happen(&door, EventKind::Unbanned, 1).await;
     assert_eq!(crm.oldest().await.unwrap(), Some(next.at.minus(MAX_AGE)));
-    assert!(matches!(deliver_one(&crm).await, Outcome::GivenUp(_)));
+    assert!(matches!(deliver_one(&crm).await, Outcome::Abandoned(_)));
     assert_eq!(crm.oldest().await.unwrap(), Some(next.at));
     flaky.mend();
     assert!(matches!(deliver_one(&crm).await, Outcome::Delivered));
@@ -311,7 +313,7 @@ async fn an_event_that_is_too_old_is_given_up_after_a_last_attempt_and_the_next_
 async fn what_is_kept_for_nobody_is_forgotten_after_thirty_days() {
     let door = Door::new();
     happen(&door, EventKind::Banned, 1).await;
-    let housekeeping = |receivers| Housekeeping { receivers, ..door.housekeeping() };
+    let housekeeping = |receivers| Cleanup { receivers, ..door.housekeeping() };
     let days = |days: u64| Duration::from_hours(24 * days);
     door.clock.advance(days(30));
     housekeeping(vec![]).run().await.unwrap();

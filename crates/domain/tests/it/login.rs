@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::identity::{Standing, SubjectKind};
+use domain::model::identity::{AccountKind, SubjectKind};
 use domain::model::member::MemberStatus;
 use domain::ports::provider::ProviderFailure;
 use domain::ports::store::Store;
@@ -111,7 +111,7 @@ async fn a_ban_holds_through_another_app_of_the_same_owner() {
     door.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
     let work = door.store.begin().await.unwrap();
     let mut member = door.store.members().remove(0);
-    member.stand(MemberStatus::Banned, None, member.created_at);
+    member.set_status(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
     let error = door.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap_err();
@@ -121,8 +121,8 @@ async fn a_ban_holds_through_another_app_of_the_same_owner() {
 #[tokio::test]
 async fn a_visitor_is_not_kept() {
     let door = Door::new();
-    let visitor = MemoryUser { standing: Standing::Visitor, ..MemoryUser::person("oGuest") };
-    assert!(matches!(door.log_in(&visitor).await, Err(LoginError::Visitor)));
+    let visitor = MemoryUser { standing: AccountKind::Guest, ..MemoryUser::person("oGuest") };
+    assert!(matches!(door.log_in(&visitor).await, Err(LoginError::GuestAccount)));
     assert!(door.store.members().is_empty());
 }
 

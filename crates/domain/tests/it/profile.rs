@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use domain::model::member::nickname::Nickname;
 use domain::model::member::{Gender, Member, MemberId, MemberStatus, ProfileChange};
-use domain::model::service_account::Service;
+use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
 use domain::ports::store::Store;
 use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::Identify;
-use domain::use_cases::member::get_profile::{CurrentMember, CurrentMemberError};
+use domain::use_cases::login::get_openid::GetOpenid;
+use domain::use_cases::member::get_profile::{GetProfile, GetProfileError};
 use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
 use testkit::fake::provider::MemoryUser;
 use testkit::memory::MemoryStore;
 
 use crate::door::Door;
 
-fn current(store: &MemoryStore) -> CurrentMember {
-    CurrentMember { directory: Arc::new(store.clone()) }
+fn current(store: &MemoryStore) -> GetProfile {
+    GetProfile { directory: Arc::new(store.clone()) }
 }
 
 fn update(door: &Door) -> UpdateProfile {
@@ -31,7 +31,7 @@ fn renamed(name: &str) -> ProfileChange {
 async fn ban(store: &MemoryStore) {
     let work = store.begin().await.unwrap();
     let mut member: Member = store.members().remove(0);
-    member.stand(MemberStatus::Banned, None, member.created_at);
+    member.set_status(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
 }
@@ -51,7 +51,7 @@ async fn a_banned_member_is_told_and_changes_nothing_though_the_token_is_good() 
     let caller = door.caller(&logged_in);
     ban(&door.store).await;
     let told = current(&door.store).run(&caller).await;
-    assert!(matches!(told, Err(CurrentMemberError::Banned(_))), "{told:?}");
+    assert!(matches!(told, Err(GetProfileError::Banned(_))), "{told:?}");
     let changed = update(&door).run(&caller, renamed("Ann")).await;
     assert!(matches!(changed, Err(UpdateProfileError::Banned(_))), "{changed:?}");
 }
@@ -63,9 +63,9 @@ async fn the_token_of_a_member_who_is_no_more_opens_nothing() {
     let nobody = MemberId(uuid::Uuid::nil());
     let caller = Caller { member: nobody, ..door.caller(&logged_in) };
     let told = current(&door.store).run(&caller).await;
-    assert!(matches!(told, Err(CurrentMemberError::Gone)), "{told:?}");
+    assert!(matches!(told, Err(GetProfileError::NotFound)), "{told:?}");
     let changed = update(&door).run(&caller, renamed("Ann")).await;
-    assert!(matches!(changed, Err(UpdateProfileError::Gone)), "{changed:?}");
+    assert!(matches!(changed, Err(UpdateProfileError::NotFound)), "{changed:?}");
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn changes_at_the_same_time_do_not_undo_each_other() {
 #[tokio::test]
 async fn identifying_makes_no_member() {
     let (door, alice) = (Door::new(), MemoryUser::person("oAlice").with_union_id("u1"));
-    let identify = Identify { apps: Arc::clone(&door.login.apps) };
+    let identify = GetOpenid { apps: Arc::clone(&door.login.apps) };
     let identified = identify.run(None, &door.provider.login_code(&alice)).await.unwrap();
     assert_eq!(identified.open_id, "oAlice");
     assert_eq!(identified.union_id.as_deref(), Some("u1"));
@@ -110,7 +110,7 @@ async fn identifying_makes_no_member() {
 async fn a_service_gets_the_session_key() {
     let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
     let exchange = ExchangeCode { apps: Arc::clone(&door.login.apps) };
-    let service = Service { name: "backend".into() };
+    let service = ServiceAccount { name: "backend".into() };
     let code = door.provider.login_code(&alice);
     let session = exchange.run(&service, Some("main"), &code).await.unwrap();
     assert_eq!(session.open_id, "oAlice");

@@ -9,19 +9,19 @@ use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::model::member::avatar::Avatar;
 use domain::model::member::nickname::NicknamePrefixes;
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::member::{Member, MemberId};
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::ports::app::App;
 use domain::ports::pushes::MockPushReader;
 use domain::ports::pushes::{Push, PushRejected, PushSignature};
 use domain::ports::store::Store;
-use domain::ports::store::members::MemberDirectory;
-use domain::use_cases::app::registry::Apps;
+use domain::ports::store::members::MemberReader;
+use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::login::LoginError;
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
 use testkit::fake::events::journal;
 use testkit::fake::fingerprints::MemoryFingerprints;
@@ -52,14 +52,14 @@ fn receive(door: &Door) -> ReceivePush {
     reader.expect_read().returning(|signature, body| match signature.signature.as_str() {
         "right" => {
             let identity = vec![String::from_utf8(body.to_vec()).unwrap()];
-            Ok(Push { identity, withdrawn: Some((alice(), Withdrawn::Phone)) })
+            Ok(Push { identity, withdrawn: Some((alice(), WithdrawnData::Phone)) })
         }
         _ => Err(PushRejected::Forged),
     });
     let app = door.fakes.app(door.provider.clone(), ConflictPolicy::default());
     let app = App { pushes: Some(Arc::new(reader)), ..app };
     ReceivePush {
-        apps: Arc::new(Apps::new(vec![app])),
+        apps: Arc::new(AppRegistry::new(vec![app])),
         store: Arc::new(door.store.clone()),
         fingerprints: Arc::new(MemoryFingerprints),
         clock: door.clock.clone(),
@@ -136,7 +136,7 @@ async fn what_is_forged_or_for_nobody_is_not_kept() {
 }
 
 /// Has the provider tell that alice takes something back in the app `main`, and obeys.
-async fn withdraw(door: &Door, withdrawn: Withdrawn) -> usize {
+async fn withdraw(door: &Door, withdrawn: WithdrawnData) -> usize {
     let subject = door.store.identities().into_iter().map(|(_, subject)| subject);
     let mut subject = subject.filter(|subject| subject.value == "oAlice");
     let subject = subject.next().unwrap_or_else(alice);
@@ -145,7 +145,7 @@ async fn withdraw(door: &Door, withdrawn: Withdrawn) -> usize {
     let withdrawal = Withdrawal::new(main(), subject, withdrawn, now, &random);
     work.pushes().add(&withdrawal).await.unwrap();
     work.commit().await.unwrap();
-    let obey = ObeyWithdrawals {
+    let obey = ProcessWithdrawals {
         erase: Arc::new(erase(door)),
         directory: Arc::new(door.store.clone()),
         nickname_prefixes: NicknamePrefixes::new(vec!["春风得意".into()]).unwrap(),
@@ -171,16 +171,16 @@ async fn two_members() -> (Door, MemberId) {
 }
 
 async fn find(door: &Door, id: MemberId) -> Option<Member> {
-    MemberDirectory::find(&door.store, id).await.unwrap()
+    MemberReader::find(&door.store, id).await.unwrap()
 }
 
 #[tokio::test]
 async fn what_is_withdrawn_goes_and_nothing_else() {
     for (withdrawn, name_stays, picture_stays, phone_stays) in [
-        (Withdrawn::Phone, true, true, false),
-        (Withdrawn::Nickname, false, true, true),
-        (Withdrawn::Avatar, true, false, true),
-        (Withdrawn::Profile, false, false, true),
+        (WithdrawnData::Phone, true, true, false),
+        (WithdrawnData::Nickname, false, true, true),
+        (WithdrawnData::Avatar, true, false, true),
+        (WithdrawnData::Profile, false, false, true),
     ] {
         let (door, id) = two_members().await;
         let sessions = door.store.sessions().len();
@@ -202,12 +202,12 @@ async fn what_is_withdrawn_goes_and_nothing_else() {
 #[tokio::test]
 async fn a_closed_account_that_was_the_only_one_erases_its_member() {
     let (door, id) = two_members().await;
-    withdraw(&door, Withdrawn::Account).await;
+    withdraw(&door, WithdrawnData::Account).await;
     assert_eq!(find(&door, id).await, None);
     assert_eq!(door.store.identities().len(), 1, "the union id is gone too");
     assert!(door.store.sessions().iter().all(|session| session.member != id));
     assert_eq!(door.store.audit_besides_logins().last().unwrap().kind, AuditKind::Erased);
-    assert_eq!(withdraw(&door, Withdrawn::Account).await, 1, "of nobody, it is done at once");
+    assert_eq!(withdraw(&door, WithdrawnData::Account).await, 1, "of nobody, it is done at once");
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
     let elsewhere = Subject { namespace: "another app".into(), ..alice() };
     let work = door.store.begin().await.unwrap();
     work.identities().add(id, &elsewhere, door.clock.now()).await.unwrap();
-    let here = work.sessions().of_member(id).await.unwrap().remove(0);
+    let here = work.sessions().list_by_member(id).await.unwrap().remove(0);
     let there = domain::model::session::Session {
         id: domain::model::session::SessionId(uuid::Uuid::from_u128(9)),
         app: AppName::parse("second").unwrap(),
@@ -225,7 +225,7 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
     work.sessions().add(&there).await.unwrap();
     work.commit().await.unwrap();
 
-    withdraw(&door, Withdrawn::Account).await;
+    withdraw(&door, WithdrawnData::Account).await;
     assert!(find(&door, id).await.is_some());
     let identities = door.store.identities();
     let left = identities.iter().filter(|(owner, _)| *owner == id).map(|(_, subject)| subject);
@@ -233,15 +233,15 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
     assert!(
         !left.clone().any(|subject| subject.kind == SubjectKind::OpenId && *subject != elsewhere)
     );
-    assert_eq!(door.store.sessions_of(id).await.unwrap(), [there]);
+    assert_eq!(door.store.list_sessions(id).await.unwrap(), [there]);
 }
 
 #[tokio::test]
 async fn a_ban_outlives_a_closed_account() {
     let (door, id) = two_members().await;
     let journal = journal(door.clock.clone(), 4);
-    Ban { store: Arc::new(door.store.clone()), journal }.ban(id, None, None).await.unwrap();
-    withdraw(&door, Withdrawn::Account).await;
+    BanMember { store: Arc::new(door.store.clone()), journal }.ban(id, None, None).await.unwrap();
+    withdraw(&door, WithdrawnData::Account).await;
     assert_eq!(find(&door, id).await, None);
     let back = door.log_in(&MemoryUser::person("oAlice")).await;
     assert!(matches!(back, Err(LoginError::Banned { .. })), "{back:?}");

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::model::audit::AuditKind;
 use domain::model::clock::Clock;
-use domain::model::identity::Verified;
-use domain::model::identity::conflict_policy::{Choice, ConflictPolicy};
-use domain::model::login::redemption::{REMEMBERED, REPEATABLE};
+use domain::model::identity::ProviderIdentity;
+use domain::model::identity::conflict_policy::{ConflictPolicy, ConflictResolution};
+use domain::model::login::redemption::{CODE_REPLAY_WINDOW, IDEMPOTENCY_WINDOW};
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
@@ -33,7 +33,7 @@ struct Sent {
     code: String,
     phone_code: Option<String>,
     key: &'static str,
-    on_conflict: Option<Choice>,
+    on_conflict: Option<ConflictResolution>,
 }
 
 impl Sent {
@@ -126,9 +126,10 @@ async fn the_answer_is_repeated_for_a_minute() {
     let sent = Sent::by(&door, &alice);
     sent.to(&door.login).await.unwrap();
     let redeemed_at = door.clock.now();
-    door.clock.set(Timestamp::from_unix_millis(redeemed_at.plus(REPEATABLE).unix_millis() - 1));
+    door.clock
+        .set(Timestamp::from_unix_millis(redeemed_at.plus(IDEMPOTENCY_WINDOW).unix_millis() - 1));
     sent.to(&door.login).await.unwrap();
-    door.clock.set(redeemed_at.plus(REPEATABLE));
+    door.clock.set(redeemed_at.plus(IDEMPOTENCY_WINDOW));
     assert!(is_code_used(&sent.to(&door.login).await));
     assert_eq!(door.provider.calls().len(), 1);
 }
@@ -173,10 +174,11 @@ async fn a_code_is_forgotten_when_it_can_do_no_harm_any_more() {
     let housekeeping = door.housekeeping();
     Sent::by(&door, &alice).to(&door.login).await.unwrap();
     let redeemed_at = door.clock.now();
-    door.clock.set(Timestamp::from_unix_millis(redeemed_at.plus(REMEMBERED).unix_millis() - 1));
+    door.clock
+        .set(Timestamp::from_unix_millis(redeemed_at.plus(CODE_REPLAY_WINDOW).unix_millis() - 1));
     housekeeping.run().await.unwrap();
     assert_eq!(door.store.redemptions().len(), 1);
-    door.clock.set(redeemed_at.plus(REMEMBERED));
+    door.clock.set(redeemed_at.plus(CODE_REPLAY_WINDOW));
     housekeeping.run().await.unwrap();
     assert!(door.store.redemptions().is_empty());
 }
@@ -197,8 +199,8 @@ impl Store for Failing {
         }
     }
 
-    async fn wipe_removed(&self) -> Result<(), StoreError> {
-        self.store.wipe_removed().await
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
+        self.store.purge_deleted().await
     }
 }
 
@@ -228,7 +230,7 @@ async fn what_the_codes_proved_is_forgotten_after_a_minute() {
     let login = door.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
     let sent = Sent::by(&door, &alice);
     sent.to(&login).await.unwrap_err();
-    door.clock.advance(REPEATABLE);
+    door.clock.advance(IDEMPOTENCY_WINDOW);
     let refused = sent.to(&login).await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(_)), "the provider is asked again: {refused:?}");
 }
@@ -278,9 +280,9 @@ impl Gate {
 
 #[async_trait]
 impl IdentityProvider for Gate {
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         self.calls.acquire().await.unwrap().forget();
-        let verified = self.provider.verify(code).await;
+        let verified = self.provider.redeem_login_code(code).await;
         if let Some(failure) = self.fail_phone.lock().unwrap().take() {
             self.provider.fail_next(failure);
         }
@@ -314,7 +316,7 @@ async fn those_who_wait_share_a_failure_and_the_next_one_asks_again() {
     gate.calls.add_permits(1);
     for one in waiting {
         let error = one.await.unwrap().unwrap_err();
-        let error = if let LoginError::Joined(error) = &error { error } else { &error };
+        let error = if let LoginError::Shared(error) = &error { error } else { &error };
         assert!(matches!(error, LoginError::Verify(_)), "{error:?}");
     }
     assert_eq!(door.provider.calls().len(), 1);
@@ -360,9 +362,9 @@ async fn who_is_asked_answers_under_the_same_key_without_new_codes() {
     door.log_in(&MemoryUser::person("oOther").with_union_id("u1")).await.unwrap();
     let sent = Sent::by(&door, &late.with_union_id("u1"));
     let asked = sent.to(&door.login).await;
-    assert!(matches!(asked, Err(LoginError::TwoMembers)), "{asked:?}");
+    assert!(matches!(asked, Err(LoginError::MergeRequired)), "{asked:?}");
     let calls = door.provider.calls().len();
-    let answered = Sent { on_conflict: Some(Choice::Merge), ..sent };
+    let answered = Sent { on_conflict: Some(ConflictResolution::Merge), ..sent };
     let merged = answered.to(&door.login).await.unwrap();
     assert_eq!((merged.member, merged.merged.len()), (elder, 1));
     assert_eq!(door.provider.calls().len(), calls);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use domain::model::audit::AuditKind;
 use domain::model::login::LoggedIn;
-use domain::model::rate_limit::{Quota, TooMany};
+use domain::model::rate_limit::{Quota, RateLimited};
 use domain::model::session::token_pair::TokenPair;
 use domain::ports::tokens::TokenVerifier;
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::rate_limits::Quotas;
-use domain::use_cases::session::authenticate::{AdmitError, Authenticate, AuthenticateError};
-use domain::use_cases::session::log_out::{EndSessionError, LogOut};
+use domain::use_cases::session::authenticate::{AuthError, Authenticate, AuthenticateError};
+use domain::use_cases::session::log_out::{EndSessionError, ManageSessions};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use testkit::fake::events::journal;
 use testkit::fake::provider::MemoryUser;
@@ -24,8 +24,8 @@ struct House {
     door: Door,
     refresh: Refresh,
     authenticate: Authenticate,
-    log_out: LogOut,
-    ban: Ban,
+    log_out: ManageSessions,
+    ban: BanMember,
 }
 
 impl House {
@@ -55,12 +55,12 @@ impl House {
                 clock: clock.clone(),
                 limits,
             },
-            log_out: LogOut {
+            log_out: ManageSessions {
                 store: store.clone(),
                 directory: store.clone(),
                 clock: clock.clone(),
             },
-            ban: Ban { store, journal: journal(clock, 6) },
+            ban: BanMember { store, journal: journal(clock, 6) },
             door,
         }
     }
@@ -113,14 +113,14 @@ async fn a_replay_ends_that_session_leaves_an_event_and_touches_no_other() {
     let second = house.refresh(&stolen.tokens).await.unwrap();
     house.later(10);
     let replayed = house.refresh(&stolen.tokens).await;
-    assert!(matches!(replayed, Err(RefreshError::Replayed)), "{replayed:?}");
+    assert!(matches!(replayed, Err(RefreshError::Reused)), "{replayed:?}");
     assert!(!house.lets_in(&second).await);
     assert!(matches!(house.refresh(&second).await, Err(RefreshError::Ended)));
     assert!(house.lets_in(&other.tokens).await);
     house.refresh(&other.tokens).await.unwrap();
     let events: Vec<_> =
         house.door.store.audit_besides_logins().into_iter().map(|e| (e.kind, e.member)).collect();
-    assert_eq!(events, [(AuditKind::RefreshReplayed, Some(stolen.member))]);
+    assert_eq!(events, [(AuditKind::RefreshTokenReused, Some(stolen.member))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +153,7 @@ async fn what_is_no_refresh_token_refreshes_nothing() {
     }
     let swapped = house.authenticate.run(tokens.refresh_token.expose()).await;
     assert!(
-        matches!(swapped, Err(AdmitError::Disbelieved(AuthenticateError::Token(_)))),
+        matches!(swapped, Err(AuthError::Unauthenticated(AuthenticateError::Token(_)))),
         "nor the other way: {swapped:?}"
     );
 }
@@ -171,11 +171,11 @@ async fn a_logout_ends_this_session_and_a_logout_everywhere_all_of_them() {
     let house = House::new();
     let (a, b, c) =
         (house.log_in("oAlice").await, house.log_in("oAlice").await, house.log_in("oAlice").await);
-    house.log_out.here(&house.door.caller(&a)).await.unwrap();
+    house.log_out.log_out(&house.door.caller(&a)).await.unwrap();
     assert!(!house.lets_in(&a.tokens).await);
     assert!(matches!(house.refresh(&a.tokens).await, Err(RefreshError::Ended)));
     assert!(house.lets_in(&b.tokens).await);
-    house.log_out.everywhere(&house.door.caller(&b)).await.unwrap();
+    house.log_out.log_out_everywhere(&house.door.caller(&b)).await.unwrap();
     for gone in [&b, &c] {
         assert!(!house.lets_in(&gone.tokens).await);
     }
@@ -187,13 +187,13 @@ async fn a_member_sees_and_ends_their_own_sessions_only() {
     let (here, there) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
     let bob = house.log_in("oBob").await;
     let (alice, bobs) = (house.door.caller(&here), house.door.caller(&bob).session);
-    assert_eq!(house.log_out.list(&alice).await.unwrap().len(), 2);
-    let stranger = house.log_out.there(&alice, bobs).await;
+    assert_eq!(house.log_out.list_sessions(&alice).await.unwrap().len(), 2);
+    let stranger = house.log_out.end_session(&alice, bobs).await;
     assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
     assert!(house.lets_in(&bob.tokens).await);
-    house.log_out.there(&alice, house.door.caller(&there).session).await.unwrap();
+    house.log_out.end_session(&alice, house.door.caller(&there).session).await.unwrap();
     assert!(!house.lets_in(&there.tokens).await && house.lets_in(&here.tokens).await);
-    let gone = house.log_out.there(&alice, house.door.caller(&there).session).await;
+    let gone = house.log_out.end_session(&alice, house.door.caller(&there).session).await;
     assert!(matches!(gone, Err(EndSessionError::NotFound)), "{gone:?}");
 }
 
@@ -219,7 +219,7 @@ async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
     house.ban.ban(alice.member, None, None).await.unwrap();
     let refused = house.authenticate.run(alice.tokens.access_token.expose()).await;
     assert!(
-        matches!(refused, Err(AdmitError::Disbelieved(AuthenticateError::SessionEnded))),
+        matches!(refused, Err(AuthError::Unauthenticated(AuthenticateError::SessionEnded))),
         "{refused:?}"
     );
     assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
@@ -244,7 +244,7 @@ async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwa
             tokio::spawn(async move { house.refresh.run(&token).await })
         };
         if round % 2 == 0 {
-            house.log_out.here(&caller).await.unwrap();
+            house.log_out.log_out(&caller).await.unwrap();
         } else {
             house.ban.ban(alice.member, None, None).await.unwrap();
         }
@@ -263,7 +263,7 @@ async fn a_limit_puts_the_truth_off_and_never_hides_it() {
     let session = Quota::new(3, 60);
     let house = House::with(Quotas { session, ..Quotas::default() });
     let alice = house.log_in("oAlice").await;
-    house.log_out.everywhere(&house.door.caller(&alice)).await.unwrap();
+    house.log_out.log_out_everywhere(&house.door.caller(&alice)).await.unwrap();
     for _ in 0..3 {
         assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     }
@@ -271,7 +271,7 @@ async fn a_limit_puts_the_truth_off_and_never_hides_it() {
         let refused = house.refresh(&alice.tokens).await;
         let retry_after = Duration::from_secs(1);
         assert!(
-            matches!(refused, Err(RefreshError::TooMany(TooMany { retry_after: told })) if told == retry_after)
+            matches!(refused, Err(RefreshError::RateLimited(RateLimited { retry_after: told })) if told == retry_after)
         );
     }
     house.later(1);
@@ -290,6 +290,6 @@ async fn members_and_sessions_are_counted_each_by_itself() {
     }
     assert!(!house.lets_in(&there.tokens).await, "one member, on whatever device");
     assert!(house.lets_in(&bob.tokens).await);
-    assert!(matches!(house.refresh(&here.tokens).await, Err(RefreshError::TooMany(_))));
+    assert!(matches!(house.refresh(&here.tokens).await, Err(RefreshError::RateLimited(_))));
     assert!(house.refresh(&there.tokens).await.is_ok());
 }

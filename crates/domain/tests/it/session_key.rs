@@ -8,15 +8,15 @@ use domain::model::clock::Clock;
 use domain::model::login::LoggedIn;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{MemberId, MemberStatus};
-use domain::model::provider::session_key::{KEPT, SealedSessionKey};
+use domain::model::provider::session_key::{SESSION_KEY_TTL, SealedSessionKey};
 use domain::model::secret::SessionKey;
-use domain::model::service_account::Service;
+use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
 use domain::ports::session_keys::SessionKeySeal;
 use domain::ports::store::Store;
-use domain::ports::store::members::MemberDirectory;
-use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneEvidence};
-use domain::use_cases::provider::use_session_key::{NamedUser, UseSessionKey, UseSessionKeyError};
+use domain::ports::store::members::MemberReader;
+use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneProofInput};
+use domain::use_cases::provider::use_session_key::{UseSessionKey, UseSessionKeyError, UserRef};
 use testkit::fake::events::journal;
 use testkit::fake::provider::{MemoryCall, MemoryUser};
 use testkit::fake::session_keys::MemoryKeySeal;
@@ -58,12 +58,12 @@ fn use_session_key(door: &Door) -> UseSessionKey {
     }
 }
 
-fn named() -> NamedUser {
-    NamedUser { app: None, open_id: "oAlice".into() }
+fn named() -> UserRef {
+    UserRef { app: None, open_id: "oAlice".into() }
 }
 
-fn service() -> Service {
-    Service { name: "backend".into() }
+fn service() -> ServiceAccount {
+    ServiceAccount { name: "backend".into() }
 }
 
 async fn log_in(door: &Door) -> (LoggedIn, Caller) {
@@ -110,7 +110,7 @@ async fn a_key_that_no_login_replaced_is_forgotten_in_the_end() {
     let door = Door::new();
     log_in(&door).await;
     let housekeeping = door.housekeeping();
-    door.clock.advance(KEPT.checked_sub(Duration::from_millis(1)).unwrap());
+    door.clock.advance(SESSION_KEY_TTL.checked_sub(Duration::from_millis(1)).unwrap());
     housekeeping.run().await.unwrap();
     assert!(kept(&door).await.is_some());
     door.clock.advance(Duration::from_millis(1));
@@ -124,15 +124,15 @@ async fn a_changed_phone_number_goes_on_record_without_the_number() {
     let (logged_in, caller) = log_in(&door).await;
     let data = door.provider.encrypted_phone(&alice(), &phone());
     for (evidence, events) in [
-        (PhoneEvidence::Code(door.provider.phone_code(&alice(), &phone())), 1),
-        (PhoneEvidence::Encrypted(data), 1),
+        (PhoneProofInput::Code(door.provider.phone_code(&alice(), &phone())), 1),
+        (PhoneProofInput::Encrypted(data), 1),
     ] {
         let member = bind_phone(&door).run(&caller, &evidence).await.unwrap();
         assert_eq!(member.phone, Some(phone()));
         assert_eq!(door.store.audit_besides_logins().len(), events, "the same number is no change");
     }
     let event = door.store.audit_besides_logins().remove(0);
-    let told = (event.kind, event.member, event.session, event.other);
+    let told = (event.kind, event.member, event.session, event.merged_member);
     assert_eq!(told, (AuditKind::PhoneChanged, Some(logged_in.member), Some(caller.session), None));
     door.log_in_with_phone(&alice(), "13900139016").await.unwrap();
     let event = door.store.audit_besides_logins().remove(1);
@@ -143,17 +143,17 @@ async fn a_changed_phone_number_goes_on_record_without_the_number() {
 async fn a_number_is_bound_for_nobody_but_an_active_member_of_the_app() {
     let door = Door::new();
     let (_, caller) = log_in(&door).await;
-    let code = || PhoneEvidence::Code(door.provider.phone_code(&alice(), &phone()));
+    let code = || PhoneProofInput::Code(door.provider.phone_code(&alice(), &phone()));
     let nobody = Caller { member: MemberId(uuid::Uuid::nil()), ..caller.clone() };
     let app = domain::model::app::name::AppName::parse("gone").unwrap();
     for stranger in [nobody, Caller { app, ..caller.clone() }] {
         let refused = bind_phone(&door).run(&stranger, &code()).await;
-        assert!(matches!(refused, Err(BindPhoneError::Gone)), "{refused:?}");
+        assert!(matches!(refused, Err(BindPhoneError::NotFound)), "{refused:?}");
     }
     assert_eq!(door.provider.calls(), [MemoryCall::Login], "no code was spent");
     let work = door.store.begin().await.unwrap();
     let mut member = door.store.members().remove(0);
-    member.stand(MemberStatus::Banned, None, member.created_at);
+    member.set_status(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
     let refused = bind_phone(&door).run(&caller, &code()).await;

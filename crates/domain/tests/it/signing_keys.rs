@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::model::clock::Clock;
 use domain::model::signing_key::{KeyPolicy, KeyState, SigningKeys};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::signing_keys::SigningKeyDirectory;
+use domain::ports::store::signing_keys::SigningKeyReader;
 use domain::use_cases::signing_key::rotate::{RotateKeys, RotateKeysError};
 use proptest::prelude::*;
 use testkit::fake::clock::FixedClock;
@@ -51,7 +51,7 @@ impl Keys {
 
     /// What an instance sees that tends the keys now: each one's name and where it stands.
     async fn seen(&self) -> Vec<(String, KeyState)> {
-        let keys = self.rotate.tend().await.unwrap();
+        let keys = self.rotate.rotate_if_due().await.unwrap();
         let now = self.clock.now();
         keys.0.iter().map(|key| (key.id.clone(), keys.state(key, now))).collect()
     }
@@ -115,7 +115,7 @@ async fn a_rotation_waits_until_the_next_key_has_been_published_long_enough() {
     keys.seen().await;
     keys.later(20);
     let asked = keys.rotate.rotate().await.unwrap();
-    let begins = asked.next(keys.clock.now()).unwrap().signs_from.unwrap();
+    let begins = asked.next(keys.clock.now()).unwrap().active_from.unwrap();
     assert_eq!(begins.since(keys.clock.now()), Duration::from_secs(30));
     for seconds in [10, 19] {
         keys.later(seconds);
@@ -164,7 +164,7 @@ async fn a_key_that_does_not_sign_is_revoked_without_a_rotation() {
 #[tokio::test]
 async fn an_unknown_key_cannot_be_revoked() {
     let keys = Keys::new();
-    let before = keys.rotate.tend().await.unwrap();
+    let before = keys.rotate.rotate_if_due().await.unwrap();
     let refused = keys.rotate.revoke("key-9").await;
     assert!(matches!(refused, Err(RotateKeysError::NotFound)));
     assert_eq!(keys.rotate.list().await.unwrap(), before);
@@ -229,9 +229,9 @@ proptest! {
                     }
                 }
                 let now = keys.clock.now();
-                let all = keys.rotate.tend().await.unwrap();
+                let all = keys.rotate.rotate_if_due().await.unwrap();
                 let current = all.current(now).unwrap();
-                let waiting = all.0.iter().filter(|key| key.signs_from.is_none());
+                let waiting = all.0.iter().filter(|key| key.active_from.is_none());
                 prop_assert_eq!(waiting.count(), 1);
                 prop_assert!(current.number >= last_number, "key {} signs again", current.number);
                 last_number = current.number;

@@ -16,8 +16,8 @@ use domain::model::app::registered::RegisteredApp;
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
-use domain::ports::store::apps::AppDirectory;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::apps::AppReader;
+use domain::ports::store::members::MemberReader;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 

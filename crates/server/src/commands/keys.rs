@@ -24,7 +24,7 @@ pub fn table(keys: &SigningKeys, policy: &KeyPolicy, now: Timestamp) -> String {
 
 fn when(keys: &SigningKeys, key: &SigningKey, policy: &KeyPolicy, now: Timestamp) -> String {
     let at = rfc3339::seconds;
-    let Some(since) = key.signs_from else {
+    let Some(since) = key.active_from else {
         return format!("published since {}", at(key.created_at));
     };
     match (keys.state(key, now), keys.kept_until(key, policy, now), policy.lifetime) {
@@ -54,7 +54,7 @@ mod tests {
             id: format!("kid-{number}"),
             sealed: b"canary".into(),
             created_at: at(0),
-            signs_from: signs_from.map(at),
+            active_from: signs_from.map(at),
         }
     }
 

@@ -36,7 +36,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let store = wiring::store(config, Some(shared.news())).await?;
     seal_phones(&store).await?;
     // A crash may have come between an erasure and its wiping.
-    store.wipe_removed().await.context("what was erased cannot be wiped")?;
+    store.purge_deleted().await.context("what was erased cannot be wiped")?;
     let keeper = KeyKeeper::start(config, &store).await?;
     let meters = DeliveryMeters::default();
     let parts = wiring::parts(config, &store, &shared, keeper.tokens(), &meters)?;
@@ -52,7 +52,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let server = Server::listen(address)
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
-    let withdrawals = wiring::obey_withdrawals(config, &store, parts.erase_member.clone());
+    let withdrawals = wiring::process_withdrawals(config, &store, parts.erase_member.clone());
     let events = wiring::deliver_events(config, &store)?;
     let drain = Drain::default();
     let stop = stop(drain.clone(), config.drain_timeout)?;

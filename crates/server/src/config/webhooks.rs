@@ -65,7 +65,7 @@ fn events(reader: &Reader<'_>, key: &str) -> Vec<EventKind> {
     if names.is_empty() {
         return EventKind::ALL.to_vec();
     }
-    let kinds = names.iter().map(|name| EventKind::named(name)).collect::<Option<_>>();
+    let kinds = names.iter().map(|name| EventKind::from_name(name)).collect::<Option<_>>();
     kinds.unwrap_or_else(|| {
         let known = EventKind::ALL.map(EventKind::name).join(", ");
         reader.fault(key, format!("must be of these: {known}"));

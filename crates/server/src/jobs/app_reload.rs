@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::use_cases::app::reload::ServeApps;
+use domain::use_cases::app::reload::ReloadApps;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often an instance looks.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Serves the apps as they are, until it is dropped. While they cannot be read, the last ones stay.
-pub async fn run(serve_apps: Arc<ServeApps>) {
+pub async fn run(serve_apps: Arc<ReloadApps>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;

@@ -40,7 +40,7 @@ impl KeyKeeper {
     pub async fn start(config: &Config, store: &Arc<SeaStore>) -> anyhow::Result<Self> {
         let vault = wiring::key_vault(config)?;
         let rotate_keys = wiring::rotate_keys(config, store, &vault);
-        let keys = rotate_keys.tend().await.context("the signing keys cannot be read")?;
+        let keys = rotate_keys.rotate_if_due().await.context("the signing keys cannot be read")?;
         let now = SystemClock.now();
         let tokens = Arc::new(wiring::tokens(config, vault.ring(&keys, now)?)?);
         Ok(Self { rotate_keys, vault, tokens, in_use: InUse::of(&keys, now) })
@@ -72,7 +72,7 @@ impl KeyKeeper {
     }
 
     async fn tend(&mut self) -> anyhow::Result<()> {
-        let keys = self.rotate_keys.tend().await?;
+        let keys = self.rotate_keys.rotate_if_due().await?;
         let now = SystemClock.now();
         let wanted = InUse::of(&keys, now);
         if wanted != self.in_use {

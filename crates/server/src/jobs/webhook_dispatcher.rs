@@ -101,20 +101,20 @@ impl Courier {
         let fails = !matches!(outcome, Outcome::Delivered);
         let failed = std::mem::replace(&mut self.failing, fails);
         let (receiver, attempts) = (self.deliver.name.as_str(), delivery.attempts);
-        let DomainEvent { id, at, kind, member, other } = &delivery.event;
+        let DomainEvent { id, at, kind, member, merged_member: other } = &delivery.event;
         match outcome {
             Outcome::Delivered if failed => {
                 tracing::info!(receiver, "the receiver takes events again");
             }
             Outcome::Delivered => {}
-            Outcome::PutOff(error) if failed => {
+            Outcome::Retry(error) if failed => {
                 tracing::debug!(receiver, event = %id, attempts, error = chain(error), "put off");
             }
-            Outcome::PutOff(error) => {
+            Outcome::Retry(error) => {
                 let error = chain(error);
                 tracing::warn!(receiver, event = %id, attempts, error, "put off: told again later");
             }
-            Outcome::GivenUp(error) => {
+            Outcome::Abandoned(error) => {
                 let (kind, at, member) = (kind.name(), at.unix_millis(), member.0);
                 let (other, error) = (other.map(|other| other.0), chain(error));
                 tracing::error!(

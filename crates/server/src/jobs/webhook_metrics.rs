@@ -44,8 +44,8 @@ impl DeliveryMeters {
         let [delivered, failed, given_up] = OUTCOMES;
         let outcome = match outcome {
             Outcome::Delivered => delivered,
-            Outcome::PutOff(_) => failed,
-            Outcome::GivenUp(_) => given_up,
+            Outcome::Retry(_) => failed,
+            Outcome::Abandoned(_) => given_up,
         };
         self.attempts.get_or_create(&labels(receiver, outcome)).inc();
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::use_cases::provider::process_withdrawals::ObeyWithdrawals;
+use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use tokio::time::sleep;
 
 /// How long after WeChat has told it, at most.
@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Never ends; a failure is logged and tried again.
-pub async fn run(withdrawals: ObeyWithdrawals) {
+pub async fn run(withdrawals: ProcessWithdrawals) {
     loop {
         match withdrawals.run().await.map_err(anyhow::Error::from) {
             Ok(_) => sleep(EVERY).await,

@@ -13,12 +13,12 @@ use domain::ports::passwords::PasswordHasher;
 use domain::use_cases::admin::authenticate::AuthenticateAdmin;
 use domain::use_cases::admin::manage_admins::ManageAdmins;
 use domain::use_cases::admin::manage_apps::ManageApps;
-use domain::use_cases::admin::manage_members::LookAfterMembers;
-use domain::use_cases::admin::query_audit_log::ReadRecord;
-use domain::use_cases::admin::service_status::WatchService;
+use domain::use_cases::admin::manage_members::ManageMembers;
+use domain::use_cases::admin::query_audit_log::QueryAuditLog;
+use domain::use_cases::admin::service_status::ServiceStatus;
 use domain::use_cases::admin::sign_in::SignIn;
-use domain::use_cases::app::reload::ServeApps;
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::app::reload::ReloadApps;
+use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::member::erase::EraseMember;
 
 use crate::config::Config;
@@ -30,7 +30,7 @@ pub(super) fn wire(
     store: &Arc<SeaStore>,
     sealer: &Arc<Sealer>,
     erase: &Arc<EraseMember>,
-    serve_apps: ServeApps,
+    serve_apps: ReloadApps,
     wechat: WechatHttp,
 ) -> Administration {
     let (clock, policy) = (Arc::new(SystemClock), config.admin_sessions);
@@ -59,19 +59,19 @@ pub(super) fn wire(
             serve: Arc::new(serve_apps),
             journal: journal(),
         }),
-        look_after_members: Arc::new(LookAfterMembers {
+        manage_members: Arc::new(ManageMembers {
             store: store.clone(),
             directory: store.clone(),
             ban: Arc::new(ban(store)),
             erase: erase.clone(),
             journal: journal(),
         }),
-        read_record: Arc::new(ReadRecord {
+        query_audit_log: Arc::new(QueryAuditLog {
             directory: store.clone(),
             clock: clock.clone(),
             utc_offset: config.utc_offset,
         }),
-        watch_service: Arc::new(WatchService {
+        service_status: Arc::new(ServiceStatus {
             keys: store.clone(),
             policy: config.keys,
             provider: Arc::new(wechat),
@@ -94,6 +94,6 @@ pub fn manage_admins(store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ManageAdmin
 
 /// Keeps members out.
 #[must_use]
-pub fn ban(store: &Arc<SeaStore>) -> Ban {
-    Ban { store: store.clone(), journal: journal() }
+pub fn ban(store: &Arc<SeaStore>) -> BanMember {
+    BanMember { store: store.clone(), journal: journal() }
 }

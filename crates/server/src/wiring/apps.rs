@@ -15,15 +15,15 @@ use anyhow::Context;
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::app::registered::{RegisteredApp, SealedPush};
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::model::clock::Clock;
 use domain::ports::app::App;
 use domain::ports::app::{AppFactory, BuildAppError};
 use domain::ports::pushes::PushReader;
 use domain::ports::session_keys::SessionKeys;
-use domain::use_cases::app::registry::Apps;
-use domain::use_cases::app::reload::{BuiltApps, ServeApps};
-use domain::use_cases::rate_limits::{LimitedProvider, Limits};
+use domain::use_cases::app::registry::AppRegistry;
+use domain::use_cases::app::reload::{AppCache, ReloadApps};
+use domain::use_cases::rate_limits::{RateLimitedProvider, RateLimits};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN, SANDBOX_SECRET};
@@ -35,7 +35,7 @@ const SANDBOX_IS_KNOWN: &str = "is the sandbox's; production needs your own";
 struct WechatApps {
     http: WechatHttp,
     clock: Arc<dyn Clock>,
-    limits: Arc<Limits>,
+    limits: Arc<RateLimits>,
     sealer: Arc<Sealer>,
     shelf: Option<Arc<dyn TokenShelf>>,
     /// Whether what everyone knows is no secret.
@@ -54,23 +54,23 @@ pub(super) fn serve(
     store: &Arc<SeaStore>,
     http: WechatHttp,
     clock: &Arc<dyn Clock>,
-    limits: &Arc<Limits>,
+    limits: &Arc<RateLimits>,
     sealer: &Arc<Sealer>,
     shelf: Option<Arc<dyn TokenShelf>>,
-) -> anyhow::Result<ServeApps> {
+) -> anyhow::Result<ReloadApps> {
     let (clock, limits, sealer) = (Arc::clone(clock), Arc::clone(limits), Arc::clone(sealer));
     let factory = WechatApps { http, clock, limits, sealer, shelf, production: config.production };
-    Ok(ServeApps {
+    Ok(ReloadApps {
         apps: Arc::new(factory.configured(config)?),
         directory: store.clone(),
         factory: Arc::new(factory),
-        built: BuiltApps::default(),
+        built: AppCache::default(),
     })
 }
 
 impl WechatApps {
     /// The apps of the configuration.
-    fn configured(&self, config: &Config) -> anyhow::Result<Apps> {
+    fn configured(&self, config: &Config) -> anyhow::Result<AppRegistry> {
         let app = |app: &AppConfig| {
             let AppConfig { name, app_id, policy, push_token, push_aes_key, .. } = app;
             let reader =
@@ -82,7 +82,7 @@ impl WechatApps {
                 users(app_id, policy, Shared::of(app), &self.http, &self.clock, self.shelf.clone());
             Ok(self.join(name.clone(), app_id.clone(), policy.clone(), users, pushes))
         };
-        Ok(Apps::new(config.apps.iter().map(app).collect::<anyhow::Result<_>>()?))
+        Ok(AppRegistry::new(config.apps.iter().map(app).collect::<anyhow::Result<_>>()?))
     }
 
     fn join(
@@ -95,10 +95,10 @@ impl WechatApps {
     ) -> App {
         let users = Arc::new(users);
         let limits = Arc::clone(&self.limits);
-        let identity = LimitedProvider { app: name.clone(), provider: users.clone(), limits };
+        let identity = RateLimitedProvider { app: name.clone(), provider: users.clone(), limits };
         let session_keys = policy.store_session_keys.then(|| SessionKeys {
             seal: Arc::new(SealedSessionKeys::new(Arc::clone(&self.sealer))),
-            uses: users.clone(),
+            operations: users.clone(),
         });
         App {
             name,
@@ -120,8 +120,8 @@ impl WechatApps {
         push: &SealedPush,
     ) -> Result<Option<Arc<dyn PushReader>>, BuildAppError> {
         let secrets = SealedAppSecrets::new(Arc::clone(&self.sealer));
-        let token = secrets.open(&app.name, SharedKind::PushToken, &push.token);
-        let key = push.key.as_ref().map(|key| secrets.open(&app.name, SharedKind::PushKey, key));
+        let token = secrets.open(&app.name, AppSecretKind::PushToken, &push.token);
+        let key = push.key.as_ref().map(|key| secrets.open(&app.name, AppSecretKind::PushKey, key));
         let (token, key) = match (token, key.transpose()) {
             (Ok(token), Ok(key)) => (token, key),
             (Err(error), _) | (Ok(_), Err(error)) => {
@@ -170,7 +170,7 @@ impl Shared {
         sealer: &Arc<Sealer>,
     ) -> Result<Self, BuildAppError> {
         let secrets = SealedAppSecrets::new(Arc::clone(sealer));
-        let open = |sealed: &[u8]| secrets.open(&app.name, SharedKind::Secret, sealed);
+        let open = |sealed: &[u8]| secrets.open(&app.name, AppSecretKind::Secret, sealed);
         let secret = open(&app.secret.current);
         let secret = secret.map_err(|error| BuildAppError::Sealed(error.into()))?;
         let former = app.secret.former.as_deref().map(open).transpose();
@@ -222,7 +222,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let name = AppName::parse("shop").unwrap();
         let secrets = SealedAppSecrets::new(Arc::clone(&sealer));
-        let current = secrets.seal(&name, SharedKind::Secret, secret);
+        let current = secrets.seal(&name, AppSecretKind::Secret, secret);
         let apps = WechatApps {
             http: WechatHttp::new(&WechatHttpConfig::default()).unwrap(),
             limits: MemoryRateLimiter::limits(Quotas::default(), Arc::clone(&clock)),

@@ -14,7 +14,7 @@ use adapters::store::SeaStore;
 use adapters::wechat::access_token_cache::TokenShelf;
 use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use prometheus_client::registry::Registry;
 
 use crate::config::Config;
@@ -67,7 +67,7 @@ impl SharedState {
     }
 
     /// What remembers the members in the store for a moment.
-    pub(super) fn remembering(&self, store: &Arc<SeaStore>) -> Arc<dyn MemberDirectory> {
+    pub(super) fn remembering(&self, store: &Arc<SeaStore>) -> Arc<dyn MemberReader> {
         Arc::new(MemberCache::new(store.clone(), Arc::clone(&self.changes)))
     }
 

@@ -73,8 +73,8 @@ async fn when_the_database_fails_after_the_codes_are_spent_the_retry_succeeds(
     let failed = log_in(&program, &body, "attempt").await;
     assert_eq!(failed.failure(), (500, "internal"), "{}", failed.text);
     program.execute("ALTER TABLE elsewhere RENAME TO session").await;
-    let retried = log_in(&program, &body, "attempt").await;
-    assert_eq!(retried.status, StatusCode::OK, "{}", retried.text);
+    let retry_on_contention = log_in(&program, &body, "attempt").await;
+    assert_eq!(retry_on_contention.status, StatusCode::OK, "{}", retry_on_contention.text);
     assert_eq!(sandbox.log(Some(SESSION)).len(), 1);
     let phones: i64 =
         program.query("SELECT COUNT(*) FROM member WHERE phone_index IS NOT NULL").await;
@@ -100,21 +100,26 @@ async fn soak_a_repeatable_login_survives_kill_9_between_commit_and_answer() {
         program = Program::start_on(database, &sandbox, &[]).await;
         let committed = program.query::<i64>(members).await - before;
         let asked = sandbox.log(Some(SESSION)).len();
-        let retried = log_in(&program, &body, "attempt").await;
+        let retry_on_contention = log_in(&program, &body, "attempt").await;
         if committed == 0 && asked == 1 {
             // The code is spent, and what came of it died with the process: a new code is needed.
-            assert_eq!(retried.failure(), (401, "login_code_used"), "round {round}");
+            assert_eq!(retry_on_contention.failure(), (401, "login_code_used"), "round {round}");
             lost += 1;
             continue;
         }
-        assert_eq!(retried.status, StatusCode::OK, "round {round}: {}", retried.text);
-        assert_eq!(retried.body["data"]["isNew"], true, "round {round}");
+        assert_eq!(
+            retry_on_contention.status,
+            StatusCode::OK,
+            "round {round}: {}",
+            retry_on_contention.text
+        );
+        assert_eq!(retry_on_contention.body["data"]["isNew"], true, "round {round}");
         assert_eq!(program.query::<i64>(members).await - before, 1, "round {round}");
         assert_eq!(sandbox.log(Some(SESSION)).len(), 1, "round {round}: WeChat was asked again");
         match heard {
             Some(heard) => {
                 let heard: Value = serde_json::from_str(&heard).unwrap();
-                assert_eq!(heard["data"], retried.body["data"], "round {round}");
+                assert_eq!(heard["data"], retry_on_contention.body["data"], "round {round}");
             }
             None => unheard += committed,
         }

@@ -12,7 +12,7 @@ use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::MemberId;
 use domain::model::member::nickname::NicknamePrefixes;
 use domain::ports::app::App;
-use domain::use_cases::app::registry::Apps;
+use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginPolicy};
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
@@ -55,7 +55,7 @@ impl Door {
             pushes: None,
         };
         let login = Login {
-            apps: Arc::new(Apps::new(vec![app("first"), app("second")])),
+            apps: Arc::new(AppRegistry::new(vec![app("first"), app("second")])),
             store: store.clone(),
             directory: store.clone(),
             tokens: Arc::new(MemoryTokens::new(clock)),
@@ -114,7 +114,7 @@ impl Door {
                 let subject = person("first", nth % people).login;
                 let Some(owner) = owner_of(&*store, &subject).await else { return };
                 match erase.run(owner.member.id, None).await {
-                    Ok(()) | Err(EraseMemberError::Gone) => {}
+                    Ok(()) | Err(EraseMemberError::NotFound) => {}
                     Err(error) => panic!("nobody was erased: {error:?}"),
                 }
             }

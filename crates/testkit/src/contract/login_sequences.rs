@@ -12,16 +12,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
-use domain::model::identity::conflict_policy::{Choice, ConflictPolicy};
-use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::identity::conflict_policy::{ConflictPolicy, ConflictResolution};
+use domain::model::identity::{AccountKind, ProviderIdentity, Subject, SubjectKind};
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::MemberId;
 use domain::model::member::nickname::NicknamePrefixes;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode};
 use domain::ports::app::App;
-use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError};
-use domain::use_cases::app::registry::Apps;
+use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError};
+use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginError, LoginPolicy};
 
@@ -60,12 +60,12 @@ pub const EVENTS: [Event; 9] = [
 ];
 
 /// What an app does about two members who are one person, and what that person says when asked.
-const MANNERS: [(ConflictPolicy, Option<Choice>); 6] = [
+const MANNERS: [(ConflictPolicy, Option<ConflictResolution>); 6] = [
     (ConflictPolicy::Merge, None),
-    (ConflictPolicy::Merge, Some(Choice::Merge)),
+    (ConflictPolicy::Merge, Some(ConflictResolution::Merge)),
     (ConflictPolicy::Ask, None),
-    (ConflictPolicy::Ask, Some(Choice::Merge)),
-    (ConflictPolicy::Ask, Some(Choice::Separate)),
+    (ConflictPolicy::Ask, Some(ConflictResolution::Merge)),
+    (ConflictPolicy::Ask, Some(ConflictResolution::Separate)),
     (ConflictPolicy::Refuse, None),
 ];
 
@@ -129,20 +129,24 @@ fn read(code: &str) -> Event {
 
 #[async_trait]
 impl IdentityProvider for Told {
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         let event = read(code.expose());
-        Ok(Verified {
-            login: self.openid(event),
+        Ok(ProviderIdentity {
+            subject: self.openid(event),
             aliases: self.union_id(event).into_iter().collect(),
-            standing: Standing::Person,
+            standing: AccountKind::User,
             session_key: None,
         })
     }
 }
 
 #[async_trait]
-impl PhoneProof for Told {
-    async fn phone(&self, _: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+impl PhoneProvider for Told {
+    async fn redeem_phone_code(
+        &self,
+        _: &Subject,
+        code: &PhoneCode,
+    ) -> Result<PhoneNumber, ProviderError> {
         Ok(number(&self.run, read(code.expose()).phone.unwrap()))
     }
 }
@@ -160,7 +164,7 @@ struct Town {
     login: Login,
     clock: Arc<FixedClock>,
     policy: ConflictPolicy,
-    choice: Option<Choice>,
+    choice: Option<ConflictResolution>,
     steps: usize,
     /// Who was made, and is not someone else by now.
     members: HashSet<MemberId>,
@@ -180,7 +184,7 @@ impl Town {
         run: String,
         store: Arc<dyn Backend>,
         policy: ConflictPolicy,
-        choice: Option<Choice>,
+        choice: Option<ConflictResolution>,
     ) -> Self {
         let app = |app: usize| {
             let told = Arc::new(Told { run: run.clone(), app });
@@ -199,7 +203,7 @@ impl Town {
         let clock = Arc::new(FixedClock::default());
         let login = Login {
             fingerprints: Arc::new(MemoryFingerprints),
-            apps: Arc::new(Apps::new(vec![app(0), app(1)])),
+            apps: Arc::new(AppRegistry::new(vec![app(0), app(1)])),
             store: store.clone(),
             directory: store.clone(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
@@ -278,7 +282,7 @@ impl Town {
                 for gone in &logged_in.merged {
                     assert!(self.members.remove(gone), "{so_far}");
                     assert_ne!(self.policy, ConflictPolicy::Refuse, "{so_far}");
-                    assert_ne!(self.choice, Some(Choice::Separate), "{so_far}");
+                    assert_ne!(self.choice, Some(ConflictResolution::Separate), "{so_far}");
                 }
                 assert!(self.members.contains(&logged_in.member), "{so_far}");
                 self.known.insert(openid, logged_in.member);
@@ -291,7 +295,7 @@ impl Town {
                 self.proved.extend(event.phone.map(|phone| (event.person, phone)));
             }
             Err(LoginError::PhoneTaken { .. }) => assert!(event.phone.is_some(), "{so_far}"),
-            Err(LoginError::TwoMembers) => assert_eq!(self.choice, None, "{so_far}"),
+            Err(LoginError::MergeRequired) => assert_eq!(self.choice, None, "{so_far}"),
             Err(LoginError::UnionIdChanged(_)) => {
                 let told = |(openid, id): (&(char, usize), &char)| {
                     openid.0 == event.person && Some(*id) != event.union_id
@@ -305,7 +309,7 @@ impl Town {
     async fn owner_of_union_id(&self, event: Event) -> Option<MemberId> {
         let told = Told { run: self.run.clone(), app: event.app };
         let unit = self.store.begin().await.unwrap();
-        let owner = unit.identities().find_owner(&told.union_id(event)?).await.unwrap();
+        let owner = unit.identities().find_by_subject(&told.union_id(event)?).await.unwrap();
         owner.map(|owner| owner.member.id)
     }
 
@@ -316,7 +320,7 @@ impl Town {
         for event in EVENTS {
             let told = Told { run: self.run.clone(), app: event.app };
             for subject in [Some(told.openid(event)), told.union_id(event)].into_iter().flatten() {
-                if let Some(owner) = unit.identities().find_owner(&subject).await.unwrap() {
+                if let Some(owner) = unit.identities().find_by_subject(&subject).await.unwrap() {
                     assert!(owner.subjects.contains(&subject), "{so_far}");
                     owners.insert(subject, owner.member.id);
                 }
@@ -350,8 +354,8 @@ impl Town {
     /// Unless they are to stay two, a person is one member as soon as the provider has told the same
     /// union id through both apps.
     fn check_merged(&self, owners: &HashMap<Subject, MemberId>, so_far: &str) {
-        let separate =
-            self.policy == ConflictPolicy::Refuse || self.choice == Some(Choice::Separate);
+        let separate = self.policy == ConflictPolicy::Refuse
+            || self.choice == Some(ConflictResolution::Separate);
         if !separate && [0, 1].iter().all(|app| self.told.contains(&('u', *app))) {
             let xi = owners.iter().filter(|(subject, _)| person_of(subject) == 'x');
             let members: HashSet<_> = xi.map(|(_, owner)| owner).collect();

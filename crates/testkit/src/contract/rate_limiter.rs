@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::clock::Clock;
-use domain::model::rate_limit::{LimitKey, Network, Quota, TooMany};
+use domain::model::rate_limit::{LimitKey, Network, Quota, RateLimited};
 use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
 use tokio::task::JoinSet;
@@ -76,7 +76,7 @@ pub async fn a_burst_passes_and_the_next_is_told_when_to_come(
 ) {
     assert_eq!(pass(&limiter, &address(1), 10).await, 10);
     let refused = limiter.take(&address(1), quota()).await;
-    assert_eq!(refused, Err(TooMany { retry_after: Duration::from_secs(1) }));
+    assert_eq!(refused, Err(RateLimited { retry_after: Duration::from_secs(1) }));
     clock.advance(Duration::from_secs(1));
     assert_eq!(pass(&limiter, &address(1), 10).await, 1);
     clock.advance(Duration::from_hours(24));
@@ -94,7 +94,8 @@ pub async fn refusals_take_nothing(limiter: Shared, clock: Arc<FixedClock>) {
 pub async fn nobody_pays_for_another(limiter: Shared, _clock: Arc<FixedClock>) {
     let network = Network::of(Ipv4Addr::LOCALHOST.into());
     let services = ["orders", "Orders", "orders ", ""].map(|name| LimitKey::Service(name.into()));
-    let networks = [LimitKey::Address(network), LimitKey::Probe(network), address(2), address(3)];
+    let networks =
+        [LimitKey::Address(network), LimitKey::HealthCheck(network), address(2), address(3)];
     for key in services.iter().chain(&networks) {
         assert_eq!(pass(&limiter, key, 20).await, 10, "{key:?}");
     }

@@ -25,44 +25,38 @@ use std::time::Duration;
 use domain::model::app::name::AppName;
 use domain::model::event::EventKind;
 use domain::model::event::delivery::{ReceiverName, Subscriptions};
-use domain::model::identity::{Owner, Subject, SubjectKind};
+use domain::model::identity::{KnownMember, Subject, SubjectKind};
 use domain::model::member::nickname::Nickname;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionPolicy};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::Store;
-use domain::ports::store::admins::AdminDirectory;
-use domain::ports::store::apps::AppDirectory;
-use domain::ports::store::audit::AuditDirectory;
+use domain::ports::store::admins::AdminReader;
+use domain::ports::store::apps::AppReader;
+use domain::ports::store::audit::AuditReader;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
-use domain::ports::store::outbox::OutboxDirectory;
-use domain::ports::store::signing_keys::SigningKeyDirectory;
-use domain::use_cases::retry::retried;
+use domain::ports::store::members::MemberReader;
+use domain::ports::store::outbox::OutboxReader;
+use domain::ports::store::signing_keys::SigningKeyReader;
+use domain::use_cases::retry::retry_on_contention;
 
 use crate::fake::random::FixedRandom;
 
 /// What the suite examines: a store, together with the directories that read the same rows.
 pub trait Backend:
-    Store
-    + MemberDirectory
-    + SigningKeyDirectory
-    + AdminDirectory
-    + AppDirectory
-    + AuditDirectory
-    + OutboxDirectory
+    Store + MemberReader + SigningKeyReader + AdminReader + AppReader + AuditReader + OutboxReader
 {
 }
 
 impl<T> Backend for T where
     T: Store
-        + MemberDirectory
-        + SigningKeyDirectory
-        + AdminDirectory
-        + AppDirectory
-        + AuditDirectory
-        + OutboxDirectory
+        + MemberReader
+        + SigningKeyReader
+        + AdminReader
+        + AppReader
+        + AuditReader
+        + OutboxReader
 {
 }
 
@@ -265,21 +259,21 @@ async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
 }
 
 /// Who was committed under this subject.
-pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<Owner> {
+pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<KnownMember> {
     let unit = store.begin().await.unwrap();
-    let owner = unit.identities().find_owner(subject).await.unwrap();
+    let owner = unit.identities().find_by_subject(subject).await.unwrap();
     unit.commit().await.unwrap();
     owner
 }
 
 /// A login as the use case does it: find the member or make one, open a session.
 async fn log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
-    retried(|| try_to_log_in(store, subject)).await
+    retry_on_contention(|| try_to_log_in(store, subject)).await
 }
 
 async fn try_to_log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
     let unit = store.begin().await?;
-    let member = if let Some(owner) = unit.identities().find_owner(subject).await? {
+    let member = if let Some(owner) = unit.identities().find_by_subject(subject).await? {
         owner.member.id
     } else {
         let member = member();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::registered::RegisteredApp;
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::ports::app::App;
 use domain::ports::app::{AppFactory, AppSecretSeal, BuildAppError};
 
@@ -15,7 +15,7 @@ use crate::fake::provider::MemoryProvider;
 pub struct MemoryAppSeal;
 
 impl AppSecretSeal for MemoryAppSeal {
-    fn seal(&self, app: &AppName, kind: SharedKind, secret: &str) -> Vec<u8> {
+    fn seal(&self, app: &AppName, kind: AppSecretKind, secret: &str) -> Vec<u8> {
         let backwards: String = secret.chars().rev().collect();
         format!("{} {kind:?} {backwards}", app.as_str()).into_bytes()
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::model::clock::Clock;
 use domain::model::request_id::RequestId;
-use domain::ports::request_context::Requests;
-use domain::use_cases::event::factory::Journal;
+use domain::ports::request_context::RequestContext;
+use domain::use_cases::event::factory::EventFactory;
 
 use crate::fake::random::FixedRandom;
 
@@ -13,15 +13,15 @@ use crate::fake::random::FixedRandom;
 #[derive(Debug, Default)]
 pub struct FixedRequests;
 
-impl Requests for FixedRequests {
-    fn current(&self) -> Option<RequestId> {
+impl RequestContext for FixedRequests {
+    fn request_id(&self) -> Option<RequestId> {
         RequestId::parse("test-request")
     }
 }
 
 /// A journal by this clock.
-pub fn journal(clock: Arc<dyn Clock>, seed: u64) -> Journal {
-    Journal {
+pub fn journal(clock: Arc<dyn Clock>, seed: u64) -> EventFactory {
+    EventFactory {
         clock,
         random: Arc::new(FixedRandom::seeded(seed)),
         requests: Arc::new(FixedRequests),

@@ -9,7 +9,7 @@ use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::nickname::Nickname;
 use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};
 use domain::model::session::token_pair::TokenPair;
-use domain::ports::login_seal::{RedemptionSeal, UnsealError};
+use domain::ports::login_seal::{LoginSeal, UnsealError};
 
 use crate::fake::fingerprints::MemoryFingerprints;
 
@@ -17,13 +17,13 @@ use crate::fake::fingerprints::MemoryFingerprints;
 #[derive(Debug, Default)]
 pub struct MemorySeal(Mutex<Vec<(Fingerprint, LoggedIn)>>);
 
-impl RedemptionSeal for MemorySeal {
-    fn code(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
+impl LoginSeal for MemorySeal {
+    fn code_fingerprint(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
         let parts = [app.as_str(), code.expose()].map(str::as_bytes);
         MemoryFingerprints.fingerprint("login code", &parts)
     }
 
-    fn request(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
+    fn request_fingerprint(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint {
         let app = request.app.as_deref().unwrap_or_default();
         let phone_code = request.phone_code.as_ref().map_or("", PhoneCode::expose);
         let nickname = request.nickname.as_ref().map_or("", Nickname::as_str);

@@ -22,7 +22,7 @@ impl PasswordHasher for MemoryPasswords {
         Ok(self.hash(password).await? == *hash)
     }
 
-    fn of_nothing(&self) -> PasswordHash {
+    fn dummy_hash(&self) -> PasswordHash {
         PasswordHash("nothing".to_owned())
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use domain::model::identity::{Standing, Subject, SubjectKind, Verified};
+use domain::model::identity::{AccountKind, ProviderIdentity, Subject, SubjectKind};
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
-use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderError, ProviderFailure};
+use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError, ProviderFailure};
 
 /// A user of the provider.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct MemoryUser {
     /// Further ids.
     pub aliases: Vec<Subject>,
     /// What stands behind them.
-    pub standing: Standing,
+    pub standing: AccountKind,
     /// The session key, as the provider writes it.
     pub session_key: Option<String>,
 }
@@ -32,7 +32,7 @@ impl MemoryUser {
             value: open_id.into(),
         };
         let session_key = Some(format!("session-key-of-{open_id}"));
-        Self { login, aliases: Vec::new(), standing: Standing::Person, session_key }
+        Self { login, aliases: Vec::new(), standing: AccountKind::User, session_key }
     }
 
     /// The same user with a union id, in the namespace `memory-group`.
@@ -138,15 +138,15 @@ fn redeem<T>(codes: &mut HashMap<String, Code<T>>, code: &str) -> Result<T, Prov
 
 #[async_trait]
 impl IdentityProvider for MemoryProvider {
-    async fn verify(&self, code: &LoginCode) -> Result<Verified, ProviderError> {
+    async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         let mut state = self.state();
         state.receive(MemoryCall::Login)?;
         let user = redeem(&mut state.logins, code.expose())?;
         if let Some(key) = &user.session_key {
             state.keys.insert(user.login.clone(), key.clone());
         }
-        Ok(Verified {
-            login: user.login,
+        Ok(ProviderIdentity {
+            subject: user.login,
             aliases: user.aliases,
             standing: user.standing,
             session_key: user.session_key.map(|key| SessionKey::new(key.into())),
@@ -155,8 +155,12 @@ impl IdentityProvider for MemoryProvider {
 }
 
 #[async_trait]
-impl PhoneProof for MemoryProvider {
-    async fn phone(&self, owner: &Subject, code: &PhoneCode) -> Result<PhoneNumber, ProviderError> {
+impl PhoneProvider for MemoryProvider {
+    async fn redeem_phone_code(
+        &self,
+        owner: &Subject,
+        code: &PhoneCode,
+    ) -> Result<PhoneNumber, ProviderError> {
         let mut state = self.state();
         state.receive(MemoryCall::Phone)?;
         let (meant, phone) = redeem(&mut state.phones, code.expose())?;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::model::clock::Clock;
-use domain::model::rate_limit::{Bucket, LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{Bucket, LimitKey, Quota, RateLimited};
 use domain::ports::rate_limiter::RateLimiter;
-use domain::use_cases::rate_limits::{Limits, Quotas};
+use domain::use_cases::rate_limits::{Quotas, RateLimits};
 
 /// Counts every key there ever was: for tests only, as its memory has no bound.
 pub struct MemoryRateLimiter {
@@ -24,14 +24,14 @@ impl MemoryRateLimiter {
 
     /// Limits of these quotas, counted by this clock.
     #[must_use]
-    pub fn limits(quotas: Quotas, clock: Arc<dyn Clock>) -> Arc<Limits> {
-        Arc::new(Limits { limiter: Arc::new(Self::new(clock)), quotas })
+    pub fn limits(quotas: Quotas, clock: Arc<dyn Clock>) -> Arc<RateLimits> {
+        Arc::new(RateLimits { limiter: Arc::new(Self::new(clock)), quotas })
     }
 }
 
 #[async_trait]
 impl RateLimiter for MemoryRateLimiter {
-    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let mut buckets = self.buckets.lock().unwrap();
         let taken = quota.take(buckets.get(key).copied(), self.clock.now())?;
         buckets.insert(key.clone(), taken);

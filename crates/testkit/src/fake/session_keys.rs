@@ -8,7 +8,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::provider::session_key::EncryptedData;
 use domain::model::secret::SessionKey;
 use domain::ports::provider::ProviderError;
-use domain::ports::session_keys::{SessionKeySeal, SessionKeyUse, UnsealKeyError};
+use domain::ports::session_keys::{SessionKeyOperations, SessionKeySeal, UnsealKeyError};
 
 use crate::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
 
@@ -64,7 +64,7 @@ impl MemoryProvider {
 }
 
 #[async_trait]
-impl SessionKeyUse for MemoryProvider {
+impl SessionKeyOperations for MemoryProvider {
     fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber> {
         let text = str::from_utf8(&data.ciphertext).ok()?.strip_prefix(key.expose())?;
         let (country_code, national) = text.strip_prefix(' ')?.split_once(' ')?;
@@ -80,7 +80,7 @@ impl SessionKeyUse for MemoryProvider {
         Ok(self.holds(user, key))
     }
 
-    async fn renew(
+    async fn rotate(
         &self,
         user: &Subject,
         key: &SessionKey,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::model::admin::{Admin, AdminId, AdminName, AdminSession};
 use domain::model::fingerprint::Fingerprint;
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::admins::{AdminDirectory, AdminRepository};
+use domain::ports::store::admins::{AdminReader, AdminRepository};
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 
 use crate::memory::MemoryStore;
@@ -51,7 +51,7 @@ impl AdminRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn use_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError> {
+    async fn touch_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError> {
         if let Some(session) = self.state().admin_sessions.get_mut(token) {
             session.used_at = at;
         }
@@ -63,19 +63,19 @@ impl AdminRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn end_sessions_of(&self, admin: AdminId) -> Result<(), StoreError> {
+    async fn end_all_sessions(&self, admin: AdminId) -> Result<(), StoreError> {
         self.state().admin_sessions.retain(|_, session| session.admin != admin);
         Ok(())
     }
 
-    async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError> {
         self.state().admin_sessions.retain(|_, session| session.used_at >= then);
         Ok(())
     }
 }
 
 #[async_trait]
-impl AdminDirectory for MemoryStore {
+impl AdminReader for MemoryStore {
     async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
         Ok(self.committed.lock().unwrap().admin_named(name))
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::model::app::name::AppName;
 use domain::model::app::registered::RegisteredApp;
-use domain::ports::store::apps::{AppDirectory, AppRepository};
+use domain::ports::store::apps::{AppReader, AppRepository};
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 
 use crate::memory::MemoryStore;
@@ -44,7 +44,7 @@ impl AppRepository for MemoryUnitOfWork {
 }
 
 #[async_trait]
-impl AppDirectory for MemoryStore {
+impl AppReader for MemoryStore {
     async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError> {
         let mut apps = self.committed.lock().unwrap().apps.clone();
         apps.sort_by(|a, b| (a.created_at, a.name.as_str()).cmp(&(b.created_at, b.name.as_str())));

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use domain::model::audit::AuditEvent;
-use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::audit::query::{AuditQuery, DailyCount, DayRange};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::audit::{AuditDirectory, AuditLog};
+use domain::ports::store::audit::{AuditLog, AuditReader};
 use domain::ports::store::error::StoreError;
 
 use crate::memory::MemoryStore;
@@ -24,20 +24,22 @@ impl AuditLog for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn forget(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError> {
         self.state().audit.retain(|event| event.at >= then);
         Ok(())
     }
 }
 
 #[async_trait]
-impl AuditDirectory for MemoryStore {
+impl AuditReader for MemoryStore {
     async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         let mut events = self.audit();
         events.retain(|event| {
             query.kind.is_none_or(|kind| event.kind == kind)
-                && query.member.is_none_or(|it| [event.member, event.other].contains(&Some(it)))
-                && query.by.is_none_or(|by| event.by == Some(by))
+                && query
+                    .member
+                    .is_none_or(|it| [event.member, event.merged_member].contains(&Some(it)))
+                && query.by.is_none_or(|by| event.actor == Some(by))
                 && query.before.is_none_or(|before| event.id < before)
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.id));
@@ -45,7 +47,7 @@ impl AuditDirectory for MemoryStore {
         Ok(events)
     }
 
-    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError> {
+    async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError> {
         let mut counts: Vec<DailyCount> = vec![];
         for AuditEvent { at, kind, detail, .. } in self.audit() {
             if !(days.from..days.to).contains(&at) {

@@ -2,15 +2,15 @@
 
 use domain::model::member::MemberId;
 use domain::model::member::avatar::Avatar;
-use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::member::phone::PhoneNumber;
 
 use crate::memory::state::State;
 
 impl State {
-    pub(super) fn held_of(&self, id: MemberId) -> Vec<Holding> {
-        let number = |name: &str, number: i64| (name.to_owned(), Held::Number(number));
-        let text = |name: &str, text: &str| (name.to_owned(), Held::Text(text.to_owned()));
+    pub(super) fn export_member(&self, id: MemberId) -> Vec<ExportedTable> {
+        let number = |name: &str, number: i64| (name.to_owned(), ExportedValue::Integer(number));
+        let text = |name: &str, text: &str| (name.to_owned(), ExportedValue::Text(text.to_owned()));
         let members = self.members.get(&id).into_iter().map(|member| {
             let phone = member.phone.as_ref().map(PhoneNumber::e164);
             vec![
@@ -18,7 +18,7 @@ impl State {
                 text("nickname", member.nickname.as_str()),
                 text("avatar", member.avatar.as_ref().map_or("", Avatar::as_str)),
                 number("gender", member.gender.code().into()),
-                ("phone".to_owned(), phone.map_or(Held::Nothing, Held::Text)),
+                ("phone".to_owned(), phone.map_or(ExportedValue::Null, ExportedValue::Text)),
                 text("remark", member.remark.as_deref().unwrap_or_default()),
                 number("created_at", member.created_at.unix_millis()),
             ]
@@ -35,7 +35,7 @@ impl State {
         let told = self.outbox.iter().map(|waiting| &waiting.delivery.event);
         let told = told.filter(|event| event.member == id);
         let told = told.map(|event| vec![text("event_id", &event.id.to_string())]);
-        let holding = |table: &str, rows: Vec<_>| Holding { table: table.to_owned(), rows };
+        let holding = |table: &str, rows: Vec<_>| ExportedTable { table: table.to_owned(), rows };
         vec![
             holding("member", members.collect()),
             holding("identity", identities.collect()),

@@ -1,7 +1,7 @@
 //! Under which subjects members are known.
 
 use async_trait::async_trait;
-use domain::model::identity::{Owner, Subject};
+use domain::model::identity::{KnownMember, Subject};
 use domain::model::member::MemberId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
@@ -11,17 +11,17 @@ use crate::memory::unit_of_work::MemoryUnitOfWork;
 
 #[async_trait]
 impl IdentityRepository for MemoryUnitOfWork {
-    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
         let state = self.state();
         let owner = state.identities.iter().find(|(_, known)| known == subject);
         Ok(owner.and_then(|&(member, _)| {
             let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
             let subjects = theirs.map(|(_, subject)| subject.clone()).collect();
-            Some(Owner { member: state.members.get(&member)?.clone(), subjects })
+            Some(KnownMember { member: state.members.get(&member)?.clone(), subjects })
         }))
     }
 
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
         let state = self.state();
         let theirs = state.identities.iter().filter(|(owner, _)| *owner == member);
         Ok(theirs.map(|(_, subject)| subject.clone()).collect())
@@ -58,7 +58,7 @@ impl IdentityRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError> {
+    async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError> {
         Ok(self.state().identities.iter().any(|(_, known)| known.namespace == namespace))
     }
 }

@@ -8,7 +8,7 @@ use domain::model::event::DomainEvent;
 use domain::model::event::delivery::{Delivery, ReceiverName};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::outbox::{Outbox, OutboxDirectory};
+use domain::ports::store::outbox::{Outbox, OutboxReader};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;
@@ -33,7 +33,7 @@ impl Outbox for MemoryUnitOfWork {
         }))
     }
 
-    async fn put_off(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+    async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
         let mut state = self.state();
         for waiting in state.outbox.iter_mut().filter(|waiting| waiting.delivery == *claimed) {
             waiting.due_at = until;
@@ -63,7 +63,7 @@ impl Outbox for MemoryUnitOfWork {
 }
 
 #[async_trait]
-impl OutboxDirectory for MemoryStore {
+impl OutboxReader for MemoryStore {
     async fn due(
         &self,
         receiver: &ReceiverName,
@@ -75,7 +75,7 @@ impl OutboxDirectory for MemoryStore {
         let (mut due, mut before) = (vec![], HashSet::new());
         for Waiting { delivery, due_at } in theirs {
             let event = &delivery.event;
-            let about = [Some(event.member), event.other].into_iter().flatten();
+            let about = [Some(event.member), event.merged_member].into_iter().flatten();
             let seen = about.filter(|member| !before.insert(*member)).count();
             if seen == 0 && *due_at <= now {
                 due.push(delivery.clone());

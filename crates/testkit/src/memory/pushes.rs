@@ -11,14 +11,18 @@ use crate::memory::unit_of_work::MemoryUnitOfWork;
 
 #[async_trait]
 impl PushRepository for MemoryUnitOfWork {
-    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError> {
+    async fn mark_seen(
+        &self,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let new = !state.seen.contains_key(&fingerprint);
         state.seen.entry(fingerprint).or_insert(now);
         Ok(new)
     }
 
-    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
         self.state().seen.retain(|_, seen_at| *seen_at >= then);
         Ok(())
     }

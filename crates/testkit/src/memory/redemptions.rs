@@ -20,7 +20,7 @@ impl RedemptionRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
         self.state().redemptions.retain(|_, redemption| now < redemption.expires_at());
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Members that administrators look for.
 
 use domain::model::identity::Subject;
-use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::member::{Member, MemberId};
 
 use crate::memory::state::State;
@@ -9,15 +9,15 @@ use crate::memory::state::State;
 impl State {
     pub(super) fn search(&self, query: &MemberQuery) -> Vec<Member> {
         let is_meant = |member: &&Member| match &query.criterion {
-            Criterion::Any => true,
-            Criterion::Id(id) => member.id == *id,
-            Criterion::Phone(e164) => {
+            MemberFilter::Any => true,
+            MemberFilter::Id(id) => member.id == *id,
+            MemberFilter::Phone(e164) => {
                 member.phone.as_ref().is_some_and(|phone| phone.e164() == *e164)
             }
-            Criterion::MaskedPhone(masked) => {
+            MemberFilter::MaskedPhone(masked) => {
                 member.phone.as_ref().is_some_and(|phone| phone.masked() == *masked)
             }
-            Criterion::Subject(value) => {
+            MemberFilter::Subject(value) => {
                 let theirs = |(owner, known): &(MemberId, Subject)| {
                     *owner == member.id && known.value == *value
                 };

@@ -19,7 +19,7 @@ impl SessionKeyRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError> {
         self.state().session_keys.retain(|_, key| key.obtained_at > then);
         Ok(())
     }

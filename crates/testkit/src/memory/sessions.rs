@@ -33,7 +33,7 @@ impl SessionRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
         Ok(self.state().sessions_of(member))
     }
 

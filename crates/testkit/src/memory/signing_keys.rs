@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::model::signing_key::SigningKey;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
-use domain::ports::store::signing_keys::{SigningKeyDirectory, SigningKeyRepository};
+use domain::ports::store::signing_keys::{SigningKeyReader, SigningKeyRepository};
 
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;
@@ -27,7 +27,7 @@ impl SigningKeyRepository for MemoryUnitOfWork {
     async fn start(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         let mut state = self.state();
         for key in state.signing_keys.values_mut().filter(|key| key.id == id) {
-            key.signs_from = Some(key.signs_from.map_or(at, |earlier| earlier.min(at)));
+            key.active_from = Some(key.active_from.map_or(at, |earlier| earlier.min(at)));
         }
         Ok(())
     }
@@ -39,7 +39,7 @@ impl SigningKeyRepository for MemoryUnitOfWork {
 }
 
 #[async_trait]
-impl SigningKeyDirectory for MemoryStore {
+impl SigningKeyReader for MemoryStore {
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         Ok(self.committed.lock().unwrap().signing_keys.values().cloned().collect())
     }

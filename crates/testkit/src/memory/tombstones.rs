@@ -15,7 +15,7 @@ impl TombstoneRepository for MemoryUnitOfWork {
         Ok(())
     }
 
-    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
+    async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
         let state = self.state();
         Ok(tombstones.iter().any(|tombstone| state.tombstones.contains(tombstone)))
     }

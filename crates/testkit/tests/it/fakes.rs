@@ -12,8 +12,8 @@ use domain::model::random::Random;
 use domain::model::secret::LoginCode;
 use domain::model::session::SessionId;
 use domain::model::session::claims::AccessClaims;
-use domain::ports::provider::{IdentityProvider, PhoneProof, ProviderFailure};
-use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderFailure};
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 use testkit::fake::clock::FixedClock;
 use testkit::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
@@ -53,11 +53,12 @@ async fn a_login_code_leads_to_its_user_once() {
     let provider = MemoryProvider::default();
     let user = MemoryUser::person("o1").with_union_id("u1");
     let code = provider.login_code(&user);
-    let verified = provider.verify(&code).await.unwrap();
-    assert_eq!((&verified.login, &verified.aliases), (&user.login, &user.aliases));
-    let again = provider.verify(&code).await.unwrap_err();
+    let verified = provider.redeem_login_code(&code).await.unwrap();
+    assert_eq!((&verified.subject, &verified.aliases), (&user.login, &user.aliases));
+    let again = provider.redeem_login_code(&code).await.unwrap_err();
     assert_eq!(again.failure, ProviderFailure::CodeUsed);
-    let unknown = provider.verify(&LoginCode::parse("unknown").unwrap()).await.unwrap_err();
+    let unknown =
+        provider.redeem_login_code(&LoginCode::parse("unknown").unwrap()).await.unwrap_err();
     assert_eq!(unknown.failure, ProviderFailure::CodeInvalid);
 }
 
@@ -67,8 +68,8 @@ async fn a_phone_code_is_one_users() {
     let (ann, bob) = (MemoryUser::person("o1"), MemoryUser::person("o2"));
     let phone = PhoneNumber::new(86, "13800138000").unwrap();
     let (anns, bobs) = (provider.phone_code(&ann, &phone), provider.phone_code(&bob, &phone));
-    assert_eq!(provider.phone(&ann.login, &anns).await.unwrap(), phone);
-    let stolen = provider.phone(&ann.login, &bobs).await.unwrap_err();
+    assert_eq!(provider.redeem_phone_code(&ann.login, &anns).await.unwrap(), phone);
+    let stolen = provider.redeem_phone_code(&ann.login, &bobs).await.unwrap_err();
     assert_eq!(stolen.failure, ProviderFailure::CodeInvalid);
 }
 
@@ -78,9 +79,15 @@ async fn ordered_failures_come_first_and_leave_the_code_good() {
     let code = provider.login_code(&MemoryUser::person("o1"));
     provider.fail_next(ProviderFailure::Misconfigured);
     provider.fail_next(ProviderFailure::UserBlocked);
-    assert_eq!(provider.verify(&code).await.unwrap_err().failure, ProviderFailure::Misconfigured);
-    assert_eq!(provider.verify(&code).await.unwrap_err().failure, ProviderFailure::UserBlocked);
-    provider.verify(&code).await.unwrap();
+    assert_eq!(
+        provider.redeem_login_code(&code).await.unwrap_err().failure,
+        ProviderFailure::Misconfigured
+    );
+    assert_eq!(
+        provider.redeem_login_code(&code).await.unwrap_err().failure,
+        ProviderFailure::UserBlocked
+    );
+    provider.redeem_login_code(&code).await.unwrap();
     assert_eq!(provider.calls(), [MemoryCall::Login; 3]);
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn note_removal(txn: &DatabaseTransaction) -> Result<(), DbErr>
 /// `secure_delete` overwrites what is deleted, but not the copies that stay behind in a page when rows
 /// move to another one, nor what was deleted without it: only writing the whole file anew leaves them
 /// out.
-pub(crate) async fn wipe_removed(writer: &DatabaseConnection) -> Result<(), DbErr> {
+pub(crate) async fn purge_deleted(writer: &DatabaseConnection) -> Result<(), DbErr> {
     let noted = Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version");
     let noted = writer.query_one_raw(noted).await?;
     if noted.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {

@@ -63,7 +63,7 @@ impl SeaStore {
     ) -> Result<u64, StoreError> {
         let sealed = self.seal_all_in_clear(tell).await?;
         if sealed > 0 {
-            self.wipe_removed().await?;
+            self.purge_deleted().await?;
         }
         Ok(sealed)
     }

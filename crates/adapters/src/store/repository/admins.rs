@@ -6,7 +6,7 @@ use domain::model::admin::{
 };
 use domain::model::fingerprint::Fingerprint;
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::admins::{AdminDirectory, AdminRepository};
+use domain::ports::store::admins::{AdminReader, AdminRepository};
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -72,7 +72,7 @@ impl AdminRepository for SeaUnitOfWork {
         Ok(())
     }
 
-    async fn use_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError> {
+    async fn touch_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError> {
         let update = admin_session::Entity::update_many()
             .col_expr(admin_session::Column::UsedAt, Expr::value(at.unix_millis()))
             .filter(admin_session::Column::Token.eq(token.0.to_vec()));
@@ -86,12 +86,12 @@ impl AdminRepository for SeaUnitOfWork {
         self.end(admin_session::Entity::delete_many().filter(this)).await
     }
 
-    async fn end_sessions_of(&self, admin: AdminId) -> Result<(), StoreError> {
+    async fn end_all_sessions(&self, admin: AdminId) -> Result<(), StoreError> {
         let theirs = admin_session::Column::AdminId.eq(admin.0);
         self.end(admin_session::Entity::delete_many().filter(theirs)).await
     }
 
-    async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError> {
         let unused = admin_session::Column::UsedAt.lt(then.unix_millis());
         self.end(admin_session::Entity::delete_many().filter(unused)).await
     }
@@ -106,7 +106,7 @@ impl SeaUnitOfWork {
 }
 
 #[async_trait]
-impl AdminDirectory for SeaStore {
+impl AdminReader for SeaStore {
     async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
         let (reader, row) = (self.reader.clone(), named(name));
         to_the_end(async move { row.one(&reader).await }).await?.map(from_row).transpose()
@@ -173,7 +173,7 @@ fn from_row(row: Model) -> Result<Admin, StoreError> {
     Ok(Admin {
         id: AdminId(row.id),
         name: AdminName::parse(name).map_err(|error| at.damaged("name", error))?,
-        role: Role::named(&row.role).ok_or_else(|| at.damaged("role", "no such role"))?,
+        role: Role::from_name(&row.role).ok_or_else(|| at.damaged("role", "no such role"))?,
         active: row.active,
         password: row.password.map(PasswordHash),
         invitation: invitation.transpose()?,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::registered::{RegisteredApp, SealedPush, SealedSecret};
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::apps::{AppDirectory, AppRepository};
+use domain::ports::store::apps::{AppReader, AppRepository};
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -72,7 +72,7 @@ impl AppRepository for SeaUnitOfWork {
 }
 
 #[async_trait]
-impl AppDirectory for SeaStore {
+impl AppReader for SeaStore {
     async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError> {
         let all = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Name);
         let reader = self.reader.clone();
@@ -82,12 +82,12 @@ impl AppDirectory for SeaStore {
 }
 
 /// What is sealed in a row, each with its column and kind.
-pub(crate) fn sealed_columns(row: &Model) -> impl Iterator<Item = (Column, SharedKind, &[u8])> {
+pub(crate) fn sealed_columns(row: &Model) -> impl Iterator<Item = (Column, AppSecretKind, &[u8])> {
     let columns = [
-        (Column::Secret, SharedKind::Secret, Some(&row.secret)),
-        (Column::FormerSecret, SharedKind::Secret, row.former_secret.as_ref()),
-        (Column::PushToken, SharedKind::PushToken, row.push_token.as_ref()),
-        (Column::PushKey, SharedKind::PushKey, row.push_key.as_ref()),
+        (Column::Secret, AppSecretKind::Secret, Some(&row.secret)),
+        (Column::FormerSecret, AppSecretKind::Secret, row.former_secret.as_ref()),
+        (Column::PushToken, AppSecretKind::PushToken, row.push_token.as_ref()),
+        (Column::PushKey, AppSecretKind::PushKey, row.push_key.as_ref()),
     ];
     columns
         .into_iter()
@@ -98,7 +98,7 @@ fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
     let millis = |life: Option<Duration>| {
         life.map(|life| i64::try_from(life.as_millis())).transpose().map_err(StoreError::new)
     };
-    let AppPolicy { lives, .. } = app.policy;
+    let AppPolicy { lifetimes: lives, .. } = app.policy;
     let push = app.push.as_ref();
     let row = Model {
         name: app.name.as_str().into(),
@@ -141,7 +141,7 @@ fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
     };
     let name = AppName::parse(&text("name", &row.name)?);
     let app_id = AppId::parse(&text("app_id", &row.app_id)?);
-    let on_conflict = ConflictPolicy::named(&row.on_conflict);
+    let on_conflict = ConflictPolicy::from_name(&row.on_conflict);
     let policy = AppPolicy {
         auto_register: row.auto_register,
         phone_required: row.phone_required,
@@ -149,7 +149,7 @@ fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
             .ok_or_else(|| damaged("on_conflict", "no such policy".to_owned()))?,
         open_platform: row.open_platform,
         store_session_keys: row.keep_session_keys,
-        lives: TokenLives {
+        lifetimes: TokenLifetimes {
             access: life("access_ttl", row.access_ttl)?,
             idle: life("refresh_ttl", row.refresh_ttl)?,
             absolute: life("session_ttl", row.session_ttl)?,

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use domain::model::admin::AdminId;
 use domain::model::app::name::AppName;
-use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::audit::query::{AuditQuery, DailyCount, DayRange};
 use domain::model::audit::{AuditEvent, AuditKind};
 use domain::model::member::MemberId;
 use domain::model::request_id::RequestId;
 use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::audit::{AuditDirectory, AuditLog};
+use domain::ports::store::audit::{AuditLog, AuditReader};
 use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -38,7 +38,7 @@ impl AuditLog for SeaUnitOfWork {
         Ok(())
     }
 
-    async fn forget(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError> {
         let (open, delete) = (self.open(), before(then));
         to_the_end(async move { delete.exec(&open.txn).await }).await?;
         Ok(())
@@ -46,21 +46,21 @@ impl AuditLog for SeaUnitOfWork {
 }
 
 #[async_trait]
-impl AuditDirectory for SeaStore {
+impl AuditReader for SeaStore {
     async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         let (reader, rows) = (self.reader.clone(), meant(query));
         let rows = to_the_end(async move { rows.all(&reader).await }).await?;
         rows.into_iter().map(from_row).collect()
     }
 
-    async fn count_by_day(&self, days: &Days) -> Result<Vec<DailyCount>, StoreError> {
+    async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError> {
         let (reader, counts) = (self.reader.clone(), by_day(days));
         let counts = counts.into_model::<Count>();
         let rows = to_the_end(async move { counts.all(&reader).await }).await?;
         let count = |row: Count| {
             Some(DailyCount {
                 day: Timestamp::from_unix_millis(row.day_began),
-                kind: AuditKind::named(&row.kind)?,
+                kind: AuditKind::from_name(&row.kind)?,
                 detail: row.detail,
                 count: u64::try_from(row.number).ok()?,
             })
@@ -92,7 +92,7 @@ pub(crate) fn meant(query: &AuditQuery) -> Select<Entity> {
 }
 
 /// How often what happened on which day, by when that began.
-pub(crate) fn by_day(days: &Days) -> Select<Entity> {
+pub(crate) fn by_day(days: &DayRange) -> Select<Entity> {
     let at = || Expr::col(Column::At);
     let day = at().sub(at().sub(days.from.unix_millis()).modulo(DAY));
     Entity::find()
@@ -120,11 +120,11 @@ fn to_row(event: &AuditEvent) -> Model {
         kind: event.kind.name().to_owned(),
         member_id: event.member.map(|member| member.0),
         session_id: event.session.map(|session| session.0),
-        other_member_id: event.other.map(|other| other.0),
+        other_member_id: event.merged_member.map(|other| other.0),
         detail: event.detail.clone(),
         app: event.app.as_ref().map(|app| app.as_str().into()),
-        by_admin_id: event.by.map(|admin| admin.0),
-        admin_id: event.admin.map(|admin| admin.0),
+        by_admin_id: event.actor.map(|admin| admin.0),
+        admin_id: event.target_admin.map(|admin| admin.0),
         request_id: event.request.as_ref().map(|request| request.as_str().to_owned()),
     }
 }
@@ -135,7 +135,7 @@ fn from_row(row: Model) -> Result<AuditEvent, StoreError> {
         let app = str::from_utf8(&app).map_err(|error| at.damaged("app", error))?;
         AppName::parse(app).map_err(|error| at.damaged("app", error))
     });
-    let kind = AuditKind::named(&row.kind);
+    let kind = AuditKind::from_name(&row.kind);
     let request = row.request_id.as_deref().map(RequestId::parse);
     Ok(AuditEvent {
         id: row.id,
@@ -144,10 +144,10 @@ fn from_row(row: Model) -> Result<AuditEvent, StoreError> {
         detail: row.detail,
         member: row.member_id.map(MemberId),
         session: row.session_id.map(SessionId),
-        other: row.other_member_id.map(MemberId),
+        merged_member: row.other_member_id.map(MemberId),
         app: app.transpose()?,
-        by: row.by_admin_id.map(AdminId),
-        admin: row.admin_id.map(AdminId),
+        actor: row.by_admin_id.map(AdminId),
+        target_admin: row.admin_id.map(AdminId),
         request: match request {
             Some(None) => return Err(at.damaged("request_id", "no such id")),
             Some(Some(request)) => Some(request),

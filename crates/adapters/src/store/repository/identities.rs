@@ -1,7 +1,7 @@
 //! Identities as rows.
 
 use async_trait::async_trait;
-use domain::model::identity::{Owner, Subject, SubjectKind};
+use domain::model::identity::{KnownMember, Subject, SubjectKind};
 use domain::model::member::MemberId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
@@ -22,16 +22,16 @@ use crate::store::transaction::unit_of_work::SeaUnitOfWork;
 
 #[async_trait]
 impl IdentityRepository for SeaUnitOfWork {
-    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError> {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
         let (open, rows) = (self.open(), with_the_same_owner(subject));
         let rows = to_the_end(async move { rows.all(&open.txn).await }).await?;
         let (subjects, members): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         let Some(member) = members.into_iter().flatten().next() else { return Ok(None) };
         let subjects: Result<_, _> = subjects.into_iter().map(from_row).collect();
-        Ok(Some(Owner { member: self.member(member).await?, subjects: subjects? }))
+        Ok(Some(KnownMember { member: self.member(member).await?, subjects: subjects? }))
     }
 
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
         let (open, theirs) = (self.open(), of_member(member));
         let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
         rows.into_iter().map(from_row).collect()
@@ -78,7 +78,7 @@ impl IdentityRepository for SeaUnitOfWork {
         Ok(())
     }
 
-    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError> {
+    async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError> {
         let (open, any) = (self.open(), one_in(namespace));
         Ok(to_the_end(async move { any.one(&open.txn).await }).await?.is_some())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::model::member::MemberId;
-use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{
@@ -27,17 +27,17 @@ impl SeaStore {
             keys.map_or_else(|| member::Column::Id.is_null(), |keys| find(&keys))
         };
         let is_meant = match &query.criterion {
-            Criterion::Any => None,
-            Criterion::Id(id) => Some(member::Column::Id.eq(id.0)),
-            Criterion::Phone(e164) => {
+            MemberFilter::Any => None,
+            MemberFilter::Id(id) => Some(member::Column::Id.eq(id.0)),
+            MemberFilter::Phone(e164) => {
                 let find = |keys: &DataKeys| member::Column::PhoneIndex.eq(index(keys, e164));
                 Some(by_number(self.present_keys().await?, &find))
             }
-            Criterion::MaskedPhone(masked) => {
+            MemberFilter::MaskedPhone(masked) => {
                 let find = |keys: &DataKeys| member::Column::PhoneMask.eq(mask(keys, masked));
                 Some(by_number(self.present_keys().await?, &find))
             }
-            Criterion::Subject(value) => {
+            MemberFilter::Subject(value) => {
                 Some(member::Column::Id.in_subquery(known_as(value).into_query()))
             }
         };

@@ -139,7 +139,7 @@ pub(crate) fn from_row(
     let at = Row { table: "member", id: row.id };
     let gender = u8::try_from(row.gender).ok().and_then(Gender::from_code);
     let by = |column, text: &str| {
-        let actors = [Actor::Member, Actor::Operator];
+        let actors = [Actor::Member, Actor::System];
         let found = actors.into_iter().find(|candidate| actor(*candidate) == text);
         found.ok_or_else(|| at.damaged(column, "no such actor"))
     };
@@ -182,6 +182,6 @@ fn status(status: MemberStatus) -> &'static str {
 fn actor(actor: Actor) -> &'static str {
     match actor {
         Actor::Member => "member",
-        Actor::Operator => "operator",
+        Actor::System => "operator",
     }
 }

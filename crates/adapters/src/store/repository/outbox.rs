@@ -6,7 +6,7 @@ use domain::model::event::{DomainEvent, EventKind};
 use domain::model::member::MemberId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::outbox::{Outbox, OutboxDirectory};
+use domain::ports::store::outbox::{Outbox, OutboxReader};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -45,7 +45,7 @@ impl Outbox for SeaUnitOfWork {
         Ok(result.rows_affected == 1)
     }
 
-    async fn put_off(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
+    async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
         let later = Entity::update_many().col_expr(Column::DueAt, Expr::value(until.unix_millis()));
         let update = later.clone().filter(is(claimed));
         let update = update.filter(Column::Attempts.eq(i64::from(claimed.attempts)));
@@ -85,7 +85,7 @@ impl Outbox for SeaUnitOfWork {
 }
 
 #[async_trait]
-impl OutboxDirectory for SeaStore {
+impl OutboxReader for SeaStore {
     async fn due(
         &self,
         receiver: &ReceiverName,
@@ -113,7 +113,7 @@ fn is(delivery: &Delivery) -> Condition {
 
 /// The last position of what is kept for a receiver of the members whom an event is about.
 pub(crate) fn last_position(receiver: &ReceiverName, event: &DomainEvent) -> Select<Entity> {
-    let members = [Some(event.member), event.other].into_iter().flatten();
+    let members = [Some(event.member), event.merged_member].into_iter().flatten();
     Entity::find()
         .select_only()
         .column_as(Column::Position.max(), "last")
@@ -161,7 +161,7 @@ fn to_row(receiver: &ReceiverName, event: &DomainEvent, position: i64) -> Model 
         at: event.at.unix_millis(),
         kind: event.kind.name().to_owned(),
         member_id: event.member.0,
-        other_member_id: event.other.map(|other| other.0),
+        other_member_id: event.merged_member.map(|other| other.0),
         position,
         attempts: 0,
         due_at: event.at.unix_millis(),
@@ -172,14 +172,14 @@ fn from_row(row: &Model) -> Result<Delivery, StoreError> {
     let at = Row { table: "outbox", id: row.event_id };
     let receiver = str::from_utf8(&row.receiver).map_err(|error| at.damaged("receiver", error))?;
     let receiver = ReceiverName::parse(receiver).map_err(|error| at.damaged("receiver", error))?;
-    let kind = EventKind::named(&row.kind).ok_or_else(|| at.damaged("kind", "no such kind"))?;
+    let kind = EventKind::from_name(&row.kind).ok_or_else(|| at.damaged("kind", "no such kind"))?;
     let attempts = u32::try_from(row.attempts).map_err(|error| at.damaged("attempts", error))?;
     let event = DomainEvent {
         id: row.event_id,
         at: Timestamp::from_unix_millis(row.at),
         kind,
         member: MemberId(row.member_id),
-        other: row.other_member_id.map(MemberId),
+        merged_member: row.other_member_id.map(MemberId),
     };
     Ok(Delivery { receiver, event, attempts })
 }

@@ -1,7 +1,7 @@
 //! What a table holds of a member, whichever columns it has.
 
 use domain::model::member::MemberId;
-use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::member::phone::PhoneNumber;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DbErr, EntityTrait, Iden, Iterable, ModelTrait, QueryFilter,
@@ -12,7 +12,7 @@ use sea_orm::{
 pub(crate) async fn of_table<E: EntityTrait>(
     reader: &DatabaseConnection,
     member: MemberId,
-) -> Result<Option<Holding>, DbErr>
+) -> Result<Option<ExportedTable>, DbErr>
 where
     E::Model: ModelTrait<Entity = E>,
 {
@@ -25,15 +25,18 @@ where
     let row = |row: E::Model| {
         E::Column::iter().map(|column| (column.to_string(), held(row.get(column)))).collect()
     };
-    Ok(Some(Holding { table, rows: rows.into_iter().map(row).collect() }))
+    Ok(Some(ExportedTable { table, rows: rows.into_iter().map(row).collect() }))
 }
 
 /// The same with the member's phone number, which lies sealed beside the column it is told under.
-pub(crate) fn with_phone(mut held: Vec<Holding>, phone: Option<&PhoneNumber>) -> Vec<Holding> {
+pub(crate) fn with_phone(
+    mut held: Vec<ExportedTable>,
+    phone: Option<&PhoneNumber>,
+) -> Vec<ExportedTable> {
     let members = held.iter_mut().filter(|holding| holding.table == "member");
     for (column, value) in members.flat_map(|holding| &mut holding.rows).flatten() {
         if column == "phone" {
-            *value = phone.map_or(Held::Nothing, |phone| Held::Text(phone.e164()));
+            *value = phone.map_or(ExportedValue::Null, |phone| ExportedValue::Text(phone.e164()));
         }
     }
     held
@@ -44,14 +47,18 @@ pub(crate) fn with_phone(mut held: Vec<Holding>, phone: Option<&PhoneNumber>) ->
     clippy::wildcard_enum_match_arm,
     reason = "of what no column has so far, any form is better than silence"
 )]
-fn held(value: Value) -> Held {
+fn held(value: Value) -> ExportedValue {
     match value {
-        Value::SmallInt(number) => number.map(i64::from).map_or(Held::Nothing, Held::Number),
-        Value::BigInt(number) => number.map_or(Held::Nothing, Held::Number),
-        Value::Uuid(id) => id.map_or(Held::Nothing, |id| Held::Text(id.to_string())),
-        Value::String(text) => text.map_or(Held::Nothing, Held::Text),
-        Value::Bytes(bytes) => bytes.map_or(Held::Nothing, |bytes| Held::Text(text(bytes))),
-        other => Held::Text(other.to_string()),
+        Value::SmallInt(number) => {
+            number.map(i64::from).map_or(ExportedValue::Null, ExportedValue::Integer)
+        }
+        Value::BigInt(number) => number.map_or(ExportedValue::Null, ExportedValue::Integer),
+        Value::Uuid(id) => id.map_or(ExportedValue::Null, |id| ExportedValue::Text(id.to_string())),
+        Value::String(text) => text.map_or(ExportedValue::Null, ExportedValue::Text),
+        Value::Bytes(bytes) => {
+            bytes.map_or(ExportedValue::Null, |bytes| ExportedValue::Text(text(bytes)))
+        }
+        other => ExportedValue::Text(other.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::model::app::name::AppName;
 use domain::model::fingerprint::Fingerprint;
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
@@ -22,7 +22,11 @@ use crate::store::transaction::unit_of_work::SeaUnitOfWork;
 
 #[async_trait]
 impl PushRepository for SeaUnitOfWork {
-    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError> {
+    async fn mark_seen(
+        &self,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let seen_at = now.unix_millis();
         let row = seen_push::Model { fingerprint: fingerprint.0.into(), seen_at };
         let (open, row) = (self.open(), row.into_active_model());
@@ -30,7 +34,7 @@ impl PushRepository for SeaUnitOfWork {
         to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await }).await
     }
 
-    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
         let (open, delete) = (self.open(), seen_before(then));
         to_the_end(async move { delete.exec(&open.txn).await }).await?;
         Ok(())
@@ -78,11 +82,11 @@ pub(crate) fn from_row(row: withdrawal::Model) -> Result<Withdrawal, StoreError>
     let app = str::from_utf8(&row.app).map_err(|error| at.damaged("app", error))?;
     let app = AppName::parse(app).map_err(|error| at.damaged("app", error))?;
     let all = [
-        Withdrawn::Phone,
-        Withdrawn::Profile,
-        Withdrawn::Nickname,
-        Withdrawn::Avatar,
-        Withdrawn::Account,
+        WithdrawnData::Phone,
+        WithdrawnData::Profile,
+        WithdrawnData::Nickname,
+        WithdrawnData::Avatar,
+        WithdrawnData::Account,
     ];
     let what = all.into_iter().find(|candidate| withdrawn(*candidate) == row.withdrawn);
     let withdrawn = what.ok_or_else(|| at.damaged("withdrawn", "no such thing"))?;
@@ -90,12 +94,12 @@ pub(crate) fn from_row(row: withdrawal::Model) -> Result<Withdrawal, StoreError>
     Ok(Withdrawal { id: row.id, app, subject, withdrawn })
 }
 
-fn withdrawn(withdrawn: Withdrawn) -> &'static str {
+fn withdrawn(withdrawn: WithdrawnData) -> &'static str {
     match withdrawn {
-        Withdrawn::Phone => "phone",
-        Withdrawn::Profile => "profile",
-        Withdrawn::Nickname => "nickname",
-        Withdrawn::Avatar => "avatar",
-        Withdrawn::Account => "account",
+        WithdrawnData::Phone => "phone",
+        WithdrawnData::Profile => "profile",
+        WithdrawnData::Nickname => "nickname",
+        WithdrawnData::Avatar => "avatar",
+        WithdrawnData::Account => "account",
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::model::fingerprint::Fingerprint;
-use domain::model::login::redemption::{Redemption, Repeatable};
+use domain::model::login::redemption::{Redemption, StoredResponse};
 use domain::model::member::MemberId;
 use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
@@ -25,7 +25,7 @@ impl RedemptionRepository for SeaUnitOfWork {
         if added.await? { Ok(()) } else { Err(AddError::Taken) }
     }
 
-    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
         let expired = Column::ExpiresAt.lte(now.unix_millis());
         let (open, delete) = (self.open(), Entity::delete_many().filter(expired));
         to_the_end(async move { delete.exec(&open.txn).await }).await?;
@@ -60,6 +60,8 @@ pub(crate) fn from_row(row: Model) -> Result<Redemption, StoreError> {
         member: MemberId(row.member_id),
         session: SessionId(row.session_id),
         redeemed_at: Timestamp::from_unix_millis(row.redeemed_at),
-        repeatable: request.zip(row.answer).map(|(request, answer)| Repeatable { request, answer }),
+        repeatable: request
+            .zip(row.answer)
+            .map(|(request, answer)| StoredResponse { request, answer }),
     })
 }

@@ -32,7 +32,7 @@ impl SessionKeyRepository for SeaUnitOfWork {
         Ok(())
     }
 
-    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError> {
+    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError> {
         let old = Column::ObtainedAt.lte(then.unix_millis());
         let (open, delete) = (self.open(), Entity::delete_many().filter(old));
         to_the_end(async move { delete.exec(&open.txn).await }).await?;

@@ -36,7 +36,7 @@ impl SessionRepository for SeaUnitOfWork {
         Ok(Some((from_row(&session)?, self.member(member).await?)))
     }
 
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
         let (open, theirs) = (self.open(), Entity::find().filter(Column::MemberId.eq(member.0)));
         let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
         rows.iter().map(from_row).collect()

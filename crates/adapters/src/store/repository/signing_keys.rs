@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::model::signing_key::SigningKey;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
-use domain::ports::store::signing_keys::{SigningKeyDirectory, SigningKeyRepository};
+use domain::ports::store::signing_keys::{SigningKeyReader, SigningKeyRepository};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, Select,
@@ -32,7 +32,7 @@ impl SigningKeyRepository for SeaUnitOfWork {
             kid: key.id.clone().into_bytes(),
             sealed: key.sealed.clone(),
             created_at: key.created_at.unix_millis(),
-            signs_from: key.signs_from.map(Timestamp::unix_millis),
+            signs_from: key.active_from.map(Timestamp::unix_millis),
         };
         let (open, row) = (self.open(), row.into_active_model());
         let key = [Column::Number];
@@ -60,7 +60,7 @@ impl SigningKeyRepository for SeaUnitOfWork {
 }
 
 #[async_trait]
-impl SigningKeyDirectory for SeaStore {
+impl SigningKeyReader for SeaStore {
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         let reader = self.reader.clone();
         let rows = to_the_end(async move { in_order().all(&reader).await }).await?;
@@ -81,6 +81,6 @@ fn from_row(row: Model) -> Result<SigningKey, StoreError> {
         id: id.map_err(|error| at.damaged("kid", error.utf8_error()))?,
         sealed: row.sealed,
         created_at: Timestamp::from_unix_millis(row.created_at),
-        signs_from: row.signs_from.map(Timestamp::from_unix_millis),
+        active_from: row.signs_from.map(Timestamp::from_unix_millis),
     })
 }

@@ -24,7 +24,7 @@ impl TombstoneRepository for SeaUnitOfWork {
         Ok(())
     }
 
-    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
+    async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
         let (open, asked) = (self.open(), one_of(tombstones));
         Ok(to_the_end(async move { asked.one(&open.txn).await }).await?.is_some())
     }

@@ -11,7 +11,7 @@ use adapters::redis::Redis;
 use adapters::redis::rate_limiter::RedisRateLimiter;
 use adapters::redis::url::RedisUrl;
 use async_trait::async_trait;
-use domain::model::rate_limit::{LimitKey, Quota, TooMany};
+use domain::model::rate_limit::{LimitKey, Quota, RateLimited};
 use domain::ports::rate_limiter::RateLimiter;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,7 +51,7 @@ struct Alone(AtomicUsize);
 
 #[async_trait]
 impl RateLimiter for Alone {
-    async fn take(&self, _key: &LimitKey, _quota: Quota) -> Result<(), TooMany> {
+    async fn take(&self, _key: &LimitKey, _quota: Quota) -> Result<(), RateLimited> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

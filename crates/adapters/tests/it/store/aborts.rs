@@ -32,7 +32,7 @@ async fn request(store: &dyn Store, nth: usize) -> Result<(), StoreError> {
     let value = format!("o{nth}");
     let subject = Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value };
     let work = store.begin().await?;
-    if work.identities().find_owner(&subject).await?.is_none() {
+    if work.identities().find_by_subject(&subject).await?.is_none() {
         let nickname = Nickname::parse("Ann").unwrap();
         let member = Member::register(MemberId::generate(NOW, &CHANCE), nickname, None, NOW);
         work.members().add(&member).await?;

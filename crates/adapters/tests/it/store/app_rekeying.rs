@@ -9,11 +9,11 @@ use adapters::store::{SeaStore, StoreConfig};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::app::registered::{RegisteredApp, SealedSecret};
-use domain::model::app::secret::SharedKind;
+use domain::model::app::secret::AppSecretKind;
 use domain::model::timestamp::Timestamp;
 use domain::ports::app::AppSecretSeal;
 use domain::ports::store::Store;
-use domain::ports::store::apps::AppDirectory;
+use domain::ports::store::apps::AppReader;
 use domain::ports::store::error::UpdateError;
 use testkit::databases::FreshDatabase;
 
@@ -35,7 +35,7 @@ fn name() -> AppName {
 }
 
 fn sealed(sealer: Sealer, secret: &str) -> Vec<u8> {
-    SealedAppSecrets::new(Arc::new(sealer)).seal(&name(), SharedKind::Secret, secret)
+    SealedAppSecrets::new(Arc::new(sealer)).seal(&name(), AppSecretKind::Secret, secret)
 }
 
 /// The store after a change of the sealing key, with an app whose secret is under the key before.
@@ -65,7 +65,7 @@ async fn with_an_app(database: &FreshDatabase) -> SeaStore {
 async fn secrets(store: &SeaStore) -> [Option<bool>; 2] {
     let app = store.registered_apps().await.unwrap().remove(0);
     let secrets = SealedAppSecrets::new(Arc::new(sealer(2)));
-    let opens = |sealed: &[u8]| secrets.open(&name(), SharedKind::Secret, sealed).is_ok();
+    let opens = |sealed: &[u8]| secrets.open(&name(), AppSecretKind::Secret, sealed).is_ok();
     [Some(opens(&app.secret.current)), app.secret.former.as_deref().map(opens)]
 }
 

@@ -11,7 +11,7 @@ use domain::model::member::nickname::Nickname;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, MemberId};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use domain::ports::store::{Store, UnitOfWork};
 use sea_orm::sqlx::{Connection, Row, SqliteConnection, raw_sql};
 use testkit::fake::random::FixedRandom;
@@ -93,7 +93,7 @@ async fn what_a_crash_left_is_wiped_at_the_next_start_and_nothing_else_is() {
     let freed = |store: SeaStore| {
         let config = &config;
         async move {
-            store.wipe_removed().await.unwrap();
+            store.purge_deleted().await.unwrap();
             store.close().await.unwrap();
             let mut connection = SqliteConnection::connect(&config.url).await.unwrap();
             let free = raw_sql("PRAGMA freelist_count").fetch_one(&mut connection).await.unwrap();
@@ -155,7 +155,7 @@ async fn soak_no_byte_of_an_erased_member_is_left_on_the_disk() {
         unit.members().remove(&person.member).await.unwrap();
     }
     unit.commit().await.unwrap();
-    store.wipe_removed().await.unwrap();
+    store.purge_deleted().await.unwrap();
 
     assert_eq!(found(folder.path(), &data), HashSet::new());
     for (nth, person) in people.iter().enumerate() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use adapters::store::{SeaStore, StoreConfig};
 use domain::model::member::MemberId;
-use domain::model::member::personal_data::{Held, Holding};
-use domain::ports::store::members::MemberDirectory;
+use domain::model::member::personal_data::{ExportedTable, ExportedValue};
+use domain::ports::store::members::MemberReader;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::sealer;
@@ -48,15 +48,15 @@ async fn every_table_and_column_about_members_is_in_the_export() {
     let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
     let store = SeaStore::connect(&config).await.unwrap();
     let nobody = MemberId(uuid::Uuid::nil());
-    let held = store.held_of(nobody).await.unwrap();
+    let held = store.export_member(nobody).await.unwrap();
     let told: BTreeSet<String> = held.into_iter().map(|holding| holding.table).collect();
     assert_eq!(told, tables, "give a new table its place in the export, or a reason not to");
 
     for table in &told {
         fill(&mut schema, table).await;
     }
-    for Holding { table, rows } in store.held_of(nobody).await.unwrap() {
-        let held = rows.into_iter().flatten().filter(|(_, held)| *held != Held::Nothing);
+    for ExportedTable { table, rows } in store.export_member(nobody).await.unwrap() {
+        let held = rows.into_iter().flatten().filter(|(_, held)| *held != ExportedValue::Null);
         let columns = format!("SELECT name FROM pragma_table_info('{table}')");
         let columns = list(&mut schema, columns).await;
         assert_eq!(held.map(|(name, _)| name).collect::<BTreeSet<_>>(), columns, "{table}");

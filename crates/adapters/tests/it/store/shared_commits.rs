@@ -7,7 +7,7 @@ use domain::model::member::nickname::Nickname;
 use domain::model::member::{Member, MemberId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use domain::ports::store::{Store, UnitOfWork};
 use testkit::databases::{FreshDatabase, Kind};
 use testkit::fake::random::FixedRandom;
@@ -94,7 +94,7 @@ async fn what_is_wiped_waits_for_the_common_commit() {
     first.members().add(&kept).await.unwrap();
     let wiping = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.wipe_removed().await })
+        tokio::spawn(async move { store.purge_deleted().await })
     };
     let acknowledged = tokio::spawn(first.commit());
     for waiting in [second, third] {

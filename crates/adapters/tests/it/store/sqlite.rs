@@ -15,7 +15,7 @@ use domain::model::session::{Session, SessionPolicy};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::Store;
 use domain::ports::store::error::{AddError, UpdateError};
-use domain::ports::store::members::MemberDirectory;
+use domain::ports::store::members::MemberReader;
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 use testkit::fake::random::FixedRandom;
@@ -150,7 +150,7 @@ async fn a_damaged_identity_is_named_by_its_member() {
         run(&url, &format!("UPDATE identity SET {column} = {value} WHERE kind = 'union_id'")).await;
 
         let unit = store.begin().await.unwrap();
-        let told = whole(&unit.identities().find_owner(&subject).await.unwrap_err());
+        let told = whole(&unit.identities().find_by_subject(&subject).await.unwrap_err());
         let named = format!("table identity, row {}: column {column}", member.id.0);
         assert!(
             told.contains(&named) && !told.contains("Canary") && !told.contains("255"),
@@ -178,7 +178,7 @@ async fn identities_and_sessions_belong_to_a_member_and_go_with_them() {
     let (.., subject, session) = add_member(&store).await;
     run(&url, "DELETE FROM member").await;
     let unit = store.begin().await.unwrap();
-    assert_eq!(unit.identities().find_owner(&subject).await.unwrap(), None);
+    assert_eq!(unit.identities().find_by_subject(&subject).await.unwrap(), None);
     assert_eq!(unit.sessions().find(session.id).await.unwrap(), None);
     let told = whole(&unit.sessions().add(&session).await.unwrap_err());
     assert!(told.contains("FOREIGN KEY"), "{told}");
@@ -228,7 +228,7 @@ async fn nothing_of_a_row_reaches_the_log() {
     let (store, _, _folder) = migrated().await;
     let (taken, subject, _) = add_member(&store).await;
     let unit = store.begin().await.unwrap();
-    unit.identities().find_owner(&subject).await.unwrap();
+    unit.identities().find_by_subject(&subject).await.unwrap();
     assert!(matches!(unit.members().add(&member()).await, Err(AddError::Taken)));
     let other = Member { phone: None, ..member() };
     unit.members().add(&other).await.unwrap();

@@ -26,7 +26,13 @@ fn vault(seed: u8) -> KeyVault {
 fn made(vault: &KeyVault, number: u32, signs_from: Option<i64>) -> SigningKey {
     let made = vault.generate().unwrap();
     let signs_from = signs_from.map(at);
-    SigningKey { number, id: made.id, sealed: made.sealed, created_at: at(0), signs_from }
+    SigningKey {
+        number,
+        id: made.id,
+        sealed: made.sealed,
+        created_at: at(0),
+        active_from: signs_from,
+    }
 }
 
 #[test]
@@ -41,7 +47,7 @@ fn the_current_key_signs_and_all_are_accepted_and_published() {
     let ours = tokens_under(vault.ring(&all, at(NOW)).unwrap(), clock.clone());
     let token = ours.access_token(&access_claims()).unwrap();
     for signing in &all.0 {
-        let alone = SigningKeys(vec![SigningKey { signs_from: Some(at(0)), ..signing.clone() }]);
+        let alone = SigningKeys(vec![SigningKey { active_from: Some(at(0)), ..signing.clone() }]);
         let alone = tokens_under(vault.ring(&alone, at(NOW)).unwrap(), clock.clone());
         let theirs = alone.access_token(&access_claims()).unwrap();
         assert!(ours.verify(theirs.expose()).is_ok(), "key {}", signing.number);
@@ -61,7 +67,7 @@ fn without_a_key_that_opens_and_signs_there_is_no_ring() {
     let ring = |key: &SigningKey| vault_1.ring(&SigningKeys(vec![key.clone()]), at(NOW)).err();
     assert!(ring(&good).is_none());
     assert!(matches!(
-        ring(&SigningKey { signs_from: None, ..good.clone() }),
+        ring(&SigningKey { active_from: None, ..good.clone() }),
         Some(VaultError::NoneSigns)
     ));
     let strange = made(&vault(2), 1, Some(0));

@@ -218,7 +218,7 @@ async fn an_odd_answer_that_can_be_understood_is_understood() {
     ] {
         let upstream = Upstream::always(move || reply.clone()).await;
         let verified = App::at(upstream.url()).login("code").await;
-        assert_eq!(verified.expect(name).login, owner(), "{name}");
+        assert_eq!(verified.expect(name).subject, owner(), "{name}");
     }
     let exactly = padded(&good, 65_536);
     let upstream = Upstream::always(move || body(&exactly)).await;

@@ -28,7 +28,7 @@ async fn a_login_is_let_in_by_either_secret_and_the_code_is_sent_again_only_wher
     for (good, tries) in [(NEW, 1), (OLD, 2)] {
         let upstream = taking(good).await;
         let app = rotating(&upstream);
-        assert_eq!(app.login("code").await.unwrap().login, owner());
+        assert_eq!(app.login("code").await.unwrap().subject, owner());
         assert_eq!(upstream.count(LOGIN), tries, "{good}");
         app.login("another").await.unwrap();
         assert_eq!(upstream.count(LOGIN), tries + 1, "the good one is known now");

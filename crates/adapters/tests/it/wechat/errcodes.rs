@@ -24,7 +24,7 @@ async fn forced(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (Provide
             current.map_or_else(|error| error.failure, |_no| ProviderFailure::CodeInvalid)
         }
         Endpoint::ResetSession => {
-            let fresh = app.program.renew(&owner(), &session_key()).await;
+            let fresh = app.program.rotate(&owner(), &session_key()).await;
             fresh.map_or_else(|error| error.failure, |_none| ProviderFailure::CodeInvalid)
         }
     };

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use adapters::wechat::http::WechatHttpConfig;
-use domain::model::identity::Standing;
-use domain::ports::provider_stats::ProviderWatch as _;
+use domain::model::identity::AccountKind;
+use domain::ports::provider_stats::ProviderStats as _;
 
 use super::upstream::{Upstream, ok};
 use super::*;
@@ -15,9 +15,9 @@ async fn a_login_sends_the_code_once_and_learns_the_openid() {
     let upstream = Upstream::start(well).await;
     let verified = App::at(upstream.url()).login("0a3Kx-_Z").await.unwrap();
 
-    assert_eq!(verified.login, owner());
+    assert_eq!(verified.subject, owner());
     assert_eq!(verified.aliases, []);
-    assert_eq!(verified.standing, Standing::Person);
+    assert_eq!(verified.standing, AccountKind::User);
     assert_eq!(verified.session_key.unwrap().expose(), SESSION_KEY);
 
     let [request] = upstream.requests().try_into().unwrap();
@@ -37,11 +37,11 @@ async fn whoever_watches_sees_each_call_and_how_it_ended() {
     let http = WechatHttp::new(&config).unwrap();
     let clock = Arc::new(FixedClock::default());
     let program = WechatMiniProgram::new(app(), http.clone(), clock, None);
-    program.verify(&LoginCode::parse("code").unwrap()).await.unwrap();
+    program.redeem_login_code(&LoginCode::parse("code").unwrap()).await.unwrap();
     drop(upstream);
-    program.verify(&LoginCode::parse("code").unwrap()).await.unwrap_err();
+    program.redeem_login_code(&LoginCode::parse("code").unwrap()).await.unwrap_err();
     let (mut good, mut failed) = (0, 0);
-    for (_, path, hour) in http.calls().hours() {
+    for (_, path, hour) in http.call_stats().hours() {
         assert_eq!(path, LOGIN);
         let ok = hour.outcomes.get("ok").copied().unwrap_or_default();
         good += ok;
@@ -64,7 +64,7 @@ async fn a_union_id_is_an_alias_in_the_group_or_else_in_the_app() {
         let verified = app.login("code").await.unwrap();
         assert_eq!(verified.union_id(), Some("ocMvos6NjeKLIBqg5Mr9QjxrP1FA"));
         assert_eq!(verified.aliases[0].namespace, namespace);
-        assert_eq!(verified.login, owner(), "the openid stays the one that logs in");
+        assert_eq!(verified.subject, owner(), "the openid stays the one that logs in");
     }
 }
 
@@ -216,7 +216,7 @@ async fn a_login_needs_no_access_token() {
     assert!(app.login("code").await.is_ok());
     assert!(!waiting.is_finished());
     assert!(is_unavailable(&waiting.await.unwrap()));
-    assert_eq!(app.login("code").await.unwrap().login, owner());
+    assert_eq!(app.login("code").await.unwrap().subject, owner());
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn only_an_openid_of_this_app_can_own_a_phone_code() {
         Subject { namespace: "wechat:app:wx0000000000000000".into(), ..owner() },
         Subject { kind: SubjectKind::UnionId, ..owner() },
     ] {
-        let outcome = app.program.phone(&stranger, &code).await;
+        let outcome = app.program.redeem_phone_code(&stranger, &code).await;
         assert_eq!(failure(outcome), ProviderFailure::Misconfigured, "{stranger:?}");
     }
     assert_eq!(upstream.connections(), 0);

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::model::app::name::AppId;
 use domain::model::identity::{Subject, SubjectKind};
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::random::Random;
 use domain::ports::pushes::{Push, PushReader, PushRejected, PushSignature};
 use serde_json::{Value, json};
@@ -180,17 +180,17 @@ fn xml(message: &Value) -> String {
 fn every_event_takes_back_what_it_says_in_either_form_and_mode() {
     let revoked = |code: &str| event("user_authorization_revoke", &json!({ "RevokeInfo": code }));
     for (message, expected) in [
-        (revoked("8"), Some(Withdrawn::Phone)),
-        (revoked("6"), Some(Withdrawn::Profile)),
-        (revoked("19"), Some(Withdrawn::Nickname)),
-        (revoked(" 20 "), Some(Withdrawn::Avatar)),
+        (revoked("8"), Some(WithdrawnData::Phone)),
+        (revoked("6"), Some(WithdrawnData::Profile)),
+        (revoked("19"), Some(WithdrawnData::Nickname)),
+        (revoked(" 20 "), Some(WithdrawnData::Avatar)),
         (revoked("13"), None),
         (revoked(""), None),
-        (event("user_authorization_cancellation", &json!({})), Some(Withdrawn::Account)),
-        (event("user_info_modified", &json!({})), Some(Withdrawn::Profile)),
+        (event("user_authorization_cancellation", &json!({})), Some(WithdrawnData::Account)),
+        (event("user_info_modified", &json!({})), Some(WithdrawnData::Profile)),
         (event("user_info_modified", &json!({ "OpenID": "" })), None),
         (event("user_info_modified", &json!({ "OpenID": "x".repeat(129) })), None),
-        (event("user_info_modified", &json!({ "MsgType": "Event" })), Some(Withdrawn::Profile)),
+        (event("user_info_modified", &json!({ "MsgType": "Event" })), Some(WithdrawnData::Profile)),
         (event("user_info_modified", &json!({ "MsgType": "text" })), None),
         (event("something_new", &json!({ "RevokeInfo": "8", "List": [1] })), None),
     ] {
@@ -251,12 +251,12 @@ fn an_encrypted_message_is_believed_for_its_own_signature_and_app_only() {
     }
     for app_id in ["", "wx0000000000000000", "wx5e8d6c0a4b2f1e37 ", "WX5E8D6C0A4B2F1E37"] {
         let read = read_encrypted(&encrypt(&frame(&message, app_id)));
-        assert_eq!(read.err(), Some(PushRejected::Misdirected), "{app_id}");
+        assert_eq!(read.err(), Some(PushRejected::WrongRecipient), "{app_id}");
     }
     let other = event("user_info_modified", &json!({ "AppID": "wx0000000000000000" })).to_string();
-    assert_eq!(read(&other).err(), Some(PushRejected::Misdirected));
+    assert_eq!(read(&other).err(), Some(PushRejected::WrongRecipient));
     let in_the_clear = secure().read(&signed(TOKEN, None), message.as_bytes());
-    assert_eq!(in_the_clear.err(), Some(PushRejected::Misdirected), "the key is not optional");
+    assert_eq!(in_the_clear.err(), Some(PushRejected::WrongRecipient), "the key is not optional");
 }
 
 #[test]

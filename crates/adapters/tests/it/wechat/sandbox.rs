@@ -39,7 +39,7 @@ async fn phone_of(
 ) -> Result<PhoneNumber, ProviderError> {
     let login = sandbox.login_code(user, MAIN_APP).unwrap();
     let verified = app.login(&login).await.unwrap();
-    app.program.phone(&verified.login, &PhoneCode::parse(code).unwrap()).await
+    app.program.redeem_phone_code(&verified.subject, &PhoneCode::parse(code).unwrap()).await
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_user_logs_in_and_shows_a_phone_number() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     let verified = app.login(&sandbox.login_code("alice", MAIN_APP).unwrap()).await.unwrap();
-    assert_eq!(verified.login.namespace, format!("wechat:app:{MAIN_APP}"));
+    assert_eq!(verified.subject.namespace, format!("wechat:app:{MAIN_APP}"));
     assert_eq!(verified.aliases[0].namespace, "wechat:open:acme");
 
     let code = sandbox.phone_code("alice", MAIN_APP).unwrap();
@@ -63,7 +63,7 @@ async fn one_person_has_one_union_id_in_a_group_and_an_openid_per_app() {
         let app = program(&sandbox, app_id, secret, Some("acme"));
         seen.push(app.login(&sandbox.login_code("alice", app_id).unwrap()).await.unwrap());
     }
-    assert_ne!(seen[0].login.value, seen[1].login.value);
+    assert_ne!(seen[0].subject.value, seen[1].subject.value);
     assert_eq!(seen[0].aliases, seen[1].aliases);
     assert!(seen[0].union_id().is_some());
 
@@ -134,7 +134,7 @@ async fn a_wrong_secret_or_app_is_the_operators_trouble() {
         assert_eq!(failure(app.login(&code).await), ProviderFailure::Misconfigured);
         let owner = Subject { namespace: format!("wechat:app:{app_id}"), ..owner() };
         let code = PhoneCode::parse("phonecode").unwrap();
-        let outcome = app.program.phone(&owner, &code).await;
+        let outcome = app.program.redeem_phone_code(&owner, &code).await;
         assert_eq!(failure(outcome), ProviderFailure::Misconfigured);
     }
     assert!(main_program(&sandbox).login(&code).await.is_ok(), "the code was not spent by that");

@@ -108,8 +108,9 @@ static LOG: LazyLock<Captured> = LazyLock::new(|| {
 
 /// Redeems both codes, and collects all that can be read afterwards.
 async fn spoken(app: &App, upstream: &Upstream) -> String {
-    let login = app.program.verify(&LoginCode::parse(LOGIN_CODE).unwrap()).await;
-    let phone = app.program.phone(&owner(), &PhoneCode::parse(PHONE_CODE).unwrap()).await;
+    let login = app.program.redeem_login_code(&LoginCode::parse(LOGIN_CODE).unwrap()).await;
+    let phone =
+        app.program.redeem_phone_code(&owner(), &PhoneCode::parse(PHONE_CODE).unwrap()).await;
     assert!(upstream.connections() > 0);
     format!("{} {}", told(&login), told(&phone))
 }

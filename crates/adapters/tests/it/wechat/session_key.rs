@@ -34,7 +34,7 @@ impl Alice {
         let app = App::new(app, sandbox.base_url(), clock);
         let code = sandbox.login_code("alice", MAIN_APP).unwrap();
         let verified = app.login(&code).await.unwrap();
-        Self { sandbox, app, user: verified.login, key: verified.session_key.unwrap() }
+        Self { sandbox, app, user: verified.subject, key: verified.session_key.unwrap() }
     }
 
     /// Her number as the phone button gave it before there were codes.
@@ -151,10 +151,10 @@ async fn wechat_tells_whether_a_key_is_current_and_replaces_it() {
     let Alice { sandbox, app, user, key } = Alice::new().await;
     assert!(app.program.is_current(&user, &key).await.unwrap());
     assert!(!app.program.is_current(&user, &session_key()).await.unwrap());
-    assert!(app.program.renew(&user, &session_key()).await.unwrap().is_none());
+    assert!(app.program.rotate(&user, &session_key()).await.unwrap().is_none());
     assert!(app.program.is_current(&user, &key).await.unwrap(), "a wrong key changed nothing");
 
-    let fresh = app.program.renew(&user, &key).await.unwrap().unwrap();
+    let fresh = app.program.rotate(&user, &key).await.unwrap().unwrap();
     assert!(!app.program.is_current(&user, &key).await.unwrap());
     assert!(app.program.is_current(&user, &fresh).await.unwrap());
     assert_eq!((sandbox.log(Some(CHECK)).len(), sandbox.log(Some(RESET)).len()), (5, 2));
@@ -170,7 +170,7 @@ async fn only_a_user_of_this_app_is_asked_about() {
     ] {
         let asked = app.program.is_current(&stranger, &session_key()).await;
         assert_eq!(failure(asked), ProviderFailure::Misconfigured);
-        let renewed = app.program.renew(&stranger, &session_key()).await;
+        let renewed = app.program.rotate(&stranger, &session_key()).await;
         assert_eq!(failure(renewed), ProviderFailure::Misconfigured);
     }
     assert_eq!(upstream.connections(), 0);
@@ -203,6 +203,6 @@ async fn an_answer_without_a_new_key_is_an_outage() {
         _ => body(json!({ "errcode": 0, "errmsg": "ok", "session_key": "short" })),
     })
     .await;
-    let renewed = App::at(upstream.url()).program.renew(&owner(), &session_key()).await;
+    let renewed = App::at(upstream.url()).program.rotate(&owner(), &session_key()).await;
     assert!(matches!(failure(renewed), ProviderFailure::Unavailable { .. }));
 }

@@ -15,7 +15,7 @@ async fn phones(app: &App, count: usize) -> Vec<Result<PhoneNumber, ProviderErro
     for index in 0..count {
         let program = Arc::clone(&app.program);
         let code = PhoneCode::parse(&format!("code{index}")).unwrap();
-        calls.spawn(async move { program.phone(&owner(), &code).await });
+        calls.spawn(async move { program.redeem_phone_code(&owner(), &code).await });
     }
     calls.join_all().await
 }
@@ -90,7 +90,7 @@ async fn a_fetch_that_died_with_its_runtime_is_made_again() {
         let (owner, code) = (owner(), PhoneCode::parse("phonecode").unwrap());
         runtime.block_on(async {
             tokio::select! {
-                outcome = program.phone(&owner, &code) => panic!("{outcome:?}"),
+                outcome = program.redeem_phone_code(&owner, &code) => panic!("{outcome:?}"),
                 _ = done => {}
             }
         });

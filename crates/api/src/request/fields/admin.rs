@@ -2,10 +2,10 @@
 
 use domain::model::admin::{
     ADMIN_NAME_MAX, ADMIN_PASSWORD_MAX, ADMIN_PASSWORD_MIN, AdminId, AdminName, AdminPassword,
-    Role, UnfitPassword,
+    InvalidPassword, Role,
 };
 use domain::model::audit::AuditKind;
-use domain::model::member::query::{Criterion, PAGE_MAX};
+use domain::model::member::query::{MemberFilter, PAGE_MAX};
 use domain::model::member::{MemberId, STATUS_REASON_MAX, StatusReason};
 use domain::model::secret::InvitationCode;
 use domain::use_cases::admin::query_audit_log::DAYS_MAX;
@@ -34,7 +34,7 @@ pub(crate) const ADMIN_NAME: Field<AdminName> = Field {
 /// What they sign in with.
 pub(crate) const PASSWORD: Field<AdminPassword> = Field {
     name: "password",
-    read: |value| shown(value, AdminPassword::show),
+    read: |value| shown(value, AdminPassword::parse),
     schema: || password("The password.").min_length(1),
 };
 
@@ -44,7 +44,7 @@ pub(crate) const CURRENT_PASSWORD: Field<AdminPassword> = Field { name: "current
 /// What they want to sign in with.
 pub(crate) const CHOSEN_PASSWORD: Field<AdminPassword> = Field {
     name: "password",
-    read: |value| shown(value, AdminPassword::choose),
+    read: |value| shown(value, AdminPassword::new_password),
     schema: || {
         password("The new password: long is all that it must be.").min_length(ADMIN_PASSWORD_MIN)
     },
@@ -66,7 +66,7 @@ pub(crate) const INVITATION: Field<InvitationCode> = Field {
 pub(crate) const ROLE: Field<Role> = Field {
     name: "role",
     read: |value| {
-        let role = value.as_str().and_then(Role::named);
+        let role = value.as_str().and_then(Role::from_name);
         role.ok_or_else(|| format!("is none of {}", Role::ALL.map(Role::name).join(", ")))
     },
     schema: || {
@@ -99,12 +99,12 @@ pub(crate) const REASON: Field<StatusReason> = Field {
 };
 
 /// Which members are looked for.
-pub(crate) const QUERY: Field<Criterion> = Field {
+pub(crate) const QUERY: Field<MemberFilter> = Field {
     name: "query",
     read: |value| {
         let query = text(value)?;
         let fits = query.chars().count() <= QUERY_MAX;
-        fits.then(|| Criterion::parse(query))
+        fits.then(|| MemberFilter::parse(query))
             .ok_or_else(|| format!("is longer than {QUERY_MAX} characters"))
     },
     schema: || {
@@ -153,7 +153,7 @@ pub(crate) const BY: Field<AdminId> = Field {
 pub(crate) const KIND: Field<AuditKind> = Field {
     name: "kind",
     read: |value| {
-        let kind = value.as_str().and_then(AuditKind::named);
+        let kind = value.as_str().and_then(AuditKind::from_name);
         kind.ok_or_else(|| "is no kind of event".to_owned())
     },
     schema: || {
@@ -175,7 +175,7 @@ const REASON_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*[^\u0000-\u0020\u0
 /// A password, which is kept nowhere and so may hold any character.
 fn shown(
     value: &Value,
-    take: fn(&str) -> Result<AdminPassword, UnfitPassword>,
+    take: fn(&str) -> Result<AdminPassword, InvalidPassword>,
 ) -> Result<AdminPassword, String> {
     let text = value.as_str().ok_or_else(|| "is not a text".to_owned())?;
     take(text).map_err(|fault| fault.to_string())

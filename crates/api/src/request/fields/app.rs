@@ -97,7 +97,7 @@ pub(crate) const PHONE_REQUIRED: Field<bool> = Field {
 pub(crate) const CONFLICT_POLICY: Field<ConflictPolicy> = Field {
     name: "onConflict",
     read: |value| {
-        let policy = value.as_str().and_then(ConflictPolicy::named);
+        let policy = value.as_str().and_then(ConflictPolicy::from_name);
         policy.ok_or_else(|| {
             format!("is none of {}", ConflictPolicy::ALL.map(ConflictPolicy::name).join(", "))
         })

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::admin::Administrator;
+use domain::model::admin::AdminPrincipal;
 use domain::model::app::name::AppName;
-use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::secret::AppSecret;
 use domain::use_cases::admin::manage_apps::{
-    AppPush, AppSheet, ManageApps, ManageAppsError, NewApp, Registration,
+    AppDetails, AppPush, ManageApps, ManageAppsError, NewApp, Registration,
 };
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
@@ -51,7 +51,7 @@ impl AdminAppsApi {
     /// Show an app
     #[craft(endpoint(operation_id = "showApp", tags("administrators")))]
     pub(crate) async fn show(&self, by: By<Viewer>, app: Path<AppName>) -> Answer<AppData> {
-        Ok(Data(self.manage.see(&by.0, &app.0).await?.into()))
+        Ok(Data(self.manage.get(&by.0, &app.0).await?.into()))
     }
 
     /// Add an app
@@ -124,7 +124,7 @@ impl AdminAppsApi {
     #[craft(endpoint(operation_id = "takeAppSecretBack", tags("administrators")))]
     pub(crate) async fn take_back(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
         let manage = self.manage.clone();
-        let work = async move { manage.take_rotation_back(&by.0, &app.0).await };
+        let work = async move { manage.cancel_rotation(&by.0, &app.0).await };
         Ok(Data(detached(work).await?.into()))
     }
 
@@ -134,7 +134,7 @@ impl AdminAppsApi {
     #[craft(endpoint(operation_id = "dropFormerAppSecret", tags("administrators")))]
     pub(crate) async fn end_rotation(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
         let manage = self.manage.clone();
-        let work = async move { manage.end_rotation(&by.0, &app.0).await };
+        let work = async move { manage.finish_rotation(&by.0, &app.0).await };
         Ok(Data(detached(work).await?.into()))
     }
 
@@ -167,7 +167,7 @@ impl AdminAppsApi {
 impl AdminAppsApi {
     async fn set_disabled(
         &self,
-        by: Administrator,
+        by: AdminPrincipal,
         app: AppName,
         disabled: bool,
     ) -> Answer<AppData> {
@@ -202,7 +202,7 @@ impl FromForm for AppPolicy {
             store_session_keys: form
                 .optional(&STORE_SESSION_KEYS)
                 .unwrap_or(usual.store_session_keys),
-            lives: TokenLives {
+            lifetimes: TokenLifetimes {
                 access: form.optional(&ACCESS_TTL),
                 idle: form.optional(&REFRESH_TTL),
                 absolute: form.optional(&SESSION_TTL),
@@ -307,8 +307,8 @@ pub(crate) struct RegistrationData {
     created_at: String,
 }
 
-impl From<AppSheet> for AppData {
-    fn from(app: AppSheet) -> Self {
+impl From<AppDetails> for AppData {
+    fn from(app: AppDetails) -> Self {
         Self {
             name: app.name.as_str().to_owned(),
             app_id: app.app_id.as_str().to_owned(),
@@ -328,9 +328,9 @@ impl From<AppPolicy> for AppPolicyData {
             phone_required: policy.phone_required,
             on_conflict: policy.on_conflict.name(),
             store_session_keys: policy.store_session_keys,
-            access_ttl: seconds(policy.lives.access),
-            refresh_ttl: seconds(policy.lives.idle),
-            session_ttl: seconds(policy.lives.absolute),
+            access_ttl: seconds(policy.lifetimes.access),
+            refresh_ttl: seconds(policy.lifetimes.idle),
+            session_ttl: seconds(policy.lifetimes.absolute),
         }
     }
 }

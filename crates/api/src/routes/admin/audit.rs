@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::model::audit::AuditEvent;
-use domain::model::audit::query::{AuditQuery, DailyCount, Days};
-use domain::use_cases::admin::query_audit_log::{ReadRecord, ReadRecordError};
+use domain::model::audit::query::{AuditQuery, DailyCount, DayRange};
+use domain::use_cases::admin::query_audit_log::{QueryAuditLog, QueryAuditLogError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -22,7 +22,7 @@ use crate::routes::admin::{By, Viewer};
 /// Routes about what happened.
 #[derive(Clone)]
 pub struct AdminRecordApi {
-    pub(crate) read_record: Arc<ReadRecord>,
+    pub(crate) query_audit_log: Arc<QueryAuditLog>,
 }
 
 #[craft]
@@ -35,8 +35,8 @@ impl AdminRecordApi {
         &self,
         by: By<Viewer>,
         query: Query<AuditQuery>,
-    ) -> Result<Data<EventsData>, Refused<ReadRecordError>> {
-        let events = self.read_record.events(&by.0, &query.0).await?;
+    ) -> Result<Data<EventsData>, Refused<QueryAuditLogError>> {
+        let events = self.query_audit_log.events(&by.0, &query.0).await?;
         Ok(Data(EventsData { events: events.into_iter().map(EventData::from).collect() }))
     }
 
@@ -48,8 +48,8 @@ impl AdminRecordApi {
         &self,
         by: By<Viewer>,
         query: Query<StatisticsQuery>,
-    ) -> Result<Data<StatisticsData>, Refused<ReadRecordError>> {
-        Ok(Data(self.read_record.last_days(&by.0, query.0.days).await?.into()))
+    ) -> Result<Data<StatisticsData>, Refused<QueryAuditLogError>> {
+        Ok(Data(self.query_audit_log.last_days(&by.0, query.0.days).await?.into()))
     }
 }
 
@@ -139,10 +139,10 @@ impl From<AuditEvent> for EventData {
             detail: event.detail,
             member_id: event.member.map(|member| member.0.to_string()),
             session_id: event.session.map(|session| session.0.to_string()),
-            other_member_id: event.other.map(|other| other.0.to_string()),
+            other_member_id: event.merged_member.map(|other| other.0.to_string()),
             app: event.app.map(|app| app.as_str().to_owned()),
-            by: event.by.map(|admin| admin.0.to_string()),
-            admin_id: event.admin.map(|admin| admin.0.to_string()),
+            by: event.actor.map(|admin| admin.0.to_string()),
+            admin_id: event.target_admin.map(|admin| admin.0.to_string()),
             request_id: event.request.map(|request| request.as_str().to_owned()),
         }
     }
@@ -179,8 +179,8 @@ pub(crate) struct CountData {
     count: u64,
 }
 
-impl From<(Days, Vec<DailyCount>)> for StatisticsData {
-    fn from((days, counts): (Days, Vec<DailyCount>)) -> Self {
+impl From<(DayRange, Vec<DailyCount>)> for StatisticsData {
+    fn from((days, counts): (DayRange, Vec<DailyCount>)) -> Self {
         let count = |count: DailyCount| CountData {
             day: rfc3339::seconds(count.day),
             kind: count.kind.name(),

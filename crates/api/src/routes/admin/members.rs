@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use domain::model::identity::Subject;
 use domain::model::member::phone::PhoneNumber;
-use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::member::{Member, MemberId, MemberStatus, StatusReason};
 use domain::model::session::{Session, SessionId};
-use domain::use_cases::admin::manage_members::{
-    LookAfterMembers, LookAfterMembersError, MemberSheet,
-};
+use domain::use_cases::admin::manage_members::{ManageMembers, ManageMembersError, MemberDetails};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -34,10 +32,10 @@ pub(super) const PAGE: u16 = 50;
 /// Routes about members.
 #[derive(Clone)]
 pub struct AdminMembersApi {
-    pub(crate) look_after: Arc<LookAfterMembers>,
+    pub(crate) look_after: Arc<ManageMembers>,
 }
 
-type Answer<T> = Result<Data<T>, Refused<LookAfterMembersError>>;
+type Answer<T> = Result<Data<T>, Refused<ManageMembersError>>;
 
 #[craft]
 impl AdminMembersApi {
@@ -57,7 +55,7 @@ impl AdminMembersApi {
     /// Show a member
     #[craft(endpoint(operation_id = "showMember", tags("administrators")))]
     pub(crate) async fn show(&self, by: By<Viewer>, id: Path<Uuid>) -> Answer<MemberSheetData> {
-        Ok(Data(self.look_after.see(&by.0, MemberId(id.0)).await?.into()))
+        Ok(Data(self.look_after.get(&by.0, MemberId(id.0)).await?.into()))
     }
 
     /// Ban a member
@@ -139,7 +137,7 @@ impl FromForm for MemberQuery {
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (criterion, before) = (form.optional(&QUERY), form.optional(&OLDER_THAN));
         let limit = form.optional(&LIMIT).unwrap_or(PAGE);
-        Some(Self { criterion: criterion.unwrap_or(Criterion::Any), before, limit })
+        Some(Self { criterion: criterion.unwrap_or(MemberFilter::Any), before, limit })
     }
 }
 
@@ -197,7 +195,7 @@ impl From<Member> for MemberRow {
 
 /// A member, with what they are known under and where they are logged in.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "MemberSheet"))]
+#[salvo(schema(name = "MemberDetails"))]
 pub(crate) struct MemberSheetData {
     /// The member.
     member: MemberRow,
@@ -207,8 +205,8 @@ pub(crate) struct MemberSheetData {
     sessions: Vec<DeviceData>,
 }
 
-impl From<MemberSheet> for MemberSheetData {
-    fn from(sheet: MemberSheet) -> Self {
+impl From<MemberDetails> for MemberSheetData {
+    fn from(sheet: MemberDetails) -> Self {
         Self {
             member: sheet.member.into(),
             identities: sheet.subjects.into_iter().map(IdentityData::from).collect(),

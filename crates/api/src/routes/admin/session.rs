@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::model::admin::{AdminName, AdminPassword, Administrator};
+use domain::model::admin::{AdminName, AdminPassword, AdminPrincipal};
 use domain::model::secret::InvitationCode;
 use domain::ports::store::error::StoreError;
 use domain::use_cases::admin::authenticate::AuthenticateAdmin;
@@ -58,7 +58,7 @@ impl AdminSessionApi {
     #[craft(endpoint(operation_id = "adminSession", tags("administrators")))]
     pub(crate) fn who(
         &self,
-        administrator: Authenticated<Administrator>,
+        administrator: Authenticated<AdminPrincipal>,
     ) -> Data<AdministratorData> {
         Data(administrator.0.into())
     }
@@ -67,7 +67,7 @@ impl AdminSessionApi {
     #[craft(endpoint(operation_id = "adminSignOut", tags("administrators")))]
     pub(crate) async fn sign_out(
         &self,
-        administrator: Authenticated<Administrator>,
+        administrator: Authenticated<AdminPrincipal>,
     ) -> Result<WithCookie<Done>, Refused<StoreError>> {
         let authenticate = self.authenticate.clone();
         detached(async move { authenticate.sign_out(&administrator.0).await }).await?;
@@ -93,7 +93,7 @@ impl AdminSessionApi {
     #[craft(endpoint(operation_id = "adminChangePassword", tags("administrators")))]
     pub(crate) async fn change_password(
         &self,
-        administrator: Authenticated<Administrator>,
+        administrator: Authenticated<AdminPrincipal>,
         body: Body<PasswordChange>,
     ) -> Result<Data<Done>, Refused<ManageAdminsError>> {
         let (manage, PasswordChange { current, new }) = (self.manage.clone(), body.0);
@@ -172,8 +172,8 @@ pub(crate) struct AdministratorData {
     expires_at: String,
 }
 
-impl From<Administrator> for AdministratorData {
-    fn from(administrator: Administrator) -> Self {
+impl From<AdminPrincipal> for AdministratorData {
+    fn from(administrator: AdminPrincipal) -> Self {
         Self {
             admin_id: administrator.id.0.to_string(),
             name: administrator.name.as_str().to_owned(),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::provider::call_stats::{HourOfCalls, ProviderCalls};
+use domain::model::provider::call_stats::{CallStats, HourlyStats};
 use domain::model::signing_key::KeyState;
 use domain::model::timestamp::Timestamp;
-use domain::use_cases::admin::service_status::{KeySheet, WatchService, WatchServiceError};
+use domain::use_cases::admin::service_status::{ServiceStatus, SigningKeyInfo, WatchServiceError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -20,7 +20,7 @@ use crate::routes::admin::{By, Viewer};
 /// Routes about the service.
 #[derive(Clone)]
 pub struct AdminServiceApi {
-    pub(crate) watch: Arc<WatchService>,
+    pub(crate) watch: Arc<ServiceStatus>,
 }
 
 type Answer<T> = Result<Data<T>, Refused<WatchServiceError>>;
@@ -80,8 +80,8 @@ pub(crate) struct KeyData {
     ends_at: Option<String>,
 }
 
-impl From<KeySheet> for KeyData {
-    fn from(key: KeySheet) -> Self {
+impl From<SigningKeyInfo> for KeyData {
+    fn from(key: SigningKeyInfo) -> Self {
         Self {
             number: key.number,
             kid: key.id,
@@ -141,18 +141,18 @@ pub(crate) struct CallOutcomeData {
     count: u64,
 }
 
-impl From<ProviderCalls> for CallsData {
-    fn from(calls: ProviderCalls) -> Self {
+impl From<CallStats> for CallsData {
+    fn from(calls: CallStats) -> Self {
         let hours = calls.hours().map(CallHourData::from).collect();
         Self { since: rfc3339::seconds(calls.since), hours }
     }
 }
 
-impl From<(Timestamp, &'static str, &HourOfCalls)> for CallHourData {
-    fn from((hour, path, calls): (Timestamp, &'static str, &HourOfCalls)) -> Self {
+impl From<(Timestamp, &'static str, &HourlyStats)> for CallHourData {
+    fn from((hour, path, calls): (Timestamp, &'static str, &HourlyStats)) -> Self {
         let outcomes = calls.outcomes.iter();
         let within = |percent| {
-            let millis = calls.within(percent).as_ref().map(Duration::as_millis);
+            let millis = calls.percentile(percent).as_ref().map(Duration::as_millis);
             millis.and_then(|millis| u64::try_from(millis).ok())
         };
         Self {

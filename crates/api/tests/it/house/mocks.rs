@@ -1,15 +1,15 @@
 //! Ports that say the same whatever happens in the house.
 
-use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::provider::call_stats::CallStats;
 use domain::model::signing_key::VerificationKey;
-use domain::ports::provider_stats::MockProviderWatch;
+use domain::ports::provider_stats::MockProviderStats;
 use domain::ports::pushes::{MockPushReader, Push, PushRejected, PushSignature};
 use domain::ports::signing_keys::MockVerificationKeys;
 
 /// A provider that these calls were made to.
-pub(crate) fn watching(calls: ProviderCalls) -> MockProviderWatch {
-    let mut watch = MockProviderWatch::new();
-    watch.expect_calls().return_const(calls);
+pub(crate) fn watching(calls: CallStats) -> MockProviderStats {
+    let mut watch = MockProviderStats::new();
+    watch.expect_call_stats().return_const(calls);
     watch
 }
 

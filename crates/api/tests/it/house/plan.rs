@@ -15,49 +15,49 @@ use domain::model::app::policy::AppPolicy;
 use domain::model::clock::Clock;
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::member::nickname::NicknamePrefixes;
-use domain::model::provider::call_stats::ProviderCalls;
+use domain::model::provider::call_stats::CallStats;
 use domain::model::session::SessionPolicy;
 use domain::model::signing_key::KeyPolicy;
 use domain::ports::app::App;
 use domain::ports::app::AppFactory;
-use domain::ports::provider::{IdentityProvider, PhoneProof};
-use domain::ports::provider_stats::ProviderWatch;
+use domain::ports::provider::{IdentityProvider, PhoneProvider};
+use domain::ports::provider_stats::ProviderStats;
 use domain::ports::pushes::PushReader;
-use domain::ports::service_accounts::ServiceAuthenticator;
+use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use domain::ports::session_keys::SessionKeys;
 use domain::ports::store::Store;
-use domain::ports::store::admins::AdminDirectory;
-use domain::ports::store::apps::AppDirectory;
-use domain::ports::store::audit::AuditDirectory;
-use domain::ports::store::members::MemberDirectory;
-use domain::ports::store::signing_keys::SigningKeyDirectory;
+use domain::ports::store::admins::AdminReader;
+use domain::ports::store::apps::AppReader;
+use domain::ports::store::audit::AuditReader;
+use domain::ports::store::members::MemberReader;
+use domain::ports::store::signing_keys::SigningKeyReader;
 use domain::ports::tokens::{TokenIssuer, TokenVerifier};
 use domain::use_cases::admin::authenticate::AuthenticateAdmin;
 use domain::use_cases::admin::manage_admins::ManageAdmins;
 use domain::use_cases::admin::manage_apps::ManageApps;
-use domain::use_cases::admin::manage_members::LookAfterMembers;
-use domain::use_cases::admin::query_audit_log::ReadRecord;
-use domain::use_cases::admin::service_status::WatchService;
+use domain::use_cases::admin::manage_members::ManageMembers;
+use domain::use_cases::admin::query_audit_log::QueryAuditLog;
+use domain::use_cases::admin::service_status::ServiceStatus;
 use domain::use_cases::admin::sign_in::SignIn;
-use domain::use_cases::app::registry::Apps;
-use domain::use_cases::app::reload::{BuiltApps, ServeApps};
-use domain::use_cases::event::factory::Journal;
+use domain::use_cases::app::registry::AppRegistry;
+use domain::use_cases::app::reload::{AppCache, ReloadApps};
+use domain::use_cases::event::factory::EventFactory;
 use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::Identify;
+use domain::use_cases::login::get_openid::GetOpenid;
 use domain::use_cases::login::single_flight::InFlight;
 use domain::use_cases::login::{Login, LoginPolicy};
-use domain::use_cases::member::ban::Ban;
+use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::member::bind_phone::BindPhone;
 use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::member::export_personal_data::ExportMember;
-use domain::use_cases::member::get_profile::CurrentMember;
+use domain::use_cases::member::export_personal_data::ExportPersonalData;
+use domain::use_cases::member::get_profile::GetProfile;
 use domain::use_cases::member::update_profile::UpdateProfile;
 use domain::use_cases::provider::receive_push::ReceivePush;
 use domain::use_cases::provider::use_session_key::UseSessionKey;
-use domain::use_cases::rate_limits::{LimitedProvider, Quotas};
+use domain::use_cases::rate_limits::{Quotas, RateLimitedProvider};
 use domain::use_cases::session::authenticate::Authenticate;
 use domain::use_cases::session::introspect::Introspect;
-use domain::use_cases::session::log_out::LogOut;
+use domain::use_cases::session::log_out::ManageSessions;
 use domain::use_cases::session::refresh::Refresh;
 use prometheus_client::registry::Registry;
 use testkit::fake::apps::{MemoryAppFactory, MemoryAppSeal};
@@ -99,19 +99,19 @@ const KEYS: KeyPolicy = KeyPolicy {
 /// What a house is built of; a test replaces what it is about.
 pub(crate) struct Plan {
     pub(crate) identity: Arc<dyn IdentityProvider>,
-    pub(crate) phone: Arc<dyn PhoneProof>,
+    pub(crate) phone: Arc<dyn PhoneProvider>,
     pub(crate) session_keys: Option<SessionKeys>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) directory: Arc<dyn MemberDirectory>,
-    pub(crate) admins: Arc<dyn AdminDirectory>,
-    pub(crate) record: Arc<dyn AuditDirectory>,
-    pub(crate) keys: Arc<dyn SigningKeyDirectory>,
-    pub(crate) watch: Arc<dyn ProviderWatch>,
-    pub(crate) app_directory: Arc<dyn AppDirectory>,
+    pub(crate) directory: Arc<dyn MemberReader>,
+    pub(crate) admins: Arc<dyn AdminReader>,
+    pub(crate) record: Arc<dyn AuditReader>,
+    pub(crate) keys: Arc<dyn SigningKeyReader>,
+    pub(crate) watch: Arc<dyn ProviderStats>,
+    pub(crate) app_directory: Arc<dyn AppReader>,
     pub(crate) factory: Arc<dyn AppFactory>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) verifier: Arc<dyn TokenVerifier>,
-    pub(crate) services: Arc<dyn ServiceAuthenticator>,
+    pub(crate) services: Arc<dyn ServiceAccountAuthenticator>,
     pub(crate) pushes: Arc<dyn PushReader>,
     pub(crate) auto_register: bool,
     pub(crate) phone_required: bool,
@@ -135,14 +135,14 @@ impl Plan {
             phone: phones.clone(),
             session_keys: Some(SessionKeys {
                 seal: Arc::new(MemoryKeySeal),
-                uses: provider.clone(),
+                operations: provider.clone(),
             }),
             store: Arc::new(store.clone()),
             directory: Arc::new(store.clone()),
             admins: Arc::new(store.clone()),
             record: Arc::new(store.clone()),
             keys: Arc::new(store.clone()),
-            watch: Arc::new(watching(ProviderCalls::new(clock.now()))),
+            watch: Arc::new(watching(CallStats::new(clock.now()))),
             app_directory: Arc::new(store.clone()),
             factory: Arc::new(MemoryAppFactory::new(provider.clone())),
             issuer: tokens.clone(),
@@ -174,7 +174,7 @@ impl Plan {
                 ..AppPolicy::default()
             },
             disabled: false,
-            identity: Arc::new(LimitedProvider {
+            identity: Arc::new(RateLimitedProvider {
                 app: name,
                 provider: self.identity,
                 limits: limits.clone(),
@@ -183,13 +183,15 @@ impl Plan {
             session_keys: self.session_keys,
             pushes: Some(self.pushes),
         };
-        let (apps, random) = (Arc::new(Apps::new(vec![app])), Arc::new(FixedRandom::default()));
+        let (apps, random) =
+            (Arc::new(AppRegistry::new(vec![app])), Arc::new(FixedRandom::default()));
         let policy = LoginPolicy {
             nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
             access_ttl: Duration::from_hours(2),
             sessions: SESSIONS,
         };
-        let journal = Journal { requests: Arc::new(ServedRequest), ..journal(clock.clone(), 9) };
+        let journal =
+            EventFactory { requests: Arc::new(ServedRequest), ..journal(clock.clone(), 9) };
         let erase_member = Arc::new(EraseMember {
             store: self.store.clone(),
             fingerprints: Arc::new(MemoryFingerprints),
@@ -223,7 +225,7 @@ impl Plan {
                 journal: journal.clone(),
                 policy,
             }),
-            log_out: Arc::new(LogOut {
+            log_out: Arc::new(ManageSessions {
                 store: self.store.clone(),
                 directory: self.directory.clone(),
                 clock: clock.clone(),
@@ -237,7 +239,7 @@ impl Plan {
             }),
             authenticate,
             verification_keys: Arc::new(two_keys()),
-            identify: Arc::new(Identify { apps: apps.clone() }),
+            identify: Arc::new(GetOpenid { apps: apps.clone() }),
             receive_push: Arc::new(ReceivePush {
                 apps: apps.clone(),
                 store: self.store.clone(),
@@ -245,7 +247,7 @@ impl Plan {
                 clock: clock.clone(),
                 random: random.clone(),
             }),
-            export_member: Arc::new(ExportMember { directory: self.directory.clone() }),
+            export_member: Arc::new(ExportPersonalData { directory: self.directory.clone() }),
             administration: Administration {
                 sign_in: Arc::new(SignIn {
                     store: self.store.clone(),
@@ -269,30 +271,33 @@ impl Plan {
                     fingerprints: Arc::new(MemoryFingerprints),
                     journal: journal.clone(),
                 }),
-                look_after_members: Arc::new(LookAfterMembers {
+                manage_members: Arc::new(ManageMembers {
                     store: self.store.clone(),
                     directory: self.directory.clone(),
-                    ban: Arc::new(Ban { store: self.store.clone(), journal: journal.clone() }),
+                    ban: Arc::new(BanMember {
+                        store: self.store.clone(),
+                        journal: journal.clone(),
+                    }),
                     erase: erase_member.clone(),
                     journal: journal.clone(),
                 }),
                 manage_apps: Arc::new(ManageApps {
                     store: self.store.clone(),
                     seal: Arc::new(MemoryAppSeal),
-                    serve: Arc::new(ServeApps {
+                    serve: Arc::new(ReloadApps {
                         apps: apps.clone(),
                         directory: self.app_directory,
                         factory: self.factory,
-                        built: BuiltApps::default(),
+                        built: AppCache::default(),
                     }),
                     journal: journal.clone(),
                 }),
-                read_record: Arc::new(ReadRecord {
+                query_audit_log: Arc::new(QueryAuditLog {
                     directory: self.record,
                     clock: clock.clone(),
                     utc_offset: 8 * 3_600_000,
                 }),
-                watch_service: Arc::new(WatchService {
+                service_status: Arc::new(ServiceStatus {
                     keys: self.keys,
                     policy: KEYS,
                     provider: self.watch,
@@ -313,7 +318,7 @@ impl Plan {
                 directory: self.directory.clone(),
                 clock: clock.clone(),
             }),
-            current_member: Arc::new(CurrentMember { directory: self.directory.clone() }),
+            current_member: Arc::new(GetProfile { directory: self.directory.clone() }),
             update_profile: Arc::new(UpdateProfile { store: self.store, journal: journal.clone() }),
             directory: self.directory,
             services: self.services,

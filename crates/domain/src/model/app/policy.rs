@@ -19,7 +19,7 @@ pub struct AppPolicy {
     /// Whether the provider's session keys of its users are kept.
     pub store_session_keys: bool,
     /// How long its logins last, where that is not as usual.
-    pub lives: TokenLives,
+    pub lifetimes: TokenLifetimes,
 }
 
 impl Default for AppPolicy {
@@ -30,14 +30,14 @@ impl Default for AppPolicy {
             on_conflict: ConflictPolicy::default(),
             open_platform: None,
             store_session_keys: false,
-            lives: TokenLives::default(),
+            lifetimes: TokenLifetimes::default(),
         }
     }
 }
 
 /// How long the tokens and sessions of an app last; `None` is as usual here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TokenLives {
+pub struct TokenLifetimes {
     /// How long an access token is good for.
     pub access: Option<Duration>,
     /// How long a session lasts that is not refreshed.
@@ -46,7 +46,7 @@ pub struct TokenLives {
     pub absolute: Option<Duration>,
 }
 
-impl TokenLives {
+impl TokenLifetimes {
     /// How long an access token is good for where it is `usual` for others: never longer than that, since
     /// a key that signed it is kept for no longer.
     #[must_use]
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_app_may_shorten_access_tokens_and_never_make_them_outlive_their_key() {
-        let lives = |access| TokenLives { access, ..TokenLives::default() };
+        let lives = |access| TokenLifetimes { access, ..TokenLifetimes::default() };
         assert_eq!(lives(None).access(HOUR), HOUR);
         assert_eq!(lives(Some(HOUR / 2)).access(HOUR), HOUR / 2);
         assert_eq!(lives(Some(HOUR * 2)).access(HOUR), HOUR);
@@ -83,7 +83,8 @@ mod tests {
     fn sessions_last_as_the_app_says_and_else_as_usual() {
         let usual =
             SessionPolicy { idle: HOUR, absolute: HOUR * 9, grace: HOUR / 60, per_member: 3 };
-        let own = TokenLives { idle: Some(HOUR * 2), ..TokenLives::default() }.sessions(&usual);
+        let own =
+            TokenLifetimes { idle: Some(HOUR * 2), ..TokenLifetimes::default() }.sessions(&usual);
         let told = (own.idle, own.absolute, own.grace, own.per_member);
         assert_eq!(told, (HOUR * 2, HOUR * 9, HOUR / 60, 3));
     }

@@ -50,7 +50,7 @@ pub struct SealedPush {
 /// here, so neither may be forgotten for a third.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the app's secret is being rotated: end that first, or take it back")]
-pub struct RotationUnderWay;
+pub struct RotationInProgress;
 
 /// There is no former secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +59,9 @@ pub struct NoRotation;
 
 impl SealedSecret {
     /// Puts a new secret in the place of the current one, which is kept.
-    pub fn rotate(&mut self, new: Vec<u8>, now: Timestamp) -> Result<(), RotationUnderWay> {
+    pub fn rotate(&mut self, new: Vec<u8>, now: Timestamp) -> Result<(), RotationInProgress> {
         if self.former.is_some() {
-            return Err(RotationUnderWay);
+            return Err(RotationInProgress);
         }
         self.former = Some(std::mem::replace(&mut self.current, new));
         self.changed_at = now;
@@ -69,12 +69,12 @@ impl SealedSecret {
     }
 
     /// Forgets the former secret.
-    pub fn end_rotation(&mut self) -> Result<(), NoRotation> {
+    pub fn finish_rotation(&mut self) -> Result<(), NoRotation> {
         self.former.take().map(drop).ok_or(NoRotation)
     }
 
     /// Forgets the new secret, and goes on with the former one.
-    pub fn take_back(&mut self, now: Timestamp) -> Result<(), NoRotation> {
+    pub fn cancel_rotation(&mut self, now: Timestamp) -> Result<(), NoRotation> {
         self.current = self.former.take().ok_or(NoRotation)?;
         self.changed_at = now;
         Ok(())
@@ -97,24 +97,24 @@ mod tests {
         let mut rotated = secret(1, None, THEN);
         rotated.rotate(vec![2], NOW).unwrap();
         assert_eq!(rotated, secret(2, Some(1), NOW));
-        rotated.end_rotation().unwrap();
+        rotated.finish_rotation().unwrap();
         assert_eq!(rotated, secret(2, None, NOW));
-        assert_eq!(rotated.end_rotation(), Err(NoRotation));
+        assert_eq!(rotated.finish_rotation(), Err(NoRotation));
     }
 
     #[test]
     fn a_rotation_can_be_taken_back() {
         let mut rotated = secret(2, Some(1), THEN);
-        rotated.take_back(NOW).unwrap();
+        rotated.cancel_rotation(NOW).unwrap();
         assert_eq!(rotated, secret(1, None, NOW));
-        assert_eq!(rotated.take_back(NOW), Err(NoRotation));
+        assert_eq!(rotated.cancel_rotation(NOW), Err(NoRotation));
         assert_eq!(rotated, secret(1, None, NOW));
     }
 
     #[test]
     fn no_secret_that_may_be_the_good_one_is_forgotten_for_a_third() {
         let mut rotated = secret(2, Some(1), THEN);
-        assert_eq!(rotated.rotate(vec![3], NOW), Err(RotationUnderWay));
+        assert_eq!(rotated.rotate(vec![3], NOW), Err(RotationInProgress));
         assert_eq!(rotated, secret(2, Some(1), THEN));
     }
 }

@@ -15,7 +15,7 @@ pub const PUSH_KEY: usize = 43;
 
 /// Which of them a sealed one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SharedKind {
+pub enum AppSecretKind {
     /// The app's secret, be it the present or the former one.
     Secret,
     /// What signs pushes.

@@ -24,7 +24,7 @@ pub struct AuditQuery {
 
 /// The days that are counted: from the first to before the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Days {
+pub struct DayRange {
     /// When the first day begins.
     pub from: Timestamp,
     /// When the last one has ended.

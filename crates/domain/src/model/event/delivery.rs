@@ -8,7 +8,7 @@ use crate::model::timestamp::Timestamp;
 
 /// How long is waited after the first attempt that failed, and after the thirteenth and any later one. In
 /// between it doubles.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
 /// The name a receiver has in the configuration, in metrics and in logs, e.g. `crm`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,8 +71,8 @@ impl Delivery {
     /// How long to wait after the last attempt has failed. What failed together is not tried again
     /// together: the later half is up to chance.
     #[must_use]
-    pub fn pause(&self, random: &dyn Random) -> Duration {
-        let (first, longest) = PAUSES;
+    pub fn retry_delay(&self, random: &dyn Random) -> Duration {
+        let (first, longest) = BACKOFF;
         let doubled = 2_u32.saturating_pow(self.attempts.saturating_sub(1));
         let half = first.saturating_mul(doubled).min(longest) / 2;
         let mut drawn = [0; 4];
@@ -82,7 +82,7 @@ impl Delivery {
 
     /// Whether the event happened so long ago that no further attempt is made.
     #[must_use]
-    pub fn is_given_up(&self, after: Duration, now: Timestamp) -> bool {
+    pub fn is_expired(&self, after: Duration, now: Timestamp) -> bool {
         now.since(self.event.at) >= after
     }
 }
@@ -138,9 +138,9 @@ mod tests {
             [(1, 1), (2, 2), (3, 4), (12, 2048), (13, 3600), (u32::MAX, 3600)]
         {
             let whole = Duration::from_secs(seconds);
-            assert_eq!(delivery(attempts).pause(&drawing(0)), whole / 2, "{attempts}");
-            assert_eq!(delivery(attempts).pause(&drawing(u8::MAX)), whole, "{attempts}");
-            let between = delivery(attempts).pause(&drawing(0x80));
+            assert_eq!(delivery(attempts).retry_delay(&drawing(0)), whole / 2, "{attempts}");
+            assert_eq!(delivery(attempts).retry_delay(&drawing(u8::MAX)), whole, "{attempts}");
+            let between = delivery(attempts).retry_delay(&drawing(0x80));
             assert!(whole / 2 < between && between < whole, "{attempts}");
         }
     }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn an_event_is_given_up_by_its_age() {
         let (delivery, after) = (delivery(1), Duration::from_secs(10));
-        assert!(!delivery.is_given_up(after, NOW.plus(Duration::from_millis(9_999))));
-        assert!(delivery.is_given_up(after, NOW.plus(after)));
+        assert!(!delivery.is_expired(after, NOW.plus(Duration::from_millis(9_999))));
+        assert!(delivery.is_expired(after, NOW.plus(after)));
     }
 }

@@ -15,7 +15,7 @@ pub enum ConflictPolicy {
 
 /// What the person wants, as the client asked them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum ConflictResolution {
     /// To be one member.
     Merge,
     /// To stay two.
@@ -38,17 +38,21 @@ impl ConflictPolicy {
 
     /// The policy of this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.name() == name)
     }
 
     /// What becomes of the two; `None` where the client has to ask first. `costs_nothing` tells that a
     /// merger would lose nothing of either.
     #[must_use]
-    pub fn settle(self, choice: Option<Choice>, costs_nothing: bool) -> Option<Choice> {
+    pub fn resolve(
+        self,
+        choice: Option<ConflictResolution>,
+        costs_nothing: bool,
+    ) -> Option<ConflictResolution> {
         match (self, choice) {
-            (Self::Refuse, _) => Some(Choice::Separate),
-            (Self::Merge, None) if costs_nothing => Some(Choice::Merge),
+            (Self::Refuse, _) => Some(ConflictResolution::Separate),
+            (Self::Merge, None) if costs_nothing => Some(ConflictResolution::Merge),
             (Self::Merge | Self::Ask, choice) => choice,
         }
     }
@@ -60,19 +64,22 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_without_being_asked_for() {
-        assert_eq!(ConflictPolicy::Merge.settle(None, true), Some(Choice::Merge));
-        assert_eq!(ConflictPolicy::Merge.settle(None, false), None);
-        assert_eq!(ConflictPolicy::Merge.settle(Some(Choice::Merge), false), Some(Choice::Merge));
+        assert_eq!(ConflictPolicy::Merge.resolve(None, true), Some(ConflictResolution::Merge));
+        assert_eq!(ConflictPolicy::Merge.resolve(None, false), None);
+        assert_eq!(
+            ConflictPolicy::Merge.resolve(Some(ConflictResolution::Merge), false),
+            Some(ConflictResolution::Merge)
+        );
     }
 
     #[test]
     fn who_is_asked_decides_and_who_refuses_is_not_overruled() {
-        for choice in [Choice::Merge, Choice::Separate] {
-            assert_eq!(ConflictPolicy::Ask.settle(Some(choice), true), Some(choice));
-            let refused = ConflictPolicy::Refuse.settle(Some(choice), true);
-            assert_eq!(refused, Some(Choice::Separate));
+        for choice in [ConflictResolution::Merge, ConflictResolution::Separate] {
+            assert_eq!(ConflictPolicy::Ask.resolve(Some(choice), true), Some(choice));
+            let refused = ConflictPolicy::Refuse.resolve(Some(choice), true);
+            assert_eq!(refused, Some(ConflictResolution::Separate));
         }
-        assert_eq!(ConflictPolicy::Ask.settle(None, true), None);
-        assert_eq!(ConflictPolicy::Refuse.settle(None, true), Some(Choice::Separate));
+        assert_eq!(ConflictPolicy::Ask.resolve(None, true), None);
+        assert_eq!(ConflictPolicy::Refuse.resolve(None, true), Some(ConflictResolution::Separate));
     }
 }

@@ -13,7 +13,7 @@ pub const PAGE_MAX: u16 = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberQuery {
     /// Which.
-    pub criterion: Criterion,
+    pub criterion: MemberFilter,
     /// Only those who are older than this one.
     pub before: Option<MemberId>,
     /// How many at most.
@@ -22,7 +22,7 @@ pub struct MemberQuery {
 
 /// What members have to be or have. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Criterion {
+pub enum MemberFilter {
     /// Nothing: all of them.
     Any,
     /// This one.
@@ -35,7 +35,7 @@ pub enum Criterion {
     Subject(String),
 }
 
-impl Criterion {
+impl MemberFilter {
     /// What somebody means who writes this into a search box. A number without a country code is one of
     /// mainland China.
     #[must_use]
@@ -61,7 +61,7 @@ impl Criterion {
     }
 }
 
-impl fmt::Debug for Criterion {
+impl fmt::Debug for MemberFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Any => "Any",
@@ -80,23 +80,23 @@ mod tests {
     #[test]
     fn what_is_searched_for_is_known_by_its_form() {
         let id = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f";
-        let phone = |e164: &str| Criterion::Phone(e164.to_owned());
-        let subject = |value: &str| Criterion::Subject(value.to_owned());
+        let phone = |e164: &str| MemberFilter::Phone(e164.to_owned());
+        let subject = |value: &str| MemberFilter::Subject(value.to_owned());
         for (text, meant) in [
-            ("", Criterion::Any),
-            ("  ", Criterion::Any),
-            (id, Criterion::Id(MemberId(Uuid::try_parse(id).unwrap()))),
+            ("", MemberFilter::Any),
+            ("  ", MemberFilter::Any),
+            (id, MemberFilter::Id(MemberId(Uuid::try_parse(id).unwrap()))),
             ("13800138000", phone("+8613800138000")),
             (" 138-0013 8000 ", phone("+8613800138000")),
             ("+8613800138000", phone("+8613800138000")),
             ("+1 (202) 555-0143", phone("+12025550143")),
-            ("138******00", Criterion::MaskedPhone("138******00".to_owned())),
+            ("138******00", MemberFilter::MaskedPhone("138******00".to_owned())),
             ("oABCD1234567890abcdefghijklm", subject("oABCD1234567890abcdefghijklm")),
             ("12", subject("12")),
             ("o*", subject("o*")),
         ] {
-            assert!(Criterion::parse(text) == meant, "{text:?}");
+            assert!(MemberFilter::parse(text) == meant, "{text:?}");
         }
-        assert_eq!(format!("{:?}", Criterion::parse("13800138000")), "Phone");
+        assert_eq!(format!("{:?}", MemberFilter::parse("13800138000")), "Phone");
     }
 }

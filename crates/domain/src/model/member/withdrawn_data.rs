@@ -2,7 +2,7 @@
 
 /// What is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Withdrawn {
+pub enum WithdrawnData {
     /// The phone number.
     Phone,
     /// Name and picture.

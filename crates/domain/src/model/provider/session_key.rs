@@ -7,7 +7,7 @@ use crate::model::timestamp::Timestamp;
 
 /// For how long a key is kept that no login replaces. WeChat promises no lifetime; a key this old is
 /// hardly good for anything.
-pub const KEPT: Duration = Duration::from_hours(30 * 24);
+pub const SESSION_KEY_TTL: Duration = Duration::from_hours(30 * 24);
 
 /// A session key as the store keeps it: nobody reads it there.
 #[derive(Clone, Debug, PartialEq, Eq)]

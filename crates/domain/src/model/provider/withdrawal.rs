@@ -1,10 +1,10 @@
 //! What a user takes back at the provider, and what a member is without it.
 
-use crate::model::member::withdrawn_data::Withdrawn;
+use crate::model::member::withdrawn_data::WithdrawnData;
 use uuid::Uuid;
 
 use crate::model::app::name::AppName;
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::identity::Subject;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -19,7 +19,7 @@ pub struct Withdrawal {
     /// The user, by the id that logs in there.
     pub subject: Subject,
     /// What is taken back.
-    pub withdrawn: Withdrawn,
+    pub withdrawn: WithdrawnData,
 }
 
 impl Withdrawal {
@@ -28,10 +28,10 @@ impl Withdrawal {
     pub fn new(
         app: AppName,
         subject: Subject,
-        withdrawn: Withdrawn,
+        withdrawn: WithdrawnData,
         now: Timestamp,
         random: &dyn Random,
     ) -> Self {
-        Self { id: time_ordered_id(now, random), app, subject, withdrawn }
+        Self { id: uuid_v7(now, random), app, subject, withdrawn }
     }
 }

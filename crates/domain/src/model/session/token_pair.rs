@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::member::Member;
 use crate::model::random::Random;
 use crate::model::secret::{AccessToken, RefreshToken};
@@ -41,7 +41,7 @@ impl TokenPair {
             name: member.nickname.clone(),
             issued_at: now,
             expires_at,
-            id: time_ordered_id(now, random),
+            id: uuid_v7(now, random),
         };
         Ok(Self {
             access_token: issuer.access_token(&claims)?,

@@ -31,22 +31,22 @@ pub trait AdminRepository: Send + Sync {
     async fn add_session(&self, session: &AdminSession) -> Result<(), StoreError>;
 
     /// Writes down that a session was used, if it is there.
-    async fn use_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError>;
+    async fn touch_session(&self, token: &Fingerprint, at: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a session, if it is there.
     async fn end_session(&self, token: &Fingerprint) -> Result<(), StoreError>;
 
     /// Ends all sessions of an account.
-    async fn end_sessions_of(&self, admin: AdminId) -> Result<(), StoreError>;
+    async fn end_all_sessions(&self, admin: AdminId) -> Result<(), StoreError>;
 
     /// Forgets the sessions that were not used since `then`.
-    async fn forget_sessions(&self, then: Timestamp) -> Result<(), StoreError>;
+    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Reads administrators outside of any unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait AdminDirectory: Send + Sync {
+pub trait AdminReader: Send + Sync {
     /// The account of this name, as last committed.
     async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError>;
 

@@ -32,7 +32,7 @@ pub trait AppRepository: Send + Sync {
 /// Reads the apps that administrators have added outside of any unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait AppDirectory: Send + Sync {
+pub trait AppReader: Send + Sync {
     /// All of them, as last committed, in the order in which they were added.
     async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError>;
 }

@@ -1,6 +1,6 @@
 //! Identities in the store.
 
-use crate::model::identity::{Owner, Subject};
+use crate::model::identity::{KnownMember, Subject};
 use crate::model::member::MemberId;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::AddError;
@@ -13,10 +13,10 @@ use async_trait::async_trait;
 pub trait IdentityRepository: Send + Sync {
     /// The member known under this subject, with all their subjects. Values MUST be compared byte by
     /// byte: case and trailing blanks count.
-    async fn find_owner(&self, subject: &Subject) -> Result<Option<Owner>, StoreError>;
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<KnownMember>, StoreError>;
 
     /// All subjects of a member, in no order.
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
 
     /// Makes a member known under one more subject. MUST be [`AddError::Taken`], leaving the unit of
     /// work usable, when the subject is a member's already; that includes one that is being added at
@@ -35,5 +35,5 @@ pub trait IdentityRepository: Send + Sync {
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
 
     /// Whether anyone is known under a subject of this namespace.
-    async fn any_in(&self, namespace: &str) -> Result<bool, StoreError>;
+    async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError>;
 }

@@ -3,7 +3,7 @@
 use crate::model::fingerprint::Fingerprint;
 use crate::model::identity::Subject;
 use crate::model::login::redemption::Redemption;
-use crate::model::member::personal_data::Holding;
+use crate::model::member::personal_data::ExportedTable;
 use crate::model::member::query::MemberQuery;
 use crate::model::member::{Member, MemberId};
 use crate::model::provider::session_key::SealedSessionKey;
@@ -48,13 +48,13 @@ pub trait TombstoneRepository: Send + Sync {
     async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>;
 
     /// Whether one of these is there.
-    async fn any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
+    async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
 }
 
 /// Reads members outside of any unit of work, for requests that only look.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait MemberDirectory: Send + Sync {
+pub trait MemberReader: Send + Sync {
     /// The member of this id, as last committed.
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
 
@@ -62,20 +62,20 @@ pub trait MemberDirectory: Send + Sync {
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError>;
 
     /// All sessions of a member, as last committed, in no order.
-    async fn sessions_of(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
 
     /// Members, as last committed: those that a query means, the newest first.
     async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError>;
 
     /// Everything that is held of a member, as last committed. MUST tell every value of every row that
     /// names the member, and none of any other's.
-    async fn held_of(&self, member: MemberId) -> Result<Vec<Holding>, StoreError>;
+    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError>;
 
     /// The withdrawals to be obeyed, as last committed: at most `limit`, the oldest first.
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
 
     /// All subjects of a member, as last committed, in no order.
-    async fn subjects_of(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
 
     /// The session key kept of a user, as last committed.
     async fn find_session_key(

@@ -25,7 +25,7 @@ pub trait Outbox: Send + Sync {
 
     /// Lets a delivery that was claimed be due again at `until`. MUST change nothing when somebody else
     /// has claimed it since.
-    async fn put_off(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError>;
+    async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError>;
 
     /// Removes a delivery, if it is there.
     async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError>;
@@ -41,7 +41,7 @@ pub trait Outbox: Send + Sync {
 /// Reads what receivers are still to be told outside of any unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait OutboxDirectory: Send + Sync {
+pub trait OutboxReader: Send + Sync {
     /// Deliveries that are due, as last committed: at most `limit`.
     ///
     /// MUST leave out one that is not due at `now`, and one before which another comes about the same

@@ -12,10 +12,11 @@ use async_trait::async_trait;
 pub trait PushRepository: Send + Sync {
     /// Notes something as seen. MUST be `false`, leaving the unit of work usable, when it was noted
     /// before; that includes one that is being noted at this moment elsewhere.
-    async fn see(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<bool, StoreError>;
+    async fn mark_seen(&self, fingerprint: Fingerprint, now: Timestamp)
+    -> Result<bool, StoreError>;
 
     /// Forgets what was seen before `then`.
-    async fn forget_seen(&self, then: Timestamp) -> Result<(), StoreError>;
+    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError>;
 
     /// Adds a withdrawal that is to be obeyed.
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError>;

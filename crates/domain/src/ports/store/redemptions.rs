@@ -15,5 +15,5 @@ pub trait RedemptionRepository: Send + Sync {
     async fn add(&self, redemption: &Redemption) -> Result<(), AddError>;
 
     /// Forgets those that expire at `now` or expired before.
-    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
+    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -15,5 +15,5 @@ pub trait SessionKeyRepository: Send + Sync {
     async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError>;
 
     /// Forgets the keys that were obtained at `then` or before.
-    async fn remove_obtained_by(&self, then: Timestamp) -> Result<(), StoreError>;
+    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }

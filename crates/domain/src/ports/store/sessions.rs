@@ -19,7 +19,7 @@ pub trait SessionRepository: Send + Sync {
     ) -> Result<Option<(Session, Member)>, StoreError>;
 
     /// All sessions of a member, in no order.
-    async fn of_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+    async fn list_by_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
 
     /// Adds a session of an existing member.
     async fn add(&self, session: &Session) -> Result<(), StoreError>;

@@ -28,7 +28,7 @@ pub trait SigningKeyRepository: Send + Sync {
 /// Reads the keys that sign access tokens outside of any unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
-pub trait SigningKeyDirectory: Send + Sync {
+pub trait SigningKeyReader: Send + Sync {
     /// All keys, as last committed, in the order of their numbers.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
 }

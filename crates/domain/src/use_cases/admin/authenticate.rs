@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::model::admin::{AdminSessionPolicy, Administrator};
+use crate::model::admin::{AdminPrincipal, AdminSessionPolicy};
 use crate::model::clock::Clock;
 use crate::model::fingerprint::Fingerprints;
 use crate::ports::store::Store;
-use crate::ports::store::admins::AdminDirectory;
+use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::admin::sign_in::fingerprint;
-use crate::use_cases::retry::retried;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases of an administrator's own session.
 pub struct AuthenticateAdmin {
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn AdminDirectory>,
+    pub directory: Arc<dyn AdminReader>,
     /// What recognises tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// The time.
@@ -38,7 +38,7 @@ pub enum AuthenticateAdminError {
 
 impl AuthenticateAdmin {
     /// Who the token speaks for. What they may do is looked up each time: it changes at once.
-    pub async fn run(&self, token: &str) -> Result<Administrator, AuthenticateAdminError> {
+    pub async fn run(&self, token: &str) -> Result<AdminPrincipal, AuthenticateAdminError> {
         let (token, now) = (fingerprint(self.fingerprints.as_ref(), token), self.clock.now());
         let found = self.directory.find_admin_session(&token).await?;
         let lasting =
@@ -47,14 +47,14 @@ impl AuthenticateAdmin {
         if session.is_noteworthy(now) {
             let note = || async {
                 let work = self.store.begin().await?;
-                work.admins().use_session(&token, now).await?;
+                work.admins().touch_session(&token, now).await?;
                 work.commit().await
             };
-            retried(note).await?;
+            retry_on_contention(note).await?;
             session.used_at = now;
         }
         let expires_at = session.expires_at(&self.policy);
-        Ok(Administrator {
+        Ok(AdminPrincipal {
             id: admin.id,
             name: admin.name,
             role: admin.role,
@@ -64,8 +64,8 @@ impl AuthenticateAdmin {
     }
 
     /// Ends the session the administrator speaks in.
-    pub async fn sign_out(&self, administrator: &Administrator) -> Result<(), StoreError> {
-        retried(|| async {
+    pub async fn sign_out(&self, administrator: &AdminPrincipal) -> Result<(), StoreError> {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.admins().end_session(&administrator.session).await?;
             work.commit().await

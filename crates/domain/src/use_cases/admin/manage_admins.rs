@@ -3,31 +3,31 @@
 use std::sync::Arc;
 
 use crate::model::admin::{
-    Admin, AdminId, AdminName, AdminPassword, Administrator, NotInvited, Role, RoleRequired,
+    Admin, AdminId, AdminName, AdminPassword, AdminPrincipal, NotInvited, Role, RoleRequired,
 };
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::fingerprint::Fingerprints;
 use crate::model::secret::InvitationCode;
 use crate::ports::passwords::{HashError, PasswordHasher};
-use crate::ports::store::admins::AdminDirectory;
+use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
 pub struct ManageAdmins {
     /// Where administrators are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn AdminDirectory>,
+    pub directory: Arc<dyn AdminReader>,
     /// What hashes passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// What recognises invitations.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// Somebody who was invited.
@@ -56,7 +56,7 @@ pub enum ManageAdminsError {
     Forbidden(#[from] RoleRequired),
     /// Nobody decides about their own account: so there is always one left who decides about others.
     #[error("an administrator cannot change their own account")]
-    OwnAccount,
+    SelfModification,
     /// There is no such administrator.
     #[error("there is no such administrator")]
     NotFound,
@@ -76,8 +76,8 @@ pub enum ManageAdminsError {
 
 impl ManageAdmins {
     /// All accounts.
-    pub async fn list(&self, by: &Administrator) -> Result<Vec<Admin>, ManageAdminsError> {
-        by.ensure(Role::Admin)?;
+    pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<Admin>, ManageAdminsError> {
+        by.require_role(Role::Admin)?;
         Ok(self.directory.admins().await?)
     }
 
@@ -85,21 +85,21 @@ impl ManageAdmins {
     /// sign in again, in this role from now on. `by` is `None` for an operator at the command line.
     pub async fn invite(
         &self,
-        by: Option<&Administrator>,
+        by: Option<&AdminPrincipal>,
         name: &AdminName,
         role: Role,
     ) -> Result<Invited, ManageAdminsError> {
         if let Some(by) = by {
-            by.ensure(Role::Admin)?;
+            by.require_role(Role::Admin)?;
         }
         let code = InvitationCode::generate(self.journal.random.as_ref());
-        let admin = retried(|| self.try_to_invite(by, name, role, &code)).await?;
+        let admin = retry_on_contention(|| self.try_to_invite(by, name, role, &code)).await?;
         Ok(Invited { admin, code })
     }
 
     async fn try_to_invite(
         &self,
-        by: Option<&Administrator>,
+        by: Option<&AdminPrincipal>,
         name: &AdminName,
         role: Role,
         code: &InvitationCode,
@@ -117,8 +117,8 @@ impl ManageAdmins {
         } else {
             work.admins().update(&admin).await.map_err(StoreError::from)?;
         }
-        let event = self.event(AuditKind::AdminInvited, &admin).by(by.map(|by| by.id));
-        work.audit().record(&event.detailed(role.name())).await?;
+        let event = self.event(AuditKind::AdminInvited, &admin).with_actor(by.map(|by| by.id));
+        work.audit().record(&event.with_detail(role.name())).await?;
         work.commit().await?;
         Ok(admin)
     }
@@ -126,17 +126,17 @@ impl ManageAdmins {
     /// Changes what somebody may do. Who is shut out is signed out everywhere.
     pub async fn change(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: AdminId,
         change: AdminChange,
     ) -> Result<Admin, ManageAdminsError> {
-        by.ensure(Role::Admin)?;
-        retried(|| self.try_to_change(by, id, change)).await
+        by.require_role(Role::Admin)?;
+        retry_on_contention(|| self.try_change(by, id, change)).await
     }
 
-    async fn try_to_change(
+    async fn try_change(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: AdminId,
         change: AdminChange,
     ) -> Result<Admin, ManageAdminsError> {
@@ -147,11 +147,11 @@ impl ManageAdmins {
         admin.active = change.active.unwrap_or(admin.active);
         work.admins().update(&admin).await.map_err(StoreError::from)?;
         if !admin.active {
-            work.admins().end_sessions_of(id).await?;
+            work.admins().end_all_sessions(id).await?;
         }
         let what = if admin.active { admin.role.name() } else { "shut_out" };
-        let event = self.event(AuditKind::AdminChanged, &admin).by(Some(by.id));
-        work.audit().record(&event.detailed(what)).await?;
+        let event = self.event(AuditKind::AdminChanged, &admin).with_actor(Some(by.id));
+        work.audit().record(&event.with_detail(what)).await?;
         work.commit().await?;
         Ok(admin)
     }
@@ -169,7 +169,7 @@ impl ManageAdmins {
         // Before the hash, which takes time and memory on purpose.
         invitation.filter(|invitation| invitation.code == code).ok_or(NotInvited)?;
         let hash = self.passwords.hash(password).await?;
-        retried(|| async {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             let mut admin = work.admins().find_named(name).await?.ok_or(NotInvited)?;
             admin.accept(&code, hash.clone(), now)?;
@@ -182,7 +182,7 @@ impl ManageAdmins {
     /// are signed in.
     pub async fn change_password(
         &self,
-        administrator: &Administrator,
+        administrator: &AdminPrincipal,
         current: &AdminPassword,
         new: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
@@ -193,7 +193,7 @@ impl ManageAdmins {
             return Err(ManageAdminsError::WrongPassword);
         }
         let hash = self.passwords.hash(new).await?;
-        retried(|| async {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             let found = work.admins().find(administrator.id).await?;
             let mut admin = found.ok_or(ManageAdminsError::NotFound)?;
@@ -213,14 +213,14 @@ impl ManageAdmins {
         admin: &Admin,
     ) -> Result<(), ManageAdminsError> {
         work.admins().update(admin).await.map_err(StoreError::from)?;
-        work.admins().end_sessions_of(admin.id).await?;
-        let event = self.event(AuditKind::AdminPasswordSet, admin).by(Some(admin.id));
+        work.admins().end_all_sessions(admin.id).await?;
+        let event = self.event(AuditKind::AdminPasswordSet, admin).with_actor(Some(admin.id));
         work.audit().record(&event).await?;
         Ok(work.commit().await?)
     }
 
     fn event(&self, kind: AuditKind, admin: &Admin) -> AuditEvent {
-        AuditEvent { admin: Some(admin.id), ..self.journal.event(kind) }
+        AuditEvent { target_admin: Some(admin.id), ..self.journal.event(kind) }
     }
 
     /// A code is good for one name.
@@ -231,11 +231,11 @@ impl ManageAdmins {
 }
 
 fn ensure_other(
-    by: Option<&Administrator>,
+    by: Option<&AdminPrincipal>,
     admin: Option<&Admin>,
 ) -> Result<(), ManageAdminsError> {
     match (by, admin) {
-        (Some(by), Some(admin)) if by.id == admin.id => Err(ManageAdminsError::OwnAccount),
+        (Some(by), Some(admin)) if by.id == admin.id => Err(ManageAdminsError::SelfModification),
         (Some(_) | None, _) => Ok(()),
     }
 }

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::model::admin::{Administrator, Role, RoleRequired};
+use crate::model::admin::{AdminPrincipal, Role, RoleRequired};
 use crate::model::app::name::{AppId, AppName};
 use crate::model::app::policy::AppPolicy;
 use crate::model::app::registered::{
-    NoRotation, RegisteredApp, RotationUnderWay, SealedPush, SealedSecret,
+    NoRotation, RegisteredApp, RotationInProgress, SealedPush, SealedSecret,
 };
-use crate::model::app::secret::{AppSecret, PushKey, PushToken, SharedKind};
+use crate::model::app::secret::{AppSecret, AppSecretKind, PushKey, PushToken};
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::timestamp::Timestamp;
 use crate::ports::app::App;
 use crate::ports::app::{AppSecretSeal, BuildAppError};
 use crate::ports::store::Store;
 use crate::ports::store::error::{AddError, StoreError};
-use crate::use_cases::app::reload::ServeApps;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::app::reload::ReloadApps;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
 pub struct ManageApps {
@@ -26,9 +26,9 @@ pub struct ManageApps {
     /// What seals their secrets.
     pub seal: Arc<dyn AppSecretSeal>,
     /// What serves them, and makes them work.
-    pub serve: Arc<ServeApps>,
+    pub serve: Arc<ReloadApps>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// An app to be added.
@@ -53,7 +53,7 @@ pub struct AppPush {
 
 /// An app, as administrators see it: no secret is part of it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct AppSheet {
+pub struct AppDetails {
     /// Its name here.
     pub name: AppName,
     /// The provider's id of it.
@@ -96,7 +96,7 @@ pub enum ManageAppsError {
     Taken,
     /// Its secret is being changed already.
     #[error(transparent)]
-    RotationUnderWay(#[from] RotationUnderWay),
+    RotationInProgress(#[from] RotationInProgress),
     /// There is no former secret.
     #[error(transparent)]
     NoRotation(#[from] NoRotation),
@@ -105,7 +105,7 @@ pub enum ManageAppsError {
     InUse,
     /// It would not work.
     #[error(transparent)]
-    Unfit(#[from] BuildAppError),
+    InvalidSecret(#[from] BuildAppError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -113,26 +113,30 @@ pub enum ManageAppsError {
 
 impl ManageApps {
     /// All apps, those of the configuration first.
-    pub async fn list(&self, by: &Administrator) -> Result<Vec<AppSheet>, ManageAppsError> {
-        by.ensure(Role::Viewer)?;
+    pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<AppDetails>, ManageAppsError> {
+        by.require_role(Role::Viewer)?;
         let registered = self.serve.directory.registered_apps().await?;
-        let configured = self.serve.apps.configured().iter().map(|app| AppSheet::configured(app));
-        Ok(configured.chain(registered.into_iter().map(AppSheet::from)).collect())
+        let configured = self.serve.apps.configured().iter().map(|app| AppDetails::configured(app));
+        Ok(configured.chain(registered.into_iter().map(AppDetails::from)).collect())
     }
 
     /// One app.
-    pub async fn see(
+    pub async fn get(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         let found = self.list(by).await?.into_iter().find(|app| app.name == *name);
         found.ok_or(ManageAppsError::NotFound)
     }
 
     /// Adds an app, which is served from now on.
-    pub async fn add(&self, by: &Administrator, new: &NewApp) -> Result<AppSheet, ManageAppsError> {
-        by.ensure(Role::Admin)?;
+    pub async fn add(
+        &self,
+        by: &AdminPrincipal,
+        new: &NewApp,
+    ) -> Result<AppDetails, ManageAppsError> {
+        by.require_role(Role::Admin)?;
         let called = [new.name.as_str(), new.app_id.as_str()];
         if called.into_iter().any(|it| self.serve.apps.is_configured(it)) {
             return Err(ManageAppsError::Configured);
@@ -141,17 +145,17 @@ impl ManageApps {
         if called.into_iter().any(|it| self.serve.apps.select(Some(it)).is_some()) {
             return Err(ManageAppsError::Taken);
         }
-        let app = retried(|| self.try_to_add(by, new)).await?;
-        Ok(self.serve_changed(app).await)
+        let app = retry_on_contention(|| self.try_to_add(by, new)).await?;
+        Ok(self.reload_and_return(app).await)
     }
 
     async fn try_to_add(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         new: &NewApp,
     ) -> Result<RegisteredApp, ManageAppsError> {
         let now = self.journal.clock.now();
-        let current = self.seal.seal(&new.name, SharedKind::Secret, new.secret.expose());
+        let current = self.seal.seal(&new.name, AppSecretKind::Secret, new.secret.expose());
         let app = RegisteredApp {
             name: new.name.clone(),
             app_id: new.app_id.clone(),
@@ -169,7 +173,7 @@ impl ManageApps {
             AddError::Store(error) => error.into(),
         })?;
         let event = self.journal.event(AuditKind::AppAdded).in_app(app.name.clone());
-        work.audit().record(&event.by(Some(by.id))).await?;
+        work.audit().record(&event.with_actor(Some(by.id))).await?;
         work.commit().await?;
         Ok(app)
     }
@@ -177,10 +181,10 @@ impl ManageApps {
     /// Asks something else of those who log in from now on.
     pub async fn set_policy(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         policy: &AppPolicy,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         let change = |app: &mut RegisteredApp, _| {
             app.policy = policy.clone();
             Ok(())
@@ -191,15 +195,15 @@ impl ManageApps {
     /// Takes the provider's pushes from now on where they are to be believed by this, or none.
     pub async fn set_push(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         push: Option<&AppPush>,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         let seal = |kind, secret: &str| self.seal.seal(name, kind, secret);
         let change = |app: &mut RegisteredApp, _| {
             app.push = push.map(|push| SealedPush {
-                token: seal(SharedKind::PushToken, push.token.expose()),
-                key: push.key.as_ref().map(|key| seal(SharedKind::PushKey, key.expose())),
+                token: seal(AppSecretKind::PushToken, push.token.expose()),
+                key: push.key.as_ref().map(|key| seal(AppSecretKind::PushKey, key.expose())),
             });
             Ok(())
         };
@@ -211,34 +215,34 @@ impl ManageApps {
     /// take it.
     pub async fn rotate_secret(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         secret: &AppSecret,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         let change = |app: &mut RegisteredApp, now| {
-            let sealed = self.seal.seal(name, SharedKind::Secret, secret.expose());
+            let sealed = self.seal.seal(name, AppSecretKind::Secret, secret.expose());
             Ok(app.secret.rotate(sealed, now)?)
         };
         self.change(by, name, AuditKind::AppSecretRotated, Some("begun"), &change).await
     }
 
     /// Forgets the secret before the present one.
-    pub async fn end_rotation(
+    pub async fn finish_rotation(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
-    ) -> Result<AppSheet, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, _| Ok(app.secret.end_rotation()?);
+    ) -> Result<AppDetails, ManageAppsError> {
+        let change = |app: &mut RegisteredApp, _| Ok(app.secret.finish_rotation()?);
         self.change(by, name, AuditKind::AppSecretRotated, Some("ended"), &change).await
     }
 
     /// Forgets the present secret, and goes on with the one before.
-    pub async fn take_rotation_back(
+    pub async fn cancel_rotation(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
-    ) -> Result<AppSheet, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, now| Ok(app.secret.take_back(now)?);
+    ) -> Result<AppDetails, ManageAppsError> {
+        let change = |app: &mut RegisteredApp, now| Ok(app.secret.cancel_rotation(now)?);
         self.change(by, name, AuditKind::AppSecretRotated, Some("taken_back"), &change).await
     }
 
@@ -246,10 +250,10 @@ impl ManageApps {
     /// expires, since no session is prolonged either.
     pub async fn set_disabled(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         disabled: bool,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         let kind = if disabled { AuditKind::AppDisabled } else { AuditKind::AppEnabled };
         let change = |app: &mut RegisteredApp, now| {
             app.disabled_at = disabled.then(|| app.disabled_at.unwrap_or(now));
@@ -259,46 +263,46 @@ impl ManageApps {
     }
 
     /// Forgets an app that is disabled and by which no member is known.
-    pub async fn remove(&self, by: &Administrator, name: &AppName) -> Result<(), ManageAppsError> {
+    pub async fn remove(&self, by: &AdminPrincipal, name: &AppName) -> Result<(), ManageAppsError> {
         self.ensure_may_change(by, name)?;
-        retried(|| self.try_to_remove(by, name)).await?;
-        self.serve_now().await;
+        retry_on_contention(|| self.try_to_remove(by, name)).await?;
+        self.reload().await;
         Ok(())
     }
 
     async fn try_to_remove(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
     ) -> Result<(), ManageAppsError> {
         let work = self.store.begin().await?;
         let app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
         let namespace = self.serve.factory.namespace(&app.app_id);
-        if app.disabled_at.is_none() || work.identities().any_in(&namespace).await? {
+        if app.disabled_at.is_none() || work.identities().exists_in_namespace(&namespace).await? {
             return Err(ManageAppsError::InUse);
         }
         work.apps().remove(&app).await.map_err(StoreError::from)?;
         let event = self.journal.event(AuditKind::AppRemoved).in_app(app.name);
-        work.audit().record(&event.by(Some(by.id))).await?;
+        work.audit().record(&event.with_actor(Some(by.id))).await?;
         Ok(work.commit().await?)
     }
 
     async fn change(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         kind: AuditKind,
         detail: Option<&str>,
         change: &Change<'_>,
-    ) -> Result<AppSheet, ManageAppsError> {
+    ) -> Result<AppDetails, ManageAppsError> {
         self.ensure_may_change(by, name)?;
-        let app = retried(|| self.try_to_change(by, name, kind, detail, change)).await?;
-        Ok(self.serve_changed(app).await)
+        let app = retry_on_contention(|| self.try_change(by, name, kind, detail, change)).await?;
+        Ok(self.reload_and_return(app).await)
     }
 
-    async fn try_to_change(
+    async fn try_change(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         name: &AppName,
         kind: AuditKind,
         detail: Option<&str>,
@@ -314,27 +318,31 @@ impl ManageApps {
             return Err(unfit.into());
         }
         work.apps().update(&app).await.map_err(StoreError::from)?;
-        let event = self.journal.event(kind).in_app(app.name.clone()).by(Some(by.id));
+        let event = self.journal.event(kind).in_app(app.name.clone()).with_actor(Some(by.id));
         let detail = detail.map(str::to_owned);
         work.audit().record(&AuditEvent { detail, ..event }).await?;
         work.commit().await?;
         Ok(app)
     }
 
-    fn ensure_may_change(&self, by: &Administrator, name: &AppName) -> Result<(), ManageAppsError> {
-        by.ensure(Role::Admin)?;
+    fn ensure_may_change(
+        &self,
+        by: &AdminPrincipal,
+        name: &AppName,
+    ) -> Result<(), ManageAppsError> {
+        by.require_role(Role::Admin)?;
         let configured = self.serve.apps.is_configured(name.as_str());
         if configured { Err(ManageAppsError::Configured) } else { Ok(()) }
     }
 
-    async fn serve_changed(&self, app: RegisteredApp) -> AppSheet {
-        self.serve_now().await;
+    async fn reload_and_return(&self, app: RegisteredApp) -> AppDetails {
+        self.reload().await;
         app.into()
     }
 
     /// Serves what was changed, on this instance at once. Were that to fail, it is done again within a
     /// second, as on all the others.
-    async fn serve_now(&self) {
+    async fn reload(&self) {
         if let Err(error) = self.serve.run().await {
             let error: &(dyn std::error::Error + 'static) = &error;
             tracing::warn!(error, "an app that was changed is not served so yet");
@@ -345,7 +353,7 @@ impl ManageApps {
 /// What is changed of an app.
 type Change<'a> = dyn Fn(&mut RegisteredApp, Timestamp) -> Result<(), ManageAppsError> + Sync + 'a;
 
-impl AppSheet {
+impl AppDetails {
     fn configured(app: &App) -> Self {
         Self {
             name: app.name.clone(),
@@ -357,7 +365,7 @@ impl AppSheet {
     }
 }
 
-impl From<RegisteredApp> for AppSheet {
+impl From<RegisteredApp> for AppDetails {
     fn from(app: RegisteredApp) -> Self {
         Self {
             registration: Some(Registration {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::admin::{Administrator, Role, RoleRequired};
+use crate::model::admin::{AdminPrincipal, Role, RoleRequired};
 use crate::model::audit::AuditKind;
 use crate::model::identity::Subject;
 use crate::model::member::phone::PhoneNumber;
@@ -11,28 +11,28 @@ use crate::model::member::{Member, MemberId, StatusReason};
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::member::ban::{Ban, BanError};
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::member::ban::{BanError, BanMember};
 use crate::use_cases::member::erase::{EraseMember, EraseMemberError};
-use crate::use_cases::retry::retried;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
-pub struct LookAfterMembers {
+pub struct ManageMembers {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// Keeps members out.
-    pub ban: Arc<Ban>,
+    pub ban: Arc<BanMember>,
     /// Forgets them.
     pub erase: Arc<EraseMember>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// A member, with what they are known under and where they are logged in.
-pub struct MemberSheet {
+pub struct MemberDetails {
     /// The member.
     pub member: Member,
     /// Their subjects, in no order.
@@ -43,7 +43,7 @@ pub struct MemberSheet {
 
 /// Why nothing was done or told.
 #[derive(Debug, thiserror::Error)]
-pub enum LookAfterMembersError {
+pub enum ManageMembersError {
     /// The administrator may not do this.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
@@ -55,7 +55,7 @@ pub enum LookAfterMembersError {
     Store(#[from] StoreError),
 }
 
-impl From<BanError> for LookAfterMembersError {
+impl From<BanError> for ManageMembersError {
     fn from(error: BanError) -> Self {
         match error {
             BanError::NotFound => Self::NotFound,
@@ -64,84 +64,85 @@ impl From<BanError> for LookAfterMembersError {
     }
 }
 
-impl From<EraseMemberError> for LookAfterMembersError {
+impl From<EraseMemberError> for ManageMembersError {
     fn from(error: EraseMemberError) -> Self {
         match error {
-            EraseMemberError::Gone => Self::NotFound,
+            EraseMemberError::NotFound => Self::NotFound,
             EraseMemberError::Store(error) => Self::Store(error),
         }
     }
 }
 
-impl LookAfterMembers {
+impl ManageMembers {
     /// The members that a query means.
     pub async fn search(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         query: &MemberQuery,
-    ) -> Result<Vec<Member>, LookAfterMembersError> {
-        by.ensure(Role::Viewer)?;
+    ) -> Result<Vec<Member>, ManageMembersError> {
+        by.require_role(Role::Viewer)?;
         Ok(self.directory.search(query).await?)
     }
 
     /// One member.
-    pub async fn see(
+    pub async fn get(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
-    ) -> Result<MemberSheet, LookAfterMembersError> {
-        by.ensure(Role::Viewer)?;
+    ) -> Result<MemberDetails, ManageMembersError> {
+        by.require_role(Role::Viewer)?;
         let found = self.directory.find(id).await?;
-        let member = found.ok_or(LookAfterMembersError::NotFound)?;
-        let (subjects, now) = (self.directory.subjects_of(id).await?, self.journal.clock.now());
-        let mut sessions = self.directory.sessions_of(id).await?;
+        let member = found.ok_or(ManageMembersError::NotFound)?;
+        let (subjects, now) = (self.directory.list_identities(id).await?, self.journal.clock.now());
+        let mut sessions = self.directory.list_sessions(id).await?;
         sessions.retain(|session| session.is_alive(now));
         sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
-        Ok(MemberSheet { member, subjects, sessions })
+        Ok(MemberDetails { member, subjects, sessions })
     }
 
     /// Keeps a member out.
     pub async fn ban(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
         reason: StatusReason,
-    ) -> Result<(), LookAfterMembersError> {
-        by.ensure(Role::Operator)?;
+    ) -> Result<(), ManageMembersError> {
+        by.require_role(Role::Operator)?;
         Ok(self.ban.ban(id, Some(reason), Some(by.id)).await?)
     }
 
     /// Lets a member in again.
     pub async fn unban(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
         reason: StatusReason,
-    ) -> Result<(), LookAfterMembersError> {
-        by.ensure(Role::Operator)?;
+    ) -> Result<(), ManageMembersError> {
+        by.require_role(Role::Operator)?;
         Ok(self.ban.unban(id, Some(reason), Some(by.id)).await?)
     }
 
     /// Ends one session of a member, or all of them.
     pub async fn end_sessions(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
         session: Option<SessionId>,
-    ) -> Result<(), LookAfterMembersError> {
-        by.ensure(Role::Operator)?;
-        retried(|| self.try_to_end_sessions(by, id, session)).await
+    ) -> Result<(), ManageMembersError> {
+        by.require_role(Role::Operator)?;
+        retry_on_contention(|| self.try_to_end_sessions(by, id, session)).await
     }
 
     async fn try_to_end_sessions(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
         session: Option<SessionId>,
-    ) -> Result<(), LookAfterMembersError> {
+    ) -> Result<(), ManageMembersError> {
         let work = self.store.begin().await?;
-        work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
-        let event = self.journal.event(AuditKind::SessionsEnded).about(id).by(Some(by.id));
+        work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
+        let event =
+            self.journal.event(AuditKind::SessionsEnded).with_member(id).with_actor(Some(by.id));
         let event = match session {
             None => {
                 work.sessions().remove_all(id).await?;
@@ -150,7 +151,7 @@ impl LookAfterMembers {
             Some(session) => {
                 let found = work.sessions().find(session).await?;
                 let theirs = found.filter(|found| found.member == id);
-                theirs.ok_or(LookAfterMembersError::NotFound)?;
+                theirs.ok_or(ManageMembersError::NotFound)?;
                 work.sessions().remove(&[session]).await?;
                 event.in_session(session)
             }
@@ -162,15 +163,19 @@ impl LookAfterMembers {
     /// The whole phone number of a member. It is told once it is on record who asked.
     pub async fn unmask_phone(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         id: MemberId,
-    ) -> Result<PhoneNumber, LookAfterMembersError> {
-        by.ensure(Role::Operator)?;
-        retried(|| async {
+    ) -> Result<PhoneNumber, ManageMembersError> {
+        by.require_role(Role::Operator)?;
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
-            let member = work.members().find(id).await?.ok_or(LookAfterMembersError::NotFound)?;
-            let phone = member.phone.ok_or(LookAfterMembersError::NotFound)?;
-            let event = self.journal.event(AuditKind::PhoneUnmasked).about(id).by(Some(by.id));
+            let member = work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
+            let phone = member.phone.ok_or(ManageMembersError::NotFound)?;
+            let event = self
+                .journal
+                .event(AuditKind::PhoneUnmasked)
+                .with_member(id)
+                .with_actor(Some(by.id));
             work.audit().record(&event).await?;
             work.commit().await?;
             Ok(phone)
@@ -179,12 +184,8 @@ impl LookAfterMembers {
     }
 
     /// Forgets a member.
-    pub async fn erase(
-        &self,
-        by: &Administrator,
-        id: MemberId,
-    ) -> Result<(), LookAfterMembersError> {
-        by.ensure(Role::Admin)?;
+    pub async fn erase(&self, by: &AdminPrincipal, id: MemberId) -> Result<(), ManageMembersError> {
+        by.require_role(Role::Admin)?;
         Ok(self.erase.run(id, Some(by.id)).await?)
     }
 }

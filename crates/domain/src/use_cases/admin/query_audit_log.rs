@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::admin::{Administrator, Role, RoleRequired};
+use crate::model::admin::{AdminPrincipal, Role, RoleRequired};
 use crate::model::audit::AuditEvent;
-use crate::model::audit::query::{AuditQuery, DailyCount, Days};
+use crate::model::audit::query::{AuditQuery, DailyCount, DayRange};
 use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::ports::store::audit::AuditDirectory;
+use crate::ports::store::audit::AuditReader;
 use crate::ports::store::error::StoreError;
 
 /// How long a day is. There is none with a leap second in this count.
@@ -18,9 +18,9 @@ const DAY: Duration = Duration::from_hours(24);
 pub const DAYS_MAX: u16 = 92;
 
 /// The use cases.
-pub struct ReadRecord {
+pub struct QueryAuditLog {
     /// Where it is written.
-    pub directory: Arc<dyn AuditDirectory>,
+    pub directory: Arc<dyn AuditReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// When a day begins: how much later than in UTC (earlier where it is negative), in milliseconds.
@@ -29,7 +29,7 @@ pub struct ReadRecord {
 
 /// Why nothing is told.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadRecordError {
+pub enum QueryAuditLogError {
     /// The administrator may not do this.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
@@ -38,24 +38,24 @@ pub enum ReadRecordError {
     Store(#[from] StoreError),
 }
 
-impl ReadRecord {
+impl QueryAuditLog {
     /// The events that a query means, the latest first.
     pub async fn events(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         query: &AuditQuery,
-    ) -> Result<Vec<AuditEvent>, ReadRecordError> {
-        by.ensure(Role::Viewer)?;
+    ) -> Result<Vec<AuditEvent>, QueryAuditLogError> {
+        by.require_role(Role::Viewer)?;
         Ok(self.directory.events(query).await?)
     }
 
     /// What happened on each of the last days, today among them; the earliest first.
     pub async fn last_days(
         &self,
-        by: &Administrator,
+        by: &AdminPrincipal,
         days: u16,
-    ) -> Result<(Days, Vec<DailyCount>), ReadRecordError> {
-        by.ensure(Role::Viewer)?;
+    ) -> Result<(DayRange, Vec<DailyCount>), QueryAuditLogError> {
+        by.require_role(Role::Viewer)?;
         let days = self.days(days);
         let mut counts = self.directory.count_by_day(&days).await?;
         counts.sort_by(|a, b| {
@@ -65,12 +65,12 @@ impl ReadRecord {
         Ok((days, counts))
     }
 
-    fn days(&self, days: u16) -> Days {
+    fn days(&self, days: u16) -> DayRange {
         let day = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
         let local = self.clock.now().unix_millis() + self.utc_offset;
         let today = Timestamp::from_unix_millis(local - local.rem_euclid(day) - self.utc_offset);
         let earlier = DAY * u32::from(days.clamp(1, DAYS_MAX) - 1);
-        Days { from: today.minus(earlier), to: today.plus(DAY) }
+        DayRange { from: today.minus(earlier), to: today.plus(DAY) }
     }
 }
 
@@ -78,16 +78,16 @@ impl ReadRecord {
 mod tests {
     use super::*;
     use crate::model::clock::MockClock;
-    use crate::ports::store::audit::MockAuditDirectory;
+    use crate::ports::store::audit::MockAuditReader;
 
     const HOUR: i64 = 3_600_000;
 
     fn days(now: i64, utc_offset: i64, days: u16) -> (i64, i64) {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(Timestamp::from_unix_millis(now));
-        let directory = Arc::new(MockAuditDirectory::new());
-        let Days { from, to } =
-            ReadRecord { directory, clock: Arc::new(clock), utc_offset }.days(days);
+        let directory = Arc::new(MockAuditReader::new());
+        let DayRange { from, to } =
+            QueryAuditLog { directory, clock: Arc::new(clock), utc_offset }.days(days);
         (from.unix_millis() / HOUR, to.unix_millis() / HOUR)
     }
 

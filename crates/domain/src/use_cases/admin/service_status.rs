@@ -2,30 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::model::admin::{Administrator, Role, RoleRequired};
+use crate::model::admin::{AdminPrincipal, Role, RoleRequired};
 use crate::model::clock::Clock;
-use crate::model::provider::call_stats::ProviderCalls;
+use crate::model::provider::call_stats::CallStats;
 use crate::model::signing_key::{KeyPolicy, KeyState, SigningKeys};
 use crate::model::timestamp::Timestamp;
-use crate::ports::provider_stats::ProviderWatch;
+use crate::ports::provider_stats::ProviderStats;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::signing_keys::SigningKeyDirectory;
+use crate::ports::store::signing_keys::SigningKeyReader;
 
 /// The use cases.
-pub struct WatchService {
+pub struct ServiceStatus {
     /// Where the keys are looked up.
-    pub keys: Arc<dyn SigningKeyDirectory>,
+    pub keys: Arc<dyn SigningKeyReader>,
     /// When they change.
     pub policy: KeyPolicy,
     /// What counts the calls.
-    pub provider: Arc<dyn ProviderWatch>,
+    pub provider: Arc<dyn ProviderStats>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 /// A key that signs access tokens, as it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeySheet {
+pub struct SigningKeyInfo {
     /// Its place in the order in which keys were made.
     pub number: u32,
     /// How tokens name it.
@@ -52,13 +52,13 @@ pub enum WatchServiceError {
     Store(#[from] StoreError),
 }
 
-impl WatchService {
+impl ServiceStatus {
     /// The keys that sign access tokens, in the order in which they were made.
     pub async fn signing_keys(
         &self,
-        by: &Administrator,
-    ) -> Result<Vec<KeySheet>, WatchServiceError> {
-        by.ensure(Role::Viewer)?;
+        by: &AdminPrincipal,
+    ) -> Result<Vec<SigningKeyInfo>, WatchServiceError> {
+        by.require_role(Role::Viewer)?;
         let keys = SigningKeys(self.keys.signing_keys().await?);
         let now = self.clock.now();
         let sheets = keys.0.iter().map(|key| {
@@ -66,17 +66,17 @@ impl WatchService {
             let ends_at = match state {
                 KeyState::Next => None,
                 KeyState::Current => {
-                    key.signs_from.zip(self.policy.lifetime).map(|(since, term)| since.plus(term))
+                    key.active_from.zip(self.policy.lifetime).map(|(since, term)| since.plus(term))
                 }
                 KeyState::Previous => keys.kept_until(key, &self.policy, now),
             };
             let (id, created_at) = (key.id.clone(), key.created_at);
-            KeySheet {
+            SigningKeyInfo {
                 number: key.number,
                 id,
                 state,
                 created_at,
-                signs_from: key.signs_from,
+                signs_from: key.active_from,
                 ends_at,
             }
         });
@@ -84,9 +84,9 @@ impl WatchService {
     }
 
     /// How this process's calls to the provider went within the last day, or since it began.
-    pub fn provider_calls(&self, by: &Administrator) -> Result<ProviderCalls, WatchServiceError> {
-        by.ensure(Role::Viewer)?;
-        Ok(self.provider.calls().as_of(self.clock.now()))
+    pub fn provider_calls(&self, by: &AdminPrincipal) -> Result<CallStats, WatchServiceError> {
+        by.require_role(Role::Viewer)?;
+        Ok(self.provider.call_stats().as_of(self.clock.now()))
     }
 }
 
@@ -99,15 +99,15 @@ mod tests {
     use crate::model::clock::MockClock;
     use crate::model::fingerprint::Fingerprint;
     use crate::model::signing_key::SigningKey;
-    use crate::ports::provider_stats::MockProviderWatch;
-    use crate::ports::store::signing_keys::MockSigningKeyDirectory;
+    use crate::ports::provider_stats::MockProviderStats;
+    use crate::ports::store::signing_keys::MockSigningKeyReader;
 
     const fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix_millis(seconds * 1_000)
     }
 
-    fn viewer() -> Administrator {
-        Administrator {
+    fn viewer() -> AdminPrincipal {
+        AdminPrincipal {
             id: AdminId(uuid::Uuid::nil()),
             name: AdminName::parse("ann").unwrap(),
             role: Role::Viewer,
@@ -116,20 +116,20 @@ mod tests {
         }
     }
 
-    fn watch(keys: Vec<SigningKey>, calls: ProviderCalls, now: Timestamp) -> WatchService {
+    fn watch(keys: Vec<SigningKey>, calls: CallStats, now: Timestamp) -> ServiceStatus {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(now);
-        let mut directory = MockSigningKeyDirectory::new();
+        let mut directory = MockSigningKeyReader::new();
         directory.expect_signing_keys().returning(move || Ok(keys.clone()));
-        let mut provider = MockProviderWatch::new();
-        provider.expect_calls().return_const(calls);
+        let mut provider = MockProviderStats::new();
+        provider.expect_call_stats().return_const(calls);
         let policy = KeyPolicy {
             lifetime: Some(Duration::from_hours(24)),
             prepublish: Duration::from_secs(1),
             access_ttl: Duration::from_hours(2),
         };
         let (keys, provider) = (Arc::new(directory), Arc::new(provider));
-        WatchService { keys, policy, provider, clock: Arc::new(clock) }
+        ServiceStatus { keys, policy, provider, clock: Arc::new(clock) }
     }
 
     #[tokio::test]
@@ -139,10 +139,10 @@ mod tests {
             id: format!("kid-{number}"),
             sealed: b"canary".into(),
             created_at: at(0),
-            signs_from: signs_from.map(at),
+            active_from: signs_from.map(at),
         };
         let keys = vec![key(1, Some(0)), key(2, Some(60)), key(3, None)];
-        let watch = watch(keys, ProviderCalls::new(at(0)), at(120));
+        let watch = watch(keys, CallStats::new(at(0)), at(120));
         let told = watch.signing_keys(&viewer()).await.unwrap();
         let told: Vec<_> =
             told.iter().map(|key| (key.state, key.signs_from, key.ends_at)).collect();
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn calls_of_a_day_ago_are_not_told_even_where_none_came_since() {
-        let mut calls = ProviderCalls::new(at(0));
-        calls.count(at(0), "/a", "ok", Duration::ZERO);
+        let mut calls = CallStats::new(at(0));
+        calls.record(at(0), "/a", "ok", Duration::ZERO);
         for (now, hours) in [(3_600 * 24, 1), (3_600 * 26, 0)] {
             let told = watch(Vec::new(), calls.clone(), at(now)).provider_calls(&viewer()).unwrap();
             assert_eq!(told.hours().count(), hours);

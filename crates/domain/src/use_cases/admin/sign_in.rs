@@ -3,31 +3,31 @@
 use std::sync::Arc;
 
 use crate::model::admin::{
-    Admin, AdminName, AdminPassword, AdminSession, AdminSessionPolicy, Administrator, PasswordHash,
+    Admin, AdminName, AdminPassword, AdminPrincipal, AdminSession, AdminSessionPolicy, PasswordHash,
 };
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::fingerprint::Fingerprints;
 use crate::model::secret::AdminToken;
 use crate::ports::passwords::{HashError, PasswordHasher};
-use crate::ports::store::admins::AdminDirectory;
+use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct SignIn {
     /// Where administrators are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn AdminDirectory>,
+    pub directory: Arc<dyn AdminReader>,
     /// What knows passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// What recognises tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
     /// How long sessions last.
     pub policy: AdminSessionPolicy,
 }
@@ -36,7 +36,7 @@ pub struct SignIn {
 #[derive(Debug)]
 pub struct SignedIn {
     /// Who it is.
-    pub administrator: Administrator,
+    pub administrator: AdminPrincipal,
     /// What their browser shows from now on.
     pub token: AdminToken,
 }
@@ -70,14 +70,14 @@ impl SignIn {
     ) -> Result<SignedIn, SignInError> {
         let found = self.directory.find_admin(name).await?;
         let known = found.as_ref().and_then(|admin| admin.password.clone());
-        let hash = known.clone().unwrap_or_else(|| self.passwords.of_nothing());
+        let hash = known.clone().unwrap_or_else(|| self.passwords.dummy_hash());
         let is_right = self.passwords.verify(password, &hash).await? && known.is_some();
         let proven = known.filter(|_| is_right);
-        retried(|| self.decide(found.as_ref(), proven.as_ref())).await
+        retry_on_contention(|| self.complete(found.as_ref(), proven.as_ref())).await
     }
 
     /// Opens a session for who was found and has proven this password.
-    async fn decide(
+    async fn complete(
         &self,
         found: Option<&Admin>,
         proven: Option<&PasswordHash>,
@@ -106,10 +106,10 @@ impl SignIn {
             used_at: now,
         };
         work.admins().add_session(&session).await?;
-        let event = self.journal.event(AuditKind::AdminSignedIn).by(Some(admin.id));
+        let event = self.journal.event(AuditKind::AdminSignedIn).with_actor(Some(admin.id));
         work.audit().record(&event).await?;
         work.commit().await?;
-        let administrator = Administrator {
+        let administrator = AdminPrincipal {
             id: admin.id,
             name: admin.name,
             role: admin.role,
@@ -125,8 +125,8 @@ impl SignIn {
         admin: Option<&Admin>,
         why: &str,
     ) -> Result<SignedIn, SignInError> {
-        let event = self.journal.event(AuditKind::AdminRefused).detailed(why);
-        let event = AuditEvent { admin: admin.map(|admin| admin.id), ..event };
+        let event = self.journal.event(AuditKind::AdminRefused).with_detail(why);
+        let event = AuditEvent { target_admin: admin.map(|admin| admin.id), ..event };
         work.audit().record(&event).await?;
         work.commit().await?;
         Err(SignInError::Refused)

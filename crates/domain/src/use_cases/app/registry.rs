@@ -5,21 +5,21 @@ use crate::ports::app::AppDisabled;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::model::identity::Verified;
+use crate::model::identity::ProviderIdentity;
 use crate::model::secret::LoginCode;
 use crate::ports::provider::ProviderError;
 
 /// All apps of this service: those of the configuration in its order, and then those that were added
 /// since.
 #[derive(Debug)]
-pub struct Apps {
+pub struct AppRegistry {
     configured: Vec<Arc<App>>,
     /// Locked only to take one out or to put others in, never while one is used.
-    served: RwLock<Served>,
+    served: RwLock<Snapshot>,
 }
 
 #[derive(Debug)]
-struct Served {
+struct Snapshot {
     first: Option<Arc<App>>,
     /// By name and by app id.
     known: HashMap<String, Arc<App>>,
@@ -27,7 +27,7 @@ struct Served {
 
 /// A login code did not lead to a user.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
+pub enum CodeExchangeError {
     /// The client named an app that is not served here.
     #[error("no app of that name or id is served here")]
     UnknownApp,
@@ -39,12 +39,12 @@ pub enum VerifyError {
     Provider(#[from] ProviderError),
 }
 
-impl Apps {
+impl AppRegistry {
     /// The apps of the configuration; the first is meant where a client names none.
     #[must_use]
     pub fn new(configured: Vec<App>) -> Self {
         let configured: Vec<_> = configured.into_iter().map(Arc::new).collect();
-        let served = RwLock::new(Served::new(&configured, &[]));
+        let served = RwLock::new(Snapshot::new(&configured, &[]));
         Self { configured, served }
     }
 
@@ -57,13 +57,13 @@ impl Apps {
     /// Whether one of the configuration has this for a name or an app id.
     #[must_use]
     pub fn is_configured(&self, named: &str) -> bool {
-        self.configured.iter().any(|app| app.is_called(named))
+        self.configured.iter().any(|app| app.matches(named))
     }
 
     /// Serves these beside those of the configuration from now on, in place of all that were added
     /// before. What the configuration has, none of them can have.
-    pub fn serve(&self, registered: &[Arc<App>]) {
-        let served = Served::new(&self.configured, registered);
+    pub fn replace_registered(&self, registered: &[Arc<App>]) {
+        let served = Snapshot::new(&self.configured, registered);
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
     }
 
@@ -82,25 +82,25 @@ impl Apps {
 
     /// As [`Self::select`], where a client that names no app of ours, or one that is disabled, is
     /// mistaken.
-    pub(crate) fn named(&self, named: Option<&str>) -> Result<Arc<App>, VerifyError> {
-        let app = self.select(named).ok_or(VerifyError::UnknownApp)?;
+    pub(crate) fn find_enabled(&self, named: Option<&str>) -> Result<Arc<App>, CodeExchangeError> {
+        let app = self.select(named).ok_or(CodeExchangeError::UnknownApp)?;
         app.ensure_enabled()?;
         Ok(app)
     }
 
     /// Redeems a login code at the provider of the app the client means.
-    pub(crate) async fn verify(
+    pub(crate) async fn redeem_login_code(
         &self,
         named: Option<&str>,
         code: &LoginCode,
-    ) -> Result<(Arc<App>, Verified), VerifyError> {
-        let app = self.named(named)?;
-        let verified = app.identity.verify(code).await?;
+    ) -> Result<(Arc<App>, ProviderIdentity), CodeExchangeError> {
+        let app = self.find_enabled(named)?;
+        let verified = app.identity.redeem_login_code(code).await?;
         Ok((app, verified))
     }
 }
 
-impl Served {
+impl Snapshot {
     fn new(configured: &[Arc<App>], registered: &[Arc<App>]) -> Self {
         let mut known = HashMap::new();
         for app in configured.iter().chain(registered) {
@@ -123,7 +123,7 @@ mod tests {
     use crate::model::app::policy::AppPolicy;
     use crate::model::identity::Subject;
     use crate::model::identity::SubjectKind;
-    use crate::ports::provider::{MockIdentityProvider, MockPhoneProof};
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProvider};
 
     fn app(name: &str, app_id: &str) -> App {
         App {
@@ -133,7 +133,7 @@ mod tests {
             policy: AppPolicy::default(),
             disabled: false,
             identity: Arc::new(MockIdentityProvider::new()),
-            phone: Arc::new(MockPhoneProof::new()),
+            phone: Arc::new(MockPhoneProvider::new()),
             session_keys: None,
             pushes: None,
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_app_is_meant_by_name_by_id_or_by_silence() {
-        let apps = Apps::new(vec![app("main", "wx01"), app("shop", "wx02")]);
+        let apps = AppRegistry::new(vec![app("main", "wx01"), app("shop", "wx02")]);
         assert_eq!(selected(&apps, None), "main");
         assert_eq!(selected(&apps, Some("shop")), "shop");
         assert_eq!(selected(&apps, Some("wx02")), "shop");
@@ -151,15 +151,15 @@ mod tests {
 
     #[test]
     fn apps_come_and_go_and_none_takes_the_place_of_one_that_is_configured() {
-        let apps = Apps::new(vec![app("main", "wx01")]);
+        let apps = AppRegistry::new(vec![app("main", "wx01")]);
         let impostors = [app("main", "wx02"), app("shop", "wx01"), app("wx01", "wx03")];
-        apps.serve(&impostors.map(Arc::new));
+        apps.replace_registered(&impostors.map(Arc::new));
         assert_eq!(selected(&apps, None), "main");
         let meant = apps.select(Some("main")).unwrap();
         assert_eq!(meant.app_id.as_str(), "wx01");
         assert_eq!(selected(&apps, Some("wx01")), "main");
         assert_eq!(selected(&apps, Some("shop")), "shop");
-        apps.serve(&[]);
+        apps.replace_registered(&[]);
         assert_eq!(selected(&apps, Some("shop")), "nobody");
         assert_eq!(selected(&apps, Some("wx01")), "main");
         assert!(apps.is_configured("main") && apps.is_configured("wx01"));
@@ -169,23 +169,24 @@ mod tests {
     #[tokio::test]
     async fn nobody_logs_in_to_a_disabled_app() {
         let shop = App { disabled: true, ..app("shop", "wx02") };
-        let apps = Apps::new(vec![app("main", "wx01"), shop]);
+        let apps = AppRegistry::new(vec![app("main", "wx01"), shop]);
         // Nothing is expected of its provider: a call would fail the test.
-        let refused = apps.verify(Some("wx02"), &LoginCode::parse("code").unwrap()).await;
-        assert!(matches!(refused, Err(VerifyError::AppDisabled(_))), "{refused:?}");
+        let refused =
+            apps.redeem_login_code(Some("wx02"), &LoginCode::parse("code").unwrap()).await;
+        assert!(matches!(refused, Err(CodeExchangeError::AppDisabled(_))), "{refused:?}");
     }
 
-    fn selected(apps: &Apps, named: Option<&str>) -> String {
+    fn selected(apps: &AppRegistry, named: Option<&str>) -> String {
         apps.select(named).map_or("nobody".to_owned(), |app| app.name.as_str().to_owned())
     }
 
     #[test]
     fn a_user_is_known_by_the_open_id_of_this_very_app() {
         let (main, shop) = (app("main", "wx01"), app("shop", "wx02"));
-        let alias = Subject { kind: SubjectKind::UnionId, ..main.user("u") };
-        let subjects = [shop.user("o2"), alias, main.user("o1")];
-        assert_eq!(main.user_among(&subjects), Some(&main.user("o1")));
-        assert_eq!(main.user_among(&subjects[..2]), None);
+        let alias = Subject { kind: SubjectKind::UnionId, ..main.subject_of("u") };
+        let subjects = [shop.subject_of("o2"), alias, main.subject_of("o1")];
+        assert_eq!(main.subject_in(&subjects), Some(&main.subject_of("o1")));
+        assert_eq!(main.subject_in(&subjects[..2]), None);
     }
 
     #[test]

@@ -7,35 +7,35 @@ use tokio::sync::Mutex;
 use crate::model::app::registered::RegisteredApp;
 use crate::ports::app::App;
 use crate::ports::app::AppFactory;
-use crate::ports::store::apps::AppDirectory;
+use crate::ports::store::apps::AppReader;
 use crate::ports::store::error::StoreError;
-use crate::use_cases::app::registry::Apps;
+use crate::use_cases::app::registry::AppRegistry;
 
 /// The use case.
-pub struct ServeApps {
+pub struct ReloadApps {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where those are looked up that were added.
-    pub directory: Arc<dyn AppDirectory>,
+    pub directory: Arc<dyn AppReader>,
     /// What makes them work.
     pub factory: Arc<dyn AppFactory>,
     /// Those that are served now.
-    pub built: BuiltApps,
+    pub built: AppCache,
 }
 
 /// What was made of which registered app, in their order. One that did not change goes on with all that
 /// its provider has learnt meanwhile.
 #[derive(Debug, Default)]
-pub struct BuiltApps(Mutex<Vec<Built>>);
+pub struct AppCache(Mutex<Vec<CachedApp>>);
 
 #[derive(Clone, Debug)]
-struct Built {
+struct CachedApp {
     registered: RegisteredApp,
     /// `None` where it cannot be made to work.
     app: Option<Arc<App>>,
 }
 
-impl ServeApps {
+impl ReloadApps {
     /// Serves what is registered, in place of what was before. To be called every second, so that an
     /// instance hears of what another one changed: what it costs is one read.
     pub async fn run(&self) -> Result<(), StoreError> {
@@ -47,14 +47,14 @@ impl ServeApps {
         }
         let next: Vec<_> = registered.into_iter().map(|app| self.built(&built, app)).collect();
         let serving: Vec<_> = next.iter().filter_map(|one| one.app.clone()).collect();
-        self.apps.serve(&serving);
+        self.apps.replace_registered(&serving);
         let names: Vec<_> = serving.iter().map(|app| app.name.as_str()).collect();
         tracing::info!(apps = ?names, "the apps beside those of the configuration have changed");
         *built = next;
         Ok(())
     }
 
-    fn built(&self, before: &[Built], registered: RegisteredApp) -> Built {
+    fn built(&self, before: &[CachedApp], registered: RegisteredApp) -> CachedApp {
         if let Some(same) = before.iter().find(|one| one.registered == registered) {
             return same.clone();
         }
@@ -64,13 +64,13 @@ impl ServeApps {
                 app = name,
                 "not served: an app of the configuration has its name or app id"
             );
-            return Built { registered, app: None };
+            return CachedApp { registered, app: None };
         }
         let built = self.factory.build(&registered).map(Arc::new);
         let app = built.inspect_err(|error| {
             let error: &(dyn std::error::Error + 'static) = error;
             tracing::error!(app = name, error, "an app is not served");
         });
-        Built { app: app.ok(), registered }
+        CachedApp { app: app.ok(), registered }
     }
 }

@@ -7,25 +7,25 @@ use crate::model::clock::Clock;
 use crate::model::event::delivery::{Delivery, ReceiverName};
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
-use crate::ports::event_sink::{NotReceived, Receiver};
+use crate::ports::event_sink::{DeliveryError, EventSink};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::outbox::OutboxDirectory;
-use crate::use_cases::retry::retried;
+use crate::ports::store::outbox::OutboxReader;
+use crate::use_cases::retry::retry_on_contention;
 
 /// How long a claim lasts: longer than an attempt takes, by more than clocks of instances differ.
-pub const CLAIM: Duration = Duration::from_mins(1);
+pub const CLAIM_LEASE: Duration = Duration::from_mins(1);
 
 /// The use case, for one receiver.
 pub struct DeliverEvents {
     /// What the receiver is called.
     pub name: ReceiverName,
     /// The receiver.
-    pub receiver: Arc<dyn Receiver>,
+    pub receiver: Arc<dyn EventSink>,
     /// Where events wait.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn OutboxDirectory>,
+    pub directory: Arc<dyn OutboxReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -40,9 +40,9 @@ pub enum Outcome {
     /// The receiver took the event.
     Delivered,
     /// It did not, and is told again; until then of nothing else about that member.
-    PutOff(NotReceived),
+    Retry(DeliveryError),
     /// It did not, and is not told of the event any more.
-    GivenUp(NotReceived),
+    Abandoned(DeliveryError),
 }
 
 impl DeliverEvents {
@@ -56,7 +56,7 @@ impl DeliverEvents {
         }
         // All who claim do it in the same order, so that none waits for another who waits for them.
         due.sort_by_key(|delivery| delivery.event.id);
-        retried(|| self.try_to_claim(&due, now.plus(CLAIM))).await
+        retry_on_contention(|| self.try_to_claim(&due, now.plus(CLAIM_LEASE))).await
     }
 
     async fn try_to_claim(
@@ -78,14 +78,14 @@ impl DeliverEvents {
     /// Makes the attempt that was claimed. Only once the receiver has taken the event is it forgotten:
     /// whatever ends the program before, another attempt follows when the claim has run out.
     pub async fn deliver(&self, claimed: &Delivery) -> Result<Outcome, StoreError> {
-        let received = self.receiver.receive(&claimed.event, self.clock.now()).await;
+        let received = self.receiver.deliver(&claimed.event, self.clock.now()).await;
         let now = self.clock.now();
         let outcome = match received {
             Ok(()) => Outcome::Delivered,
-            Err(error) if claimed.is_given_up(self.max_age, now) => Outcome::GivenUp(error),
-            Err(error) => Outcome::PutOff(error),
+            Err(error) if claimed.is_expired(self.max_age, now) => Outcome::Abandoned(error),
+            Err(error) => Outcome::Retry(error),
         };
-        retried(|| self.settle(claimed, &outcome, now)).await?;
+        retry_on_contention(|| self.settle(claimed, &outcome, now)).await?;
         Ok(outcome)
     }
 
@@ -98,10 +98,10 @@ impl DeliverEvents {
     ) -> Result<(), StoreError> {
         let work = self.store.begin().await?;
         match outcome {
-            Outcome::Delivered | Outcome::GivenUp(_) => work.outbox().remove(claimed).await?,
-            Outcome::PutOff(_) => {
-                let until = now.plus(claimed.pause(self.random.as_ref()));
-                work.outbox().put_off(claimed, until).await?;
+            Outcome::Delivered | Outcome::Abandoned(_) => work.outbox().remove(claimed).await?,
+            Outcome::Retry(_) => {
+                let until = now.plus(claimed.retry_delay(self.random.as_ref()));
+                work.outbox().reschedule(claimed, until).await?;
             }
         }
         work.commit().await
@@ -122,10 +122,10 @@ mod tests {
     use crate::model::event::{DomainEvent, EventKind};
     use crate::model::member::MemberId;
     use crate::model::random::MockRandom;
-    use crate::ports::event_sink::MockReceiver;
+    use crate::ports::event_sink::MockEventSink;
     use crate::ports::store::error::Contention;
     use crate::ports::store::outbox::MockOutbox;
-    use crate::ports::store::outbox::MockOutboxDirectory;
+    use crate::ports::store::outbox::MockOutboxReader;
     use crate::ports::store::{MockStore, MockUnitOfWork};
 
     #[tokio::test]
@@ -136,11 +136,11 @@ mod tests {
             at: Timestamp::from_unix_millis(0),
             kind: EventKind::Banned,
             member: MemberId(Uuid::nil()),
-            other: None,
+            merged_member: None,
         };
         let claimed = Delivery { receiver: name.clone(), event, attempts: 1 };
-        let (mut receiver, mut store) = (MockReceiver::new(), MockStore::new());
-        receiver.expect_receive().times(1).returning(|_, _| Ok(()));
+        let (mut receiver, mut store) = (MockEventSink::new(), MockStore::new());
+        receiver.expect_deliver().times(1).returning(|_, _| Ok(()));
         let mut quicker = 1;
         store.expect_begin().times(2).returning(move || {
             let (mut outbox, mut unit) = (MockOutbox::new(), MockUnitOfWork::new());
@@ -158,7 +158,7 @@ mod tests {
             name,
             receiver: Arc::new(receiver),
             store: Arc::new(store),
-            directory: Arc::new(MockOutboxDirectory::new()),
+            directory: Arc::new(MockOutboxReader::new()),
             clock: Arc::new(clock),
             random: Arc::new(MockRandom::new()),
             max_age: Duration::from_secs(1),

@@ -4,40 +4,40 @@ use crate::model::audit::AuditEvent;
 use crate::model::audit::AuditKind;
 use crate::model::clock::Clock;
 use crate::model::event::{DomainEvent, EventKind};
-use crate::model::id::time_ordered_id;
+use crate::model::id::uuid_v7;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
-use crate::ports::request_context::Requests;
+use crate::ports::request_context::RequestContext;
 use std::sync::Arc;
 
 /// What makes events: it knows the time and the request that is being served.
 #[derive(Clone)]
-pub struct Journal {
+pub struct EventFactory {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
     /// The request that is being served.
-    pub requests: Arc<dyn Requests>,
+    pub requests: Arc<dyn RequestContext>,
 }
 
-impl Journal {
+impl EventFactory {
     /// Something that happened now.
     #[must_use]
     pub fn event(&self, kind: AuditKind) -> AuditEvent {
         let at = self.clock.now();
         AuditEvent {
-            id: time_ordered_id(at, self.random.as_ref()),
+            id: uuid_v7(at, self.random.as_ref()),
             at,
             kind,
             detail: None,
             member: None,
             session: None,
-            other: None,
+            merged_member: None,
             app: None,
-            by: None,
-            admin: None,
-            request: self.requests.current(),
+            actor: None,
+            target_admin: None,
+            request: self.requests.request_id(),
         }
     }
 

@@ -6,12 +6,12 @@ use crate::model::member::MemberId;
 use crate::ports::app::App;
 use crate::ports::provider::{ProviderError, ProviderFailure};
 use crate::ports::store::error::StoreError;
-use crate::use_cases::app::registry::VerifyError;
+use crate::use_cases::app::registry::CodeExchangeError;
 use crate::use_cases::login::{Login, LoginError};
-use crate::use_cases::retry::retried;
+use crate::use_cases::retry::retry_on_contention;
 
 /// Why somebody was not let in, as the record has it.
-pub(super) enum Refusal {
+pub(super) enum RefusalReason {
     /// The code let somebody in before.
     CodeUsed,
     /// The provider contradicts what it said of this member.
@@ -24,20 +24,22 @@ pub(super) enum Refusal {
 
 impl LoginError {
     /// Why the login was refused; `None` where it failed, which says nothing about who asked.
-    fn refusal(&self) -> Option<Refusal> {
+    fn refusal(&self) -> Option<RefusalReason> {
         match self {
-            Self::Verify(VerifyError::Provider(error)) => refusal_by(error, Refusal::CodeUsed),
-            Self::Phone(error) => refusal_by(error, Refusal::Other("phone_code_used")),
-            Self::CodeUsed => Some(Refusal::CodeUsed),
-            Self::UnionIdChanged(changed) => Some(Refusal::UnionIdChanged(changed.member)),
-            Self::Banned { member } => Some(Refusal::Banned(*member)),
-            Self::Visitor => Some(Refusal::Other("visitor")),
-            Self::PhoneRequired => Some(Refusal::Other("phone_required")),
-            Self::RegistrationClosed => Some(Refusal::Other("registration_closed")),
-            Self::PhoneTaken { .. } => Some(Refusal::Other("phone_taken")),
-            Self::TwoMembers => Some(Refusal::Other("two_members")),
-            Self::Verify(VerifyError::UnknownApp | VerifyError::AppDisabled(_))
-            | Self::Joined(_)
+            Self::Verify(CodeExchangeError::Provider(error)) => {
+                refusal_by(error, RefusalReason::CodeUsed)
+            }
+            Self::Phone(error) => refusal_by(error, RefusalReason::Other("phone_code_used")),
+            Self::CodeUsed => Some(RefusalReason::CodeUsed),
+            Self::UnionIdChanged(changed) => Some(RefusalReason::UnionIdChanged(changed.member)),
+            Self::Banned { member } => Some(RefusalReason::Banned(*member)),
+            Self::GuestAccount => Some(RefusalReason::Other("visitor")),
+            Self::PhoneRequired => Some(RefusalReason::Other("phone_required")),
+            Self::RegistrationClosed => Some(RefusalReason::Other("registration_closed")),
+            Self::PhoneTaken { .. } => Some(RefusalReason::Other("phone_taken")),
+            Self::MergeRequired => Some(RefusalReason::Other("two_members")),
+            Self::Verify(CodeExchangeError::UnknownApp | CodeExchangeError::AppDisabled(_))
+            | Self::Shared(_)
             | Self::Store(_)
             | Self::Signing(_)
             | Self::Unseal(_) => None,
@@ -46,16 +48,16 @@ impl LoginError {
 
     /// Whether the code was redeemed before, be it us or the provider who knows.
     pub(super) fn is_code_used(&self) -> bool {
-        matches!(self.refusal(), Some(Refusal::CodeUsed))
+        matches!(self.refusal(), Some(RefusalReason::CodeUsed))
     }
 }
 
-fn refusal_by(error: &ProviderError, code_used: Refusal) -> Option<Refusal> {
+fn refusal_by(error: &ProviderError, code_used: RefusalReason) -> Option<RefusalReason> {
     match error.failure {
         ProviderFailure::CodeUsed => Some(code_used),
-        ProviderFailure::CodeInvalid => Some(Refusal::Other("code_invalid")),
-        ProviderFailure::UserBlocked => Some(Refusal::Other("user_blocked")),
-        ProviderFailure::Refused => Some(Refusal::Other("refused_by_provider")),
+        ProviderFailure::CodeInvalid => Some(RefusalReason::Other("code_invalid")),
+        ProviderFailure::UserBlocked => Some(RefusalReason::Other("user_blocked")),
+        ProviderFailure::Refused => Some(RefusalReason::Other("refused_by_provider")),
         ProviderFailure::Throttled { .. }
         | ProviderFailure::Unavailable { .. }
         | ProviderFailure::Misconfigured => None,
@@ -64,7 +66,7 @@ fn refusal_by(error: &ProviderError, code_used: Refusal) -> Option<Refusal> {
 
 impl Login {
     /// The outcome, after a refusal was recorded. That this may fail changes nothing for the client.
-    pub(super) async fn on_record<T>(
+    pub(super) async fn audit_refusal<T>(
         &self,
         app: &App,
         code: Fingerprint,
@@ -83,25 +85,25 @@ impl Login {
         &self,
         app: &App,
         code: Fingerprint,
-        refusal: Refusal,
+        refusal: RefusalReason,
     ) -> Result<(), StoreError> {
-        let refused = |why: &str| self.journal.event(AuditKind::LoginRefused).detailed(why);
+        let refused = |why: &str| self.journal.event(AuditKind::LoginRefused).with_detail(why);
         let event = match refusal {
-            Refusal::CodeUsed => match self.directory.find_redemption(&code).await? {
+            RefusalReason::CodeUsed => match self.directory.find_redemption(&code).await? {
                 Some(redeemed) => {
                     let event = self.journal.event(AuditKind::LoginCodeReused);
-                    event.about(redeemed.member).in_session(redeemed.session)
+                    event.with_member(redeemed.member).in_session(redeemed.session)
                 }
                 None => refused("code_used"),
             },
-            Refusal::UnionIdChanged(member) => {
-                self.journal.event(AuditKind::UnionIdChanged).about(member)
+            RefusalReason::UnionIdChanged(member) => {
+                self.journal.event(AuditKind::UnionIdChanged).with_member(member)
             }
-            Refusal::Banned(member) => AuditEvent { member, ..refused("banned") },
-            Refusal::Other(why) => refused(why),
+            RefusalReason::Banned(member) => AuditEvent { member, ..refused("banned") },
+            RefusalReason::Other(why) => refused(why),
         };
         let event = AuditEvent { app: Some(app.name.clone()), ..event };
-        retried(|| async {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.audit().record(&event).await?;
             work.commit().await

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::model::secret::{LoginCode, SessionKey};
-use crate::model::service_account::Service;
-use crate::use_cases::app::registry::{Apps, VerifyError};
+use crate::model::service_account::ServiceAccount;
+use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
 
 /// The use case.
 pub struct ExchangeCode {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
 }
 
 /// The provider's session of a user. The only value through which a session key leaves the service.
@@ -28,15 +28,15 @@ impl ExchangeCode {
     /// [`Service`] to pass.
     pub async fn run(
         &self,
-        service: &Service,
+        service: &ServiceAccount,
         app: Option<&str>,
         code: &LoginCode,
-    ) -> Result<ProviderSession, VerifyError> {
-        let (app, verified) = self.apps.verify(app, code).await?;
+    ) -> Result<ProviderSession, CodeExchangeError> {
+        let (app, verified) = self.apps.redeem_login_code(app, code).await?;
         tracing::info!(service = service.name, app = app.name.as_str(), "session key handed out");
         let union_id = verified.union_id().map(str::to_owned);
         Ok(ProviderSession {
-            open_id: verified.login.value,
+            open_id: verified.subject.value,
             union_id,
             session_key: verified.session_key,
         })

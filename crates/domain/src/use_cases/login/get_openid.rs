@@ -3,32 +3,32 @@
 use std::sync::Arc;
 
 use crate::model::secret::LoginCode;
-use crate::use_cases::app::registry::{Apps, VerifyError};
+use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
 
 /// The use case.
-pub struct Identify {
+pub struct GetOpenid {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
 }
 
 /// The provider's ids of a user.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Identified {
+pub struct ProviderIds {
     /// The user within the app.
     pub open_id: String,
     /// The user across the apps of one owner, where the provider tells it.
     pub union_id: Option<String>,
 }
 
-impl Identify {
+impl GetOpenid {
     /// Redeems the code and tells the ids; the session key that comes with them ends here.
     pub async fn run(
         &self,
         app: Option<&str>,
         code: &LoginCode,
-    ) -> Result<Identified, VerifyError> {
-        let (_, verified) = self.apps.verify(app, code).await?;
+    ) -> Result<ProviderIds, CodeExchangeError> {
+        let (_, verified) = self.apps.redeem_login_code(app, code).await?;
         let union_id = verified.union_id().map(str::to_owned);
-        Ok(Identified { open_id: verified.login.value, union_id })
+        Ok(ProviderIds { open_id: verified.subject.value, union_id })
     }
 }

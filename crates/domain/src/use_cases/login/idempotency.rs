@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::login::{LoggedIn, LoginRequest};
 use crate::ports::app::App;
-use crate::use_cases::login::attempt::Mark;
-use crate::use_cases::login::single_flight::{Ticket, Turn};
+use crate::use_cases::login::attempt::RedemptionKey;
+use crate::use_cases::login::single_flight::{InFlightGuard, Slot};
 use crate::use_cases::login::{Login, LoginError};
 
 impl Login {
     /// Carries the request out, unless it was or is being carried out: then its answer is given again.
-    pub(super) async fn log_in_once(
+    pub(super) async fn log_in_idempotent(
         &self,
         app: &App,
         request: &LoginRequest,
@@ -20,77 +20,77 @@ impl Login {
     ) -> Result<LoggedIn, LoginError> {
         loop {
             match self.in_flight.take(code, fingerprint, self.journal.clock.now()) {
-                Turn::Mine(ticket) => return self.carry_out(app, request, code, ticket).await,
-                Turn::Same(waiting) => match waiting.outcome().await {
+                Slot::Acquired(ticket) => return self.execute(app, request, code, ticket).await,
+                Slot::SameRequest(waiting) => match waiting.outcome().await {
                     Some(Ok(())) => {
-                        let answer = self.answer_again(code, fingerprint).await?;
+                        let answer = self.replay(code, fingerprint).await?;
                         return answer.ok_or(LoginError::CodeUsed);
                     }
-                    Some(Err(error)) => return Err(LoginError::Joined(error)),
+                    Some(Err(error)) => return Err(LoginError::Shared(error)),
                     // It was broken off, so this one takes it up.
                     None => {}
                 },
-                Turn::Others(waiting) => {
+                Slot::OtherRequest(waiting) => {
                     // Only then is it known whom the code let in, which goes on record.
                     if let Some(waiting) = waiting {
                         waiting.outcome().await;
                     }
-                    return self.on_record(app, code, Err(LoginError::CodeUsed)).await;
+                    return self.audit_refusal(app, code, Err(LoginError::CodeUsed)).await;
                 }
             }
         }
     }
 
-    async fn carry_out(
+    async fn execute(
         &self,
         app: &App,
         request: &LoginRequest,
         code: Fingerprint,
-        mut ticket: Ticket<'_>,
+        mut ticket: InFlightGuard<'_>,
     ) -> Result<LoggedIn, LoginError> {
-        let outcome = self.answer(app, request, code, &mut ticket).await;
-        match self.on_record(app, code, outcome).await {
+        let outcome = self.replay_or_execute(app, request, code, &mut ticket).await;
+        match self.audit_refusal(app, code, outcome).await {
             Ok(logged_in) => {
-                ticket.settle(Ok(()), self.journal.clock.now());
+                ticket.finish(Ok(()), self.journal.clock.now());
                 Ok(logged_in)
             }
             Err(error) => {
                 let error = Arc::new(error);
-                ticket.settle(Err(Arc::clone(&error)), self.journal.clock.now());
-                Err(Arc::try_unwrap(error).unwrap_or_else(LoginError::Joined))
+                ticket.finish(Err(Arc::clone(&error)), self.journal.clock.now());
+                Err(Arc::try_unwrap(error).unwrap_or_else(LoginError::Shared))
             }
         }
     }
 
-    async fn answer(
+    async fn replay_or_execute(
         &self,
         app: &App,
         request: &LoginRequest,
         code: Fingerprint,
-        ticket: &mut Ticket<'_>,
+        ticket: &mut InFlightGuard<'_>,
     ) -> Result<LoggedIn, LoginError> {
         let fingerprint = ticket.request;
-        if let Some(answer) = self.answer_again(code, fingerprint).await? {
+        if let Some(answer) = self.replay(code, fingerprint).await? {
             return Ok(answer);
         }
-        let mark = Mark { code, request: Some(fingerprint) };
+        let mark = RedemptionKey { code, request: Some(fingerprint) };
         match self.log_in(app, request, mark, &mut ticket.proof).await {
             // Another instance was quicker, perhaps with this very request.
             Err(error) if error.is_code_used() => {
-                self.answer_again(code, fingerprint).await?.ok_or(error)
+                self.replay(code, fingerprint).await?.ok_or(error)
             }
             outcome => outcome,
         }
     }
 
     /// The answer that the request was given before; none if nobody redeemed the code here.
-    async fn answer_again(
+    async fn replay(
         &self,
         code: Fingerprint,
         request: Fingerprint,
     ) -> Result<Option<LoggedIn>, LoginError> {
         let Some(redeemed) = self.directory.find_redemption(&code).await? else { return Ok(None) };
-        let answer = redeemed.answer_for(request, self.journal.clock.now());
+        let answer = redeemed.response_for(request, self.journal.clock.now());
         let answer = answer.ok_or(LoginError::CodeUsed)?;
         Ok(Some(self.seal.open(&code, answer)?))
     }

@@ -1,32 +1,34 @@
 //! Who someone at the door is: nobody known, a member, or two members who are one person.
 
-use crate::use_cases::login::attempt::Recognised;
+use crate::use_cases::login::attempt::ResolvedMember;
 use std::error::Error;
 
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::event::{DomainEvent, EventKind};
-use crate::model::identity::conflict_policy::Choice;
-use crate::model::identity::{Owner, Subject, Verified};
+use crate::model::identity::conflict_policy::ConflictResolution;
+use crate::model::identity::{KnownMember, ProviderIdentity, Subject};
 use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Banned, Member, MemberId};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::{AddError, Contention, StoreError, UpdateError};
-use crate::use_cases::login::attempt::Arrival;
+use crate::use_cases::login::attempt::LoginAttempt;
 use crate::use_cases::login::{Login, LoginError};
 
 impl Login {
     /// Finds or makes the member, and takes over what is new about them.
-    pub(super) async fn recognise(
+    pub(super) async fn resolve_member(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &Arrival<'_>,
+        arrival: &LoginAttempt<'_>,
         now: Timestamp,
-    ) -> Result<Recognised, LoginError> {
+    ) -> Result<ResolvedMember, LoginError> {
         let owners = find_owners(work, arrival.verified).await?;
         let recognised = match owners.split_first() {
             None => self.register(work, arrival, now).await?,
-            Some((owner, others)) => self.welcome_back(work, arrival, owner, others, now).await?,
+            Some((owner, others)) => {
+                self.log_in_existing(work, arrival, owner, others, now).await?
+            }
         };
         for subject in arrival.verified.subjects() {
             if !is_known(&owners, subject) {
@@ -41,11 +43,11 @@ impl Login {
     async fn register(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &Arrival<'_>,
+        arrival: &LoginAttempt<'_>,
         now: Timestamp,
-    ) -> Result<Recognised, LoginError> {
+    ) -> Result<ResolvedMember, LoginError> {
         let tombstones = tombstones(arrival.verified.subjects(), self.fingerprints.as_ref());
-        if work.tombstones().any(&tombstones).await? {
+        if work.tombstones().exists_any(&tombstones).await? {
             return Err(LoginError::Banned { member: None });
         }
         if !arrival.app.policy.auto_register {
@@ -66,24 +68,24 @@ impl Login {
             AddError::Store(error) => error.into(),
         })?;
         work.outbox().add(&self.journal.domain_event(EventKind::Registered, id)).await?;
-        Ok(Recognised { member, is_new: true, merged: vec![] })
+        Ok(ResolvedMember { member, is_new: true, merged: vec![] })
     }
 
     /// Lets a known member in. `others` are members whom the provider takes for the same person.
-    async fn welcome_back(
+    async fn log_in_existing(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &Arrival<'_>,
-        owner: &Owner,
-        others: &[Owner],
+        arrival: &LoginAttempt<'_>,
+        owner: &KnownMember,
+        others: &[KnownMember],
         now: Timestamp,
-    ) -> Result<Recognised, LoginError> {
+    ) -> Result<ResolvedMember, LoginError> {
         owner.ensure_same_person(&arrival.verified.aliases)?;
         let mut member = owner.member.clone();
         ensure_active(&member)?;
         let mut merged = vec![];
         for other in others {
-            if settle(arrival, &member, &other.member)? == Choice::Merge {
+            if resolve_conflict(arrival, &member, &other.member)? == ConflictResolution::Merge {
                 owner.ensure_same_person(&other.subjects)?;
                 let gone = self.merge(work, &mut member, other.member.clone(), now).await?;
                 merged.push(gone);
@@ -103,15 +105,15 @@ impl Login {
         }
         for gone in &merged {
             let event = self.journal.domain_event(EventKind::Merged, member.id);
-            work.outbox().add(&DomainEvent { other: Some(*gone), ..event }).await?;
+            work.outbox().add(&DomainEvent { merged_member: Some(*gone), ..event }).await?;
         }
         if phone_changed {
-            let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+            let event = self.journal.event(AuditKind::PhoneChanged).with_member(member.id);
             work.audit().record(&event).await?;
             let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
             work.outbox().add(&event).await?;
         }
-        Ok(Recognised { member, is_new: false, merged })
+        Ok(ResolvedMember { member, is_new: false, merged })
     }
 
     /// Makes one member of two: the elder, who takes over what the younger has. `member` is that one
@@ -132,41 +134,49 @@ impl Login {
         work.identities().reassign(gone, member.id).await?;
         work.sessions().remove_all(gone).await?;
         work.members().remove(&younger).await.map_err(StoreError::from)?;
-        member.absorb(younger, now);
-        let event = self.journal.event(AuditKind::Merged).about(member.id);
-        work.audit().record(&AuditEvent { other: Some(gone), ..event }).await?;
+        member.merge_from(younger, now);
+        let event = self.journal.event(AuditKind::Merged).with_member(member.id);
+        work.audit().record(&AuditEvent { merged_member: Some(gone), ..event }).await?;
         Ok(gone)
     }
 }
 
 /// Everyone the arrival may be: first the member whose login id it is, or else, when this app sees
 /// them for the first time, whose alias.
-async fn find_owners(work: &dyn UnitOfWork, verified: &Verified) -> Result<Vec<Owner>, StoreError> {
-    let mut owners: Vec<Owner> = vec![];
+async fn find_owners(
+    work: &dyn UnitOfWork,
+    verified: &ProviderIdentity,
+) -> Result<Vec<KnownMember>, StoreError> {
+    let mut owners: Vec<KnownMember> = vec![];
     for subject in verified.subjects() {
         if !is_known(&owners, subject) {
-            owners.extend(work.identities().find_owner(subject).await?);
+            owners.extend(work.identities().find_by_subject(subject).await?);
         }
     }
     Ok(owners)
 }
 
-fn is_known(owners: &[Owner], subject: &Subject) -> bool {
+fn is_known(owners: &[KnownMember], subject: &Subject) -> bool {
     owners.iter().any(|owner| owner.subjects.contains(subject))
 }
 
 /// What becomes of two members who are one person.
-fn settle(arrival: &Arrival<'_>, member: &Member, other: &Member) -> Result<Choice, LoginError> {
+fn resolve_conflict(
+    arrival: &LoginAttempt<'_>,
+    member: &Member,
+    other: &Member,
+) -> Result<ConflictResolution, LoginError> {
     let costs_nothing = member.phone.is_none() || other.phone.is_none();
-    let settled = arrival.app.policy.on_conflict.settle(arrival.request.on_conflict, costs_nothing);
+    let settled =
+        arrival.app.policy.on_conflict.resolve(arrival.request.on_conflict, costs_nothing);
     match settled {
-        Some(Choice::Separate) => {
+        Some(ConflictResolution::Separate) => {
             tracing::warn!(member = %member.id.0, other = %other.id.0, "one person stays two members");
         }
         // A ban is not escaped by becoming someone else.
-        Some(Choice::Merge) | None => ensure_active(other)?,
+        Some(ConflictResolution::Merge) | None => ensure_active(other)?,
     }
-    settled.ok_or(LoginError::TwoMembers)
+    settled.ok_or(LoginError::MergeRequired)
 }
 
 fn ensure_active(member: &Member) -> Result<(), LoginError> {
@@ -174,7 +184,10 @@ fn ensure_active(member: &Member) -> Result<(), LoginError> {
     member.ensure_active().map_err(banned)
 }
 
-fn phone_taken(arrival: &Arrival<'_>, cause: impl Error + Send + Sync + 'static) -> LoginError {
+fn phone_taken(
+    arrival: &LoginAttempt<'_>,
+    cause: impl Error + Send + Sync + 'static,
+) -> LoginError {
     let phone_required = arrival.app.policy.phone_required;
     LoginError::PhoneTaken { phone_required, source: Contention::new(cause) }
 }

@@ -8,15 +8,15 @@ use crate::model::event::EventKind;
 use crate::model::member::{MemberId, MemberStatus, StatusReason};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
-pub struct Ban {
+pub struct BanMember {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// Why nothing was changed.
@@ -30,7 +30,7 @@ pub enum BanError {
     Store(#[from] StoreError),
 }
 
-impl Ban {
+impl BanMember {
     /// Keeps the member out: no login, no refresh and no token of theirs works once this is done.
     pub async fn ban(
         &self,
@@ -38,7 +38,7 @@ impl Ban {
         reason: Option<StatusReason>,
         by: Option<AdminId>,
     ) -> Result<(), BanError> {
-        self.change(member, MemberStatus::Banned, reason, by).await
+        self.set_status(member, MemberStatus::Banned, reason, by).await
     }
 
     /// Lets the member log in again.
@@ -48,20 +48,20 @@ impl Ban {
         reason: Option<StatusReason>,
         by: Option<AdminId>,
     ) -> Result<(), BanError> {
-        self.change(member, MemberStatus::Active, reason, by).await
+        self.set_status(member, MemberStatus::Active, reason, by).await
     }
 
-    async fn change(
+    async fn set_status(
         &self,
         id: MemberId,
         status: MemberStatus,
         reason: Option<StatusReason>,
         by: Option<AdminId>,
     ) -> Result<(), BanError> {
-        retried(|| self.try_to_change(id, status, reason.clone(), by)).await
+        retry_on_contention(|| self.try_set_status(id, status, reason.clone(), by)).await
     }
 
-    async fn try_to_change(
+    async fn try_set_status(
         &self,
         id: MemberId,
         status: MemberStatus,
@@ -74,10 +74,10 @@ impl Ban {
         };
         let work = self.store.begin().await?;
         let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
-        member.stand(status, reason, self.journal.clock.now());
+        member.set_status(status, reason, self.journal.clock.now());
         work.members().update(&member).await.map_err(StoreError::from)?;
         work.sessions().remove_all(id).await?;
-        work.audit().record(&self.journal.event(kind).about(id).by(by)).await?;
+        work.audit().record(&self.journal.event(kind).with_member(id).with_actor(by)).await?;
         work.outbox().add(&self.journal.domain_event(told, id)).await?;
         Ok(work.commit().await?)
     }

@@ -14,25 +14,25 @@ use crate::ports::app::{App, AppDisabled};
 use crate::ports::provider::ProviderError;
 use crate::ports::store::Store;
 use crate::ports::store::error::{StoreError, UpdateError};
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::app::registry::Apps;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct BindPhone {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// Where it is looked up who the caller is in the app.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// What a client shows for a number to be the caller's.
-pub enum PhoneEvidence {
+pub enum PhoneProofInput {
     /// A code that the provider gives the number for.
     Code(PhoneCode),
     /// The number itself, as the provider encrypted it before there were codes.
@@ -44,7 +44,7 @@ pub enum PhoneEvidence {
 pub enum BindPhoneError {
     /// The token is good, but its member is no more, or no more known in its app.
     #[error("the member is no more known in the app")]
-    Gone,
+    NotFound,
     /// The phone code led to no number.
     #[error("the phone code was not redeemed")]
     Provider(#[from] ProviderError),
@@ -71,17 +71,17 @@ impl BindPhone {
     pub async fn run(
         &self,
         caller: &Caller,
-        evidence: &PhoneEvidence,
+        evidence: &PhoneProofInput,
     ) -> Result<Member, BindPhoneError> {
-        let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::Gone)?;
+        let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::NotFound)?;
         app.ensure_enabled()?;
-        let subjects = self.directory.subjects_of(caller.member).await?;
-        let user = app.user_among(&subjects).ok_or(BindPhoneError::Gone)?;
+        let subjects = self.directory.list_identities(caller.member).await?;
+        let user = app.subject_in(&subjects).ok_or(BindPhoneError::NotFound)?;
         let phone = match evidence {
-            PhoneEvidence::Code(code) => app.phone.phone(user, code).await?,
-            PhoneEvidence::Encrypted(data) => self.decrypt(&app, user, data).await?,
+            PhoneProofInput::Code(code) => app.phone.redeem_phone_code(user, code).await?,
+            PhoneProofInput::Encrypted(data) => self.decrypt(&app, user, data).await?,
         };
-        retried(|| self.bind(caller, &phone)).await
+        retry_on_contention(|| self.bind(caller, &phone)).await
     }
 
     async fn decrypt(
@@ -91,15 +91,15 @@ impl BindPhone {
         data: &EncryptedData,
     ) -> Result<PhoneNumber, BindPhoneError> {
         let keys = app.session_keys.as_ref().ok_or(BindPhoneError::Undecipherable)?;
-        let key = keys.of(self.directory.as_ref(), user).await?;
-        let phone = key.and_then(|key| keys.uses.decrypt_phone(&key, data));
+        let key = keys.load(self.directory.as_ref(), user).await?;
+        let phone = key.and_then(|key| keys.operations.decrypt_phone(&key, data));
         phone.ok_or(BindPhoneError::Undecipherable)
     }
 
     async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
         let (work, now) = (self.store.begin().await?, self.journal.clock.now());
         let found = work.members().find(caller.member).await?;
-        let mut member = found.ok_or(BindPhoneError::Gone)?;
+        let mut member = found.ok_or(BindPhoneError::NotFound)?;
         member.ensure_active()?;
         if !member.bind_phone(phone.clone(), now) {
             work.commit().await?;
@@ -109,7 +109,7 @@ impl BindPhone {
             UpdateError::Taken => BindPhoneError::PhoneTaken,
             UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
         })?;
-        let event = self.journal.event(AuditKind::PhoneChanged).about(member.id);
+        let event = self.journal.event(AuditKind::PhoneChanged).with_member(member.id);
         work.audit().record(&event.in_session(caller.session)).await?;
         let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
         work.outbox().add(&event).await?;

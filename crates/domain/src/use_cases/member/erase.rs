@@ -10,8 +10,8 @@ use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Member, MemberId, MemberStatus};
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct EraseMember {
@@ -20,7 +20,7 @@ pub struct EraseMember {
     /// What recognises banned members who come back.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// Why nobody was erased.
@@ -28,7 +28,7 @@ pub struct EraseMember {
 pub enum EraseMemberError {
     /// The member is no more.
     #[error("the member is no more")]
-    Gone,
+    NotFound,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -39,7 +39,7 @@ impl EraseMember {
     /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
     /// whose doing it is, if it is one's.
     pub async fn run(&self, id: MemberId, by: Option<AdminId>) -> Result<(), EraseMemberError> {
-        retried(|| self.try_to_erase(id, by)).await?;
+        retry_on_contention(|| self.try_to_erase(id, by)).await?;
         self.wipe().await;
         Ok(())
     }
@@ -50,7 +50,7 @@ impl EraseMember {
         by: Option<AdminId>,
     ) -> Result<(), EraseMemberError> {
         let work = self.store.begin().await?;
-        let member = work.members().find(id).await?.ok_or(EraseMemberError::Gone)?;
+        let member = work.members().find(id).await?.ok_or(EraseMemberError::NotFound)?;
         self.erase(work.as_ref(), &member, by).await?;
         Ok(work.commit().await?)
     }
@@ -63,11 +63,11 @@ impl EraseMember {
         by: Option<AdminId>,
     ) -> Result<(), StoreError> {
         if member.status == MemberStatus::Banned {
-            let subjects = work.identities().of_member(member.id).await?;
+            let subjects = work.identities().list_by_member(member.id).await?;
             let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
             work.tombstones().add(&tombstones, self.journal.clock.now()).await?;
         }
-        let event = self.journal.event(AuditKind::Erased).about(member.id).by(by);
+        let event = self.journal.event(AuditKind::Erased).with_member(member.id).with_actor(by);
         work.audit().record(&event).await?;
         work.members().remove(member).await?;
         let event = self.journal.domain_event(EventKind::Erased, member.id);
@@ -76,7 +76,7 @@ impl EraseMember {
 
     /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.
     pub(crate) async fn wipe(&self) {
-        if let Err(error) = self.store.wipe_removed().await {
+        if let Err(error) = self.store.purge_deleted().await {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "what was erased may still lie on the disk: restart to wipe it");
         }

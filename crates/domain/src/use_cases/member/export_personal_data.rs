@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::model::member::personal_data::Holding;
+use crate::model::member::personal_data::ExportedTable;
 use crate::model::session::claims::Caller;
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::member::get_profile::CurrentMemberError;
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::member::get_profile::GetProfileError;
 
 /// The use case.
-pub struct ExportMember {
+pub struct ExportPersonalData {
     /// Where everything is held.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
 }
 
-impl ExportMember {
+impl ExportPersonalData {
     /// All that is held of the caller's own member, and nothing of anyone else.
-    pub async fn run(&self, caller: &Caller) -> Result<Vec<Holding>, CurrentMemberError> {
-        let member = self.directory.find(caller.member).await?.ok_or(CurrentMemberError::Gone)?;
+    pub async fn run(&self, caller: &Caller) -> Result<Vec<ExportedTable>, GetProfileError> {
+        let member = self.directory.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
         member.ensure_active()?;
-        Ok(self.directory.held_of(member.id).await?)
+        Ok(self.directory.export_member(member.id).await?)
     }
 }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use crate::model::member::{Banned, Member};
 use crate::model::session::claims::Caller;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
+use crate::ports::store::members::MemberReader;
 
 /// The use case.
-pub struct CurrentMember {
+pub struct GetProfile {
     /// Where members are looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
 }
 
 /// Why callers are not told who they are.
 #[derive(Debug, thiserror::Error)]
-pub enum CurrentMemberError {
+pub enum GetProfileError {
     /// The token is good, but its member is no more.
     #[error("the member is no more")]
-    Gone,
+    NotFound,
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
@@ -27,10 +27,10 @@ pub enum CurrentMemberError {
     Store(#[from] StoreError),
 }
 
-impl CurrentMember {
+impl GetProfile {
     /// The member behind a verified token.
-    pub async fn run(&self, caller: &Caller) -> Result<Member, CurrentMemberError> {
-        let member = self.directory.find(caller.member).await?.ok_or(CurrentMemberError::Gone)?;
+    pub async fn run(&self, caller: &Caller) -> Result<Member, GetProfileError> {
+        let member = self.directory.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
         member.ensure_active()?;
         Ok(member)
     }

@@ -7,15 +7,15 @@ use crate::model::member::{Banned, Member, ProfileChange};
 use crate::model::session::claims::Caller;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct UpdateProfile {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// What makes events.
-    pub journal: Journal,
+    pub journal: EventFactory,
 }
 
 /// Why a profile was not changed.
@@ -23,7 +23,7 @@ pub struct UpdateProfile {
 pub enum UpdateProfileError {
     /// The token is good, but its member is no more.
     #[error("the member is no more")]
-    Gone,
+    NotFound,
     /// The member is banned.
     #[error(transparent)]
     Banned(#[from] Banned),
@@ -39,7 +39,7 @@ impl UpdateProfile {
         caller: &Caller,
         change: ProfileChange,
     ) -> Result<Member, UpdateProfileError> {
-        retried(|| self.try_to_apply(caller, change.clone())).await
+        retry_on_contention(|| self.try_to_apply(caller, change.clone())).await
     }
 
     async fn try_to_apply(
@@ -49,7 +49,7 @@ impl UpdateProfile {
     ) -> Result<Member, UpdateProfileError> {
         let work = self.store.begin().await?;
         let found = work.members().find(caller.member).await?;
-        let mut member = found.ok_or(UpdateProfileError::Gone)?;
+        let mut member = found.ok_or(UpdateProfileError::NotFound)?;
         member.ensure_active()?;
         if member.change_profile(change, self.journal.clock.now()) {
             work.members().update(&member).await.map_err(StoreError::from)?;

@@ -3,39 +3,39 @@
 use std::sync::Arc;
 
 use crate::model::event::EventKind;
-use crate::model::identity::{Owner, SubjectKind};
+use crate::model::identity::{KnownMember, SubjectKind};
 use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::member::tombstone::tombstones;
-use crate::model::member::withdrawn_data::Withdrawn;
+use crate::model::member::withdrawn_data::WithdrawnData;
 use crate::model::member::{Member, MemberStatus};
 use crate::model::provider::withdrawal::Withdrawal;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::event::factory::Journal;
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::member::erase::EraseMember;
-use crate::use_cases::retry::retried;
+use crate::use_cases::retry::retry_on_contention;
 
 /// How many withdrawals are looked at in one go.
 const BATCH: u64 = 100;
 
 /// The use case.
-pub struct ObeyWithdrawals {
+pub struct ProcessWithdrawals {
     /// What erases members, and where they are kept.
     pub erase: Arc<EraseMember>,
     /// Where withdrawals are looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// What the names begin with of those who take theirs back.
     pub nickname_prefixes: NicknamePrefixes,
 }
 
-impl ObeyWithdrawals {
+impl ProcessWithdrawals {
     /// Obeys what is to be obeyed, and tells how many withdrawals that were. One that fails stays for the
     /// next time and does not keep the others; of several failures the last is told.
     pub async fn run(&self) -> Result<usize, StoreError> {
         let (mut obeyed, mut failure) = (0, None);
         for withdrawal in self.directory.withdrawals(BATCH).await? {
-            match retried(|| self.obey(&withdrawal)).await {
+            match retry_on_contention(|| self.process(&withdrawal)).await {
                 Ok(()) => obeyed += 1,
                 Err(error) => failure = Some(error),
             }
@@ -48,7 +48,7 @@ impl ObeyWithdrawals {
 
     /// Removes the withdrawal in the same unit of work in which it is obeyed: it is done once, whoever
     /// else works and whenever the program ends.
-    async fn obey(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
+    async fn process(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
         let work = self.erase.store.begin().await?;
         if work.pushes().remove(withdrawal).await? {
             self.apply(work.as_ref(), withdrawal).await?;
@@ -63,17 +63,17 @@ impl ObeyWithdrawals {
         work: &dyn UnitOfWork,
         withdrawal: &Withdrawal,
     ) -> Result<(), StoreError> {
-        let owner = work.identities().find_owner(&withdrawal.subject).await?;
+        let owner = work.identities().find_by_subject(&withdrawal.subject).await?;
         let Some(owner) = owner else { return Ok(()) };
-        if withdrawal.withdrawn == Withdrawn::Account {
+        if withdrawal.withdrawn == WithdrawnData::Account {
             return self.close_account(work, withdrawal, &owner).await;
         }
         let mut member = owner.member;
-        let Journal { clock, random, .. } = &self.erase.journal;
+        let EventFactory { clock, random, .. } = &self.erase.journal;
         let (before, names) = (member.clone(), &self.nickname_prefixes);
-        if member.withdraw(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
+        if member.apply_withdrawal(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
             work.members().update(&member).await?;
-            for kind in taken_back(&before, &member) {
+            for kind in changed_events(&before, &member) {
                 work.outbox().add(&self.erase.journal.domain_event(kind, member.id)).await?;
             }
         }
@@ -86,7 +86,7 @@ impl ObeyWithdrawals {
         &self,
         work: &dyn UnitOfWork,
         withdrawal: &Withdrawal,
-        owner: &Owner,
+        owner: &KnownMember,
     ) -> Result<(), StoreError> {
         let member = &owner.member;
         let namespace = &withdrawal.subject.namespace;
@@ -100,7 +100,7 @@ impl ObeyWithdrawals {
             work.tombstones().add(&tombstones, self.erase.journal.clock.now()).await?;
         }
         work.identities().remove(&closed).await?;
-        let sessions = work.sessions().of_member(member.id).await?.into_iter();
+        let sessions = work.sessions().list_by_member(member.id).await?.into_iter();
         let there = sessions.filter(|session| session.app == withdrawal.app);
         work.sessions().remove(&there.map(|session| session.id).collect::<Vec<_>>()).await?;
         // Counts the version up: who closes the last account at this moment must see that this one is.
@@ -109,7 +109,7 @@ impl ObeyWithdrawals {
 }
 
 /// What happened to a member of whom something was taken back.
-fn taken_back(before: &Member, after: &Member) -> impl Iterator<Item = EventKind> {
+fn changed_events(before: &Member, after: &Member) -> impl Iterator<Item = EventKind> {
     let phone = before.phone != after.phone;
     let profile = (&before.nickname, &before.avatar) != (&after.nickname, &after.avatar);
     let kinds = [(EventKind::PhoneWithdrawn, phone), (EventKind::ProfileChanged, profile)];

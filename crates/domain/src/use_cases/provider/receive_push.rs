@@ -14,19 +14,19 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::pushes::{PushReader, PushRejected, PushSignature};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::use_cases::app::registry::Apps;
-use crate::use_cases::retry::retried;
+use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::retry::retry_on_contention;
 
 /// How far from our clock a signature may have been made.
-const AGE_MAX: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// How long it is remembered what was seen: longer than any signature is good for.
-const MEMORY: Duration = Duration::from_hours(1);
+const SEEN_PUSH_TTL: Duration = Duration::from_hours(1);
 
 /// The use cases.
 pub struct ReceivePush {
     /// The apps served, of which some take pushes.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where it is kept what is to be done.
     pub store: Arc<dyn Store>,
     /// What recognises a message that comes again.
@@ -47,7 +47,7 @@ pub enum ReceivePushError {
     #[error(transparent)]
     Rejected(#[from] PushRejected),
     /// The signature is from another time.
-    #[error("the signature was not made within {} s of our clock", AGE_MAX.as_secs())]
+    #[error("the signature was not made within {} s of our clock", MAX_CLOCK_SKEW.as_secs())]
     Stale,
     /// The signature came before, over another message.
     #[error("the signature was used for another message")]
@@ -84,10 +84,10 @@ impl ReceivePush {
         let withdrawal = push.withdrawn.map(|(subject, withdrawn)| {
             Withdrawal::new(app.clone(), subject, withdrawn, now, self.random.as_ref())
         });
-        retried(|| self.keep(message, signature, withdrawal.as_ref(), now)).await
+        retry_on_contention(|| self.store(message, signature, withdrawal.as_ref(), now)).await
     }
 
-    async fn keep(
+    async fn store(
         &self,
         message: Fingerprint,
         signature: Fingerprint,
@@ -95,11 +95,11 @@ impl ReceivePush {
         now: Timestamp,
     ) -> Result<(), ReceivePushError> {
         let work = self.store.begin().await?;
-        work.pushes().forget_seen(now.minus(MEMORY)).await?;
-        if !work.pushes().see(message, now).await? {
+        work.pushes().delete_seen_before(now.minus(SEEN_PUSH_TTL)).await?;
+        if !work.pushes().mark_seen(message, now).await? {
             return Ok(work.commit().await?);
         }
-        if !work.pushes().see(signature, now).await? {
+        if !work.pushes().mark_seen(signature, now).await? {
             return Err(ReceivePushError::Replayed);
         }
         if let Some(withdrawal) = withdrawal {
@@ -131,7 +131,7 @@ fn ensure_fresh(signature: &PushSignature, now: Timestamp) -> Result<(), Receive
     let made = signature.timestamp.parse::<i64>().ok();
     let age = made.map(|seconds| seconds.abs_diff(now.unix_seconds()));
     match age {
-        Some(seconds) if seconds <= AGE_MAX.as_secs() => Ok(()),
+        Some(seconds) if seconds <= MAX_CLOCK_SKEW.as_secs() => Ok(()),
         Some(_) | None => Err(ReceivePushError::Stale),
     }
 }

@@ -5,30 +5,30 @@ use std::sync::Arc;
 use crate::model::clock::Clock;
 use crate::model::identity::Subject;
 use crate::model::secret::SessionKey;
-use crate::model::service_account::Service;
+use crate::model::service_account::ServiceAccount;
 use crate::ports::app::{App, AppDisabled};
 use crate::ports::provider::ProviderError;
 use crate::ports::session_keys::SessionKeys;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::app::registry::Apps;
-use crate::use_cases::retry::retried;
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases. A caller without a service key has no [`Service`] to pass.
 pub struct UseSessionKey {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where a new key is kept.
     pub store: Arc<dyn Store>,
     /// Where keys are looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 /// A user as a back end names them.
-pub struct NamedUser {
+pub struct UserRef {
     /// The app, by name or app id; the first one when `None`.
     pub app: Option<String>,
     /// The user within the app.
@@ -59,7 +59,7 @@ pub enum UseSessionKeyError {
 }
 
 /// A user, their key, and what it is good for.
-struct Found {
+struct KeptSessionKey {
     app: Arc<App>,
     user: Subject,
     key: SessionKey,
@@ -69,28 +69,28 @@ impl UseSessionKey {
     /// Whether the key is the user's present one, by the provider's word.
     pub async fn check(
         &self,
-        _service: &Service,
-        named: &NamedUser,
+        _service: &ServiceAccount,
+        named: &UserRef,
     ) -> Result<bool, UseSessionKeyError> {
-        let Found { app, user, key } = self.find(named).await?;
-        Ok(keys_of(&app)?.uses.is_current(&user, &key).await?)
+        let KeptSessionKey { app, user, key } = self.find(named).await?;
+        Ok(session_keys_of(&app)?.operations.is_current(&user, &key).await?)
     }
 
     /// Has the provider replace the key, and keeps the new one.
     pub async fn reset(
         &self,
-        service: &Service,
-        named: &NamedUser,
+        service: &ServiceAccount,
+        named: &UserRef,
     ) -> Result<(), UseSessionKeyError> {
-        let Found { app, user, key } = self.find(named).await?;
-        let keys = keys_of(&app)?;
-        let fresh = keys.uses.renew(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
+        let KeptSessionKey { app, user, key } = self.find(named).await?;
+        let keys = session_keys_of(&app)?;
+        let fresh = keys.operations.rotate(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
         let keep = || async {
             let work = self.store.begin().await?;
-            keys.keep(work.as_ref(), &user, &fresh, self.clock.now()).await?;
+            keys.store(work.as_ref(), &user, &fresh, self.clock.now()).await?;
             work.commit().await
         };
-        retried(keep).await?;
+        retry_on_contention(keep).await?;
         tracing::info!(service = service.name, "session key reset");
         Ok(())
     }
@@ -98,25 +98,25 @@ impl UseSessionKey {
     /// Whether the provider signed these data of the user.
     pub async fn verify_signature(
         &self,
-        _service: &Service,
-        named: &NamedUser,
+        _service: &ServiceAccount,
+        named: &UserRef,
         raw_data: &str,
         signature: &str,
     ) -> Result<bool, UseSessionKeyError> {
-        let Found { app, key, .. } = self.find(named).await?;
-        Ok(keys_of(&app)?.uses.is_signed(&key, raw_data, signature))
+        let KeptSessionKey { app, key, .. } = self.find(named).await?;
+        Ok(session_keys_of(&app)?.operations.is_signed(&key, raw_data, signature))
     }
 
-    async fn find(&self, named: &NamedUser) -> Result<Found, UseSessionKeyError> {
+    async fn find(&self, named: &UserRef) -> Result<KeptSessionKey, UseSessionKeyError> {
         let app = self.apps.select(named.app.as_deref());
         let app = app.ok_or(UseSessionKeyError::UnknownApp)?;
         app.ensure_enabled()?;
-        let user = app.user(&named.open_id);
-        let key = keys_of(&app)?.of(self.directory.as_ref(), &user).await?;
-        Ok(Found { app, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
+        let user = app.subject_of(&named.open_id);
+        let key = session_keys_of(&app)?.load(self.directory.as_ref(), &user).await?;
+        Ok(KeptSessionKey { app, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
     }
 }
 
-fn keys_of(app: &App) -> Result<&SessionKeys, UseSessionKeyError> {
+fn session_keys_of(app: &App) -> Result<&SessionKeys, UseSessionKeyError> {
     app.session_keys.as_ref().ok_or(UseSessionKeyError::NotKept)
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::model::clock::Clock;
 use crate::model::member::Banned;
-use crate::model::rate_limit::{LimitKey, TooMany};
+use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::session::claims::{AccessClaims, Caller};
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
+use crate::ports::store::members::MemberReader;
 use crate::ports::tokens::{TokenRejected, TokenVerifier};
-use crate::use_cases::rate_limits::Limits;
+use crate::use_cases::rate_limits::RateLimits;
 
 /// The use case. Every route that a member calls passes through it, so that none can forget what ends
 /// a session: a logout, a replayed refresh token, a ban, an erasure.
@@ -18,11 +18,11 @@ pub struct Authenticate {
     /// What checks the token itself.
     pub tokens: Arc<dyn TokenVerifier>,
     /// Where the session is looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How often a member may call.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
 }
 
 /// Why a caller is not believed.
@@ -44,30 +44,30 @@ pub enum AuthenticateError {
 
 /// Why a caller is not let in.
 #[derive(Debug, thiserror::Error)]
-pub enum AdmitError {
+pub enum AuthError {
     /// They are not believed.
     #[error(transparent)]
-    Disbelieved(#[from] AuthenticateError),
+    Unauthenticated(#[from] AuthenticateError),
     /// They call too often.
     #[error(transparent)]
-    TooMany(#[from] TooMany),
+    RateLimited(#[from] RateLimited),
 }
 
 impl Authenticate {
     /// Who the access token speaks for, if its session still lasts and they do not call too often.
     /// Calls are counted before anything is looked up.
-    pub async fn run(&self, token: &str) -> Result<Caller, AdmitError> {
+    pub async fn run(&self, token: &str) -> Result<Caller, AuthError> {
         let claims = self.tokens.verify(token).map_err(AuthenticateError::from)?;
-        self.limits.admit(LimitKey::Member(claims.member)).await?;
-        Ok(self.lasting(claims).await?.caller())
+        self.limits.check(LimitKey::Member(claims.member)).await?;
+        Ok(self.check_session(claims).await?.caller())
     }
 
     /// What the access token says, if its session still lasts.
     pub async fn claims(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        self.lasting(self.tokens.verify(token)?).await
+        self.check_session(self.tokens.verify(token)?).await
     }
 
-    async fn lasting(&self, claims: AccessClaims) -> Result<AccessClaims, AuthenticateError> {
+    async fn check_session(&self, claims: AccessClaims) -> Result<AccessClaims, AuthenticateError> {
         let session = self.session(claims.session).await?;
         if session.member == claims.member {
             Ok(claims)

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use crate::model::session::claims::AccessClaims;
-use crate::model::session::{Presented, Session, SessionId, SessionPolicy};
+use crate::model::session::{RefreshTokenState, Session, SessionId, SessionPolicy};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::ports::tokens::TokenVerifier;
-use crate::use_cases::app::registry::Apps;
-use crate::use_cases::retry::retried;
+use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::retry::retry_on_contention;
 use crate::use_cases::session::authenticate::{Authenticate, AuthenticateError};
 
 /// The use cases on tokens that someone else holds.
 pub struct Introspect {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// What decides whether an access token is believed.
     pub authenticate: Arc<Authenticate>,
     /// What knows refresh tokens.
@@ -46,20 +46,23 @@ impl Introspect {
     /// What the token is now. A refresh token is not spent by asking.
     pub async fn run(&self, token: &str) -> Result<Introspection, StoreError> {
         let Some(claims) = self.tokens.open_refresh_token(token) else {
-            let claims = believed(self.authenticate.claims(token).await)?;
+            let claims = active_or_none(self.authenticate.claims(token).await)?;
             return Ok(claims.map_or(Introspection::Inactive, Introspection::Access));
         };
-        let session = believed(self.authenticate.session(claims.session).await)?;
+        let session = active_or_none(self.authenticate.session(claims.session).await)?;
         let now = self.authenticate.clock.now();
         Ok(session.map_or(Introspection::Inactive, |session| {
             let app = self.apps.select(Some(session.app.as_str()));
             if app.is_some_and(|app| app.disabled) {
                 return Introspection::Inactive;
             }
-            let expires_at = match session.present(claims.generation, &self.policy, now) {
-                Presented::Current => session.expires_at,
-                Presented::Repeated => session.grace_end(&self.policy),
-                Presented::Replayed | Presented::Expired => return Introspection::Inactive,
+            let expires_at = match session.refresh_token_state(claims.generation, &self.policy, now)
+            {
+                RefreshTokenState::Current => session.expires_at,
+                RefreshTokenState::InGrace => session.grace_end(&self.policy),
+                RefreshTokenState::Reused | RefreshTokenState::Expired => {
+                    return Introspection::Inactive;
+                }
             };
             Introspection::Refresh { session, expires_at }
         }))
@@ -69,7 +72,7 @@ impl Introspect {
     /// no error.
     pub async fn revoke(&self, token: &str) -> Result<(), StoreError> {
         let Some(session) = self.session_of(token) else { return Ok(()) };
-        retried(|| async {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.sessions().remove(&[session]).await?;
             work.commit().await
@@ -84,7 +87,7 @@ impl Introspect {
 }
 
 /// Only a store that fails is an error; whatever else is in the way means no.
-fn believed<T>(outcome: Result<T, AuthenticateError>) -> Result<Option<T>, StoreError> {
+fn active_or_none<T>(outcome: Result<T, AuthenticateError>) -> Result<Option<T>, StoreError> {
     match outcome {
         Ok(value) => Ok(Some(value)),
         Err(

@@ -7,15 +7,15 @@ use crate::model::session::claims::Caller;
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberDirectory;
-use crate::use_cases::retry::retried;
+use crate::ports::store::members::MemberReader;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases around a member's own sessions.
-pub struct LogOut {
+pub struct ManageSessions {
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn MemberDirectory>,
+    pub directory: Arc<dyn MemberReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -31,10 +31,10 @@ pub enum EndSessionError {
     Store(#[from] StoreError),
 }
 
-impl LogOut {
+impl ManageSessions {
     /// Ends the session the caller speaks in.
-    pub async fn here(&self, caller: &Caller) -> Result<(), StoreError> {
-        retried(|| async {
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.sessions().remove(&[caller.session]).await?;
             work.commit().await
@@ -43,8 +43,8 @@ impl LogOut {
     }
 
     /// Ends all sessions of the caller.
-    pub async fn everywhere(&self, caller: &Caller) -> Result<(), StoreError> {
-        retried(|| async {
+    pub async fn log_out_everywhere(&self, caller: &Caller) -> Result<(), StoreError> {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.sessions().remove_all(caller.member).await?;
             work.commit().await
@@ -53,8 +53,12 @@ impl LogOut {
     }
 
     /// Ends one session of the caller's, here or on another device.
-    pub async fn there(&self, caller: &Caller, session: SessionId) -> Result<(), EndSessionError> {
-        retried(|| async {
+    pub async fn end_session(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+    ) -> Result<(), EndSessionError> {
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
             let found = work.sessions().find(session).await?;
             found.filter(|found| found.member == caller.member).ok_or(EndSessionError::NotFound)?;
@@ -65,9 +69,9 @@ impl LogOut {
     }
 
     /// The sessions of the caller that last, the one used last first.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<Session>, StoreError> {
+    pub async fn list_sessions(&self, caller: &Caller) -> Result<Vec<Session>, StoreError> {
         let now = self.clock.now();
-        let mut sessions = self.directory.sessions_of(caller.member).await?;
+        let mut sessions = self.directory.list_sessions(caller.member).await?;
         sessions.retain(|session| session.is_alive(now));
         sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
         Ok(sessions)

@@ -3,27 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::app::policy::TokenLives;
+use crate::model::app::policy::TokenLifetimes;
 use crate::model::audit::AuditKind;
 use crate::model::member::{Banned, Member};
-use crate::model::rate_limit::{LimitKey, TooMany};
+use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::session::claims::RefreshClaims;
 use crate::model::session::token_pair::TokenPair;
-use crate::model::session::{Presented, Session, SessionPolicy};
+use crate::model::session::{RefreshTokenState, Session, SessionPolicy};
 use crate::model::timestamp::Timestamp;
 use crate::ports::app::AppDisabled;
 use crate::ports::store::Store;
 use crate::ports::store::error::{Contention, StoreError};
 use crate::ports::tokens::{SigningError, TokenIssuer, TokenVerifier};
-use crate::use_cases::app::registry::Apps;
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::rate_limits::Limits;
-use crate::use_cases::retry::retried;
+use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::rate_limits::RateLimits;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct Refresh {
     /// The apps served.
-    pub apps: Arc<Apps>,
+    pub apps: Arc<AppRegistry>,
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
     /// What knows refresh tokens.
@@ -31,13 +31,13 @@ pub struct Refresh {
     /// What makes tokens.
     pub issuer: Arc<dyn TokenIssuer>,
     /// What makes events, and knows the time.
-    pub journal: Journal,
+    pub journal: EventFactory,
     /// How long sessions live, where their app says nothing else.
     pub policy: SessionPolicy,
     /// How long an access token is good for, where its app says nothing else.
     pub access_ttl: Duration,
     /// How often a session may be prolonged.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
 }
 
 /// Why there are no new tokens.
@@ -48,13 +48,13 @@ pub enum RefreshError {
     Invalid,
     /// The session is prolonged too often.
     #[error(transparent)]
-    TooMany(#[from] TooMany),
+    RateLimited(#[from] RateLimited),
     /// The session is over.
     #[error("the session has ended")]
     Ended,
     /// The token was exchanged long ago; the session was ended for the member's safety.
     #[error("a refresh token was replayed, so the session was ended")]
-    Replayed,
+    Reused,
     /// Nobody may log in to the session's app.
     #[error(transparent)]
     AppDisabled(#[from] AppDisabled),
@@ -77,8 +77,8 @@ impl Refresh {
     /// holders is a thief; the member's other sessions go on.
     pub async fn run(&self, token: &str) -> Result<TokenPair, RefreshError> {
         let claims = self.verifier.open_refresh_token(token).ok_or(RefreshError::Invalid)?;
-        self.limits.admit(LimitKey::Session(claims.session)).await?;
-        retried(|| self.try_to_advance(claims)).await
+        self.limits.check(LimitKey::Session(claims.session)).await?;
+        retry_on_contention(|| self.try_to_advance(claims)).await
     }
 
     /// The present tokens of the session.
@@ -90,8 +90,8 @@ impl Refresh {
         member.ensure_active()?;
         let lives = self.lives(&session)?;
         let policy = lives.sessions(&self.policy);
-        match session.present(claims.generation, &policy, now) {
-            Presented::Current => {
+        match session.refresh_token_state(claims.generation, &policy, now) {
+            RefreshTokenState::Current => {
                 let next = session.refreshed(&policy, now);
                 if !work.sessions().advance(&next).await? {
                     return Err(StoreError::from(Contention::new("another refresh")).into());
@@ -102,38 +102,38 @@ impl Refresh {
                 work.commit().await?;
                 Ok(tokens)
             }
-            Presented::Repeated => {
+            RefreshTokenState::InGrace => {
                 let tokens = self.issue(&member, &session, &lives, now)?;
                 work.commit().await?;
                 Ok(tokens)
             }
-            Presented::Replayed => {
+            RefreshTokenState::Reused => {
                 work.sessions().remove(&[session.id]).await?;
-                let event = self.journal.event(AuditKind::RefreshReplayed);
-                let event = event.about(session.member).in_session(session.id);
+                let event = self.journal.event(AuditKind::RefreshTokenReused);
+                let event = event.with_member(session.member).in_session(session.id);
                 work.audit().record(&event).await?;
                 work.commit().await?;
-                Err(RefreshError::Replayed)
+                Err(RefreshError::Reused)
             }
-            Presented::Expired => Err(RefreshError::Ended),
+            RefreshTokenState::Expired => Err(RefreshError::Ended),
         }
     }
 
     /// How long the tokens of the session's app last. One that is served no more, or on this instance not
     /// yet, has no lives of its own.
-    fn lives(&self, session: &Session) -> Result<TokenLives, AppDisabled> {
+    fn lives(&self, session: &Session) -> Result<TokenLifetimes, AppDisabled> {
         let Some(app) = self.apps.select(Some(session.app.as_str())) else {
-            return Ok(TokenLives::default());
+            return Ok(TokenLifetimes::default());
         };
         app.ensure_enabled()?;
-        Ok(app.policy.lives)
+        Ok(app.policy.lifetimes)
     }
 
     fn issue(
         &self,
         member: &Member,
         session: &Session,
-        lives: &TokenLives,
+        lives: &TokenLifetimes,
         now: Timestamp,
     ) -> Result<TokenPair, SigningError> {
         let (issuer, random) = (self.issuer.as_ref(), self.journal.random.as_ref());

@@ -8,21 +8,21 @@ use crate::model::signing_key::{KeyChange, KeyPolicy, KeyState, SigningKey, Sign
 use crate::model::timestamp::Timestamp;
 use crate::ports::signing_keys::{GenerateKeyError, KeyGenerator};
 use crate::ports::store::error::StoreError;
-use crate::ports::store::signing_keys::SigningKeyDirectory;
+use crate::ports::store::signing_keys::SigningKeyReader;
 use crate::ports::store::{Store, UnitOfWork};
-use crate::use_cases::event::factory::Journal;
-use crate::use_cases::retry::retried;
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
 pub struct RotateKeys {
     /// Where keys are kept.
     pub store: Arc<dyn Store>,
     /// Where they are looked up.
-    pub directory: Arc<dyn SigningKeyDirectory>,
+    pub directory: Arc<dyn SigningKeyReader>,
     /// What makes them.
     pub generator: Arc<dyn KeyGenerator>,
     /// What makes events, and knows the time.
-    pub journal: Journal,
+    pub journal: EventFactory,
     /// When they change.
     pub policy: KeyPolicy,
 }
@@ -42,7 +42,7 @@ pub enum RotateKeysError {
 }
 
 /// What an operator wants done to the keys as they are.
-type Order<'a> =
+type KeyOperation<'a> =
     dyn Fn(&SigningKeys, Timestamp) -> Result<Vec<KeyChange<'_>>, RotateKeysError> + Sync + 'a;
 
 impl RotateKeys {
@@ -53,7 +53,7 @@ impl RotateKeys {
 
     /// Does what is due, if anything is, and tells which keys there are then. To be called every
     /// second: what it costs is one read.
-    pub async fn tend(&self) -> Result<SigningKeys, RotateKeysError> {
+    pub async fn rotate_if_due(&self) -> Result<SigningKeys, RotateKeysError> {
         let keys = self.list().await?;
         match keys.due(&self.policy, self.journal.clock.now()) {
             Some(_) => self.change(&|_, _| Ok(Vec::new())).await,
@@ -78,7 +78,7 @@ impl RotateKeys {
             let remove = KeyChange::Remove { key };
             Ok(match keys.state(key, now) {
                 // First, lest the key before it sign again.
-                KeyState::Current => vec![keys.succession(now), remove],
+                KeyState::Current => vec![keys.promote_next(now), remove],
                 KeyState::Next | KeyState::Previous => vec![remove],
             })
         })
@@ -86,24 +86,24 @@ impl RotateKeys {
     }
 
     /// Makes the change that `order` asks for, and with it all that is due.
-    async fn change(&self, order: &Order<'_>) -> Result<SigningKeys, RotateKeysError> {
-        retried(|| self.try_to_change(order)).await
+    async fn change(&self, order: &KeyOperation<'_>) -> Result<SigningKeys, RotateKeysError> {
+        retry_on_contention(|| self.try_change(order)).await
     }
 
-    async fn try_to_change(&self, order: &Order<'_>) -> Result<SigningKeys, RotateKeysError> {
+    async fn try_change(&self, order: &KeyOperation<'_>) -> Result<SigningKeys, RotateKeysError> {
         let now = self.journal.clock.now();
         let work = self.store.begin().await?;
         let keys = SigningKeys(work.signing_keys().all().await?);
         for ordered in order(&keys, now)? {
-            self.carry_out(work.as_ref(), ordered, now).await?;
+            self.apply(work.as_ref(), ordered, now).await?;
         }
-        let keys = self.settle(work.as_ref(), now).await?;
+        let keys = self.apply_due(work.as_ref(), now).await?;
         work.commit().await?;
         Ok(keys)
     }
 
     /// Does what is due until nothing is.
-    async fn settle(
+    async fn apply_due(
         &self,
         work: &dyn UnitOfWork,
         now: Timestamp,
@@ -111,13 +111,13 @@ impl RotateKeys {
         loop {
             let keys = SigningKeys(work.signing_keys().all().await?);
             match keys.due(&self.policy, now) {
-                Some(change) => self.carry_out(work, change, now).await?,
+                Some(change) => self.apply(work, change, now).await?,
                 None => return Ok(keys),
             }
         }
     }
 
-    async fn carry_out(
+    async fn apply(
         &self,
         work: &dyn UnitOfWork,
         change: KeyChange<'_>,
@@ -127,7 +127,8 @@ impl RotateKeys {
         let (kind, id) = match change {
             KeyChange::Add { number, signs_from } => {
                 let GeneratedKey { id, sealed } = self.generator.generate()?;
-                let key = SigningKey { number, id, sealed, created_at: now, signs_from };
+                let key =
+                    SigningKey { number, id, sealed, created_at: now, active_from: signs_from };
                 // Of instances that make the same change at once, one does.
                 kept.add(&key).await.map_err(StoreError::from)?;
                 (AuditKind::SigningKeyAdded, key.id)
@@ -141,7 +142,7 @@ impl RotateKeys {
                 (AuditKind::SigningKeyRemoved, key.id.clone())
             }
         };
-        Ok(work.audit().record(&self.journal.event(kind).detailed(id)).await?)
+        Ok(work.audit().record(&self.journal.event(kind).with_detail(id)).await?)
     }
 }
 
@@ -153,18 +154,18 @@ mod tests {
     use super::*;
     use crate::model::clock::MockClock;
     use crate::model::random::MockRandom;
-    use crate::ports::request_context::MockRequests;
+    use crate::ports::request_context::MockRequestContext;
     use crate::ports::signing_keys::MockKeyGenerator;
     use crate::ports::store::error::AddError;
-    use crate::ports::store::signing_keys::MockSigningKeyDirectory;
+    use crate::ports::store::signing_keys::MockSigningKeyReader;
     use crate::ports::store::signing_keys::MockSigningKeyRepository;
     use crate::ports::store::signing_keys::SigningKeyRepository;
     use crate::ports::store::{MockStore, MockUnitOfWork};
-    use crate::use_cases::retry::ATTEMPTS;
+    use crate::use_cases::retry::MAX_ATTEMPTS;
 
     /// The use cases over an empty store; each unit of work comes from `begin`.
     fn rotate_keys(begin: impl Fn() -> MockUnitOfWork + Send + Sync + 'static) -> RotateKeys {
-        let (mut store, mut directory) = (MockStore::new(), MockSigningKeyDirectory::new());
+        let (mut store, mut directory) = (MockStore::new(), MockSigningKeyReader::new());
         store.expect_begin().returning(move || Ok(Box::new(begin())));
         directory.expect_signing_keys().returning(|| Ok(Vec::new()));
         let (mut clock, mut generator) = (MockClock::new(), MockKeyGenerator::new());
@@ -176,10 +177,10 @@ mod tests {
             store: Arc::new(store),
             directory: Arc::new(directory),
             generator: Arc::new(generator),
-            journal: Journal {
+            journal: EventFactory {
                 clock: Arc::new(clock),
                 random: Arc::new(MockRandom::new()),
-                requests: Arc::new(MockRequests::new()),
+                requests: Arc::new(MockRequestContext::new()),
             },
             policy: KeyPolicy {
                 lifetime: None,
@@ -206,14 +207,14 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             refusing(|| AddError::Taken)
         });
-        assert!(matches!(rotate_keys.tend().await, Err(RotateKeysError::Store(_))));
-        assert_eq!(begun.load(Ordering::SeqCst), ATTEMPTS);
+        assert!(matches!(rotate_keys.rotate_if_due().await, Err(RotateKeysError::Store(_))));
+        assert_eq!(begun.load(Ordering::SeqCst), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
     async fn a_store_that_fails_changes_nothing() {
         let rotate_keys = rotate_keys(|| refusing(|| StoreError::new("down").into()));
-        for outcome in [rotate_keys.tend().await, rotate_keys.rotate().await] {
+        for outcome in [rotate_keys.rotate_if_due().await, rotate_keys.rotate().await] {
             assert!(matches!(outcome, Err(RotateKeysError::Store(_))), "{outcome:?}");
         }
     }

@@ -101,10 +101,10 @@ pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
     assert_eq!(store.find_admin_session(&Fingerprint([9; 32])).await.unwrap(), None);
 
     let unit = store.begin().await.unwrap();
-    unit.admins().use_session(&second.token, later).await.unwrap();
+    unit.admins().touch_session(&second.token, later).await.unwrap();
     unit.admins().end_session(&first.token).await.unwrap();
-    unit.admins().use_session(&first.token, later).await.unwrap();
-    unit.admins().forget_sessions(later).await.unwrap();
+    unit.admins().touch_session(&first.token, later).await.unwrap();
+    unit.admins().delete_sessions_before(later).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.find_admin_session(&first.token).await.unwrap(), None, "it was ended");
     assert_eq!(store.find_admin_session(&third.token).await.unwrap(), None, "nobody used it");
@@ -112,7 +112,7 @@ pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
     assert_eq!(store.find_admin_session(&second.token).await.unwrap(), Some((used, ann.clone())));
 
     let unit = store.begin().await.unwrap();
-    unit.admins().end_sessions_of(ann.id).await.unwrap();
+    unit.admins().end_all_sessions(ann.id).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.find_admin_session(&second.token).await.unwrap(), None);
     assert!(store.find_admin_session(&fourth.token).await.unwrap().is_some());

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::{AppPolicy, TokenLives};
+use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::registered::{RegisteredApp, SealedPush, SealedSecret};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
-use domain::use_cases::retry::retried;
+use domain::use_cases::retry::retry_on_contention;
 
 use super::{Backend, NOW, Shared, all_at_once, make_known};
 
@@ -55,7 +55,7 @@ pub async fn an_app_is_read_as_it_was_written(store: Shared) {
             on_conflict: ConflictPolicy::Refuse,
             open_platform: Some("平台 group".to_owned()),
             store_session_keys: true,
-            lives: TokenLives {
+            lifetimes: TokenLifetimes {
                 access: Some(Duration::from_mins(1)),
                 idle: Some(Duration::from_hours(1)),
                 absolute: Some(Duration::from_hours(87_600)),
@@ -91,7 +91,7 @@ pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
         // Half of them want the same name, all of them the same id.
         let app = app(&format!("app{}", nth % 2), "wx1");
         async move {
-            retried(|| async {
+            retry_on_contention(|| async {
                 match add(&*store, &app).await {
                     Ok(()) => Ok(true),
                     Err(AddError::Taken) => Ok(false),
@@ -161,17 +161,17 @@ pub async fn a_namespace_is_in_use_while_somebody_is_known_there(store: Shared) 
     };
     let known = [subject("test:a", SubjectKind::OpenId), subject("test:b", SubjectKind::UnionId)];
     make_known(&*store, &known).await;
-    let any_in = async |namespace| {
+    let exists_in_namespace = async |namespace| {
         let unit = store.begin().await.unwrap();
-        unit.identities().any_in(namespace).await.unwrap()
+        unit.identities().exists_in_namespace(namespace).await.unwrap()
     };
     for (namespace, used) in
         [("test:a", true), ("test:b", true), ("test", false), ("TEST:a", false)]
     {
-        assert_eq!(any_in(namespace).await, used, "{namespace}");
+        assert_eq!(exists_in_namespace(namespace).await, used, "{namespace}");
     }
     let unit = store.begin().await.unwrap();
     unit.identities().remove(&known).await.unwrap();
     unit.commit().await.unwrap();
-    assert!(!any_in("test:a").await);
+    assert!(!exists_in_namespace("test:a").await);
 }

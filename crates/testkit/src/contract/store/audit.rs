@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::model::admin::AdminId;
 use domain::model::app::name::AppName;
-use domain::model::audit::query::{AuditQuery, DailyCount, Days};
+use domain::model::audit::query::{AuditQuery, DailyCount, DayRange};
 use domain::model::audit::{AuditEvent, AuditKind};
 use domain::model::member::MemberId;
 use domain::model::request_id::RequestId;
@@ -26,10 +26,10 @@ pub(super) fn event(nth: u64, kind: AuditKind) -> AuditEvent {
         detail: None,
         member: None,
         session: None,
-        other: None,
+        merged_member: None,
         app: None,
-        by: None,
-        admin: None,
+        actor: None,
+        target_admin: None,
         request: None,
     }
 }
@@ -53,10 +53,10 @@ pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
         detail: Some("x".repeat(128)),
         member: Some(member),
         session: Some(SessionId(Uuid::from_u128(1))),
-        other: Some(MemberId(Uuid::from_u128(2))),
+        merged_member: Some(MemberId(Uuid::from_u128(2))),
         app: Some(AppName::parse(&"a-_9".repeat(8)).unwrap()),
-        by: Some(AdminId(Uuid::from_u128(3))),
-        admin: Some(AdminId(Uuid::from_u128(4))),
+        actor: Some(AdminId(Uuid::from_u128(3))),
+        target_admin: Some(AdminId(Uuid::from_u128(4))),
         request: RequestId::parse(&"r".repeat(64)),
         ..event(0, AuditKind::Merged)
     };
@@ -78,10 +78,10 @@ pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
     let (alice, bob) = (MemberId(Uuid::from_u128(1)), MemberId(Uuid::from_u128(2)));
     let ann = AdminId(Uuid::from_u128(3));
     let events = [
-        event(0, AuditKind::LoggedIn).about(alice),
-        event(1, AuditKind::LoggedIn).about(bob),
-        AuditEvent { other: Some(alice), ..event(2, AuditKind::Merged).about(bob) },
-        event(3, AuditKind::Banned).about(alice).by(Some(ann)),
+        event(0, AuditKind::LoggedIn).with_member(alice),
+        event(1, AuditKind::LoggedIn).with_member(bob),
+        AuditEvent { merged_member: Some(alice), ..event(2, AuditKind::Merged).with_member(bob) },
+        event(3, AuditKind::Banned).with_member(alice).with_actor(Some(ann)),
         event(4, AuditKind::LoginRefused),
     ];
     record(&*store, &events).await;
@@ -129,7 +129,7 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
         ],
     )
     .await;
-    let mut counts = store.count_by_day(&Days { from, to }).await.unwrap();
+    let mut counts = store.count_by_day(&DayRange { from, to }).await.unwrap();
     counts.sort_by_key(|count| (count.day, count.kind.name(), count.detail.clone()));
     let count = |day, kind, detail: Option<&str>, count| DailyCount {
         day,
@@ -151,7 +151,7 @@ pub async fn old_security_events_are_forgotten(store: Shared) {
     let events = [event(0, AuditKind::LoggedIn), event(1, AuditKind::LoggedIn)];
     record(&*store, &events).await;
     let unit = store.begin().await.unwrap();
-    unit.audit().forget(events[1].at).await.unwrap();
+    unit.audit().delete_before(events[1].at).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.events(&all()).await.unwrap(), events[1..]);
 }

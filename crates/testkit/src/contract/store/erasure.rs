@@ -4,7 +4,7 @@ use domain::model::audit::AuditKind;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::fingerprint::Fingerprints;
 use domain::model::member::avatar::Avatar;
-use domain::model::member::personal_data::{Held, Holding};
+use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::member::{Member, MemberId};
 
 use super::{Backend, NOW, Shared, make_known, member, open_id, owner_of, phone, session_of};
@@ -26,7 +26,7 @@ async fn well_known(store: &dyn Backend, nth: u32) -> (MemberId, Vec<String>) {
         ..store.find(id).await.unwrap().unwrap()
     };
     let session = session_of(id);
-    let event = super::audit::event(u64::from(nth), AuditKind::Unbanned).about(id);
+    let event = super::audit::event(u64::from(nth), AuditKind::Unbanned).with_member(id);
     let unit = store.begin().await.unwrap();
     unit.members().update(&member).await.unwrap();
     unit.sessions().add(&session).await.unwrap();
@@ -38,11 +38,11 @@ async fn well_known(store: &dyn Backend, nth: u32) -> (MemberId, Vec<String>) {
     (id, vec![id.0.to_string(), open_id.value, avatar, remark, session, event, phone])
 }
 
-fn texts(held: Vec<Holding>) -> Vec<String> {
+fn texts(held: Vec<ExportedTable>) -> Vec<String> {
     let values = held.into_iter().flat_map(|holding| holding.rows).flatten();
     let texts = values.filter_map(|(_, held)| match held {
-        Held::Text(text) => Some(text),
-        Held::Nothing | Held::Number(_) => None,
+        ExportedValue::Text(text) => Some(text),
+        ExportedValue::Null | ExportedValue::Integer(_) => None,
     });
     texts.collect()
 }
@@ -51,11 +51,11 @@ fn texts(held: Vec<Holding>) -> Vec<String> {
 pub async fn a_member_is_told_all_that_is_held_of_them_and_of_nobody_else(store: Shared) {
     let (alice, hers) = well_known(&*store, 1).await;
     let (_, his) = well_known(&*store, 2).await;
-    let told = texts(store.held_of(alice).await.unwrap());
+    let told = texts(store.export_member(alice).await.unwrap());
     for (text, is_hers) in hers.iter().map(|t| (t, true)).chain(his.iter().map(|t| (t, false))) {
         assert_eq!(told.contains(text), is_hers, "{text}");
     }
-    let nobody = store.held_of(member().id).await.unwrap();
+    let nobody = store.export_member(member().id).await.unwrap();
     assert!(nobody.iter().all(|holding| holding.rows.is_empty()));
 }
 
@@ -99,6 +99,6 @@ pub async fn tombstones_are_kept_once_and_found_again(store: Shared) {
     for (asked, found) in
         [(&[a][..], true), (&[c, b], true), (&[c], false), (&[], false), (&[a, b, c], true)]
     {
-        assert_eq!(unit.tombstones().any(asked).await.unwrap(), found);
+        assert_eq!(unit.tombstones().exists_any(asked).await.unwrap(), found);
     }
 }

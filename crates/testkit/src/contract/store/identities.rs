@@ -109,11 +109,11 @@ pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(stor
     let first = make_known(&*store, &[open_id("o1")]).await;
     let second = member();
     let unit = store.begin().await.unwrap();
-    assert_eq!(unit.identities().find_owner(&open_id("o2")).await.unwrap(), None);
+    assert_eq!(unit.identities().find_by_subject(&open_id("o2")).await.unwrap(), None);
     unit.members().add(&second).await.unwrap();
     let added = unit.identities().add(second.id, &open_id("o1"), NOW).await;
     assert!(matches!(added, Err(AddError::Taken)), "{added:?}");
-    let owner = unit.identities().find_owner(&open_id("o1")).await.unwrap();
+    let owner = unit.identities().find_by_subject(&open_id("o1")).await.unwrap();
     assert_eq!(owner.unwrap().member.id, first);
 }
 
@@ -124,7 +124,7 @@ pub async fn what_one_member_is_known_under_becomes_anothers(store: Shared) {
     let bystander = make_known(&*store, &[open_id("o3")]).await;
     let unit = store.begin().await.unwrap();
     unit.identities().reassign(from, to).await.unwrap();
-    let within = unit.identities().find_owner(&open_id("o1")).await.unwrap().unwrap();
+    let within = unit.identities().find_by_subject(&open_id("o1")).await.unwrap().unwrap();
     assert_eq!(within.member.id, to);
     unit.commit().await.unwrap();
     let owner = owner_of(&*store, &union_id("u1")).await.unwrap();

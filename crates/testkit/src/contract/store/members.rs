@@ -5,7 +5,7 @@ use domain::model::login::redemption::Redemption;
 use domain::model::member::avatar::Avatar;
 use domain::model::member::nickname::{NICKNAME_MAX, Nickname};
 use domain::model::member::phone::PhoneNumber;
-use domain::model::member::query::{Criterion, MemberQuery};
+use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, UpdateError};
@@ -24,8 +24,8 @@ pub async fn a_member_is_read_as_it_was_written(store: Shared) {
         status: MemberStatus::Banned,
         status_reason: Some(StatusReason::parse(&"刷".repeat(200)).unwrap()),
         remark: Some("备注: 🐼\n'\"\\%_--".into()),
-        created_by: Actor::Operator,
-        updated_by: Actor::Operator,
+        created_by: Actor::System,
+        updated_by: Actor::System,
         updated_at: Timestamp::from_unix_millis(1_795_168_999_999),
         version: 7,
         ..member()
@@ -116,7 +116,7 @@ pub async fn an_update_is_written_and_counted(store: Shared) {
         status: MemberStatus::Banned,
         remark: None,
         updated_at: Timestamp::from_unix_millis(-5),
-        updated_by: Actor::Operator,
+        updated_by: Actor::System,
         ..before
     };
     update(&*store, &after).await.unwrap();
@@ -226,16 +226,16 @@ pub async fn a_member_that_changed_is_not_removed(store: Shared) {
 }
 
 /// The ids of the members that a criterion means.
-async fn found(store: &dyn Backend, criterion: Criterion) -> Vec<MemberId> {
+async fn found(store: &dyn Backend, criterion: MemberFilter) -> Vec<MemberId> {
     let query = MemberQuery { criterion, before: None, limit: 10 };
     store.search(&query).await.unwrap().into_iter().map(|member| member.id).collect()
 }
 
 /// By id, by phone number, by how that looks where it is masked, by an id at a provider; to the byte.
 pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
-    let masked = |masked: &str| Criterion::MaskedPhone(masked.to_owned());
-    let subject = |value: &str| Criterion::Subject(value.to_owned());
-    assert_eq!(found(&*store, Criterion::Phone(phone(1).e164())).await, [], "nobody has one");
+    let masked = |masked: &str| MemberFilter::MaskedPhone(masked.to_owned());
+    let subject = |value: &str| MemberFilter::Subject(value.to_owned());
+    assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [], "nobody has one");
     assert_eq!(found(&*store, masked("138******01")).await, []);
     let (alice, bob) = (
         Member { phone: Some(phone(1)), ..member() },
@@ -245,10 +245,10 @@ pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
     let unit = store.begin().await.unwrap();
     unit.identities().add(alice.id, &open_id("oAlice"), NOW).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(found(&*store, Criterion::Id(alice.id)).await, [alice.id]);
-    assert_eq!(found(&*store, Criterion::Phone(phone(1).e164())).await, [alice.id]);
+    assert_eq!(found(&*store, MemberFilter::Id(alice.id)).await, [alice.id]);
+    assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [alice.id]);
     assert_eq!(found(&*store, subject("oAlice")).await, [alice.id]);
-    for unknown in [Criterion::Id(member().id), subject("oalice"), masked("138******02")] {
+    for unknown in [MemberFilter::Id(member().id), subject("oalice"), masked("138******02")] {
         assert_eq!(found(&*store, unknown).await, []);
     }
     let mut both = found(&*store, masked("138******01")).await;
@@ -274,7 +274,7 @@ pub async fn members_are_told_page_by_page_the_newest_first(store: Shared) {
         })
         .collect();
     add_members(&*store, &members.iter().collect::<Vec<_>>()).await;
-    let mut query = MemberQuery { criterion: Criterion::Any, before: None, limit: 2 };
+    let mut query = MemberQuery { criterion: MemberFilter::Any, before: None, limit: 2 };
     let mut told = vec![];
     loop {
         let page = store.search(&query).await.unwrap();

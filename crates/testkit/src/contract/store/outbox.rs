@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::model::event::delivery::{Delivery, ReceiverName};
 use domain::model::event::{DomainEvent, EventKind};
-use domain::model::member::personal_data::Held;
+use domain::model::member::personal_data::ExportedValue;
 use domain::model::member::{Member, MemberId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::UpdateError;
@@ -30,7 +30,7 @@ fn event(kind: EventKind, member: MemberId) -> DomainEvent {
 }
 
 fn merged(gone: MemberId, into: MemberId) -> DomainEvent {
-    DomainEvent { other: Some(gone), ..event(EventKind::Merged, into) }
+    DomainEvent { merged_member: Some(gone), ..event(EventKind::Merged, into) }
 }
 
 fn some_member() -> MemberId {
@@ -69,9 +69,9 @@ async fn claim(store: &dyn Backend, delivery: &Delivery, until: Timestamp) -> bo
     claimed
 }
 
-async fn put_off(store: &dyn Backend, claimed: &Delivery, until: Timestamp) {
+async fn reschedule(store: &dyn Backend, claimed: &Delivery, until: Timestamp) {
     let unit = store.begin().await.unwrap();
-    unit.outbox().put_off(claimed, until).await.unwrap();
+    unit.outbox().reschedule(claimed, until).await.unwrap();
     unit.commit().await.unwrap();
 }
 
@@ -101,9 +101,9 @@ pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
     assert_eq!(due_events(&*store, "nobody", NOW).await, []);
     assert!(due(&*store, ALL, NOW).await.iter().all(|delivery| delivery.attempts == 0));
 
-    let held = store.held_of(banned.member).await.unwrap().into_iter();
+    let held = store.export_member(banned.member).await.unwrap().into_iter();
     let held = held.filter(|holding| holding.table == "outbox").flat_map(|holding| holding.rows);
-    let told = Held::Text(banned.id.to_string());
+    let told = ExportedValue::Text(banned.id.to_string());
     let rows = held.filter(|row| row.iter().any(|(_, value)| *value == told)).count();
     assert_eq!(rows, 2, "one for each receiver");
 }
@@ -146,7 +146,7 @@ pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Share
     add(&*store, &[&first, &second]).await;
     let failing = only_due(&*store, ALL, NOW).await;
     assert!(claim(&*store, &failing, after(60)).await);
-    put_off(&*store, &claimed(&failing), after(100)).await;
+    reschedule(&*store, &claimed(&failing), after(100)).await;
     let [third, his] = [event(EventKind::Erased, alice), event(EventKind::Erased, bob)];
     add(&*store, &[&third, &his]).await;
     for seconds in [0, 60, 99] {
@@ -222,7 +222,7 @@ pub async fn who_lost_a_claim_puts_nothing_off(store: Shared) {
     let delivery = only_due(&*store, ALL, NOW).await;
     assert!(claim(&*store, &delivery, after(60)).await);
     assert!(claim(&*store, &claimed(&delivery), after(120)).await);
-    put_off(&*store, &claimed(&delivery), after(1)).await;
+    reschedule(&*store, &claimed(&delivery), after(1)).await;
     assert_eq!(due(&*store, ALL, after(119)).await, []);
     let mine = only_due(&*store, ALL, after(120)).await;
     assert_eq!(mine.attempts, 2);
@@ -242,7 +242,7 @@ pub async fn events_outlive_their_member_in_order(store: Shared) {
     unit.members().remove(&alice).await.unwrap();
     unit.outbox().add(&last).await.unwrap();
     unit.commit().await.unwrap();
-    store.wipe_removed().await.unwrap();
+    store.purge_deleted().await.unwrap();
     for expected in [first, last] {
         let next = only_due(&*store, ALL, NOW).await;
         assert_eq!(next.event, expected);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::model::app::name::AppName;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::fingerprint::Fingerprints;
-use domain::model::member::withdrawn_data::Withdrawn;
+use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::provider::withdrawal::Withdrawal;
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ fn fingerprint(of: &str) -> Fingerprint {
     MemoryFingerprints.fingerprint("test", &[of.as_bytes()])
 }
 
-fn withdrawal(withdrawn: Withdrawn, seconds: u64) -> Withdrawal {
+fn withdrawal(withdrawn: WithdrawnData, seconds: u64) -> Withdrawal {
     let app = AppName::parse("main").unwrap();
     let now = NOW.plus(Duration::from_secs(seconds));
     Withdrawal::new(app, open_id("o1"), withdrawn, now, &CHANCE)
@@ -26,20 +26,20 @@ fn withdrawal(withdrawn: Withdrawn, seconds: u64) -> Withdrawal {
 pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
     let later = NOW.plus(Duration::from_secs(1));
     let unit = store.begin().await.unwrap();
-    assert!(unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
-    assert!(!unit.pushes().see(fingerprint("a"), later).await.unwrap());
-    assert!(unit.pushes().see(fingerprint("b"), later).await.unwrap());
+    assert!(unit.pushes().mark_seen(fingerprint("a"), NOW).await.unwrap());
+    assert!(!unit.pushes().mark_seen(fingerprint("a"), later).await.unwrap());
+    assert!(unit.pushes().mark_seen(fingerprint("b"), later).await.unwrap());
     unit.commit().await.unwrap();
     let unit = store.begin().await.unwrap();
-    assert!(unit.pushes().see(fingerprint("dropped"), NOW).await.unwrap());
+    assert!(unit.pushes().mark_seen(fingerprint("dropped"), NOW).await.unwrap());
     drop(unit);
     let unit = store.begin().await.unwrap();
-    assert!(unit.pushes().see(fingerprint("dropped"), NOW).await.unwrap());
-    unit.pushes().forget_seen(NOW).await.unwrap();
-    assert!(!unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
-    unit.pushes().forget_seen(later).await.unwrap();
-    assert!(unit.pushes().see(fingerprint("a"), NOW).await.unwrap());
-    assert!(!unit.pushes().see(fingerprint("b"), NOW).await.unwrap());
+    assert!(unit.pushes().mark_seen(fingerprint("dropped"), NOW).await.unwrap());
+    unit.pushes().delete_seen_before(NOW).await.unwrap();
+    assert!(!unit.pushes().mark_seen(fingerprint("a"), NOW).await.unwrap());
+    unit.pushes().delete_seen_before(later).await.unwrap();
+    assert!(unit.pushes().mark_seen(fingerprint("a"), NOW).await.unwrap());
+    assert!(!unit.pushes().mark_seen(fingerprint("b"), NOW).await.unwrap());
 }
 
 /// Of many, one is told that it is new.
@@ -49,7 +49,7 @@ pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
         let store = store.clone();
         racers.spawn(async move {
             let unit = store.begin().await.unwrap();
-            let new = unit.pushes().see(fingerprint("a"), NOW).await.unwrap();
+            let new = unit.pushes().mark_seen(fingerprint("a"), NOW).await.unwrap();
             unit.commit().await.unwrap();
             new
         });
@@ -59,8 +59,13 @@ pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
 
 /// Every kind comes back as it was, in the order in which they came.
 pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: Shared) {
-    let first = withdrawal(Withdrawn::Phone, 0);
-    let kinds = [Withdrawn::Profile, Withdrawn::Nickname, Withdrawn::Avatar, Withdrawn::Account];
+    let first = withdrawal(WithdrawnData::Phone, 0);
+    let kinds = [
+        WithdrawnData::Profile,
+        WithdrawnData::Nickname,
+        WithdrawnData::Avatar,
+        WithdrawnData::Account,
+    ];
     let later = kinds.into_iter().zip(1..).map(|(kind, seconds)| withdrawal(kind, seconds));
     let later: Vec<_> = later.collect();
     let kept: Vec<_> = std::iter::once(&first).chain(&later).cloned().collect();
@@ -81,7 +86,7 @@ pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: 
 
 /// Of many who work it off, one does.
 pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
-    let kept = withdrawal(Withdrawn::Phone, 0);
+    let kept = withdrawal(WithdrawnData::Phone, 0);
     let unit = store.begin().await.unwrap();
     unit.pushes().add(&kept).await.unwrap();
     unit.commit().await.unwrap();

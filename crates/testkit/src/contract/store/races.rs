@@ -10,7 +10,7 @@ use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
 use domain::model::member::Member;
 use domain::ports::store::error::{AddError, Contention, StoreError, UpdateError};
-use domain::use_cases::retry::retried;
+use domain::use_cases::retry::retry_on_contention;
 
 use super::{
     Backend, NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone,
@@ -26,12 +26,12 @@ pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
             let (claimant, subject) = (member(), open_id("o1"));
             let unit = store.begin().await.unwrap();
             // Whoever looked and found nobody must not go on seeing nobody.
-            unit.identities().find_owner(&subject).await.unwrap();
+            unit.identities().find_by_subject(&subject).await.unwrap();
             unit.members().add(&claimant).await.unwrap();
             match unit.identities().add(claimant.id, &subject, NOW).await {
                 Ok(()) => unit.commit().await.map(|()| Some(claimant.id)),
                 Err(AddError::Taken) => {
-                    assert!(unit.identities().find_owner(&subject).await.unwrap().is_some());
+                    assert!(unit.identities().find_by_subject(&subject).await.unwrap().is_some());
                     Ok(None)
                 }
                 Err(AddError::Store(error)) => Err(error),
@@ -150,7 +150,7 @@ pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
         async move {
             let subject = open_id(&format!("o{}", nth % 5));
             if nth % 4 == 0 {
-                retried(|| remove(&*store, &subject)).await
+                retry_on_contention(|| remove(&*store, &subject)).await
             } else {
                 log_in(&*store, &subject).await.map(drop)
             }
@@ -163,7 +163,7 @@ pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
 /// Removes whoever is known under this subject, if anybody is.
 async fn remove(store: &dyn Backend, subject: &Subject) -> Result<(), StoreError> {
     let unit = store.begin().await?;
-    let Some(owner) = unit.identities().find_owner(subject).await? else { return Ok(()) };
+    let Some(owner) = unit.identities().find_by_subject(subject).await? else { return Ok(()) };
     unit.members().remove(&owner.member).await?;
     unit.commit().await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::model::fingerprint::Fingerprint;
-use domain::model::login::redemption::{REMEMBERED, Redemption, Repeatable};
+use domain::model::login::redemption::{CODE_REPLAY_WINDOW, Redemption, StoredResponse};
 use domain::model::member::MemberId;
 use domain::ports::store::error::AddError;
 
@@ -32,7 +32,7 @@ async fn remember(store: &Shared, redemptions: &[&Redemption]) {
 pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let answer = (0..=255).cycle().take(8000).collect();
-    let repeatable = Some(Repeatable { request: Fingerprint([0xff; 32]), answer });
+    let repeatable = Some(StoredResponse { request: Fingerprint([0xff; 32]), answer });
     let (plain, kept) = (redemption(0, member), Redemption { repeatable, ..redemption(1, member) });
     let unit = store.begin().await.unwrap();
     unit.redemptions().add(&plain).await.unwrap();
@@ -84,7 +84,7 @@ pub async fn expired_redemptions_are_forgotten(store: Shared) {
     let young = Redemption { redeemed_at, ..redemption(2, member) };
     remember(&store, &[&old, &young]).await;
     let unit = store.begin().await.unwrap();
-    unit.redemptions().remove_expired(NOW.plus(REMEMBERED)).await.unwrap();
+    unit.redemptions().delete_expired(NOW.plus(CODE_REPLAY_WINDOW)).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.find_redemption(&old.code).await.unwrap(), None);
     assert_eq!(store.find_redemption(&young.code).await.unwrap(), Some(young));

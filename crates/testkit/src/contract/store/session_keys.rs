@@ -99,7 +99,7 @@ pub async fn old_session_keys_are_forgotten(store: Shared) {
     keep(&store, &key(&user, 1)).await;
     keep(&store, &young).await;
     let unit = store.begin().await.unwrap();
-    unit.session_keys().remove_obtained_by(NOW).await.unwrap();
+    unit.session_keys().delete_obtained_before(NOW).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.find_session_key(&user).await.unwrap(), None);
     assert_eq!(store.find_session_key(&other).await.unwrap(), Some(young));
@@ -110,10 +110,10 @@ pub async fn a_member_is_known_under_their_own_subjects(store: Shared) {
     let mut subjects = [open_id("o1"), open_id("o2")];
     let known = make_known(&*store, &subjects).await;
     make_known(&*store, &[open_id("o3")]).await;
-    let mut told = store.subjects_of(known).await.unwrap();
+    let mut told = store.list_identities(known).await.unwrap();
     for subjects in [&mut subjects[..], &mut told] {
         subjects.sort_by(|one, other| one.value.cmp(&other.value));
     }
     assert_eq!(told, subjects);
-    assert_eq!(store.subjects_of(member().id).await.unwrap(), []);
+    assert_eq!(store.list_identities(member().id).await.unwrap(), []);
 }

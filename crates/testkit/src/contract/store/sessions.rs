@@ -90,14 +90,14 @@ pub async fn sessions_end_one_by_one_or_all_of_a_member(store: Shared) {
     for session in [&a, &b, &c, &other] {
         unit.sessions().add(session).await.unwrap();
     }
-    assert_eq!(unit.sessions().of_member(alice).await.unwrap().len(), 3);
+    assert_eq!(unit.sessions().list_by_member(alice).await.unwrap().len(), 3);
     unit.sessions().remove(&[]).await.unwrap();
     unit.sessions().remove(&[a.id, a.id]).await.unwrap();
     assert_eq!(unit.sessions().find(a.id).await.unwrap(), None);
-    assert_eq!(unit.sessions().of_member(alice).await.unwrap().len(), 2);
+    assert_eq!(unit.sessions().list_by_member(alice).await.unwrap().len(), 2);
     unit.sessions().remove_all(alice).await.unwrap();
-    assert_eq!(unit.sessions().of_member(alice).await.unwrap(), []);
-    assert_eq!(unit.sessions().of_member(bob).await.unwrap(), [other]);
+    assert_eq!(unit.sessions().list_by_member(alice).await.unwrap(), []);
+    assert_eq!(unit.sessions().list_by_member(bob).await.unwrap(), [other]);
 }
 
 /// A session that ended is not advanced any more.
@@ -122,7 +122,7 @@ pub async fn a_session_is_found_with_its_member_once_it_is_committed(store: Shar
     unit.commit().await.unwrap();
     let (found, owner) = store.find_session(session.id).await.unwrap().unwrap();
     assert_eq!((&found, owner.id), (&session, member));
-    assert_eq!(store.sessions_of(member).await.unwrap(), std::slice::from_ref(&session));
+    assert_eq!(store.list_sessions(member).await.unwrap(), std::slice::from_ref(&session));
     let unit = store.begin().await.unwrap();
     unit.sessions().remove(&[session.id]).await.unwrap();
     unit.commit().await.unwrap();

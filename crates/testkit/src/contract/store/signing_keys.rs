@@ -15,7 +15,7 @@ fn key(number: u32) -> SigningKey {
         id: format!("{number:043}"),
         sealed: vec![0, 255, 7],
         created_at: NOW,
-        signs_from: None,
+        active_from: None,
     }
 }
 
@@ -34,10 +34,10 @@ pub async fn signing_keys_are_read_as_they_were_written(store: Shared) {
         id: "-_Az".repeat(10) + "é",
         sealed: (0..=255).cycle().take(1_000).collect(),
         created_at: Timestamp::from_unix_millis(-1),
-        signs_from: Some(NOW.plus(Duration::MAX)),
+        active_from: Some(NOW.plus(Duration::MAX)),
         ..key(u32::MAX)
     };
-    let began = SigningKey { signs_from: Some(NOW), ..key(1) };
+    let began = SigningKey { active_from: Some(NOW), ..key(1) };
     let unit = store.begin().await.unwrap();
     for key in [&strange, &began, &key(2)] {
         unit.signing_keys().add(key).await.unwrap();
@@ -68,7 +68,7 @@ pub async fn a_signing_key_starts_earlier_and_never_later(store: Shared) {
         unit.signing_keys().start(&key(1).id, at(asked)).await.unwrap();
         unit.signing_keys().start("unknown", at(asked)).await.unwrap();
         unit.commit().await.unwrap();
-        let started = SigningKey { signs_from: Some(at(expected)), ..key(1) };
+        let started = SigningKey { active_from: Some(at(expected)), ..key(1) };
         assert_eq!(store.signing_keys().await.unwrap(), [started, key(2)], "asked for {asked}");
     }
 }

@@ -49,7 +49,7 @@ pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
     unit.identities().add(member.id, &subject, member.created_at).await.unwrap();
-    let owner = unit.identities().find_owner(&subject).await.unwrap().unwrap();
+    let owner = unit.identities().find_by_subject(&subject).await.unwrap().unwrap();
     assert_eq!((&owner.member, owner.subjects), (&member, vec![subject]));
     member.remark = Some("seen".into());
     unit.members().update(&member).await.unwrap();
