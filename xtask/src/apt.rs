@@ -1,41 +1,42 @@
-//! Finds what a task needs on this machine, or installs it where that needs no password.
+//! Installation of missing tools by `apt-get`, where it needs no password.
 
 use anyhow::{Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-/// Makes sure that `works` holds, installing Debian's or Ubuntu's `packages` if it does not.
+/// Installs Debian's or Ubuntu's `packages` unless `is_installed` returns true.
 ///
-/// An error says the exact command to run where it may not be run from here.
+/// If this process cannot become root without a password, the error contains the command to run.
 pub(crate) fn ensure(
     sh: &Shell,
-    what: &str,
+    tool: &str,
     packages: &[&str],
-    works: impl Fn() -> bool,
+    is_installed: impl Fn() -> bool,
 ) -> Result<()> {
-    if works() {
+    if is_installed() {
         return Ok(());
     }
-    let Some(prefix) = privilege(sh) else {
-        bail!("{}", advice(what, packages));
+    let Some(prefix) = root_prefix(sh) else {
+        bail!("{}", missing(tool, packages));
     };
-    println!("Installing {what}");
+    println!("Installing {tool}");
     let settings =
         ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"];
-    // `env` does nothing here but let an empty prefix be a command too.
+    // `env` makes an empty prefix a valid command, too.
     let apt = || cmd!(sh, "env").args(&prefix).arg("env").args(settings);
     let install =
         || apt().args(["install", "--yes", "--no-install-recommends"]).args(packages).run();
     if install().is_err() {
-        // A fresh machine has no package lists, or lists of packages that are gone.
+        // A fresh machine has no package lists, or lists of outdated package versions.
         apt().arg("update").run()?;
         install()?;
     }
-    ensure!(works(), "{what} does not work though {} is installed", packages.join(" "));
+    ensure!(is_installed(), "{tool} does not work although {} is installed", packages.join(" "));
     Ok(())
 }
 
-/// How to become root without a password, if there is a way and `apt-get` to use it for.
-pub(crate) fn privilege(sh: &Shell) -> Option<Vec<&'static str>> {
+/// Returns the command prefix that runs a command as root without a password, if this machine has
+/// one and has `apt-get`.
+pub(crate) fn root_prefix(sh: &Shell) -> Option<Vec<&'static str>> {
     let succeeds = |program: &str, args: &[&str]| {
         cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
     };
@@ -48,11 +49,12 @@ pub(crate) fn privilege(sh: &Shell) -> Option<Vec<&'static str>> {
     succeeds("sudo", &["-n", "true"]).then(|| vec!["sudo", "-n"])
 }
 
-fn advice(what: &str, packages: &[&str]) -> String {
+/// Error message for a tool that cannot be installed from here.
+fn missing(tool: &str, packages: &[&str]) -> String {
     let packages = packages.join(" ");
     format!(
-        "{what} is missing: install it (on Debian or Ubuntu `sudo apt-get install -y {packages}`) \
-         and run this again, or leave out what needs it with `--embedded`"
+        "{tool} is missing: install it (on Debian or Ubuntu `sudo apt-get install -y {packages}`) \
+         and run this again, or skip the tests that need it with `--embedded`"
     )
 }
 
@@ -63,18 +65,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_works_is_not_installed_again() {
-        let asked = Cell::new(0);
+    fn installed_tool_is_not_installed_again() {
+        let checks = Cell::new(0);
         let sh = Shell::new().unwrap();
-        ensure(&sh, "true", &["no-such-package"], || asked.replace(asked.get() + 1) == 0).unwrap();
-        assert_eq!(asked.get(), 1);
+        ensure(&sh, "true", &["no-such-package"], || checks.replace(checks.get() + 1) == 0)
+            .unwrap();
+        assert_eq!(checks.get(), 1);
     }
 
     #[test]
-    fn a_machine_without_package_lists_gets_them_first() {
+    fn failed_install_updates_package_lists_and_retries() {
         let sh = Shell::new().unwrap();
         let bin = sh.create_temp_dir().unwrap();
-        let (log, lists) = (bin.path().join("log"), bin.path().join("lists"));
+        let log = bin.path().join("log");
+        let lists = bin.path().join("lists");
         let apt = format!(
             "#!/bin/sh\necho \"$@\" >> {log}\ncase \"$*\" in\n*update) : > {lists} ;;\n\
              *install*) test -f {lists} ;;\nesac\n",
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn without_privilege_the_error_is_the_command_to_run() {
+    fn error_without_root_contains_the_install_command() {
         let sh = Shell::new().unwrap();
         sh.set_var("PATH", "/nonexistent");
         let error = ensure(&sh, "python3 with venv", &["python3", "python3-venv"], || false);

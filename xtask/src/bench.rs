@@ -1,38 +1,37 @@
-//! `cargo xtask bench`: the release build under load, beside a program that does the unavoidable work
-//! alone, on each database.
+//! `cargo xtask bench`: load on the release build and on a minimal baseline server, on each database.
 
-mod runner;
 mod machine;
 mod report;
+mod runner;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use xshell::Shell;
 
 use self::{
-    runner::{Contest, Ground, Load},
     report::Row,
+    runner::{Environment, Load, Runner},
 };
 use crate::{cargo, servers};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How long each figure is measured, in seconds.
+    /// Duration of each measurement, in seconds.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// On which databases.
+    /// Databases to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
     databases: Vec<Kind>,
-    /// Over how many connections at once.
+    /// Numbers of concurrent connections.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
     connections: Vec<u32>,
-    /// With which requests.
+    /// Kinds of requests.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Scenario::ALL)]
     scenarios: Vec<Scenario>,
-    /// With how many members in the database; each number is measured after those below it.
+    /// Numbers of members in the database, in ascending order.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000])]
     members: Vec<u64>,
-    /// Does not build, but takes the programs as they are under target/release.
+    /// Use the programs in target/release without building them.
     #[arg(long)]
     no_build: bool,
 }
@@ -45,7 +44,7 @@ enum Kind {
     Mariadb,
 }
 
-/// A kind of request, by the name that `menshen-bench load` knows.
+/// A kind of request, named as in `menshen-bench load`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
     NewMember,
@@ -71,59 +70,64 @@ impl Scenario {
     ];
 }
 
-/// What the command line calls it.
+/// Returns the name of a value on the command line.
 fn name(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
-    if !options.members.is_sorted() || options.members.first().is_none_or(|least| *least == 0) {
-        bail!("--members: write numbers from 1 in rising order");
+    if !options.members.is_sorted() || options.members.first().is_none_or(|smallest| *smallest == 0)
+    {
+        bail!("--members: expected positive numbers in ascending order");
     }
     if !options.no_build {
-        println!("Building the release: minutes the first time.");
+        println!("Building the release (some minutes for the first build).");
         cargo::build_release(sh, &["server", "bench"])?;
     }
     println!("{}\n", machine::describe(sh)?);
     println!("{}", report::HEAD);
-    let mut lives = Vec::new();
+    let mut footprints = Vec::new();
     for kind in &options.databases {
-        let outcome = on_database(sh, options, *kind);
-        lives.extend(outcome.with_context(|| format!("on {}", name(kind)))?);
+        let outcome = measure_database(sh, options, *kind);
+        footprints.extend(outcome.with_context(|| format!("on {}", name(kind)))?);
     }
-    println!("\n{}", report::LIVES_HEAD);
-    for life in lives {
-        println!("{life}");
+    println!("\n{}", report::FOOTPRINT_HEAD);
+    for footprint in footprints {
+        println!("{footprint}");
     }
     Ok(())
 }
 
-/// Measures everything on one database, and answers what the server's processes needed.
-fn on_database(sh: &Shell, options: &Options, kind: Kind) -> Result<Vec<report::Life>> {
-    let lasting = servers::Lasting::Everything;
+/// Measures all scenarios on one database; returns the footprint of each server process.
+fn measure_database(sh: &Shell, options: &Options, kind: Kind) -> Result<Vec<report::Footprint>> {
+    let durability = servers::Durability::Full;
     let server = match kind {
         Kind::Sqlite => None,
-        Kind::Postgresql => Some(servers::postgresql::start(sh, lasting)?),
-        Kind::Mariadb => Some(servers::mariadb::start(sh, lasting)?),
+        Kind::Postgresql => Some(servers::postgresql::start(sh, durability)?),
+        Kind::Mariadb => Some(servers::mariadb::start(sh, durability)?),
     };
-    let ground = Ground::new(sh, kind, server.as_ref().map(|server| server.url.as_str()))?;
-    let (mut lives, mut there) = (Vec::new(), 0);
+    let environment = Environment::new(sh, kind, server.as_ref().map(|server| &*server.url))?;
+    let mut footprints = Vec::new();
+    let mut existing = 0;
     for members in &options.members {
-        ground.fill(there + 1, *members)?;
-        there = *members;
-        let contest = Contest::start(&ground)?;
+        environment.fill(existing + 1, *members)?;
+        existing = *members;
+        let runner = Runner::start(&environment)?;
         for scenario in &options.scenarios {
             for connections in &options.connections {
-                let (scenario, connections) = (name(scenario), *connections);
-                let (seconds, members) = (options.seconds, *members);
-                let load = Load { scenario: &scenario, connections, seconds, members };
-                // By turns, so that whatever else the machine does meets both.
-                let (floor, server) = (contest.floor(&load)?, contest.server(&load)?);
-                let database = name(&kind);
-                println!("{}", Row { database, members, scenario, connections, server, floor });
+                let load = Load {
+                    scenario: name(scenario),
+                    connections: *connections,
+                    seconds: options.seconds,
+                    members: *members,
+                };
+                // Alternating, so that other activity of the machine affects both.
+                let baseline = runner.load_baseline(&load)?;
+                let server = runner.load_server(&load)?;
+                println!("{}", Row { database: name(&kind), load, server, baseline });
             }
         }
-        lives.push(contest.end(*members)?);
+        footprints.push(runner.stop(*members)?);
     }
-    Ok(lives)
+    Ok(footprints)
 }

@@ -1,4 +1,4 @@
-//! Builds and tests the workspace with one set of features, so that no task undoes another's work.
+//! Cargo calls with one feature set for the whole workspace, so that tasks share build artifacts.
 
 use std::{
     env,
@@ -8,98 +8,104 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-/// A shell in the workspace's root, where relative paths of the configuration start.
+/// Creates a shell in the workspace root: relative paths of the configuration start there.
 pub(crate) fn workspace_shell() -> Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(root());
     Ok(sh)
 }
 
-/// The workspace's root.
+/// Returns the workspace root.
 pub(crate) fn root() -> &'static Path {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifests.parent().unwrap_or(manifests)
 }
 
-/// Builds programs and examples, named as in `--bin menshen` or `--example documents`.
+/// Builds programs and examples, given as `--bin menshen` or `--example documents`.
 ///
-/// Always with `--workspace` and the example `entities`: they make cargo choose the features (and
-/// the debug information of what proc macros share with programs) that
-/// `cargo test --workspace --all-targets` chooses. Otherwise the two would rebuild hundreds of
-/// crates of others in turn.
+/// `--workspace` and the example `entities` are always passed: with them, cargo selects the same
+/// features (and the same debug information of the dependencies that proc macros share with
+/// programs) as `cargo test --workspace --all-targets`. Otherwise the two commands would rebuild
+/// hundreds of dependencies in turn.
 pub(crate) fn build(sh: &Shell, targets: &[&str]) -> Result<()> {
     cmd!(sh, "cargo build --workspace --example entities {targets...}").quiet().run()?;
     Ok(())
 }
 
-/// Where a built program is: beside this one. Examples are in `examples/`.
+/// Returns the path of a built program, in the folder of this one. Examples are in `examples/`.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let this = env::current_exe().context("this program's own path is unknown")?;
     let path = this.with_file_name("").join(name);
-    ensure!(path.is_file(), "{} is missing: it is built beside {}", path.display(), this.display());
+    ensure!(
+        path.is_file(),
+        "{} is missing: it is expected next to {}",
+        path.display(),
+        this.display()
+    );
     Ok(path)
 }
 
-/// Builds programs as they are delivered, by package.
+/// Builds the programs of these packages with the release profile.
 pub(crate) fn build_release(sh: &Shell, packages: &[&str]) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     cmd!(sh, "cargo build --locked --release --bins {packages...}").quiet().run()?;
     Ok(())
 }
 
-/// Where a program is that was built as it is delivered.
+/// Returns the path of a program that was built with the release profile.
 pub(crate) fn released_program(name: &str) -> Result<PathBuf> {
     let this = env::current_exe().context("this program's own path is unknown")?;
     let target = this.parent().and_then(Path::parent).context("this program is outside target/")?;
     Ok(target.join("release").join(name))
 }
 
-/// A folder of this task's own under `target/`.
+/// Returns the path of a scratch folder under `target/`.
 pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
     let this = env::current_exe().context("this program's own path is unknown")?;
     let target = this.parent().and_then(Path::parent).context("this program is outside target/")?;
     Ok(target.join("xtask").join(name))
 }
 
-/// Which of the Rust tests to run, each a profile of `.config/nextest.toml`.
+/// Selection of the Rust tests; each is a profile of `.config/nextest.toml`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tests {
-    /// Those that need nothing beside the toolchain.
+    /// Tests that need only the Rust toolchain.
     Embedded,
-    /// All; the servers run and are announced.
+    /// All tests. The servers are running and their URLs are in the environment.
     All,
-    /// One at a time and as long as they take.
-    InFull,
+    /// Soak tests: one at a time, with all iterations.
+    Soak,
 }
 
-/// In which modules tests are that need a server. `.config/nextest.toml` has them too.
-const SERVERS: [&str; 4] = ["on_postgresql::", "on_mariadb::", "on_redis::", "on_redis_cluster::"];
+/// Modules of the tests that need a server. `.config/nextest.toml` contains the same list.
+const SERVER_MODULES: [&str; 4] =
+    ["on_postgresql::", "on_mariadb::", "on_redis::", "on_redis_cluster::"];
 
-/// Runs the workspace's Rust tests whose names contain one of `names` (all when empty), with
-/// cargo-nextest where it is present. Fails when there is none of them.
+/// Runs the workspace's Rust tests whose names contain one of `names` (all if empty), with
+/// cargo-nextest if it is installed. Fails if no test matches.
 pub(crate) fn test(sh: &Shell, tests: Tests, names: &[String]) -> Result<()> {
     let profile = match tests {
         Tests::Embedded => "default",
         Tests::All => "all",
-        Tests::InFull => "soak",
+        Tests::Soak => "soak",
     };
     let nextest = cmd!(sh, "cargo nextest --version").quiet().ignore_stderr().read().is_ok();
     let command = if nextest {
         cmd!(sh, "cargo nextest run --workspace --all-targets --profile {profile} -- {names...}")
     } else {
-        let servers = SERVERS.iter().flat_map(|server| ["--skip", server]);
-        let skipped: Vec<_> = servers.filter(|_| tests == Tests::Embedded).collect();
-        // Unlike nextest, cargo passes what it does not find.
+        let modules = SERVER_MODULES.iter().flat_map(|module| ["--skip", module]);
+        let skipped: Vec<_> = modules.filter(|_| tests == Tests::Embedded).collect();
+        // Unlike nextest, `cargo test` succeeds if no test matches.
         let list = cmd!(sh, "cargo test --workspace --all-targets --quiet -- --list {names...}");
-        let found = list.args(&skipped).quiet().read()?.contains(": test\n");
-        ensure!(found, "no test's name contains {}", names.join(" or "));
+        let is_found = list.args(&skipped).quiet().read()?.contains(": test\n");
+        ensure!(is_found, "no test name contains {}", names.join(" or "));
         cmd!(sh, "cargo test --workspace --all-targets --no-fail-fast -- {names...} {skipped...}")
     };
     command.run()?;
     Ok(())
 }
 
-/// Runs the examples in doc comments, which neither nextest nor `--all-targets` does.
+/// Runs the examples in doc comments, which nextest and `--all-targets` leave out.
 pub(crate) fn doctest(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo test --workspace --doc --quiet").run()?;
     Ok(())
@@ -110,11 +116,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nextest_and_cargo_leave_the_same_tests_out() {
+    fn nextest_profile_and_cargo_skip_the_same_server_tests() {
         let settings = std::fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
-        let kinds: Vec<_> = SERVERS.iter().filter_map(|name| name.strip_suffix("::")).collect();
-        let kinds: Vec<_> = kinds.iter().filter_map(|name| name.strip_prefix("on_")).collect();
-        let filter = format!(r"'not test(/\bon_({})::/)'", kinds.join("|"));
+        let server = |module: &'static str| module.strip_prefix("on_")?.strip_suffix("::");
+        let servers: Vec<_> = SERVER_MODULES.into_iter().filter_map(server).collect();
+        let filter = format!(r"'not test(/\bon_({})::/)'", servers.join("|"));
         assert!(settings.contains(&filter), "{filter}");
     }
 }

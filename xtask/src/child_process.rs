@@ -1,4 +1,4 @@
-//! A program that runs beside a task and never outlives it.
+//! A child process that never outlives its task.
 
 use std::{
     fs::{self, File},
@@ -12,18 +12,20 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// A running program. Dropping it stops it, and so does the end of this process, however it ends.
+/// A running program. It stops when this is dropped, and when this process ends for any reason.
 pub(crate) struct ManagedProcess {
     name: &'static str,
-    guard: Child,
+    supervisor: Child,
     log: PathBuf,
 }
 
-/// Runs its arguments as a program until the program ends, or until its own standard input does:
-/// the kernel closes that pipe when the task dies, be it by Ctrl-C, `kill -9` or a panic. The
-/// program gets SIGTERM and, if it has not stopped by then, SIGKILL ten seconds later. The first
-/// argument is not its own: it names what goes with it, if that is not empty.
-const GUARD: &str = r#"
+/// Shell script that supervises the program.
+///
+/// The script runs its arguments as a program until the program ends or the script's standard input
+/// is closed. The kernel closes that pipe when the task dies, be it by Ctrl-C, `kill -9` or a panic.
+/// The program then gets SIGTERM, and SIGKILL ten seconds later if it is still running. The first
+/// argument is a path to delete after the program has ended; it may be empty.
+const SUPERVISOR: &str = r#"
 exec 3<&0 </dev/null
 data=$1
 shift
@@ -38,16 +40,17 @@ kill "$watch" 2>/dev/null
 exit "$code"
 "#;
 
-/// How long a program may take to get ready: it has only to bind a port and open a small database.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time until a program is ready: it has to bind a port and open a small database.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ManagedProcess {
-    /// Starts `command` with what it prints going to the file `log`.
+    /// Starts `command` and redirects its output to the file `log`.
     pub(crate) fn start(name: &'static str, command: &Command, log: PathBuf) -> Result<Self> {
         Self::start_with_data(name, command, log, Path::new(""))
     }
 
-    /// As [`start`](Self::start), with a folder of data that is deleted once the program has ended.
+    /// Starts `command` like [`start`](Self::start); deletes the folder `data` after the program has
+    /// ended.
     pub(crate) fn start_with_data(
         name: &'static str,
         command: &Command,
@@ -56,95 +59,104 @@ impl ManagedProcess {
     ) -> Result<Self> {
         if let Some(folder) = log.parent() {
             fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+                .with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, name]).arg(data);
-        guard.arg(command.get_program()).args(command.get_args());
+        let mut script = Command::new("sh");
+        script.args(["-c", SUPERVISOR, name]).arg(data);
+        script.arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
-                Some(value) => guard.env(key, value),
-                None => guard.env_remove(key),
+                Some(value) => script.env(key, value),
+                None => script.env_remove(key),
             };
         }
         if let Some(folder) = command.get_current_dir() {
-            guard.current_dir(folder);
+            script.current_dir(folder);
         }
-        // A group of its own, so that the terminal's Ctrl-C reaches it through the guard alone.
-        guard.process_group(0).stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
-        let guard = guard.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, guard, log })
+        // A process group of its own: the terminal's Ctrl-C must not reach the program directly.
+        script.process_group(0).stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
+        let supervisor = script.spawn().with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { name, supervisor, log })
     }
 
-    /// Asks `ready` until it answers, and gives up when the program ends or takes too long.
+    /// Polls `ready` until it returns a value. Fails if the program ends or the timeout expires.
     pub(crate) fn wait_for<T>(&mut self, ready: impl Fn(&Self) -> Option<T>) -> Result<T> {
         let start = Instant::now();
         loop {
             self.check()?;
-            if let Some(answer) = ready(self) {
-                return Ok(answer);
+            if let Some(value) = ready(self) {
+                return Ok(value);
             }
-            if start.elapsed() > PATIENCE {
-                let (name, seconds) = (self.name, PATIENCE.as_secs());
-                bail!("{name} was not ready within {seconds} s; its last words:\n{}", self.tail());
+            if start.elapsed() > READY_TIMEOUT {
+                let name = self.name;
+                let seconds = READY_TIMEOUT.as_secs();
+                bail!("{name} was not ready within {seconds} s; last output:\n{}", self.tail());
             }
             pause(Duration::from_millis(50));
         }
     }
 
-    /// An error, with the program's last words, once it has ended.
+    /// Fails with the program's last output if it has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
-        if let Some(status) = self.guard.try_wait()? {
-            bail!("{} ended ({status}); its last words:\n{}", self.name, self.tail());
+        if let Some(status) = self.supervisor.try_wait()? {
+            bail!("{} ended ({status}); last output:\n{}", self.name, self.tail());
         }
         Ok(())
     }
 
-    /// The first `http://127.0.0.1:PORT` that the program printed.
+    /// Returns the first `http://127.0.0.1:PORT` that the program printed.
     pub(crate) fn printed_url(&self) -> Option<String> {
         find_url(&fs::read_to_string(&self.log).ok()?)
     }
 
-    /// The number of the program's process, once there is one: the first child of its guard.
+    /// Returns the program's process id, which is the first child of its supervisor, once it exists.
     pub(crate) fn pid(&self) -> Option<u32> {
-        let guard = self.guard.id();
-        let children = fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).ok()?;
+        let supervisor = self.supervisor.id();
+        let children =
+            fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
     }
 
+    /// Returns the last lines of the log and its path.
     fn tail(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
-        format!("{}\n(all of them: {})", last.join("\n"), self.log.display())
+        format!("{}\n(complete log: {})", last.join("\n"), self.log.display())
     }
 }
 
 impl Drop for ManagedProcess {
     fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        // Nothing can be done about a failure here, and the guard acts without being waited for.
-        let _ = self.guard.wait();
+        drop(self.supervisor.stdin.take());
+        // A failure cannot be handled here, and the supervisor stops the program without this wait.
+        let _ = self.supervisor.wait();
     }
 }
 
-/// Holds `port` (for 0: any free one) while the other ports are chosen.
+/// Holds `port` (0: any free port) while the other ports are chosen. `option` is the command-line
+/// option that changes the port.
 pub(crate) fn reserve(port: u16, option: &str) -> Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).with_context(|| {
         format!(
-            "port {port} is taken: stop what listens there, or choose another with `{option} N`"
+            "port {port} is in use: stop the program that listens on it, or choose another with `{option} N`"
         )
     })
 }
 
-/// Lets some time pass between two looks at a running program.
-#[expect(clippy::disallowed_methods, reason = "this program has no runtime whose thread it blocks")]
+/// Waits between two polls of a running program.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this program has no async runtime that it could block"
+)]
 pub(crate) fn pause(time: Duration) {
     thread::sleep(time);
 }
 
+/// Returns the first local URL in a log whose port is followed by another character: without one,
+/// the port may be incomplete.
 fn find_url(log: &str) -> Option<String> {
     let host = "http://127.0.0.1:";
     let (_, rest) = log.split_once(host)?;
@@ -164,30 +176,31 @@ mod tests {
         ManagedProcess::start(name, Command::new("sh").args(["-c", script]), log).unwrap()
     }
 
-    fn runs(pid: &str) -> bool {
+    fn is_running(pid: &str) -> bool {
         Command::new("kill").args(["-0", pid]).stderr(Stdio::null()).status().unwrap().success()
     }
 
     #[test]
-    fn a_dropped_service_has_stopped_and_was_asked_to_before() {
-        let script = "trap 'echo asked; exit' TERM; echo pid=$$.; while :; do sleep 0.05; done";
-        let mut service = shell("dropped", script);
-        let log = service.log.clone();
-        let pid = service
+    fn dropped_process_is_terminated_gracefully() {
+        let script =
+            "trap 'echo terminated; exit' TERM; echo pid=$$.; while :; do sleep 0.05; done";
+        let mut process = shell("dropped", script);
+        let log = process.log.clone();
+        let pid = process
             .wait_for(|_| {
                 let log = fs::read_to_string(&log).ok()?;
                 Some(log.split_once("pid=")?.1.split_once('.')?.0.to_owned())
             })
             .unwrap();
-        assert!(runs(&pid));
-        drop(service);
-        assert!(!runs(&pid));
-        assert!(fs::read_to_string(&log).unwrap().ends_with("asked\n"));
+        assert!(is_running(&pid));
+        drop(process);
+        assert!(!is_running(&pid));
+        assert!(fs::read_to_string(&log).unwrap().ends_with("terminated\n"));
         fs::remove_file(log).unwrap();
     }
 
     #[test]
-    fn the_data_of_a_service_goes_with_it() {
+    fn data_folder_is_deleted_with_the_process() {
         let data = std::env::temp_dir().join(format!("xtask-data-{}", process::id()));
         fs::create_dir(&data).unwrap();
         let log = data.with_extension("log");
@@ -195,35 +208,36 @@ mod tests {
         command
             .args(["-c", "trap 'touch late; exit' TERM; touch here; while :; do sleep 0.05; done"]);
         command.current_dir(&data);
-        let mut service = ManagedProcess::start_with_data("data", &command, log.clone(), &data).unwrap();
-        service.wait_for(|_| data.join("here").is_file().then_some(())).unwrap();
-        drop(service);
+        let mut process =
+            ManagedProcess::start_with_data("data", &command, log.clone(), &data).unwrap();
+        process.wait_for(|_| data.join("here").is_file().then_some(())).unwrap();
+        drop(process);
         assert!(!data.exists());
         fs::remove_file(log).unwrap();
     }
 
     #[test]
-    fn a_service_that_ends_early_is_reported_with_its_last_words() {
-        let mut service = shell("early", "echo no database here; exit 3");
-        let error = service.wait_for(|_| None::<()>).unwrap_err().to_string();
+    fn early_exit_is_reported_with_the_last_output() {
+        let mut process = shell("early", "echo no database here; exit 3");
+        let error = process.wait_for(|_| None::<()>).unwrap_err().to_string();
         assert!(error.contains("early ended (exit status: 3)"), "{error}");
         assert!(error.contains("no database here"), "{error}");
-        fs::remove_file(&service.log).unwrap();
+        fs::remove_file(&process.log).unwrap();
     }
 
     #[test]
-    fn a_url_counts_only_when_its_port_is_whole() {
+    fn url_with_an_incomplete_port_is_ignored() {
         assert_eq!(find_url("at http://127.0.0.1:41\n").unwrap(), "http://127.0.0.1:41");
         assert_eq!(find_url("at http://127.0.0.1:41"), None);
         assert_eq!(find_url("listening"), None);
     }
 
     #[test]
-    fn a_taken_port_names_the_option_that_moves_it() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = taken.local_addr().unwrap().port();
+    fn error_for_a_port_in_use_names_the_option() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
         let error = reserve(port, "--sandbox-port").unwrap_err().to_string();
-        assert!(error.contains(&format!("port {port} is taken")), "{error}");
+        assert!(error.contains(&format!("port {port} is in use")), "{error}");
         assert!(error.contains("--sandbox-port N"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: everything that is generated from the code and committed beside it.
+//! `cargo xtask codegen`: committed files that are generated from the code.
 
 mod api_page;
 mod typescript;
@@ -17,36 +17,41 @@ use crate::codegen::typescript::Client;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Changes nothing and fails, naming each file that is stale.
+    /// Change nothing; fail if a file is stale, and list the stale files.
     #[arg(long)]
     check: bool,
 }
 
-/// An example that writes files into the folder it is given, and where they belong.
+/// A cargo example that writes files into the folder of its argument.
 struct Generator {
     example: &'static str,
+    /// Folder in which its files are committed.
     folder: &'static str,
-    /// Whether nothing but its files belongs there, so that a file it no longer writes must go.
-    alone: bool,
+    /// True if the folder contains only generated files: a file that is no longer generated is stale.
+    is_exclusive: bool,
 }
 
 const GENERATORS: [Generator; 2] = [
-    Generator { example: "entities", folder: "crates/adapters/src/store/entity", alone: true },
-    Generator { example: "documents", folder: "docs", alone: false },
+    Generator {
+        example: "entities",
+        folder: "crates/adapters/src/store/entity",
+        is_exclusive: true,
+    },
+    Generator { example: "documents", folder: "docs", is_exclusive: false },
 ];
 
 const MINI_PROGRAM: Client = Client {
     tags: &["login", "member", "session"],
-    about: "What mini programs send to the service, and what it answers.",
+    about: "Requests of mini programs and the responses of the service.",
 };
 
 const CONSOLE: Client = Client {
     tags: &["administrators"],
-    about: "What the console sends to the service, and what it answers.",
+    about: "Requests of the console and the responses of the service.",
 };
 
-/// Where the types of each client are, among other files; of the mini program's side its source, and
-/// what of it is shipped, which is the same.
+/// Folder and file of each client's types. The mini program SDK commits its build output, too, which
+/// contains the same types.
 const TYPES: [(&Client, &str, &str); 3] = [
     (&MINI_PROGRAM, "clients/miniprogram/src", "api.ts"),
     (&MINI_PROGRAM, "clients/miniprogram/miniprogram_dist", "api.d.ts"),
@@ -55,14 +60,15 @@ const TYPES: [(&Client, &str, &str); 3] = [
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let mut stale = Vec::new();
-    let mut refresh = |made: &Path, folder: &str, alone| -> Result<()> {
-        for name in ensure_fresh(made, &cargo::root().join(folder), alone, options.check)? {
+    let mut refresh = |generated: &Path, folder: &str, is_exclusive| -> Result<()> {
+        let committed = cargo::root().join(folder);
+        for name in ensure_fresh(generated, &committed, is_exclusive, options.check)? {
             stale.push(format!("{folder}/{}", name.display()));
         }
         Ok(())
     };
-    for Generator { example, folder, alone } in GENERATORS {
-        refresh(&generate(sh, example)?, folder, alone)?;
+    for Generator { example, folder, is_exclusive } in GENERATORS {
+        refresh(&generate(sh, example)?, folder, is_exclusive)?;
     }
     for (client, folder, name) in TYPES {
         refresh(&generate_types(sh, client, name)?, folder, false)?;
@@ -70,8 +76,8 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     refresh(&generate_api_page(sh)?, "docs/reference", false)?;
     if options.check {
         let list = stale.join("\n  ");
-        ensure!(stale.is_empty(), "stale, run `cargo xtask codegen` and commit:\n  {list}");
-        println!("Everything that is generated is fresh.");
+        ensure!(stale.is_empty(), "stale files, run `cargo xtask codegen` and commit:\n  {list}");
+        println!("All generated files are up to date.");
     } else {
         for name in stale {
             println!("updated {name}");
@@ -80,8 +86,8 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds and runs a generator, nothing else: the entities must not need code that needs them. It
-/// writes into an empty folder under `target/`, and its Rust is formatted.
+/// Builds and runs only this generator, because the crate that uses the entities may not compile
+/// without them. It writes into an empty folder under `target/`; Rust files are formatted.
 fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     cargo::build(sh, &["--example", example])?;
     let folder = empty_folder(sh, example)?;
@@ -96,7 +102,7 @@ fn generate(sh: &Shell, example: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Writes the TypeScript types from the document that was just made.
+/// Generates the TypeScript types from the newly generated OpenAPI document.
 fn generate_types(sh: &Shell, client: &Client, name: &str) -> Result<PathBuf> {
     let document = cargo::scratch("codegen")?.join("documents/openapi.json");
     let types = typescript::types(&serde_json::from_str(&sh.read_file(document)?)?, client)?;
@@ -105,7 +111,7 @@ fn generate_types(sh: &Shell, client: &Client, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Writes the page for readers from the same document.
+/// Generates the API reference page from the newly generated OpenAPI document.
 fn generate_api_page(sh: &Shell) -> Result<PathBuf> {
     let document = cargo::scratch("codegen")?.join("documents/openapi.json");
     let page = api_page::page(&serde_json::from_str(&sh.read_file(document)?)?)?;
@@ -121,17 +127,19 @@ fn empty_folder(sh: &Shell, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Makes `committed` hold what `made` holds, or with `check` only looks; returns the names of the
-/// files that differ. Where the files are `alone` in their folder, others in it are stale too.
+/// Copies the files of `generated` to `committed`, or only compares them if `check` is set; returns
+/// the names of the files that differ. If `is_exclusive` is set, other files in `committed` are
+/// stale, too, and are removed.
 pub(crate) fn ensure_fresh(
-    made: &Path,
+    generated: &Path,
     committed: &Path,
-    alone: bool,
+    is_exclusive: bool,
     check: bool,
 ) -> Result<Vec<PathBuf>> {
-    let (made, present) = (files(made)?, files(committed)?);
+    let generated = files(generated)?;
+    let present = files(committed)?;
     let mut stale = Vec::new();
-    for (name, contents) in &made {
+    for (name, contents) in &generated {
         if present.get(name) != Some(contents) {
             stale.push(name.clone());
             if !check {
@@ -139,7 +147,7 @@ pub(crate) fn ensure_fresh(
             }
         }
     }
-    for name in present.keys().filter(|name| alone && !made.contains_key(*name)) {
+    for name in present.keys().filter(|name| is_exclusive && !generated.contains_key(*name)) {
         stale.push(name.clone());
         if !check {
             let path = committed.join(name);
@@ -149,7 +157,7 @@ pub(crate) fn ensure_fresh(
     Ok(stale)
 }
 
-/// Every file below `folder` by its path in it, with its contents; none if it does not exist.
+/// Reads every file below `folder`, by its relative path. A missing folder has no files.
 fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -182,7 +190,7 @@ fn is_rust(name: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// A folder holding `files`, gone when dropped.
+    /// Creates a temporary folder with `files`.
     fn folder(sh: &Shell, files: &[(&str, &str)]) -> xshell::TempDir {
         let folder = sh.create_temp_dir().unwrap();
         for (name, contents) in files {
@@ -196,33 +204,33 @@ mod tests {
     }
 
     #[test]
-    fn a_check_names_what_is_stale_and_changes_nothing() {
+    fn check_names_stale_files_and_changes_nothing() {
         let sh = Shell::new().unwrap();
-        let made = folder(&sh, &[("a.rs", "new"), ("sub/b.rs", "same"), ("c.rs", "missing")]);
+        let generated = folder(&sh, &[("a.rs", "new"), ("sub/b.rs", "same"), ("c.rs", "missing")]);
         let committed = folder(&sh, &[("a.rs", "old"), ("sub/b.rs", "same"), ("gone.rs", "")]);
         let before = files(committed.path()).unwrap();
-        let stale = ensure_fresh(made.path(), committed.path(), true, true).unwrap();
+        let stale = ensure_fresh(generated.path(), committed.path(), true, true).unwrap();
         assert_eq!(names(&stale), ["a.rs", "c.rs", "gone.rs"]);
         assert_eq!(files(committed.path()).unwrap(), before);
     }
 
     #[test]
-    fn afterwards_the_folder_holds_exactly_what_was_made() {
+    fn exclusive_folder_contains_only_generated_files() {
         let sh = Shell::new().unwrap();
-        let made = folder(&sh, &[("a.rs", "new"), ("sub/b.rs", "new")]);
+        let generated = folder(&sh, &[("a.rs", "new"), ("sub/b.rs", "new")]);
         let committed = folder(&sh, &[("a.rs", "old"), ("gone.rs", "")]);
-        ensure_fresh(made.path(), committed.path(), true, false).unwrap();
-        assert_eq!(files(committed.path()).unwrap(), files(made.path()).unwrap());
-        let stale = ensure_fresh(made.path(), committed.path(), true, true).unwrap();
+        ensure_fresh(generated.path(), committed.path(), true, false).unwrap();
+        assert_eq!(files(committed.path()).unwrap(), files(generated.path()).unwrap());
+        let stale = ensure_fresh(generated.path(), committed.path(), true, true).unwrap();
         assert_eq!(names(&stale), Vec::<&str>::new());
     }
 
     #[test]
-    fn files_written_by_hand_stay_where_the_folder_is_shared() {
+    fn handwritten_files_in_a_shared_folder_are_kept() {
         let sh = Shell::new().unwrap();
-        let made = folder(&sh, &[("openapi.json", "{}")]);
+        let generated = folder(&sh, &[("openapi.json", "{}")]);
         let committed = folder(&sh, &[("architecture.md", "words")]);
-        let stale = ensure_fresh(made.path(), committed.path(), false, false).unwrap();
+        let stale = ensure_fresh(generated.path(), committed.path(), false, false).unwrap();
         assert_eq!(names(&stale), ["openapi.json"]);
         assert_eq!(sh.read_file(committed.path().join("architecture.md")).unwrap(), "words");
     }

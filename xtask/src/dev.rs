@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the offline WeChat and the server, running, with one login played on them.
+//! `cargo xtask dev`: the WeChat sandbox and the server, with one login as a demonstration.
 
 mod login;
 
@@ -20,44 +20,41 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Stops after the login, with exit code 0 if everything went well.
+    /// Stop after the login; the exit code is 0 on success.
     #[arg(long)]
     check: bool,
-    /// The server's port; 0 takes a free one.
+    /// Port of the server; 0 selects a free port.
     #[arg(long, default_value_t = 2020)]
     port: u16,
-    /// The offline WeChat's port; 0 takes a free one.
+    /// Port of the WeChat sandbox; 0 selects a free port.
     #[arg(long, default_value_t = 2021)]
     sandbox_port: u16,
 }
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     let ports = Ports::reserve(options.port, options.sandbox_port)?;
-    println!("Building the server and the offline WeChat: minutes the first time, seconds later.");
+    println!("Building the server and the WeChat sandbox (some minutes for the first build).");
     build(sh)?;
     let start = Instant::now();
     let mut environment = Environment::start(&ports, None, &[])?;
     let Environment { server_url, sandbox_url, .. } = &environment;
-    println!("\nBoth are up after {} ms.", start.elapsed().as_millis());
-    println!("  the server          {server_url}");
-    println!("  the offline WeChat  {sandbox_url}");
+    println!("\nBoth are ready after {} ms.", start.elapsed().as_millis());
+    println!("  server   {server_url}");
+    println!("  sandbox  {sandbox_url}");
     let logs = logs()?;
-    println!(
-        "  what they log       {}",
-        logs.strip_prefix(cargo::root()).unwrap_or(&logs).display()
-    );
-    println!("\nOne login, the way a phone makes it:");
-    login::play(server_url, sandbox_url)?;
+    println!("  logs     {}", logs.strip_prefix(cargo::root()).unwrap_or(&logs).display());
+    println!("\nOne login, with the requests of a phone:");
+    login::run(server_url, sandbox_url)?;
     if options.check {
-        println!("\nEverything answered as it should.");
+        println!("\nThe login succeeded.");
         return Ok(());
     }
     let phone = environment.phone_page();
-    println!("\nNow it is your turn. Open");
+    println!("\nOpen in a browser:");
     println!("  {phone}");
-    println!("    a phone to log in with, and what happens underneath");
+    println!("    a phone to log in with, and a diagram of the requests");
     println!("  {server_url}/docs");
-    println!("    to try the server's routes");
+    println!("    the API documentation, with forms to call it");
     println!("Ctrl-C stops both.");
     loop {
         pause(Duration::from_millis(500));
@@ -65,19 +62,19 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     }
 }
 
-/// Builds the programs that an [`Environment`] runs.
+/// Builds the programs of an [`Environment`].
 pub(crate) fn build(sh: &Shell) -> Result<()> {
     cargo::build(sh, &["--bin", "menshen", "--bin", "wechat-sandbox"])
 }
 
-/// Where the two programs listen.
+/// Ports of the two programs.
 pub(crate) struct Ports {
     server: u16,
     sandbox: u16,
 }
 
 impl Ports {
-    /// Checks that both are free; 0 takes any free one.
+    /// Checks that both ports are free; 0 selects any free port.
     pub(crate) fn reserve(server: u16, sandbox: u16) -> Result<Self> {
         let server = reserve(server, "--port")?;
         let sandbox = reserve(sandbox, "--sandbox-port")?;
@@ -85,20 +82,20 @@ impl Ports {
     }
 }
 
-/// The server and the offline WeChat it talks to, both ready; they stop when this is dropped.
+/// A server and its WeChat sandbox, both ready. They stop when this is dropped.
 pub(crate) struct Environment {
     pub(crate) server_url: String,
     pub(crate) sandbox_url: String,
-    /// How the server was started.
+    /// Command that started the server.
     command: Command,
-    // Dropped in this order: the server goes before what it needs.
+    // Fields are dropped in this order: the server stops before the sandbox that it calls.
     server: ManagedProcess,
     sandbox: ManagedProcess,
 }
 
 impl Environment {
-    /// Starts both; the server keeps its data where it is configured to, or else in `data`, and takes
-    /// `settings` as further environment.
+    /// Starts both. The server stores its data in `data`, or in the configured location if that is
+    /// `None`; `settings` are further environment variables.
     pub(crate) fn start(
         ports: &Ports,
         data: Option<&Path>,
@@ -113,7 +110,7 @@ impl Environment {
             .env("MENSHEN_PROFILE", "development")
             .env("MENSHEN_HTTP__LISTEN", &listen)
             .env("MENSHEN_WECHAT__BASE_URL", &sandbox_url)
-            // So that the phone which the offline WeChat shows in a browser may call it.
+            // The sandbox's phone page, in a browser, calls the server.
             .env("MENSHEN_HTTP__CORS_ORIGINS", &sandbox_url)
             .envs(settings.iter().copied());
         if let Some(data) = data {
@@ -126,42 +123,42 @@ impl Environment {
         let server_url = format!("http://{listen}");
         let health = format!("{server_url}/health/ready");
         let agent = agent();
-        let ready = |answer: Response<Body>| answer.status() == 200;
-        server.wait_for(|_| agent.get(&health).call().is_ok_and(ready).then_some(()))?;
+        let is_ready = |response: Response<Body>| response.status() == 200;
+        server.wait_for(|_| agent.get(&health).call().is_ok_and(is_ready).then_some(()))?;
         Ok(Self { server_url, sandbox_url, command, server, sandbox })
     }
 
-    /// Invites somebody to administrate the server, and answers with the code of the invitation.
+    /// Invites an administrator; returns the code of the invitation.
     pub(crate) fn invite_admin(&self, name: &str) -> Result<String> {
         let mut invite = Command::new(self.command.get_program());
         invite.args(["admin", "invite", name]).current_dir(cargo::root());
         invite.envs(self.server_settings());
         let output = invite.output()?;
-        let said = String::from_utf8(output.stdout)?;
-        let code = said.lines().nth(1).filter(|_| output.status.success());
+        let printed = String::from_utf8(output.stdout)?;
+        let code = printed.lines().nth(1).filter(|_| output.status.success());
         code.map(str::to_owned).with_context(|| {
-            format!("nobody was invited: {}", String::from_utf8_lossy(&output.stderr))
+            format!("inviting {name} failed: {}", String::from_utf8_lossy(&output.stderr))
         })
     }
 
-    /// The environment that the server was started in, for other commands of its program.
+    /// Returns the server's environment variables, for other commands of its program.
     pub(crate) fn server_settings(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.command.get_envs().filter_map(|(key, value)| Some((key, value?)))
     }
 
-    /// The address of the offline WeChat's phone, on which one logs in to this server.
+    /// Returns the URL of the sandbox's phone page that logs in to this server.
     pub(crate) fn phone_page(&self) -> String {
         format!("{}/?server={}", self.sandbox_url, self.server_url)
     }
 
-    /// An error once one of them has ended.
+    /// Fails if one of the programs has ended.
     fn check(&mut self) -> Result<()> {
         self.server.check()?;
         self.sandbox.check()
     }
 }
 
-/// Starts the offline WeChat alone (0 takes a free port), and says where it listens.
+/// Starts only the WeChat sandbox (port 0: any free port); returns the process and its URL.
 pub(crate) fn start_sandbox(port: u16) -> Result<(ManagedProcess, String)> {
     let mut command = Command::new(cargo::program("wechat-sandbox")?);
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
@@ -171,12 +168,12 @@ pub(crate) fn start_sandbox(port: u16) -> Result<(ManagedProcess, String)> {
     Ok((sandbox, url))
 }
 
-/// The folder of what the two programs print, a file for each and its port.
+/// Returns the folder of the logs, with a file for each program and port.
 fn logs() -> Result<PathBuf> {
     cargo::scratch("logs")
 }
 
-/// An HTTP client for this machine's own programs.
+/// Creates an HTTP client for programs on this machine.
 fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)

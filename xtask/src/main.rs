@@ -24,20 +24,20 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Start the WeChat sandbox and the server, perform one login, and run until Ctrl-C
+    /// Start the WeChat sandbox and the server, perform one login, and run until Ctrl-C.
     Dev(dev::Options),
-    /// Run all tests, installing missing tools where possible
+    /// Run all tests, installing missing tools where possible.
     Test(test::Options),
-    /// Migrate a database, or create a new migration
+    /// Migrate a database, or create a new migration.
     #[command(subcommand)]
     Migrate(migrate::Action),
-    /// Generate entities, OpenAPI, reference pages and TypeScript types
+    /// Generate entities, OpenAPI, reference pages and TypeScript types.
     Codegen(codegen::Options),
-    /// Build the documentation site and check its links
+    /// Build the documentation site and check its links.
     Docs(docs::Options),
-    /// Run the soak tests with all iterations and print their figures
+    /// Run the soak tests with all iterations and print their figures.
     Soak(soak::Options),
-    /// Measure the release build under load, next to a minimal baseline server
+    /// Measure the release build under load, next to a minimal baseline server.
     Bench(bench::Options),
 }
 

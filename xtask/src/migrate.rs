@@ -1,4 +1,4 @@
-//! `cargo xtask migrate`: a database's schema up or down, and new migrations.
+//! `cargo xtask migrate`: migration of a database, and creation of migrations.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
@@ -7,24 +7,24 @@ use crate::cargo;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Action {
-    /// Applies every migration that is pending.
+    /// Apply all pending migrations.
     Up(Target),
-    /// Takes the last migration back.
+    /// Revert the last migration.
     Down(Target),
-    /// Lists the migrations and which are applied.
+    /// List all migrations and their state.
     Status(Target),
-    /// Drops every table and applies every migration.
+    /// Drop all tables and apply all migrations.
     Fresh(Target),
-    /// Starts a new migration.
+    /// Create an empty migration.
     New {
-        /// What it does, in `snake_case`.
+        /// Name of the migration in `snake_case`, as `add_member_remark`.
         name: String,
     },
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Target {
-    /// The database; the configured one if not given.
+    /// URL of the database [default: the configured database].
     #[arg(long)]
     database_url: Option<String>,
 }
@@ -35,7 +35,7 @@ pub(crate) fn run(sh: &Shell, action: &Action) -> Result<()> {
         Action::Down(target) => migrate(sh, "down", target),
         Action::Status(target) => migrate(sh, "status", target),
         Action::Fresh(target) => migrate(sh, "fresh", target),
-        Action::New { name } => new(sh, name),
+        Action::New { name } => create(sh, name),
     }
 }
 
@@ -49,14 +49,17 @@ fn migrate(sh: &Shell, command: &str, target: &Target) -> Result<()> {
     };
     cargo::build(sh, &["--bin", "migration"])?;
     let migration = cargo::program("migration")?;
-    // Quiet and secret: the URL may hold a password.
+    // The command is not printed because the URL may contain a password.
     let migrate = cmd!(sh, "{migration} {command} --database-url {url}").quiet().secret();
     migrate.run().with_context(|| format!("`migration {command}` failed"))
 }
 
-/// Writes a migration that does nothing yet, and lists it after the others.
-fn new(sh: &Shell, name: &str) -> Result<()> {
-    ensure!(is_snake_case(name), "`{name}` is not snake_case: say for example `add_member_remark`");
+/// Creates an empty migration and registers it after the others.
+fn create(sh: &Shell, name: &str) -> Result<()> {
+    ensure!(
+        is_snake_case(name),
+        "`{name}` is not in snake_case: use a name like `add_member_remark`"
+    );
     let time = cmd!(sh, "date -u +%Y%m%d_%H%M%S").quiet().read()?;
     let module = format!("m{time}_{name}");
     let list = "migrations/src/lib.rs";
@@ -64,7 +67,7 @@ fn new(sh: &Shell, name: &str) -> Result<()> {
     let file = format!("migrations/src/{module}.rs");
     sh.write_file(&file, TEMPLATE.replace("TITLE", &title(name)))?;
     sh.write_file(list, registered)?;
-    println!("wrote {file} and listed it in {list}");
+    println!("created {file} and registered it in {list}");
     Ok(())
 }
 
@@ -78,7 +81,7 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// All or nothing where the database can do that (SQLite, PostgreSQL).
+    /// Atomic where the database supports it (SQLite, PostgreSQL).
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
@@ -93,15 +96,18 @@ impl MigrationTrait for Migration {
 }
 ";
 
-/// `list` with the new module declared after the last one and its migration run after the last.
+/// Returns `list` with the module declared, and its migration run, after the existing ones.
 fn register(list: &str, module: &str) -> Result<String> {
-    let declaration = list.rfind("\nmod m2").context("no `mod m2…;` to put the new one after")?;
+    let declaration =
+        list.rfind("\nmod m2").context("no `mod m2…;` to insert the new module after")?;
     let declared = insert_after(list, declaration, ";", &format!("\nmod {module};"))?;
-    let entry = declared.rfind("Box::new(m2").context("no `Box::new(m2…)` to put the new after")?;
+    let entry = declared
+        .rfind("Box::new(m2")
+        .context("no `Box::new(m2…)` to insert the new migration after")?;
     insert_after(&declared, entry, ")", &format!(",\n            Box::new({module}::Migration)"))
 }
 
-/// `text` with `addition` put after the first `end` that follows the position `from`.
+/// Inserts `addition` after the first `end` that follows the position `from`.
 fn insert_after(text: &str, from: usize, end: &str, addition: &str) -> Result<String> {
     let (before, rest) = text.split_at(from);
     let (item, after) =
@@ -110,13 +116,13 @@ fn insert_after(text: &str, from: usize, end: &str, addition: &str) -> Result<St
 }
 
 fn is_snake_case(name: &str) -> bool {
-    let word = |word: &str| {
+    let is_word = |word: &str| {
         !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
     };
-    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.split('_').all(word)
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.split('_').all(is_word)
 }
 
-/// `add_member_remark` as `Add member remark`.
+/// Converts `add_member_remark` to `Add member remark`.
 fn title(name: &str) -> String {
     let mut title = name.replace('_', " ");
     if let Some(first) = title.get_mut(..1) {
@@ -130,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_migration_is_declared_and_runs_last() {
+    fn new_migration_is_declared_and_runs_last() {
         let list = "mod lib;\nmod m20260101_000000_a;\n\nfn all() {\n    vec![\n            \
                     Box::new(m20260101_000000_a::Migration),\n    ]\n}\n";
         let twice = register(&register(list, "m2_b").unwrap(), "m2_c").unwrap();
@@ -141,23 +147,23 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_an_unknown_form_is_left_alone() {
+    fn registering_in_an_unknown_file_format_fails() {
         assert!(register("fn all() {}\n", "m2_b").is_err());
         assert!(register("mod a;\nmod m2_a;\nfn all() {}\n", "m2_b").is_err());
     }
 
     #[test]
-    fn a_migration_s_name_is_snake_case() {
-        for good in ["members", "add_member_remark", "index2"] {
-            assert!(is_snake_case(good), "{good}");
+    fn migration_name_format() {
+        for valid in ["members", "add_member_remark", "index2"] {
+            assert!(is_snake_case(valid), "{valid}");
         }
-        for bad in ["", "_a", "a_", "a__b", "Members", "a-b", "2a", "a/b", "会员"] {
-            assert!(!is_snake_case(bad), "{bad}");
+        for invalid in ["", "_a", "a_", "a__b", "Members", "a-b", "2a", "a/b", "会员"] {
+            assert!(!is_snake_case(invalid), "{invalid}");
         }
     }
 
     #[test]
-    fn the_template_is_a_file_of_this_workspace() {
+    fn template_has_a_title_and_a_migration() {
         let file = TEMPLATE.replace("TITLE", &title("add_member_remark"));
         assert!(file.starts_with("//! Add member remark.\n"), "{file}");
         assert!(file.contains("pub(crate) struct Migration;"), "{file}");

@@ -1,4 +1,5 @@
-//! The servers that tests need: private ones on free ports, with no data yet, and gone afterwards.
+//! Servers for tests: each is private, listens on a free port, starts without data and is removed
+//! afterwards.
 
 pub(crate) mod mariadb;
 pub(crate) mod nginx;
@@ -19,97 +20,100 @@ use crate::{
     child_process::{ManagedProcess, reserve},
 };
 
-/// Who servers run as where the task runs as root, which they refuse to be: `nobody` and `nogroup`.
-const NOBODY: &str = "65534";
+/// User and group id of servers if the task runs as root, because they refuse to run as root:
+/// Debian's `nobody` and `nogroup`.
+const UNPRIVILEGED_ID: &str = "65534";
 
-/// What is left of a server's data by a power cut. What tests are about does not depend on it.
+/// Durability of a server's data. Tests do not depend on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lasting {
-    Nothing,
-    /// All that was acknowledged, as the server has it by itself.
-    Everything,
+pub(crate) enum Durability {
+    /// Acknowledged data may be lost in a power cut, which makes tests faster.
+    Off,
+    /// Acknowledged data survives a power cut, as in the server's own defaults.
+    Full,
 }
 
-/// A running server; it stops when this is dropped.
+/// A running server. It stops when this is dropped.
 pub(crate) struct Server {
-    /// The environment variable by which the tests find it.
+    /// Environment variable with its URL for the tests.
     variable: &'static str,
     pub(crate) url: String,
-    _services: Vec<ManagedProcess>,
+    _processes: Vec<ManagedProcess>,
 }
 
 impl Server {
-    /// Its address, if it is for what instances share.
-    pub(crate) fn shared_state(&self) -> Option<&str> {
+    /// Returns its URL if it stores state that instances share.
+    pub(crate) fn shared_state_url(&self) -> Option<&str> {
         self.variable.starts_with("MENSHEN_TEST_REDIS").then_some(&self.url)
     }
 }
 
-/// Starts one server of each kind, and tells the tests that `sh` runs where they are. Those have names
-/// with `on_` and the kind in them, as `on_postgresql`.
+/// Starts one server of each kind and puts the URLs into the environment of `sh`.
+///
+/// Tests that use one are in a module named `on_` and the kind, as `on_postgresql`.
 pub(crate) fn start_all(sh: &Shell) -> Result<Vec<Server>> {
-    // Tests start it themselves, each before the instances it has.
+    // Tests start nginx themselves, each in front of its own instances.
     nginx::ensure(sh)?;
-    let lasting = Lasting::Nothing;
-    let databases = [postgresql::start, mariadb::start].map(|start| start(sh, lasting));
+    let databases = [postgresql::start, mariadb::start].map(|start| start(sh, Durability::Off));
     let shared = [redis::start, redis::start_cluster].map(|start| start(sh));
-    let servers = databases.into_iter().chain(shared);
-    let servers = servers.collect::<Result<Vec<_>>>()?;
+    let servers = databases.into_iter().chain(shared).collect::<Result<Vec<_>>>()?;
     for server in &servers {
         sh.set_var(server.variable, &server.url);
     }
     Ok(servers)
 }
 
-/// Where one server has its place on this machine.
-struct Place {
+/// Port and data folder of one server.
+struct Location {
     name: &'static str,
     port: u16,
-    /// Its data: outside of the repository, which may lie where nobody else can go.
+    /// Folder of its data. It is outside of the repository, which may be in a folder that only its
+    /// owner can open.
     folder: PathBuf,
     is_root: bool,
 }
 
-impl Place {
+impl Location {
     fn new(sh: &Shell, name: &'static str) -> Result<Self> {
         let port = reserve(0, "")?.local_addr()?.port();
         let folder = std::env::temp_dir().join(format!("menshen-{name}-{}", process::id()));
         sh.create_dir(&folder)?;
         let is_root = cmd!(sh, "id -u").quiet().read()? == "0";
         if is_root {
-            cmd!(sh, "chown {NOBODY}:{NOBODY} {folder}").quiet().run()?;
+            cmd!(sh, "chown {UNPRIVILEGED_ID}:{UNPRIVILEGED_ID} {folder}").quiet().run()?;
         }
         Ok(Self { name, port, folder, is_root })
     }
 
-    /// A program that is run there, not as root.
+    /// Returns a command that runs a program in the data folder as an unprivileged user.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("env");
         if self.is_root {
-            let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+            let user = format!("--reuid={UNPRIVILEGED_ID}");
+            let group = format!("--regid={UNPRIVILEGED_ID}");
             command.args(["setpriv", &user, &group, "--clear-groups"]);
         }
         command.arg(program).current_dir(&self.folder);
         command
     }
 
-    /// Runs `server` there until the service is dropped; then its folder goes too.
+    /// Runs `server` until the process is dropped; then the data folder is deleted, too.
     fn serve(&self, server: &Command) -> Result<ManagedProcess> {
         let log = cargo::scratch("logs")?.join(format!("{}-{}.log", self.name, self.port));
         ManagedProcess::start_with_data(self.name, server, log, &self.folder)
     }
 }
 
-/// Runs a command to its end; an error has what it said.
+/// Runs a command and waits for its end. An error contains its output.
 fn run(command: &mut Command) -> Result<()> {
     let output = command.output()?;
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    ensure!(output.status.success(), "{command:?} failed: {}", said.concat());
+    let printed =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    ensure!(output.status.success(), "{command:?} failed: {}", printed.concat());
     Ok(())
 }
 
-/// Where there is such a program, be it where only root's `PATH` leads.
+/// Returns the path of a program, also if it is only in root's `PATH`.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let roots = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);

@@ -1,9 +1,9 @@
-//! `cargo xtask test`: everything that must pass, in one command.
+//! `cargo xtask test`: all tests in one command.
 
 pub(crate) mod browser;
-mod embedded_assets;
 mod deploy;
 mod doc_commands;
+mod embedded_assets;
 mod mini_program;
 pub(crate) mod schemathesis;
 mod verifiers;
@@ -16,46 +16,47 @@ use xshell::Shell;
 
 use crate::{
     cargo::{self, Tests},
-    docs, servers,
+    docs,
+    servers::{self, Server},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Runs only what needs nothing beside the Rust toolchain.
+    /// Run only the tests that need nothing but the Rust toolchain.
     #[arg(long)]
     embedded: bool,
-    /// Runs only the Rust tests whose names contain one of these.
+    /// Run only the Rust tests whose names contain one of these.
     #[arg(last = true)]
     filter: Vec<String>,
 }
 
-/// A part of the tests: its name, and how it is run.
+/// Name of a part of the tests, and the function that runs it.
 type Step = (&'static str, fn(&Shell) -> Result<()>);
 
-/// What needs more than the Rust toolchain.
-const WITH_SERVICES: [Step; 9] = [
-    ("a stranger's SDK against the offline WeChat", wechatpy::run),
-    ("the commands of the documentation", doc_commands::run),
-    ("the documentation's site, and its how-tos to the letter", docs::check),
-    ("the documented verifiers of tokens and webhooks", verifiers::run),
-    ("what is committed of what npm builds", embedded_assets::run),
-    ("the mini program's side", mini_program::run),
-    ("the pages in a browser", browser::run),
-    ("the OpenAPI document against the server", schemathesis::run),
-    ("what deploys it", deploy::run),
+/// Parts that need more than the Rust toolchain.
+const WITH_TOOLS: [Step; 9] = [
+    ("wechatpy, a third-party SDK, against the WeChat sandbox", wechatpy::run),
+    ("commands in the documentation", doc_commands::run),
+    ("documentation site and how-to guides", docs::check),
+    ("documented verifiers of tokens and webhooks", verifiers::run),
+    ("committed build output of npm packages", embedded_assets::run),
+    ("mini program SDK", mini_program::run),
+    ("pages in a browser", browser::run),
+    ("OpenAPI document against the server", schemathesis::run),
+    ("deployment files", deploy::run),
 ];
 
 pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
-    let mut outcomes = vec![timed("the Rust tests", || run_rust(sh, options))];
+    let mut outcomes = vec![timed("Rust tests", || run_rust(sh, options))];
     if options.filter.is_empty() {
-        outcomes.push(timed("the examples in doc comments", || cargo::doctest(sh)));
-        let services = if options.embedded { &[] } else { WITH_SERVICES.as_slice() };
-        outcomes.extend(services.iter().map(|(name, step)| timed(name, || step(sh))));
+        outcomes.push(timed("examples in doc comments", || cargo::doctest(sh)));
+        let steps = if options.embedded { &[] } else { WITH_TOOLS.as_slice() };
+        outcomes.extend(steps.iter().map(|(name, step)| timed(name, || step(sh))));
     }
     for outcome in &outcomes {
         println!("{}", outcome.line());
     }
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.has_passed).collect();
     match failed.as_slice() {
         [] => Ok(()),
         [only] => bail!("{} failed", only.name),
@@ -63,18 +64,18 @@ pub(crate) fn run(sh: &Shell, options: &Options) -> Result<()> {
     }
 }
 
-/// The Rust tests, and unless told otherwise the servers that some of them need.
+/// Runs the Rust tests and, unless `--embedded` is given, the servers that some of them need.
 fn run_rust(sh: &Shell, options: &Options) -> Result<()> {
     if options.embedded {
         return cargo::test(sh, Tests::Embedded, &options.filter);
     }
-    let running = servers::start_all(sh)?;
+    let servers = servers::start_all(sh)?;
     cargo::test(sh, Tests::All, &options.filter)?;
     if options.filter.is_empty() {
-        for url in running.iter().filter_map(servers::Server::shared_state) {
-            println!("Once more over {url}");
+        for url in servers.iter().filter_map(Server::shared_state_url) {
+            println!("Repeating tests with shared state in {url}");
             let _shared = sh.push_env("MENSHEN_TEST_SHARED_STATE", url);
-            cargo::test(sh, Tests::All, &["login::on_", "repetition::on_"].map(str::to_owned))?;
+            cargo::test(sh, Tests::All, &["login::on_", "idempotency::on_"].map(str::to_owned))?;
         }
     }
     Ok(())
@@ -82,18 +83,18 @@ fn run_rust(sh: &Shell, options: &Options) -> Result<()> {
 
 struct Outcome {
     name: &'static str,
-    passed: bool,
+    has_passed: bool,
     time: Duration,
 }
 
 impl Outcome {
     fn line(&self) -> String {
-        let word = if self.passed { "passed" } else { "FAILED" };
+        let word = if self.has_passed { "passed" } else { "FAILED" };
         format!("{word}  {:>6.1} s  {}", self.time.as_secs_f64(), self.name)
     }
 }
 
-/// Runs one part; its failure is told at once and does not keep the others from running.
+/// Runs one part. A failure is printed immediately and does not stop the other parts.
 fn timed(name: &'static str, step: impl FnOnce() -> Result<()>) -> Outcome {
     println!("── {name}");
     let start = Instant::now();
@@ -102,5 +103,5 @@ fn timed(name: &'static str, step: impl FnOnce() -> Result<()>) -> Outcome {
         println!("{name}: {error:#}");
     }
     println!();
-    Outcome { name, passed: result.is_ok(), time: start.elapsed() }
+    Outcome { name, has_passed: result.is_ok(), time: start.elapsed() }
 }

@@ -1,4 +1,4 @@
-//! Python and Node.js for tests, each with packages in a folder of their own.
+//! Python and Node.js toolchains for tests, each with its packages in a folder of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,14 @@ use xshell::{Shell, cmd};
 
 use crate::apt;
 
-/// The Python of an environment in `folder` with these packages.
+/// Creates a virtual environment with these packages in `folder`; returns its interpreter.
 pub(crate) fn python(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathBuf> {
     let python = folder.join("bin/python");
-    // False after the Python it was made from is gone.
-    let works = cmd!(sh, "{python} --version").quiet().ignore_stdout().ignore_stderr().run();
-    install(sh, folder, packages, works.is_ok(), || {
-        // `ensurepip` is what Debian keeps apart from Python; without it `venv` makes half a folder.
+    // An environment stops working when the Python it was created from is removed.
+    let version = cmd!(sh, "{python} --version").quiet().ignore_stdout().ignore_stderr().run();
+    install(sh, folder, packages, version.is_ok(), || {
+        // Debian packages `ensurepip` apart from Python; without it, `venv` leaves an incomplete
+        // folder.
         let venv =
             || cmd!(sh, "python3 -c").arg("import venv, ensurepip").quiet().ignore_stderr().run();
         apt::ensure(sh, "python3 with venv", &["python3", "python3-venv"], || venv().is_ok())?;
@@ -27,7 +28,7 @@ pub(crate) fn python(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<Pat
     Ok(python)
 }
 
-/// Node.js, with these packages for programs in `folder`.
+/// Installs Node.js, and these packages into `folder`; returns the interpreter.
 pub(crate) fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathBuf> {
     ensure_node(sh)?;
     install(sh, folder, packages, true, || {
@@ -42,7 +43,7 @@ pub(crate) fn node(sh: &Shell, folder: &Path, packages: &[&str]) -> Result<PathB
     Ok("node".into())
 }
 
-/// Makes sure of Node.js, and of the packages that the lock file in `folder` names.
+/// Installs Node.js, and the packages of the lock file in `folder`.
 pub(crate) fn locked_node(sh: &Shell, folder: &Path) -> Result<()> {
     ensure_node(sh)?;
     let lock = sh.read_file(folder.join("package-lock.json"))?;
@@ -52,31 +53,32 @@ pub(crate) fn locked_node(sh: &Shell, folder: &Path) -> Result<()> {
     })
 }
 
-/// The oldest that Debian and Ubuntu still support comes with version 18.
+/// Installs Node.js 18 or later: the oldest supported Debian and Ubuntu releases package version 18.
 fn ensure_node(sh: &Shell) -> Result<()> {
-    let works = |program: &str, args: &[&str]| {
+    let succeeds = |program: &str, args: &[&str]| {
         cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
     };
     let recent = ["-e", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"];
     apt::ensure(sh, "Node.js 18 or later with npm", &["nodejs", "npm"], || {
-        works("node", &recent) && works("npm", &["--version"])
+        succeeds("node", &recent) && succeeds("npm", &["--version"])
     })
 }
 
-/// Makes `folder` anew by `make` unless it `works` and has these packages.
+/// Recreates `folder` with `create`, unless it is usable and contains these packages.
 fn install(
     sh: &Shell,
     folder: &Path,
     packages: &[&str],
-    works: bool,
-    make: impl FnOnce() -> Result<()>,
+    is_usable: bool,
+    create: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let (record, wanted) = (folder.join("installed.txt"), packages.join("\n"));
-    if works && sh.read_file(&record).is_ok_and(|done| done == wanted) {
+    let record = folder.join("installed.txt");
+    let required = packages.join("\n");
+    if is_usable && sh.read_file(&record).is_ok_and(|installed| installed == required) {
         return Ok(());
     }
     sh.remove_path(folder)?;
-    make()?;
-    sh.write_file(record, wanted)?;
+    create()?;
+    sh.write_file(record, required)?;
     Ok(())
 }

@@ -1,56 +1,56 @@
-//! The tables in which the figures are printed.
+//! Tables of the measurements.
 
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// What a load saw.
-pub(super) struct Measured {
+use super::runner::Load;
+
+/// Measurement of a load on one program. Times are in milliseconds.
+pub(super) struct Measurement {
     per_second: f64,
-    /// Milliseconds, as all times here.
     p50: f64,
     p99: f64,
     cpu_per_request: f64,
 }
 
-/// One line of the table of requests.
+/// Row of the table of requests.
 pub(super) struct Row {
     pub(super) database: String,
-    pub(super) members: u64,
-    pub(super) scenario: String,
-    pub(super) connections: u32,
-    pub(super) server: Measured,
-    pub(super) floor: Measured,
+    pub(super) load: Load,
+    pub(super) server: Measurement,
+    pub(super) baseline: Measurement,
 }
 
-/// What one process of the server needed.
-pub(super) struct Life {
+/// Start-up time and memory use of one server process.
+pub(super) struct Footprint {
     pub(super) database: String,
     pub(super) members: u64,
-    /// From its start until it is ready, the median of several starts.
+    /// Median time from the start until the server is ready, in milliseconds.
     pub(super) ready: f64,
-    /// Mebibytes, as that below.
+    /// Memory before the first load, in MiB.
     pub(super) idle: f64,
+    /// Maximum memory under load, in MiB.
     pub(super) peak: f64,
 }
 
 pub(super) const HEAD: &str = "\
 | database | members | request | connections | per second | p50 ms | p99 ms | CPU ms each \
-| floor: per second | p50 ms | p99 ms | CPU ms each | of the floor |
+| baseline: per second | p50 ms | p99 ms | CPU ms each | % of baseline |
 | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-pub(super) const LIVES_HEAD: &str = "\
+pub(super) const FOOTPRINT_HEAD: &str = "\
 | database | members | ready after ms | idle MiB | peak MiB |
 | --- | ---: | ---: | ---: | ---: |";
 
-impl Measured {
-    /// From what `menshen-bench load` prints.
-    pub(super) fn parse(printed: &str) -> Result<Self> {
-        let printed: Value = serde_json::from_str(printed)?;
-        let number = |name: &str| {
-            let number = printed.pointer(name).and_then(Value::as_f64);
-            number.with_context(|| format!("the load printed no {name}"))
+impl Measurement {
+    /// Parses the output of `menshen-bench load`.
+    pub(super) fn parse(output: &str) -> Result<Self> {
+        let output: Value = serde_json::from_str(output)?;
+        let number = |pointer: &str| {
+            let number = output.pointer(pointer).and_then(Value::as_f64);
+            number.with_context(|| format!("the output of the load has no {pointer}"))
         };
         let requests = number("/requests")?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Measured {
     }
 }
 
-impl Display for Measured {
+impl Display for Measurement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { per_second, p50, p99, cpu_per_request } = self;
         write!(f, "{per_second:.0} | {p50:.2} | {p99:.2} | {cpu_per_request:.3}")
@@ -71,14 +71,15 @@ impl Display for Measured {
 
 impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { database, members, scenario, connections, server, floor } = self;
-        let ratio = server.per_second / floor.per_second * 100.0;
+        let Self { database, load, server, baseline } = self;
+        let Load { scenario, connections, members, seconds: _ } = load;
+        let percent = server.per_second / baseline.per_second * 100.0;
         write!(f, "| {database} | {members} | {scenario} | {connections} ")?;
-        write!(f, "| {server} | {floor} | {ratio:.0} % |")
+        write!(f, "| {server} | {baseline} | {percent:.0} % |")
     }
 }
 
-impl Display for Life {
+impl Display for Footprint {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { database, members, ready, idle, peak } = self;
         write!(f, "| {database} | {members} | {ready:.0} | {idle:.1} | {peak:.1} |")
@@ -89,23 +90,22 @@ impl Display for Life {
 mod tests {
     use super::*;
 
-    fn measured(requests: u32) -> Measured {
-        let printed = format!(
+    fn measurement(requests: u32) -> Measurement {
+        let output = format!(
             r#"{{"requests":{requests},"seconds":2.0,"p50":1500,"p99":2500,"cpu":{}}}"#,
             requests * 250
         );
-        Measured::parse(&printed).unwrap()
+        Measurement::parse(&output).unwrap()
     }
 
     #[test]
-    fn a_row_has_a_cell_for_each_of_its_head() {
+    fn row_has_a_cell_for_each_column() {
+        let scenario = "me".to_owned();
         let row = Row {
             database: "sqlite".to_owned(),
-            members: 10_000,
-            scenario: "me".to_owned(),
-            connections: 16,
-            server: measured(1000),
-            floor: measured(2000),
+            load: Load { scenario, connections: 16, seconds: 2.0, members: 10_000 },
+            server: measurement(1000),
+            baseline: measurement(2000),
         };
         assert_eq!(
             row.to_string(),
@@ -119,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn a_life_has_a_cell_for_each_of_its_head() {
+    fn footprint_has_a_cell_for_each_column() {
         let database = "sqlite".to_owned();
-        let life = Life { database, members: 1, ready: 49.7, idle: 20.04, peak: 61.5 };
-        assert_eq!(life.to_string(), "| sqlite | 1 | 50 | 20.0 | 61.5 |");
-        for line in LIVES_HEAD.lines() {
+        let footprint = Footprint { database, members: 1, ready: 49.7, idle: 20.04, peak: 61.5 };
+        assert_eq!(footprint.to_string(), "| sqlite | 1 | 50 | 20.0 | 61.5 |");
+        for line in FOOTPRINT_HEAD.lines() {
             assert_eq!(line.matches('|').count(), 6, "{line}");
         }
     }
 
     #[test]
-    fn a_load_that_printed_less_is_refused() {
-        assert!(Measured::parse(r#"{"requests":1}"#).is_err());
-        assert!(Measured::parse("").is_err());
+    fn incomplete_output_of_a_load_is_an_error() {
+        assert!(Measurement::parse(r#"{"requests":1}"#).is_err());
+        assert!(Measurement::parse("").is_err());
     }
 }

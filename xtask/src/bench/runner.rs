@@ -1,5 +1,5 @@
-//! The programs that are measured: the server and the floor over databases of one kind, both asking one
-//! stand-in for WeChat.
+//! Runner of the measured programs: the server and the baseline, with databases of one kind and one
+//! WeChat stub.
 
 use std::{
     cell::Cell,
@@ -18,72 +18,81 @@ use super::{
     Kind,
     machine::{median, memory},
     name,
-    report::{Life, Measured},
+    report::{Footprint, Measurement},
 };
 use crate::{
     cargo,
     child_process::{ManagedProcess, pause, reserve},
 };
 
-/// An app id of WeChat's form that is nobody's.
+/// App id in WeChat's format that belongs to no app.
 const APP_ID: &str = "wxbe9c00000000be9c";
 
-/// Members that a load makes have numbers from here on, so many for each load.
-const NEW: u64 = 20_000_000;
-const NEW_EACH: u64 = 5_000_000;
+/// Number of the first member that a load creates.
+const FIRST_NEW_MEMBER: u64 = 20_000_000;
 
-/// How often the server is started to see how long it takes.
+/// Maximum number of members that one load creates.
+const NEW_MEMBERS_PER_LOAD: u64 = 5_000_000;
+
+/// Number of starts of which the median start-up time is taken.
 const STARTS: usize = 5;
 
-/// How long a program may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time until a started program responds.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The quotas that a load from one address would meet.
+/// Rate limits that are turned off, because all requests come from one address.
 const LIMITS: [&str; 6] = ["ADDRESS", "SIGN_IN", "APP", "MEMBER", "SESSION", "SERVICE"];
 
-/// Databases of one kind for the server and for the floor, and what is secret there.
-pub(super) struct Ground {
+/// Databases of one kind for the server and the baseline, and the server's secrets.
+pub(super) struct Environment {
     kind: Kind,
     folder: PathBuf,
-    server: String,
-    floor: String,
-    /// The key of the back end that checks tokens.
+    server_database: String,
+    baseline_database: String,
+    /// Key of the service account that introspects tokens.
     service_key: String,
     secrets: [(&'static str, String); 3],
-    /// How many loads there were.
+    /// Number of loads so far.
     loads: Cell<u64>,
 }
 
-/// What is asked, and how.
-pub(super) struct Load<'a> {
-    pub(super) scenario: &'a str,
+/// Parameters of a load.
+pub(super) struct Load {
+    pub(super) scenario: String,
     pub(super) connections: u32,
     pub(super) seconds: f64,
     pub(super) members: u64,
 }
 
-impl Ground {
-    /// Makes the databases, without any members: files, or on a server with this address.
+impl Environment {
+    /// Creates the databases without members: in files, or on the database server at `url`.
     pub(super) fn new(sh: &Shell, kind: Kind, url: Option<&str>) -> Result<Self> {
         let folder = cargo::scratch("bench")?.join("data");
         sh.remove_path(&folder)?;
         sh.create_dir(&folder)?;
         let file = |name: &str| format!("sqlite://{}", folder.join(name).display());
-        let (server, floor) = match (kind, url) {
+        let (server_database, baseline_database) = match (kind, url) {
             (Kind::Mariadb, Some(url)) => (format!("{url}/menshen"), format!("{url}/menshen")),
             (_, Some(url)) => (url.to_owned(), url.to_owned()),
-            (_, None) => (file("menshen.db"), file("floor.db")),
+            (_, None) => (file("menshen.db"), file("baseline.db")),
         };
         let secrets = [
             ("MENSHEN_APPS__MAIN__SECRET", random()?),
             ("MENSHEN_TOKENS__REFRESH_KEY", random()?),
             ("MENSHEN_SEALING__KEY", random()?),
         ];
-        let (service_key, loads) = (random()?, Cell::new(0));
-        let ground = Self { kind, folder, server, floor, service_key, secrets, loads };
-        finish(&mut tool(&["create", "--database", &ground.server])?)?;
-        finish(ground.menshen("")?.args(["migrate", "up"]))?;
-        Ok(ground)
+        let environment = Self {
+            kind,
+            folder,
+            server_database,
+            baseline_database,
+            service_key: random()?,
+            secrets,
+            loads: Cell::new(0),
+        };
+        output(&mut tool(&["create", "--database", &environment.server_database])?)?;
+        output(environment.menshen("")?.args(["migrate", "up"]))?;
+        Ok(environment)
     }
 
     /// Adds the members with these numbers to both databases.
@@ -91,76 +100,65 @@ impl Ground {
         if first > last {
             return Ok(());
         }
-        let mut fill = tool(&["fill", "--database", &self.server, "--floor", &self.floor])?;
+        let mut fill = tool(&["fill", "--database", &self.server_database])?;
+        fill.args(["--baseline", &self.baseline_database]);
         fill.args(["--app-id", APP_ID, "--first", &first.to_string()]);
-        finish(fill.args(["--last", &last.to_string()])).map(drop)
+        output(fill.args(["--last", &last.to_string()])).map(drop)
     }
 
-    /// The server's program, configured as in production but for what limits a load.
-    fn menshen(&self, wechat: &str) -> Result<Command> {
+    /// Returns a command of the server's program, configured as in production except for the limits.
+    fn menshen(&self, wechat_url: &str) -> Result<Command> {
         let mut command = Command::new(cargo::released_program("menshen")?);
         command
             .current_dir(cargo::root())
             .env("MENSHEN_PROFILE", "production")
-            .env("MENSHEN_DATABASE__URL", &self.server)
+            .env("MENSHEN_DATABASE__URL", &self.server_database)
             .env("MENSHEN_APPS__MAIN__APP_ID", APP_ID)
             .env("MENSHEN_SERVICES__BENCH__KEY", &self.service_key)
             .env("MENSHEN_HTTP__DRAIN_TIMEOUT", "0")
             .envs(self.secrets.iter().map(|(name, secret)| (name, secret)))
             .envs(LIMITS.map(|limit| (format!("MENSHEN_LIMITS__{limit}_PER_MINUTE"), "0")));
-        if !wechat.is_empty() {
-            command.env("MENSHEN_WECHAT__BASE_URL", wechat);
+        if !wechat_url.is_empty() {
+            command.env("MENSHEN_WECHAT__BASE_URL", wechat_url);
         }
         Ok(command)
     }
 }
 
-impl Drop for Ground {
+impl Drop for Environment {
     fn drop(&mut self) {
-        // It lies under target/, where nothing minds if it stays.
+        // A failure leaves files under target/, where they do no harm.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// All of them, running; they stop when this is dropped.
-pub(super) struct Contest<'a> {
-    ground: &'a Ground,
+/// The running programs. They stop when this is dropped.
+pub(super) struct Runner<'a> {
+    environment: &'a Environment,
     ready: f64,
     idle: f64,
-    // Dropped in this order: each goes before what it needs.
+    // Fields are dropped in this order: each program stops before the ones that it calls.
     server: Program,
-    floor: Program,
+    baseline: Program,
     _wechat: Program,
 }
 
-/// One of them.
+/// A running program.
 struct Program {
-    service: ManagedProcess,
+    process: ManagedProcess,
     address: String,
     pid: u32,
 }
 
-impl<'a> Contest<'a> {
-    pub(super) fn start(ground: &'a Ground) -> Result<Self> {
-        let listen = free_address()?;
-        let wechat = tool(&["wechat", "--app-id", APP_ID, "--listen", &listen])?;
-        let wechat = Program::start("wechat", &wechat, listen, "/cgi-bin/token")?;
+impl<'a> Runner<'a> {
+    pub(super) fn start(environment: &'a Environment) -> Result<Self> {
+        let wechat = start_wechat()?;
         let wechat_url = format!("http://{}", wechat.address);
-
-        let listen = free_address()?;
-        let floor = tool(&["floor", "--listen", &listen, "--database", &ground.floor]);
-        let mut floor = floor?;
-        floor.args(["--wechat", &wechat_url]);
-        // It is there once it answers at all.
-        let floor = Program::start("floor", &floor, listen, "")?;
-
+        let baseline = start_baseline(environment, &wechat_url)?;
         let mut times = Vec::new();
         let server = loop {
-            let listen = free_address()?;
-            let mut command = ground.menshen(&wechat_url)?;
-            command.arg("serve").env("MENSHEN_HTTP__LISTEN", &listen);
             let start = Instant::now();
-            let server = Program::start("menshen", &command, listen, "/health/ready")?;
+            let server = start_server(environment, &wechat_url)?;
             times.push(start.elapsed().as_secs_f64() * 1000.0);
             if times.len() == STARTS {
                 break server;
@@ -169,73 +167,96 @@ impl<'a> Contest<'a> {
         let ready = median(times).context("the server was not started")?;
         pause(Duration::from_secs(2));
         let (idle, _) = memory(server.pid)?;
-        Ok(Self { ground, ready, idle, server, floor, _wechat: wechat })
+        Ok(Self { environment, ready, idle, server, baseline, _wechat: wechat })
     }
 
-    /// Puts load on the server.
-    pub(super) fn server(&self, load: &Load<'_>) -> Result<Measured> {
-        self.load(&self.server, load).context("the server did not bear the load")
+    /// Measures the server under a load.
+    pub(super) fn load_server(&self, load: &Load) -> Result<Measurement> {
+        self.load(&self.server, load).context("the load on the server failed")
     }
 
-    /// Puts load on the floor.
-    pub(super) fn floor(&self, load: &Load<'_>) -> Result<Measured> {
-        self.load(&self.floor, load).context("the floor did not bear the load")
+    /// Measures the baseline under a load.
+    pub(super) fn load_baseline(&self, load: &Load) -> Result<Measurement> {
+        self.load(&self.baseline, load).context("the load on the baseline failed")
     }
 
-    fn load(&self, program: &Program, load: &Load<'_>) -> Result<Measured> {
+    fn load(&self, program: &Program, load: &Load) -> Result<Measurement> {
         let Load { scenario, connections, seconds, members } = load;
-        let loads = &self.ground.loads;
-        let first_new = NEW + NEW_EACH * loads.replace(loads.get() + 1);
+        let loads = &self.environment.loads;
+        let first_new = FIRST_NEW_MEMBER + NEW_MEMBERS_PER_LOAD * loads.replace(loads.get() + 1);
         let mut tool = tool(&["load", "--scenario", scenario, "--address", &program.address])?;
         tool.args(["--pid", &program.pid.to_string(), "--seconds", &seconds.to_string()]);
         tool.args(["--connections", &connections.to_string()]);
         tool.args(["--members", &members.to_string(), "--first-new", &first_new.to_string()]);
-        Measured::parse(&finish(tool.args(["--service-key", &self.ground.service_key]))?)
+        tool.args(["--service-key", &self.environment.service_key]);
+        Measurement::parse(&output(&mut tool)?)
     }
 
-    /// Stops everything, and tells what the server needed.
-    pub(super) fn end(mut self, members: u64) -> Result<Life> {
-        self.server.service.check()?;
+    /// Stops all programs; returns the footprint of the server.
+    pub(super) fn stop(mut self, members: u64) -> Result<Footprint> {
+        self.server.process.check()?;
         let (_, peak) = memory(self.server.pid)?;
-        let Self { ground, ready, idle, .. } = self;
-        Ok(Life { database: name(&ground.kind), members, ready, idle, peak })
+        let Self { environment, ready, idle, .. } = self;
+        Ok(Footprint { database: name(&environment.kind), members, ready, idle, peak })
     }
+}
+
+fn start_wechat() -> Result<Program> {
+    let listen = free_address()?;
+    let command = tool(&["wechat", "--app-id", APP_ID, "--listen", &listen])?;
+    Program::start("wechat", &command, listen, "/cgi-bin/token")
+}
+
+fn start_baseline(environment: &Environment, wechat_url: &str) -> Result<Program> {
+    let listen = free_address()?;
+    let mut command = tool(&["baseline", "--listen", &listen, "--wechat", wechat_url])?;
+    command.args(["--database", &environment.baseline_database]);
+    // The baseline has no health check: any response means that it is ready.
+    Program::start("baseline", &command, listen, "")
+}
+
+fn start_server(environment: &Environment, wechat_url: &str) -> Result<Program> {
+    let listen = free_address()?;
+    let mut command = environment.menshen(wechat_url)?;
+    command.arg("serve").env("MENSHEN_HTTP__LISTEN", &listen);
+    Program::start("menshen", &command, listen, "/health/ready")
 }
 
 impl Program {
-    /// Starts it and asks for `path` until that is answered well; without a path, until it answers.
+    /// Starts a program and polls `path` until the response is a success. If `path` is empty, any
+    /// response is accepted.
     fn start(name: &'static str, command: &Command, address: String, path: &str) -> Result<Self> {
         let log = cargo::scratch("logs")?.join(format!("bench-{name}.log"));
         let start = Instant::now();
-        let mut service = ManagedProcess::start(name, command, log)?;
+        let mut process = ManagedProcess::start(name, command, log)?;
         let url = format!("http://{address}{path}");
-        while !answers(&url, !path.is_empty()) {
-            service.check()?;
-            ensure!(start.elapsed() < PATIENCE, "{name} does not answer at {url}");
+        while !is_ready(&url, path.is_empty()) {
+            process.check()?;
+            ensure!(start.elapsed() < START_TIMEOUT, "{name} does not respond at {url}");
             pause(Duration::from_millis(1));
         }
-        let pid = service.pid().with_context(|| format!("{name} has no process"))?;
-        Ok(Self { service, address, pid })
+        let pid = process.pid().with_context(|| format!("{name} has no process"))?;
+        Ok(Self { process, address, pid })
     }
 }
 
-fn answers(url: &str, well: bool) -> bool {
+fn is_ready(url: &str, accepts_any_status: bool) -> bool {
     match ureq::get(url).call() {
         Ok(_) => true,
-        Err(ureq::Error::StatusCode(_)) => !well,
+        Err(ureq::Error::StatusCode(_)) => accepts_any_status,
         Err(_) => false,
     }
 }
 
-/// The benchmark's own program.
+/// Returns a command of the benchmark's own program.
 fn tool(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(cargo::released_program("menshen-bench")?);
     command.args(arguments);
     Ok(command)
 }
 
-/// Runs a command to its end, and answers what it printed.
-fn finish(command: &mut Command) -> Result<String> {
+/// Runs a command and returns its output.
+fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
@@ -247,7 +268,7 @@ fn free_address() -> Result<String> {
     Ok(reserve(0, "")?.local_addr()?.to_string())
 }
 
-/// 32 random bytes in Base64.
+/// Returns 32 random bytes in Base64.
 fn random() -> Result<String> {
     let mut bytes = [0; 32];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;

@@ -1,12 +1,12 @@
-//! The page that describes the API to readers, from the OpenAPI document.
+//! API reference page in Markdown, from the OpenAPI document.
 
 use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 
-/// The groups of routes, as readers come to need them.
-const GROUPS: [&str; 7] =
+/// Tags of the routes, in the order of the page's sections.
+const TAGS: [&str; 7] =
     ["login", "session", "member", "back ends", "wechat", "administrators", "health"];
 
 /// Text before the routes.
@@ -33,29 +33,29 @@ Responses are JSON. Responses of the member API and the admin API have an envelo
 | --- | --- |
 ";
 
-/// The whole page.
+/// Generates the page.
 pub(super) fn page(document: &Value) -> Result<String> {
     let mut page = HEAD.to_owned();
     for (name, scheme) in object(document, "/components/securitySchemes")? {
-        let _ = writeln!(page, "| `{name}` | {} |", described(scheme));
+        let _ = writeln!(page, "| `{name}` | {} |", description(scheme));
     }
-    let mut described_routes = 0;
-    for group in GROUPS {
-        let tags = document.pointer("/tags").and_then(Value::as_array).into_iter().flatten();
-        let tag = tags.clone().find(|tag| text(tag, "name") == group);
-        let about = described(tag.with_context(|| format!("no route is of the group {group}"))?);
-        let _ = write!(page, "\n## Routes: {group}\n\n{about}\n");
+    let mut written = 0;
+    for name in TAGS {
+        let mut tags = document.pointer("/tags").and_then(Value::as_array).into_iter().flatten();
+        let tag = tags.find(|tag| text(tag, "name") == name);
+        let tag = tag.with_context(|| format!("the document has no tag `{name}`"))?;
+        let _ = write!(page, "\n## Routes: {name}\n\n{}\n", description(tag));
         for (path, methods) in object(document, "/paths")? {
             for (method, route) in methods.as_object().into_iter().flatten() {
-                if route.pointer("/tags/0").is_some_and(|tag| tag == group) {
+                if route.pointer("/tags/0").is_some_and(|tag| tag == name) {
                     write_route(&mut page, &method.to_ascii_uppercase(), path, route);
-                    described_routes += 1;
+                    written += 1;
                 }
             }
         }
     }
     let routes = object(document, "/paths")?.values().filter_map(Value::as_object).map(Map::len);
-    ensure!(described_routes == routes.sum::<usize>(), "a route is of none of the groups");
+    ensure!(written == routes.sum::<usize>(), "the first tag of a route is not in `TAGS`");
     page.push_str("\n## Schemas\n");
     for (name, schema) in object(document, "/components/schemas")? {
         write_schema(&mut page, name, schema);
@@ -65,93 +65,101 @@ pub(super) fn page(document: &Value) -> Result<String> {
 
 fn write_route(page: &mut String, method: &str, path: &str, route: &Value) {
     let summary = text(route, "summary");
-    let about = format!("**{summary}.** {}", described(route));
-    let _ = write!(page, "\n### `{method} {path}`\n\n{}\n\n", about.trim_end());
-    let schemes = route.pointer("/security").and_then(Value::as_array).into_iter().flatten();
-    let schemes = schemes.filter_map(Value::as_object);
-    let schemes = schemes.map(|all| joined(all.keys().map(|name| format!("`{name}`")), " and "));
-    let (credentials, role) = (joined(schemes, " or "), text(route, "x-role"));
+    let paragraph = format!("**{summary}.** {}", description(route));
+    let _ = write!(page, "\n### `{method} {path}`\n\n{}\n\n", paragraph.trim_end());
+    let alternatives = route.pointer("/security").and_then(Value::as_array).into_iter().flatten();
+    let alternatives = alternatives
+        .filter_map(Value::as_object)
+        .map(|schemes| join(schemes.keys().map(|name| format!("`{name}`")), " and "));
+    let credentials = join(alternatives, " or ");
+    let role = text(route, "x-role");
     if !credentials.is_empty() {
         let role = if role.is_empty() { String::new() } else { format!(", role `{role}`") };
         let _ = writeln!(page, "- credential: {credentials}{role}");
     }
     for parameter in route.pointer("/parameters").and_then(Value::as_array).into_iter().flatten() {
-        let (name, place) = (text(parameter, "name"), text(parameter, "in"));
-        let _ = writeln!(page, "- {place} `{name}`: {}", described(parameter));
+        let name = text(parameter, "name");
+        let location = text(parameter, "in");
+        let _ = writeln!(page, "- {location} `{name}`: {}", description(parameter));
     }
     let body = route.pointer("/requestBody/content").and_then(Value::as_object);
     for (media, content) in body.into_iter().flatten() {
-        let schema = content.get("schema").map(kind).unwrap_or_default();
+        let schema = content.get("schema").map(type_name).unwrap_or_default();
         let _ = writeln!(page, "- body: {schema}, as `{media}`");
     }
-    for (status, answer) in route.get("responses").and_then(Value::as_object).into_iter().flatten()
-    {
-        let content = answer.get("content").and_then(Value::as_object);
-        let content = content.and_then(|content| content.values().next());
-        let ids = content.and_then(|content| content.get("examples")).and_then(Value::as_object);
-        let ids = ids.into_iter().flatten().map(|(id, _)| format!("`{id}`"));
+    let responses = route.get("responses").and_then(Value::as_object).into_iter().flatten();
+    for (status, response) in responses {
+        let _ = writeln!(page, "- {status}: {}", response_summary(status, response));
+    }
+}
+
+/// Type of a successful response, or the error ids of a failure; the description if there is neither.
+fn response_summary(status: &str, response: &Value) -> String {
+    let content = response.get("content").and_then(Value::as_object);
+    let content = content.and_then(|media_types| media_types.values().next());
+    let summary = if status.starts_with('2') {
         let schema = content.and_then(|content| content.get("schema"));
         let data = schema.and_then(|schema| schema.pointer("/properties/data").or(Some(schema)));
-        let what = if status.starts_with('2') {
-            data.map_or_else(|| described(answer), kind)
-        } else {
-            joined(ids, ", ")
-        };
-        let what = if what.is_empty() { described(answer) } else { what };
-        let _ = writeln!(page, "- {status}: {what}");
-    }
+        data.map(type_name).unwrap_or_default()
+    } else {
+        let examples = content.and_then(|content| content.get("examples"));
+        let ids = examples.and_then(Value::as_object).into_iter().flatten();
+        join(ids.map(|(id, _)| format!("`{id}`")), ", ")
+    };
+    if summary.is_empty() { description(response) } else { summary }
 }
 
 fn write_schema(page: &mut String, name: &str, schema: &Value) {
-    let _ = write!(page, "\n### {name}\n\n{}\n", described(schema));
+    let _ = write!(page, "\n### {name}\n\n{}\n", description(schema));
     let Some(fields) = schema.get("properties").and_then(Value::as_object) else {
-        let _ = writeln!(page, "\nIt is {}.", kind(schema));
+        let _ = writeln!(page, "\nType: {}.", type_name(schema));
         return;
     };
     let required = schema.get("required").and_then(Value::as_array);
-    page.push_str("\n| field | is | means |\n| --- | --- | --- |\n");
+    page.push_str("\n| field | type | description |\n| --- | --- | --- |\n");
     for (field, value) in fields {
-        let must = required.is_some_and(|all| all.iter().any(|one| one == field));
-        let may = if must { "" } else { ", may be absent" };
-        let _ = writeln!(page, "| `{field}` | {}{may} | {} |", kind(value), described(value));
+        let is_required = required.is_some_and(|names| names.iter().any(|name| name == field));
+        let optional = if is_required { "" } else { ", optional" };
+        let kind = type_name(value);
+        let _ = writeln!(page, "| `{field}` | {kind}{optional} | {} |", description(value));
     }
 }
 
-/// What kind of value a schema is of, in words.
-fn kind(schema: &Value) -> String {
+/// Name of a schema's type in prose.
+fn type_name(schema: &Value) -> String {
     if let Some(name) = text(schema, "$ref").strip_prefix("#/components/schemas/") {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     let values = values.filter_map(Value::as_str).map(|value| format!("`{value}`"));
-    let values = joined(values, ", ");
+    let values = join(values, ", ");
     let types: Vec<&str> = match schema.get("type") {
         Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
         Some(single) => single.as_str().into_iter().collect(),
         None => Vec::new(),
     };
-    let said = types.iter().map(|name| match *name {
+    let names = types.iter().map(|name| match *name {
         "string" if !values.is_empty() => format!("one of {values}"),
         "string" if text(schema, "format") == "date-time" => "a time".to_owned(),
         "string" => "text".to_owned(),
-        "array" => format!("a list of {}", schema.get("items").map(kind).unwrap_or_default()),
+        "array" => format!("a list of {}", schema.get("items").map(type_name).unwrap_or_default()),
         "integer" => "a whole number".to_owned(),
         "number" => "a number".to_owned(),
         "boolean" => "true or false".to_owned(),
         "null" => "null".to_owned(),
         _ => "an object".to_owned(),
     });
-    joined(said, " or ")
+    join(names, " or ")
 }
 
-fn joined(parts: impl Iterator<Item = String>, by: &str) -> String {
-    parts.collect::<Vec<_>>().join(by)
+fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
 }
 
-/// Its description, on one line and fit for a table.
-fn described(value: &Value) -> String {
-    let said = text(value, "description").replace('|', "\\|");
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Returns the description on one line, escaped for a table cell.
+fn description(value: &Value) -> String {
+    let escaped = text(value, "description").replace('|', "\\|");
+    escaped.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -170,29 +178,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_tells_who_may_call_it_what_it_takes_and_what_it_answers() {
+    fn route_lists_credentials_parameters_and_responses() {
         let schema = json!({"$ref": "#/components/schemas/A"});
         let route = json!({
             "summary": "Do", "description": "It does\n|that|.", "x-role": "viewer",
             "security": [{"cookie": [], "header": []}, {"key": []}],
-            "parameters": [{"name": "id", "in": "path", "description": "Whose."}],
+            "parameters": [{"name": "id", "in": "path", "description": "Id."}],
             "requestBody": {"content": {"application/json": {"schema": schema}}},
             "responses": {
                 "200": {"content": {"application/json": {"schema": {"properties": {"data": schema}}}}},
-                "204": {"description": "Nothing."},
+                "204": {"description": "Deleted."},
                 "401": {"content": {"application/json": {"examples": {"a": {}, "b": {}}}}},
             },
         });
         let mut page = String::new();
         write_route(&mut page, "POST", "/do/{id}", &route);
         let expected = "\n### `POST /do/{id}`\n\n**Do.** It does \\|that\\|.\n\n\
-             - credential: `cookie` and `header` or `key`, role `viewer`\n- path `id`: Whose.\n\
-             - body: [A](#a), as `application/json`\n- 200: [A](#a)\n- 204: Nothing.\n- 401: `a`, `b`\n";
+             - credential: `cookie` and `header` or `key`, role `viewer`\n- path `id`: Id.\n\
+             - body: [A](#a), as `application/json`\n- 200: [A](#a)\n- 204: Deleted.\n- 401: `a`, `b`\n";
         assert_eq!(page, expected);
     }
 
     #[test]
-    fn a_schema_tells_its_fields() {
+    fn schema_lists_its_fields() {
         let schema = json!({
             "description": "An a.", "required": ["b"],
             "properties": {
@@ -202,22 +210,22 @@ mod tests {
         });
         let mut page = String::new();
         write_schema(&mut page, "A", &schema);
-        let expected = "\n### A\n\nAn a.\n\n| field | is | means |\n| --- | --- | --- |\n\
-             | `b` | text or null | B. |\n| `c` | a list of one of `x`, `y`, may be absent |  |\n";
+        let expected = "\n### A\n\nAn a.\n\n| field | type | description |\n| --- | --- | --- |\n\
+             | `b` | text or null | B. |\n| `c` | a list of one of `x`, `y`, optional |  |\n";
         assert_eq!(page, expected);
     }
 
     #[test]
-    fn a_route_of_an_unknown_group_is_an_error() {
-        let tags: Vec<Value> = GROUPS.map(|name| json!({"name": name})).into();
-        let document = |group: &str| {
+    fn route_with_an_unknown_tag_is_an_error() {
+        let tags: Vec<Value> = TAGS.map(|name| json!({"name": name})).into();
+        let document = |tag: &str| {
             json!({
-                "tags": tags, "paths": {"/a": {"get": {"tags": [group]}}},
+                "tags": tags, "paths": {"/a": {"get": {"tags": [tag]}}},
                 "components": {"schemas": {}, "securitySchemes": {}},
             })
         };
         assert!(page(&document("login")).unwrap().contains("### `GET /a`"));
         let error = page(&document("logins")).unwrap_err().to_string();
-        assert_eq!(error, "a route is of none of the groups");
+        assert_eq!(error, "the first tag of a route is not in `TAGS`");
     }
 }

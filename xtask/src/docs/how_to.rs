@@ -1,5 +1,5 @@
-//! The how-tos of the documentation, followed to the letter: each in a copy of the workspace of its own,
-//! where what it adds must pass the tests it ends with.
+//! Execution of the how-to guides: the steps of each guide are applied to a copy of the workspace,
+//! where the tests at its end must pass.
 
 mod steps;
 mod workspace;
@@ -12,46 +12,47 @@ use xshell::Shell;
 use crate::cargo;
 
 use self::{
-    steps::{Deed, Step},
+    steps::{Action, Step},
     workspace::Copy,
 };
 
-/// Where the how-tos are; the page that lists them takes no steps.
+/// Folder of the how-to guides. Its page that lists them has no steps.
 const FOLDER: &str = "docs/contributing";
 
-/// What the last command of each how-to is: it fails when it finds no test.
-const TESTED_BY: &str = "cargo xtask test ";
+/// Start of the last command of each guide; the command fails if it finds no test.
+const TEST_COMMAND: &str = "cargo xtask test ";
 
-pub(crate) fn run(sh: &Shell) -> Result<()> {
+/// Executes all guides.
+pub(super) fn run(sh: &Shell) -> Result<()> {
     let pages = sh.read_dir(FOLDER)?;
     let pages = pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md"));
     for page in pages {
-        let shown = page.strip_prefix(cargo::root()).unwrap_or(page);
-        follow(sh, shown).with_context(|| shown.display().to_string())?;
+        let path = page.strip_prefix(cargo::root()).unwrap_or(page);
+        follow(sh, path).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
 
-/// Takes every step of a page, one after the other.
-pub(crate) fn follow(sh: &Shell, page: &Path) -> Result<()> {
+/// Executes all steps of a page in a fresh copy of the workspace.
+pub(super) fn follow(sh: &Shell, page: &Path) -> Result<()> {
     let steps = steps::steps(&sh.read_file(page)?)?;
     if steps.is_empty() {
         return Ok(());
     }
-    ensure!(ends_in_a_test(&steps), "the last step is no test: `{TESTED_BY}…`");
+    ensure!(ends_with_test(&steps), "the last step does not end with `{TEST_COMMAND}…`");
     println!("{}", page.display());
     let start = Instant::now();
-    let copy = Copy::fresh(sh)?;
-    for Step { line, deed } in steps {
-        copy.take(&deed).with_context(|| format!("the step in line {line} fails"))?;
+    let copy = Copy::create(sh)?;
+    for Step { line, action } in steps {
+        copy.execute(&action).with_context(|| format!("the step in line {line} failed"))?;
     }
     println!("{}: {:.1} s\n", page.display(), start.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn ends_in_a_test(steps: &[Step]) -> bool {
-    let Some(Step { deed: Deed::Run(commands), .. }) = steps.last() else { return false };
-    commands.lines().last().is_some_and(|last| last.starts_with(TESTED_BY))
+fn ends_with_test(steps: &[Step]) -> bool {
+    let Some(Step { action: Action::Run(commands), .. }) = steps.last() else { return false };
+    commands.lines().last().is_some_and(|last| last.starts_with(TEST_COMMAND))
 }
 
 #[cfg(test)]
@@ -59,8 +60,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_whose_last_command_is_no_test_is_refused() {
-        let ends = |page| ends_in_a_test(&steps::steps(page).unwrap());
+    fn guide_must_end_with_a_test_command() {
+        let ends = |page| ends_with_test(&steps::steps(page).unwrap());
         assert!(ends("```sh\nls\ncargo xtask test -- a\n```\n"));
         assert!(!ends("```sh\ncargo xtask test -- a\nls\n```\n"));
         assert!(!ends("```sh\ncargo xtask test -- a\n```\n```diff\n```\n"));

@@ -1,14 +1,14 @@
-//! The links of pages: that each leads to something, and that readers of the site get to every page.
+//! Link check: every link has a target, and every page of the site is in its table of contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where the pages of the site are. What is outside is not on it.
+/// Folder of the site. Pages outside of it are not on the site.
 const SITE: &str = "docs/";
 
-/// The site's table of contents.
+/// Table of contents of the site.
 const SUMMARY: &str = "docs/SUMMARY.md";
 
-/// A page in Markdown: its path in the repository, what it links to, and what in it can be linked to.
+/// A Markdown page: its path in the repository, its links with their line numbers, and its anchors.
 pub(super) struct Page {
     path: String,
     links: Vec<(usize, String)>,
@@ -17,7 +17,9 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(path: &str, markdown: &str) -> Self {
-        let (mut links, mut anchors, mut in_code) = (Vec::new(), BTreeMap::new(), false);
+        let mut links = Vec::new();
+        let mut anchors = BTreeMap::new();
+        let mut in_code = false;
         for (number, line) in (1..).zip(markdown.lines()) {
             if line.trim_start().starts_with("```") {
                 in_code = !in_code;
@@ -28,19 +30,21 @@ impl Page {
                 }
             }
         }
-        let numbered = anchors.into_iter().flat_map(|(name, times)| {
-            let again = (1..times).map(|time| format!("{name}-{time}")).collect::<Vec<_>>();
-            [vec![name], again].concat()
+        // The second heading of the same text gets the anchor `text-1`.
+        let numbered = anchors.into_iter().flat_map(|(name, count)| {
+            let further = (1..count).map(|number| format!("{name}-{number}")).collect::<Vec<_>>();
+            [vec![name], further].concat()
         });
         Self { path: path.to_owned(), links, anchors: numbered.collect() }
     }
 
-    fn is_of_the_site(&self) -> bool {
+    fn is_on_site(&self) -> bool {
         self.path.starts_with(SITE)
     }
 }
 
-/// Links that lead nowhere, out of the site, or not to a page that the site has.
+/// Lists links without a target and links that leave the site, and pages that are not in the table
+/// of contents.
 pub(super) fn offenders(pages: &[Page], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut offenders = Vec::new();
     let mut listed = BTreeSet::from([SUMMARY.to_owned()]);
@@ -51,12 +55,12 @@ pub(super) fn offenders(pages: &[Page], exists: impl Fn(&str) -> bool) -> Vec<St
                 if path.is_empty() { page.path.clone() } else { resolve(&page.path, path) };
             let found = pages.iter().find(|page| page.path == target);
             let problem = match found {
-                _ if page.is_of_the_site() && !target.starts_with(SITE) => {
-                    "leads out of the site: name it without a link"
+                _ if page.is_on_site() && !target.starts_with(SITE) => {
+                    "leaves the site: write the path without a link"
                 }
-                None if !exists(&target) => "leads nowhere",
+                None if !exists(&target) => "does not exist",
                 Some(found) if !fragment.is_empty() && !found.anchors.contains(fragment) => {
-                    "leads to no heading"
+                    "has no such heading"
                 }
                 Some(_) | None => {
                     if page.path == SUMMARY {
@@ -68,15 +72,15 @@ pub(super) fn offenders(pages: &[Page], exists: impl Fn(&str) -> bool) -> Vec<St
             offenders.push(format!("{}:{line}: {link} {problem}", page.path));
         }
     }
-    for page in pages.iter().filter(|page| page.is_of_the_site() && !listed.contains(&page.path)) {
+    for page in pages.iter().filter(|page| page.is_on_site() && !listed.contains(&page.path)) {
         offenders.push(format!("{} is not in {SUMMARY}", page.path));
     }
     offenders
 }
 
-/// What a line links to within the repository.
+/// Returns the targets of a line's links within the repository.
 fn targets(line: &str) -> impl Iterator<Item = String> {
-    // What stands in backticks is no link.
+    // Text in backticks contains no links.
     let prose: String = line.split('`').step_by(2).collect();
     let targets: Vec<String> = prose.split("](").skip(1).map(until_closed).collect();
     targets.into_iter().filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
@@ -91,13 +95,13 @@ fn heading(line: &str) -> Option<&str> {
     (text.len() < line.len()).then_some(text)?.strip_prefix(' ')
 }
 
-/// What a heading is called in a link, by the site and by hosts of repositories alike.
+/// Returns the anchor of a heading. mdBook and repository hosts derive it in the same way.
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
     heading.trim().to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
 }
 
-/// The path of what a page links to, in the repository.
+/// Resolves a relative link of a page to a path in the repository.
 fn resolve(page: &str, link: &str) -> String {
     let mut path: Vec<&str> = page.split('/').collect();
     path.pop();
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_links_pass() {
+    fn links_to_pages_files_and_headings_pass() {
         let pages = [
             ("README.md", "[a](docs/a.md#b-the-2nd) [b](crates) [c](https://c.example/d)"),
             ("docs/SUMMARY.md", "[a](a.md)\n[b](b/b.md)"),
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn each_offence_is_named() {
+    fn broken_links_and_unlisted_pages_are_named() {
         let pages = [
             ("README.md", "[a](docs/x.md)"),
             ("docs/SUMMARY.md", "[a](a.md)"),
@@ -143,9 +147,9 @@ mod tests {
             ("docs/b.md", "[a](a.md)"),
         ];
         let expected = [
-            "README.md:1: docs/x.md leads nowhere",
-            "docs/a.md:2: b.md#c leads to no heading",
-            "docs/a.md:2: ../crates leads out of the site: name it without a link",
+            "README.md:1: docs/x.md does not exist",
+            "docs/a.md:2: b.md#c has no such heading",
+            "docs/a.md:2: ../crates leaves the site: write the path without a link",
             "docs/b.md is not in docs/SUMMARY.md",
         ];
         assert_eq!(offenders_among(&pages), expected);

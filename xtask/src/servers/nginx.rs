@@ -1,4 +1,4 @@
-//! nginx, as a balancer before several instances.
+//! nginx as a load balancer in front of several instances.
 
 use anyhow::Result;
 use xshell::Shell;
@@ -6,7 +6,7 @@ use xshell::Shell;
 use super::find;
 use crate::apt;
 
-/// Makes sure that it is there.
+/// Installs nginx if it is missing.
 pub(crate) fn ensure(sh: &Shell) -> Result<()> {
     apt::ensure(sh, "nginx", &["nginx-light"], || find("nginx").is_some())
 }

@@ -11,73 +11,87 @@ use std::{
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-use super::{Place, Server, find, run};
+use super::{Location, Server, find, run};
 use crate::{apt, cargo, child_process::ManagedProcess};
 
-/// Debian's package of the server's own name would start one; here is the same program, under another name.
+/// Debian's package that contains the server's program under another name. The package
+/// `redis-server` would start a server when it is installed.
 const PACKAGE: &str = "redis-tools";
-const SAME: &str = "redis-check-rdb";
 
-/// By which environment variable tests find the program, to start a server that they can stop.
-const PROGRAM: &str = "MENSHEN_TEST_REDIS_SERVER";
+/// Name of the program in [`PACKAGE`]: Redis is one binary that acts according to its name.
+const PROGRAM_ALIAS: &str = "redis-check-rdb";
 
-/// Nodes of a cluster talk among each other so much above their port.
-const BUS: u16 = 10_000;
+/// Environment variable with the program's path for tests that start a server and stop it.
+const PROGRAM_VARIABLE: &str = "MENSHEN_TEST_REDIS_SERVER";
+
+/// Offset of the port of the cluster bus from the port of the node.
+const BUS_PORT_OFFSET: u16 = 10_000;
 
 pub(super) fn start(sh: &Shell) -> Result<Server> {
     let program = program(sh)?;
-    sh.set_var(PROGRAM, &program);
-    let place = Place::new(sh, "redis")?;
-    let (service, url) = (serve(&place, &program, place.port, &[])?, url("redis", &[place.port]));
-    Ok(Server { variable: "MENSHEN_TEST_REDIS", url, _services: vec![service] })
+    sh.set_var(PROGRAM_VARIABLE, &program);
+    let location = Location::new(sh, "redis")?;
+    let process = serve(&location, &program, location.port, &[])?;
+    let url = url("redis", &[location.port]);
+    Ok(Server { variable: "MENSHEN_TEST_REDIS", url, _processes: vec![process] })
 }
 
 pub(super) fn start_cluster(sh: &Shell) -> Result<Server> {
-    let (program, mut ports, mut services) = (program(sh)?, Vec::new(), Vec::new());
+    let program = program(sh)?;
+    let mut ports = Vec::new();
+    let mut processes = Vec::new();
     for name in ["redis-cluster-1", "redis-cluster-2", "redis-cluster-3"] {
-        let (place, port) = (Place::new(sh, name)?, port_below_a_bus()?);
-        services.push(serve(&place, &program, port, &["--cluster-enabled", "yes"])?);
+        let location = Location::new(sh, name)?;
+        let port = cluster_port()?;
+        processes.push(serve(&location, &program, port, &["--cluster-enabled", "yes"])?);
         ports.push(port);
     }
     let mut create = Command::new("redis-cli");
     create.args(["--cluster", "create"]).args(ports.iter().map(|port| format!("127.0.0.1:{port}")));
     run(create.arg("--cluster-yes"))?;
-    for (service, port) in services.iter_mut().zip(&ports) {
-        service.wait_for(|_| says(*port, "CLUSTER INFO", "cluster_state:ok"))?;
+    for (process, port) in processes.iter_mut().zip(&ports) {
+        process.wait_for(|_| expect_reply(*port, "CLUSTER INFO", "cluster_state:ok"))?;
     }
     let url = url("redis+cluster", &ports);
-    Ok(Server { variable: "MENSHEN_TEST_REDIS_CLUSTER", url, _services: services })
+    Ok(Server { variable: "MENSHEN_TEST_REDIS_CLUSTER", url, _processes: processes })
 }
 
-/// The server's program, under its own name: it goes by that.
+/// Returns the path of the server's program under the name `redis-server`.
 fn program(sh: &Shell) -> Result<PathBuf> {
-    apt::ensure(sh, "Redis", &[PACKAGE], || find(SAME).is_some() && find("redis-cli").is_some())?;
+    let is_installed = || find(PROGRAM_ALIAS).is_some() && find("redis-cli").is_some();
+    apt::ensure(sh, "Redis", &[PACKAGE], is_installed)?;
     let folder = cargo::scratch("redis")?;
     sh.create_dir(&folder)?;
-    let named = folder.join("redis-server");
-    if fs::symlink_metadata(&named).is_err() {
-        symlink(find(SAME).context("Redis is gone")?, &named)?;
+    let link = folder.join("redis-server");
+    if fs::symlink_metadata(&link).is_err() {
+        symlink(find(PROGRAM_ALIAS).context("Redis is not installed")?, &link)?;
     }
-    Ok(named)
+    Ok(link)
 }
 
-fn serve(place: &Place, program: &Path, port: u16, more: &[&str]) -> Result<ManagedProcess> {
-    // Whoever it runs as need not reach the folder that the other name is in.
-    let mut server = place.command("sh");
-    let (real, port_argument) = (fs::canonicalize(program)?, port.to_string());
-    symlink(real, place.folder.join("redis-server"))?;
+fn serve(
+    location: &Location,
+    program: &Path,
+    port: u16,
+    arguments: &[&str],
+) -> Result<ManagedProcess> {
+    // The unprivileged user may not be able to open the folder of `program`.
+    symlink(fs::canonicalize(program)?, location.folder.join("redis-server"))?;
+    let port_argument = port.to_string();
+    let mut server = location.command("sh");
     server.args(["-c", r#"exec ./redis-server "$@""#, "redis-server", "--port", &port_argument]);
-    server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(more);
-    let mut service = place.serve(&server)?;
-    service.wait_for(|_| says(port, "PING", "PONG"))?;
-    Ok(service)
+    server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(arguments);
+    let mut process = location.serve(&server)?;
+    process.wait_for(|_| expect_reply(port, "PING", "PONG"))?;
+    Ok(process)
 }
 
-/// Whether the server at this port answers so.
-fn says(port: u16, command: &str, expected: &str) -> Option<()> {
-    let mut ask = Command::new("redis-cli");
-    let said = ask.args(["-p", &port.to_string()]).args(command.split(' ')).output().ok()?;
-    String::from_utf8_lossy(&said.stdout).contains(expected).then_some(())
+/// Sends a command to the server on `port`; `None` unless the reply contains `expected`.
+fn expect_reply(port: u16, command: &str, expected: &str) -> Option<()> {
+    let mut redis_cli = Command::new("redis-cli");
+    let output =
+        redis_cli.args(["-p", &port.to_string()]).args(command.split(' ')).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).contains(expected).then_some(())
 }
 
 fn url(scheme: &str, ports: &[u16]) -> String {
@@ -85,9 +99,12 @@ fn url(scheme: &str, ports: &[u16]) -> String {
     format!("{scheme}://{}", hosts.join(","))
 }
 
-/// A free port with a free one for the bus above it.
-fn port_below_a_bus() -> Result<u16> {
+/// Returns a free port whose port of the cluster bus is free, too.
+fn cluster_port() -> Result<u16> {
     let first = 12_000 + u16::try_from(std::process::id() % 5_000)?;
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (first..20_000).find(|port| free(*port) && free(port + BUS)).context("no two ports are free")
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut ports = first..20_000;
+    ports
+        .find(|port| is_free(*port) && is_free(port + BUS_PORT_OFFSET))
+        .context("no free port below 20000 has a free port of the cluster bus")
 }

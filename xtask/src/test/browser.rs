@@ -1,5 +1,5 @@
-//! The phone of the offline WeChat and the console, walked through in a browser: whatever either
-//! complains of fails, and so does what somebody could not use who cannot see or has no mouse.
+//! Browser tests of the sandbox's phone and of the console, including accessibility by screen reader
+//! and keyboard. An error in the browser's console fails the test.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -11,38 +11,39 @@ use crate::toolchains;
 
 const PACKAGE: &str = "clients/browser-tests";
 
-/// Its files of tests, each for programs with data of their own.
+/// Test files of the package; each runs against a server and a sandbox with data of its own.
 const FILES: [&str; 3] = ["phone", "console_pages", "console_workflows"];
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
-    walk_through(sh, Pace::Quick)
+    run_tests(sh, Speed::Fast)
 }
 
-/// With an old device and a bad network for everybody, where whatever does not wait fails.
-pub(crate) fn run_slowly(sh: &Shell) -> Result<()> {
-    walk_through(sh, Pace::Slow)
+/// Runs the tests on a simulated slow device with a bad network, which reveals missing waits.
+pub(crate) fn soak(sh: &Shell) -> Result<()> {
+    run_tests(sh, Speed::Slow)
 }
 
+/// Simulated speed of the device and the network.
 #[derive(Clone, Copy, PartialEq)]
-enum Pace {
-    Quick,
+enum Speed {
+    Fast,
     Slow,
 }
 
-fn walk_through(sh: &Shell, pace: Pace) -> Result<()> {
+fn run_tests(sh: &Shell, speed: Speed) -> Result<()> {
     let package = cargo::root().join(PACKAGE);
     toolchains::locked_node(sh, &package)?;
-    // Fonts, too: without one that has Chinese, pictures show boxes.
-    let works = || {
+    // Without a font that contains Chinese, screenshots show boxes.
+    let is_installed = || {
         let chromium = cmd!(sh, "chromium --version").quiet().ignore_stdout().ignore_stderr().run();
         let font = cmd!(sh, "fc-list :lang=zh-cn").quiet().ignore_stderr().read();
         chromium.is_ok() && font.is_ok_and(|fonts| !fonts.is_empty())
     };
-    apt::ensure(sh, "Chromium", &["chromium", "fontconfig", "fonts-wqy-microhei"], works)?;
+    apt::ensure(sh, "Chromium", &["chromium", "fontconfig", "fonts-wqy-microhei"], is_installed)?;
     dev::build(sh)?;
     cmd!(sh, "npm run --silent check --prefix {package}").run()?;
-    let pictures = cargo::scratch("pictures")?;
-    // Without what tests before this one are told of servers, which is no setting of ours.
+    let screenshots = cargo::scratch("pictures")?;
+    // A new shell: the URLs of the servers of other tests must not be in the environment.
     let sh = &Shell::new()?;
     for file in FILES {
         let data = sh.create_temp_dir()?;
@@ -54,11 +55,11 @@ fn walk_through(sh: &Shell, pace: Pace) -> Result<()> {
             .env("SERVER_URL", &environment.server_url)
             .env("SANDBOX_URL", &environment.sandbox_url)
             .env("PHONE_PAGE", environment.phone_page())
-            .env("PICTURES", &pictures)
-            .env("SLOW", if pace == Pace::Slow { "yes" } else { "no" })
+            .env("PICTURES", &screenshots)
+            .env("SLOW", if speed == Speed::Slow { "yes" } else { "no" })
             .env("no_proxy", "127.0.0.1")
             .run()?;
     }
-    println!("pictures of the pages are in {}", pictures.display());
+    println!("screenshots of the pages are in {}", screenshots.display());
     Ok(())
 }

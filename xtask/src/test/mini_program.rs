@@ -1,11 +1,11 @@
-//! The mini program's side: its package and the example that uses it, against the real programs.
+//! Tests of the mini program SDK and of the example that uses it, against the real programs.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{cargo, dev, toolchains};
 
-/// The package.
+/// Folder of the SDK's package.
 const PACKAGE: &str = "clients/miniprogram";
 
 pub(super) fn run(sh: &Shell) -> Result<()> {

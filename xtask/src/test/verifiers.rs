@@ -1,4 +1,4 @@
-//! The programs with which the documentation checks what Menshen issues and sends, run on good and on bad.
+//! Verifier programs in the documentation, executed on valid and on manipulated tokens and webhooks.
 
 mod messages;
 mod tokens;
@@ -15,40 +15,40 @@ use crate::toolchains;
 use messages::Receiver;
 use tokens::Login;
 
-/// What the line before a program that must work starts with; how it is run follows, and the
-/// packages it needs.
+/// Start of the line before a program. The runner and the required packages follow.
 const MARK: &str = "<!-- run: ";
 
-/// What a program is run on.
+/// Input of a program, and the expected result.
 struct Case {
-    what: &'static str,
+    name: &'static str,
     arguments: Vec<String>,
     input: String,
-    /// The environment beside the page's own.
+    /// Environment variables.
     settings: Vec<(&'static str, String)>,
-    /// What it prints; nothing when it has to refuse.
-    printed: Option<String>,
+    /// Expected output; `None` if the program must reject the input.
+    expected: Option<String>,
 }
 
 /// Runs the programs of both pages.
 pub(super) fn run(sh: &Shell) -> Result<()> {
     dev::build(sh)?;
-    let (data, receiver) = (sh.create_temp_dir()?, Receiver::listen()?);
+    let data = sh.create_temp_dir()?;
+    let receiver = Receiver::listen()?;
     let settings = receiver.settings();
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let environment = Environment::start(&Ports::reserve(0, 0)?, Some(data.path()), &settings)?;
     let login = Login::new(&environment)?;
-    // The messages first, while they are fresh.
+    // The messages come first, because verifiers reject old messages.
     let messages = messages::cases(sh, &receiver.message()?, &login.member)?;
     check_page(sh, "docs/guides/webhooks.md", &messages)?;
     check_page(sh, "docs/guides/verify-tokens.md", &login.cases()?)
 }
 
-/// Runs the marked programs of a page.
+/// Runs the marked programs of a page on all cases.
 fn check_page(sh: &Shell, page: &str, cases: &[Case]) -> Result<()> {
     let markdown = sh.read_file(page)?;
     let programs = marked_programs(&markdown).with_context(|| page.to_owned())?;
-    ensure!(!programs.is_empty(), "{page} marks no programs to test with `{MARK}… -->`");
+    ensure!(!programs.is_empty(), "{page} contains no programs marked with `{MARK}… -->`");
     for program in programs {
         let Program { line, runner, .. } = &program;
         println!("{page}:{line}: {runner}");
@@ -59,23 +59,23 @@ fn check_page(sh: &Shell, page: &str, cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program on every case, where the machine can run it.
+/// Runs a program on every case, if its runner is available.
 fn check(sh: &Shell, program: &Program, folder: &Path, cases: &[Case]) -> Result<()> {
     let (interpreter, name) = match program.runner {
         "python" => (toolchains::python(sh, folder, &program.packages)?, "verify.py"),
         "node" => (toolchains::node(sh, folder, &program.packages)?, "verify.mjs"),
         "java" if has_jdk(sh) => ("java".into(), "Verify.java"),
         "java" => {
-            println!("  not run: there is no JDK, 17 or later, on this machine");
+            println!("  skipped: JDK 17 or later is not installed");
             return Ok(());
         }
-        other => bail!("nothing here can run `{other}`: say python, node or java"),
+        other => bail!("unknown runner `{other}`: use python, node or java"),
     };
     let file = folder.join(name);
     sh.write_file(&file, program.source)?;
     for case in cases {
         let run = cmd!(sh, "timeout 60 {interpreter} {file}").args(&case.arguments);
-        // Where nothing is said, the program's own defaults must be right.
+        // Without these variables, the program's defaults must match the server's.
         let run = run.env_remove("MENSHEN_ISSUER").env_remove("MENSHEN_AUDIENCE");
         let settings = case.settings.iter().map(|(name, value)| (name, value));
         let run = run.env("no_proxy", "127.0.0.1").envs(settings).stdin(&case.input);
@@ -83,29 +83,26 @@ fn check(sh: &Shell, program: &Program, folder: &Path, cases: &[Case]) -> Result
         let printed = String::from_utf8_lossy(&output.stdout);
         let printed = output.status.success().then_some(printed.trim());
         ensure!(
-            printed == case.printed.as_deref(),
-            "{}: {:?} was expected, not {printed:?} ({}):\n{}",
-            case.what,
-            case.printed,
+            printed == case.expected.as_deref(),
+            "{}: expected {:?}, got {printed:?} ({}):\n{}",
+            case.name,
+            case.expected,
             output.status,
             String::from_utf8_lossy(&output.stderr)
         );
-        println!(
-            "  {}: {}",
-            case.what,
-            if case.printed.is_some() { "accepted" } else { "refused" }
-        );
+        let result = if case.expected.is_some() { "accepted" } else { "rejected" };
+        println!("  {}: {result}", case.name);
     }
     Ok(())
 }
 
-/// Whether `java` runs a program from its source; too large to be installed for one program.
+/// Returns true if a JDK 17 or later is installed. It is too large to be installed for one program.
 fn has_jdk(sh: &Shell) -> bool {
-    let look = cmd!(sh, "javac --release 17 -version");
-    look.quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    let javac = cmd!(sh, "javac --release 17 -version");
+    javac.quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
 
-/// A marked program, how it is run, and the number of the line it starts after.
+/// A marked program, its runner and packages, and the number of the line before it.
 #[derive(Debug, PartialEq)]
 struct Program<'a> {
     line: usize,
@@ -116,10 +113,11 @@ struct Program<'a> {
 
 fn marked_programs(markdown: &str) -> Result<Vec<Program<'_>>> {
     let mut programs = Vec::new();
-    let (mut rest, mut line) = (markdown, 0);
-    while let Some((before, marked)) = rest.split_once(MARK) {
-        line += before.matches('\n').count() + 1;
-        let problem = || format!("line {line}: `{MARK}… -->` is not followed by a whole block");
+    let mut rest = markdown;
+    let mut line = 0;
+    while let Some((text, marked)) = rest.split_once(MARK) {
+        line += text.matches('\n').count() + 1;
+        let problem = || format!("line {line}: `{MARK}… -->` is not followed by a complete block");
         let (words, block) = marked.split_once(" -->\n```").with_context(problem)?;
         let mut words = words.split_whitespace();
         let runner = words.next().with_context(problem)?;
@@ -137,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marked_blocks_are_programs_and_say_how_they_are_run() {
+    fn marked_blocks_are_programs_with_runner_and_packages() {
         let page = "# A\n```py\n1\n```\n<!-- run: python a[b]==1 c -->\n```py\n2\n\n3\n```\n\
                     text\n\n<!-- run: java -->\n```java\n4\n```\n";
         let first =
@@ -148,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_without_a_whole_block_is_an_error() {
+    fn mark_without_a_complete_block_is_an_error() {
         for page in ["\n<!-- run: node -->\ntext\n", "\n<!-- run: node -->\n```js\n1\n"] {
             let error = marked_programs(page).unwrap_err().to_string();
             assert!(error.starts_with("line 2: "), "{error}");

@@ -1,11 +1,11 @@
-//! The offline WeChat against `wechatpy`, an SDK by people who know nothing of this project.
+//! Tests of the WeChat sandbox with `wechatpy`, a third-party SDK.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{cargo, dev, toolchains};
 
-/// The tests, in Python, and the versions they are run with.
+/// Folder of the Python tests and of their requirements.
 const TESTS: &str = "crates/wechat-sandbox/tests/wechatpy";
 
 pub(super) fn run(sh: &Shell) -> Result<()> {
@@ -14,8 +14,8 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
         requirements.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let python = toolchains::python(sh, &cargo::scratch("wechatpy")?, &packages)?;
     cargo::build(sh, &["--bin", "wechat-sandbox"])?;
-    let (_running, url) = dev::start_sandbox(0)?;
-    // Nothing is cached beside the sources, and a machine's own settings stay out.
+    let (_sandbox, url) = dev::start_sandbox(0)?;
+    // Python writes no caches next to the sources and ignores packages of the machine's user.
     let pytest = cmd!(sh, "{python} -m pytest -q -p no:cacheprovider {TESTS}");
     pytest
         .env("WECHAT_SANDBOX_URL", url)

@@ -1,7 +1,6 @@
-"""Holds the manifests of deploy/ together: what one of them names, another must have.
+"""Checks that the files of deploy/ are consistent: names, ports, versions and timeouts must match.
 
-Prints what each way of running the program gives it, as JSON: its environment, its secrets (by name, and
-where they lie) and the commands that it runs.
+Prints each deployment as JSON: its environment, its secrets (names and paths) and its commands.
 """
 
 import json
@@ -15,22 +14,22 @@ DEPLOY = Path("deploy")
 KUBERNETES = DEPLOY / "kubernetes"
 VERSION = re.search(r'^version = "(.+)"$', Path("Cargo.toml").read_text(), re.MULTILINE)[1]
 DRAIN = int(re.search(r"^drain_timeout = (\d+)$", Path("config/default.toml").read_text(), re.MULTILINE)[1])
-# Ten seconds for requests under way, five for the rest.
-FAREWELL = 15
+# Ten seconds for active requests, five for the rest of the shutdown.
+SHUTDOWN_TIMEOUT = 15
 
-faults = []
+problems = []
 
 
-def must(holds, fault):
-    if not holds:
-        faults.append(fault)
+def check(condition, problem):
+    if not condition:
+        problems.append(problem)
 
 
 def kubernetes():
     files = {path.name: yaml.safe_load(path.read_text()) for path in sorted(KUBERNETES.glob("*.yaml"))}
     listed = files.pop("kustomization.yaml")["resources"]
-    apart = {"migrate.yaml", "secret.example.yaml"}
-    must(set(listed) == set(files) - apart, f"kustomization.yaml lists {listed}, but there are {sorted(files)}")
+    unlisted = {"migrate.yaml", "secret.example.yaml"}
+    check(set(listed) == set(files) - unlisted, f"kustomization.yaml lists {listed}, the folder has {sorted(files)}")
     kinds = {file["kind"]: file for file in files.values()}
     config, secret = kinds["ConfigMap"], kinds["Secret"]
     deployment, job = kinds["Deployment"]["spec"], kinds["Job"]["spec"]
@@ -41,25 +40,25 @@ def kubernetes():
         ("Service", kinds["Service"]["spec"]["selector"]),
         ("PodDisruptionBudget", kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]),
     ]:
-        must(selector.items() <= labels.items(), f"{kind} selects {selector}, the pods are {labels}")
+        check(selector.items() <= labels.items(), f"{kind} selects {selector}, the pods are {labels}")
     target = kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
-    must(target == kinds["Deployment"]["metadata"]["name"], f"nothing is called {target}")
-    must(kinds["Service"]["spec"]["ports"][0]["targetPort"] == port, f"Service must lead to {port}")
-    reached = kinds["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"]
-    must(reached == port, f"NetworkPolicy must let {port} be reached, not {reached}")
+    check(target == kinds["Deployment"]["metadata"]["name"], f"the autoscaler scales {target}, which is not the Deployment")
+    check(kinds["Service"]["spec"]["ports"][0]["targetPort"] == port, f"the targetPort of the Service is not {port}")
+    allowed = kinds["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"]
+    check(allowed == port, f"NetworkPolicy allows port {allowed} instead of {port}")
     routes = json.loads(Path("docs/openapi.json").read_text())["paths"]
     container = pod["spec"]["containers"][0]
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
         get = container[probe]["httpGet"]
-        must(get["path"] in routes and get["port"] == port, f"{probe} asks {get}, which is not there")
+        check(get["path"] in routes and get["port"] == port, f"{probe} calls {get}, which does not exist")
     grace = pod["spec"]["terminationGracePeriodSeconds"]
-    must(grace >= DRAIN + FAREWELL, f"terminationGracePeriodSeconds {grace} is less than a stop may take")
+    check(grace >= DRAIN + SHUTDOWN_TIMEOUT, f"terminationGracePeriodSeconds {grace} is shorter than a shutdown")
     for spec in [pod["spec"], job["template"]["spec"]]:
-        confined(spec, config, secret)
-    where = container["volumeMounts"][0]["mountPath"]
+        check_pod(spec, config, secret)
+    mount_path = container["volumeMounts"][0]["mountPath"]
     return {
         "environment": config["data"],
-        "secrets": {name: f"{where}/{name}" for name in secret["stringData"]},
+        "secrets": {name: f"{mount_path}/{name}" for name in secret["stringData"]},
         "commands": [container["args"], job["template"]["spec"]["containers"][0]["args"]],
     }
 
@@ -68,16 +67,16 @@ def pod_port(pod):
     return pod["spec"]["containers"][0]["ports"][0]["name"]
 
 
-def confined(spec, config, secret):
-    """What every pod must be, and what it takes from the ConfigMap and the Secret."""
+def check_pod(spec, config, secret):
+    """Checks the image, the user, the ConfigMap and the Secret of a pod."""
     container = spec["containers"][0]
-    must(container["image"] == f"menshen:{VERSION}", f"{container['image']} is not of version {VERSION}")
+    check(container["image"] == f"menshen:{VERSION}", f"the version of {container['image']} is not {VERSION}")
     user = spec["securityContext"]["runAsUser"]
-    must(f"USER {user}:{user}" in (DEPLOY / "Containerfile").read_text(), f"the image has no user {user}")
+    check(f"USER {user}:{user}" in (DEPLOY / "Containerfile").read_text(), f"the image has no user {user}")
     names = [config["metadata"]["name"], secret["metadata"]["name"]]
-    given = [container["envFrom"][0]["configMapRef"]["name"], spec["volumes"][0]["secret"]["secretName"]]
-    must(given == names, f"a pod takes {given}, which are {names}")
-    must(container["volumeMounts"][0]["name"] == spec["volumes"][0]["name"], "a mount without a volume")
+    used = [container["envFrom"][0]["configMapRef"]["name"], spec["volumes"][0]["secret"]["secretName"]]
+    check(used == names, f"a pod uses {used} instead of {names}")
+    check(container["volumeMounts"][0]["name"] == spec["volumes"][0]["name"], "a mount has no volume")
 
 
 def compose():
@@ -87,17 +86,17 @@ def compose():
     for name, service in services.items():
         if "build" not in service:
             continue
-        must(service["image"].endswith(f":{VERSION}"), f"{name} is not of version {VERSION}")
-        must(f"AS {service['build']['target']}\n" in (DEPLOY / "Containerfile").read_text(), f"{name}: no such stage")
-        must(seconds(service["stop_grace_period"]) >= DRAIN + FAREWELL, f"{name} is stopped too soon")
+        check(service["image"].endswith(f":{VERSION}"), f"the version of {name} is not {VERSION}")
+        check(f"AS {service['build']['target']}\n" in (DEPLOY / "Containerfile").read_text(), f"{name}: the image has no such stage")
+        check(seconds(service["stop_grace_period"]) >= DRAIN + SHUTDOWN_TIMEOUT, f"the stop_grace_period of {name} is shorter than a shutdown")
     for name, service in services.items():
         for needed in service.get("depends_on", {}):
-            must(needed in services, f"{name} depends on {needed}")
-            must(set(service["profiles"]) <= set(services[needed]["profiles"]), f"{name} is without {needed}")
-    must(migrate["environment"] == server["environment"], "the migration has another environment")
+            check(needed in services, f"{name} depends on {needed}, which does not exist")
+            check(set(service["profiles"]) <= set(services[needed]["profiles"]), f"{name} has profiles without {needed}")
+    check(migrate["environment"] == server["environment"], "the environments of migrate and menshen differ")
     for name, source in file["secrets"].items():
-        must(source["file"] == f"secrets/{name}", f"the secret {name} lies in {source['file']}")
-    # What whoever starts it has to say.
+        check(source["file"] == f"secrets/{name}", f"the file of the secret {name} is {source['file']}")
+    # The operator sets APP_ID.
     environment = {key: value.replace("${APP_ID:-}", "wx0000000000000000") for key, value in server["environment"].items()}
     return {
         "environment": environment,
@@ -108,14 +107,14 @@ def compose():
 
 def systemd():
     unit = (DEPLOY / "menshen.service").read_text()
-    # What systemd would put there.
+    # systemd expands %d.
     unit = unit.replace("%d/", "/run/credentials/menshen.service/")
     values = lambda key: re.findall(rf"^{key}=(.*)$", unit, re.MULTILINE)
     grace = int(values("TimeoutStopSec")[0])
-    must(grace >= DRAIN + FAREWELL, f"TimeoutStopSec {grace} is less than a stop may take")
+    check(grace >= DRAIN + SHUTDOWN_TIMEOUT, f"TimeoutStopSec {grace} is shorter than a shutdown")
     lines = [line.split() for line in values("ExecStartPre") + values("ExecStart")]
     for program, *_ in lines:
-        must(program == "/usr/bin/menshen", f"{program} is not where the program is")
+        check(program == "/usr/bin/menshen", f"{program} is not the path of the program")
     names = [credential.split(":")[0] for credential in values("LoadCredential")]
     return {
         "environment": dict(line.split("=", 1) for line in values("Environment")),
@@ -128,13 +127,13 @@ def seconds(text):
     return int(text.removesuffix("s"))
 
 
-ways = {"kubernetes": kubernetes(), "compose": compose(), "systemd": systemd()}
-for way, given in ways.items():
-    files = {key: path for key, path in given["environment"].items() if key.endswith("_FILE")}
-    must(
-        sorted(files.values()) == sorted(given["secrets"].values()),
-        f"{way}: {files} must be the secrets, {given['secrets']}",
+deployments = {"kubernetes": kubernetes(), "compose": compose(), "systemd": systemd()}
+for name, deployment in deployments.items():
+    files = {key: path for key, path in deployment["environment"].items() if key.endswith("_FILE")}
+    check(
+        sorted(files.values()) == sorted(deployment["secrets"].values()),
+        f"{name}: the variables {files} do not match the secrets {deployment['secrets']}",
     )
-if faults:
-    sys.exit("\n".join(faults))
-print(json.dumps(ways))
+if problems:
+    sys.exit("\n".join(problems))
+print(json.dumps(deployments))

@@ -1,12 +1,12 @@
-//! Whether nginx takes `deploy/nginx.conf`.
+//! Syntax check of `deploy/nginx.conf` by nginx.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{servers::nginx, child_process::reserve};
+use crate::{child_process::reserve, servers::nginx};
 
-/// Around it, what a machine's own configuration would be.
-const AROUND: &str = "pid nginx.pid;
+/// Configuration that includes the file, as on a machine with nginx.
+const MAIN_CONFIG: &str = "pid nginx.pid;
 error_log stderr;
 events { }
 http {
@@ -20,20 +20,23 @@ http {
 }
 ";
 
-/// The name in the file of which there is a certificate.
-const NAME: &str = "member.example.com";
+/// Host name in the file, for which a certificate is created.
+const HOST: &str = "member.example.com";
 
 pub(super) fn check(sh: &Shell) -> Result<()> {
     nginx::ensure(sh)?;
     let folder = sh.create_temp_dir()?;
     let snippet = sh.read_file("deploy/nginx.conf")?;
-    let _there = sh.push_dir(folder.path());
-    sh.write_file("nginx.conf", AROUND)?;
-    sh.write_file("menshen.conf", movable(&snippet, folder.path().to_str().context("a path")?)?)?;
-    let subject = format!("/CN={NAME}");
+    let _folder = sh.push_dir(folder.path());
+    sh.write_file("nginx.conf", MAIN_CONFIG)?;
+    sh.write_file(
+        "menshen.conf",
+        relocated(&snippet, folder.path().to_str().context("the path is not UTF-8")?)?,
+    )?;
+    let subject = format!("/CN={HOST}");
     let request = cmd!(sh, "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj {subject}");
     request
-        .args(["-keyout", &format!("{NAME}.key"), "-out", &format!("{NAME}.crt")])
+        .args(["-keyout", &format!("{HOST}.key"), "-out", &format!("{HOST}.crt")])
         .quiet()
         .ignore_stderr()
         .run()?;
@@ -44,17 +47,17 @@ pub(super) fn check(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The file for anybody: with the certificate in `folder`, and any free ports.
-fn movable(snippet: &str, folder: &str) -> Result<String> {
+/// Replaces the folder of the certificate, and the ports by free ones.
+fn relocated(snippet: &str, folder: &str) -> Result<String> {
     let mut snippet = snippet.to_owned();
-    // nginx looks whether it could listen.
+    // nginx also checks that it can listen on the ports.
     let [http, https] = [reserve(0, "")?.local_addr()?, reserve(0, "")?.local_addr()?];
     for (from, to) in [
         ("/etc/nginx/tls/", format!("{folder}/")),
         ("listen 80;", format!("listen {http};")),
         ("listen 443 ssl;", format!("listen {https} ssl;")),
     ] {
-        ensure!(snippet.contains(from), "deploy/nginx.conf has no {from:?} any more");
+        ensure!(snippet.contains(from), "deploy/nginx.conf does not contain {from:?}");
         snippet = snippet.replace(from, &to);
     }
     Ok(snippet)

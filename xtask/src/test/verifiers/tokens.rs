@@ -1,4 +1,4 @@
-//! A token of the running server, and what is made of it to be refused.
+//! An access token of the running server, and manipulated copies of it.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use ureq::Agent;
 use super::Case;
 use crate::dev::Environment;
 
-/// A member who logged in, and where the keys are that her token is checked with.
+/// A logged-in member: the access token, the member id, and the URL of the verification keys.
 pub(super) struct Login {
     token: String,
     pub(super) member: String,
-    keys: String,
+    keys_url: String,
 }
 
 impl Login {
@@ -27,32 +27,32 @@ impl Login {
         Ok(Self {
             token: text(&login, "/data/token")?,
             member: text(&login, "/data/memberId")?,
-            keys: format!("{server_url}/.well-known/jwks.json"),
+            keys_url: format!("{server_url}/.well-known/jwks.json"),
         })
     }
 
-    /// The good token first: that it is accepted shows that the others are not refused for want
-    /// of a package or a key.
+    /// Returns the cases. The valid token is the first one: if it is accepted, a missing package or
+    /// key is not the reason why the others are rejected.
     pub(super) fn cases(&self) -> Result<[Case; 6]> {
-        let case = |what, token: &str, setting: Option<(&'static str, &str)>, good: bool| {
-            let keys = ("MENSHEN_JWKS", self.keys.clone());
+        let case = |name, token: &str, setting: Option<(&'static str, &str)>, is_valid: bool| {
+            let keys = ("MENSHEN_JWKS", self.keys_url.clone());
             let setting = setting.map(|(name, value)| (name, value.to_owned()));
             Case {
-                what,
+                name,
                 arguments: vec![token.to_owned()],
                 input: String::new(),
                 settings: std::iter::once(keys).chain(setting).collect(),
-                printed: good.then(|| self.member.clone()),
+                expected: is_valid.then(|| self.member.clone()),
             }
         };
         let token = self.token.as_str();
-        let forged = edited(token, 1, &self.member, &other_member(&self.member))?;
-        let unsigned = edited(token, 0, "ES256", "none")?;
+        let forged = replace_in_part(token, 1, &self.member, &other_member(&self.member))?;
+        let unsigned = replace_in_part(token, 0, "ES256", "none")?;
         let unsigned = unsigned.rsplit_once('.').map(|(start, _)| format!("{start}."));
         let unsigned = unsigned.context("the token has no signature")?;
         Ok([
-            case("a good token", token, None, true),
-            case("one letter of the member changed", &forged, None, false),
+            case("valid token", token, None, true),
+            case("member id changed", &forged, None, false),
             case("no signature", &unsigned, None, false),
             case("for another audience", token, Some(("MENSHEN_AUDIENCE", "others")), false),
             case("of another issuer", token, Some(("MENSHEN_ISSUER", "others")), false),
@@ -61,17 +61,17 @@ impl Login {
     }
 }
 
-/// `token` with a text in one of its parts replaced, and the signature as it was.
-fn edited(token: &str, part: usize, from: &str, to: &str) -> Result<String> {
+/// Replaces a text in one part of `token`; the signature stays unchanged.
+fn replace_in_part(token: &str, part: usize, from: &str, to: &str) -> Result<String> {
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
     let part = parts.get_mut(part).context("the token has too few parts")?;
     let json = String::from_utf8(URL_SAFE_NO_PAD.decode(&*part)?)?;
-    ensure!(json.contains(from), "the token says nothing of {from}: {json}");
+    ensure!(json.contains(from), "the token does not contain {from}: {json}");
     *part = URL_SAFE_NO_PAD.encode(json.replace(from, to));
     Ok(parts.join("."))
 }
 
-/// A member id that differs in the last letter.
+/// Returns a member id that differs in the last character.
 fn other_member(member: &str) -> String {
     let (start, last) = member.split_at(member.len().saturating_sub(1));
     format!("{start}{}", if last == "0" { "1" } else { "0" })
@@ -80,13 +80,13 @@ fn other_member(member: &str) -> String {
 fn post(url: &str, body: &Value) -> Result<Value> {
     let config = Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(10)));
     let agent: Agent = config.build().into();
-    let mut answer = agent.post(url).send_json(body).with_context(|| url.to_owned())?;
-    Ok(answer.body_mut().read_json()?)
+    let mut response = agent.post(url).send_json(body).with_context(|| url.to_owned())?;
+    Ok(response.body_mut().read_json()?)
 }
 
-fn text(answer: &Value, pointer: &str) -> Result<String> {
-    let found = answer.pointer(pointer).and_then(Value::as_str);
-    Ok(found.with_context(|| format!("an answer has no {pointer}"))?.to_owned())
+fn text(response: &Value, pointer: &str) -> Result<String> {
+    let found = response.pointer(pointer).and_then(Value::as_str);
+    Ok(found.with_context(|| format!("the response has no {pointer}"))?.to_owned())
 }
 
 #[cfg(test)]
@@ -94,12 +94,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_edited_where_it_says_so_and_nowhere_else() {
+    fn replacement_changes_only_one_part_of_the_token() {
         let token = format!("{}.{}.s", URL_SAFE_NO_PAD.encode("m1"), URL_SAFE_NO_PAD.encode("m1"));
-        let edited_token = edited(&token, 1, "m1", &other_member("m1")).unwrap();
+        let edited = replace_in_part(&token, 1, "m1", &other_member("m1")).unwrap();
         let expected =
             format!("{}.{}.s", URL_SAFE_NO_PAD.encode("m1"), URL_SAFE_NO_PAD.encode("m0"));
-        assert_eq!(edited_token, expected);
-        assert!(edited(&token, 1, "m2", "m3").is_err());
+        assert_eq!(edited, expected);
+        assert!(replace_in_part(&token, 1, "m2", "m3").is_err());
     }
 }
