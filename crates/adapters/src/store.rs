@@ -45,7 +45,7 @@ use sea_orm::sqlx::{self, Database};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 use tokio::time::timeout;
 
-use crate::cache::invalidation::MemberNews;
+use crate::cache::invalidation::ChangeNotifier;
 use crate::crypto::sealer::Sealer;
 use crate::store::encryption::data_keys::DataKeyring;
 use crate::store::entity::{member, redemption, session};
@@ -87,7 +87,7 @@ pub struct SeaStore {
     sessions: SessionMeters,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
-    news: Option<Arc<dyn MemberNews>>,
+    change_notifier: Option<Arc<dyn ChangeNotifier>>,
 }
 
 /// Why the database could not be opened.
@@ -101,7 +101,7 @@ pub enum ConnectError {
     InMemory,
     /// The folder of the SQLite file could not be made.
     #[error("the folder {folder} for the database could not be made")]
-    Folder {
+    CreateFolder {
         /// The folder.
         folder: String,
         /// What the system said.
@@ -112,7 +112,7 @@ pub enum ConnectError {
     Connect(#[from] sqlx::Error),
     /// SQLite would not keep its promises.
     #[error("SQLite has {name} = {found} where this service needs {needed}")]
-    Unsafe {
+    UnsafeSetting {
         /// The setting.
         name: &'static str,
         /// What it is.
@@ -143,7 +143,7 @@ impl SeaStore {
         let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
         let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
         let subscriptions = Arc::default();
-        Ok(Self { writer, reader, turns, pools, sessions, keyring, subscriptions, news: None })
+        Ok(Self { writer, reader, turns, pools, sessions, keyring, subscriptions, change_notifier: None })
     }
 
     /// The same, keeping events for these receivers; without any, it keeps none.
@@ -154,8 +154,8 @@ impl SeaStore {
 
     /// The same, telling whoever remembers members what it changes of them.
     #[must_use]
-    pub fn with_news(self, news: Arc<dyn MemberNews>) -> Self {
-        Self { news: Some(news), ..self }
+    pub fn with_change_notifier(self, news: Arc<dyn ChangeNotifier>) -> Self {
+        Self { change_notifier: Some(news), ..self }
     }
 
     /// Shows operators how it goes.
@@ -177,7 +177,7 @@ impl SeaStore {
     async fn unit_of_work(&self) -> Result<SeaUnitOfWork, StoreError> {
         let (keyring, subscriptions) = (Arc::clone(&self.keyring), Arc::clone(&self.subscriptions));
         let (writer, turns, sessions) = (&self.writer, &self.turns, self.sessions.clone());
-        let told = Told::to(self.news.clone());
+        let told = Told::to(self.change_notifier.clone());
         SeaUnitOfWork::begin(writer, turns, sessions, keyring, subscriptions, told).await
     }
 

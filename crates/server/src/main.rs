@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use adapters::store::encryption::rekey::Rekeyed;
+use adapters::store::encryption::rekey::RekeyProgress;
 use adapters::system::SystemClock;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -227,8 +227,8 @@ async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
 
 async fn rekey(config: &Config) -> anyhow::Result<()> {
     let store = wiring::store(config, None).await?;
-    let tell = |done: Rekeyed| {
-        let Rekeyed { new_data_keys, keys, phones } = done;
+    let tell = |done: RekeyProgress| {
+        let RekeyProgress { new_data_keys, keys, phones } = done;
         println!(
             "made {new_data_keys} data keys, sealed {keys} keys and {phones} phone numbers anew"
         );

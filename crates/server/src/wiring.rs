@@ -6,7 +6,7 @@ pub mod shared_state;
 
 use std::sync::Arc;
 
-use adapters::cache::invalidation::MemberNews;
+use adapters::cache::invalidation::ChangeNotifier;
 use adapters::crypto::login_responses::SealedAnswers;
 use adapters::crypto::master_key::MasterKey;
 use adapters::crypto::sealer::{Sealer, SealingKey};
@@ -236,7 +236,7 @@ fn subscriptions(config: &Config) -> Subscriptions {
 /// When it cannot be opened, or a sealing key cannot be used.
 pub async fn store(
     config: &Config,
-    news: Option<Arc<dyn MemberNews>>,
+    news: Option<Arc<dyn ChangeNotifier>>,
 ) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let (max_connections, sealer) = (config.max_connections, Arc::new(sealer(config)?));
@@ -244,7 +244,7 @@ pub async fn store(
     let store = SeaStore::connect(&store).await.context("database.url")?;
     let store = store.with_subscriptions(subscriptions(config));
     Ok(Arc::new(match news {
-        Some(news) => store.with_news(news),
+        Some(news) => store.with_change_notifier(news),
         None => store,
     }))
 }

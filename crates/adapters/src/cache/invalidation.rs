@@ -22,21 +22,21 @@ pub enum Change {
 /// An implementation MUST have told this instance when it returns, and soon after every other one that it
 /// can reach. It MUST NOT fail, nor wait for long.
 #[async_trait]
-pub trait MemberNews: Send + Sync {
+pub trait ChangeNotifier: Send + Sync {
     /// Tells of changes that have just been committed.
-    async fn tell(&self, changes: &[Change]);
+    async fn notify(&self, changes: &[Change]);
 }
 
 /// What changed lately. Whatever was read before that is out of date.
 ///
 /// A reading counts from when it began: one that met the old state began before the change was committed,
 /// and so before it was told, however late it comes to be remembered.
-pub struct Changes {
-    pub(super) life: Duration,
-    lately: Mutex<Lately>,
+pub struct InvalidationLog {
+    pub(super) ttl: Duration,
+    lately: Mutex<Recent>,
 }
 
-pub(super) struct Lately {
+pub(super) struct Recent {
     /// When everything counted as changed.
     pub(super) all: Option<Instant>,
     pub(super) young: HashMap<Change, Instant>,
@@ -45,27 +45,27 @@ pub(super) struct Lately {
     pub(super) turned: Instant,
 }
 
-impl Changes {
+impl InvalidationLog {
     /// Notes changes for caches that remember for so long.
     #[must_use]
     pub fn new(life: Duration) -> Self {
         let (young, old) = (HashMap::new(), HashMap::new());
-        let lately = Lately { all: None, young, old, turned: Instant::now() };
-        Self { life, lately: Mutex::new(lately) }
+        let lately = Recent { all: None, young, old, turned: Instant::now() };
+        Self { ttl: life, lately: Mutex::new(lately) }
     }
 
     /// Notes that anything may have changed.
-    pub(crate) fn all(&self) {
+    pub(crate) fn invalidate_all(&self) {
         self.lately().all = Some(Instant::now());
     }
 
     /// Notes that these changed.
-    pub(crate) fn note(&self, changes: &[Change]) {
-        if self.life.is_zero() {
+    pub(crate) fn record(&self, changes: &[Change]) {
+        if self.ttl.is_zero() {
             return;
         }
         let (mut lately, now) = (self.lately(), Instant::now());
-        if now.duration_since(lately.turned) > self.life {
+        if now.duration_since(lately.turned) > self.ttl {
             lately.old = mem::take(&mut lately.young);
             lately.turned = now;
         }
@@ -73,8 +73,8 @@ impl Changes {
     }
 
     /// Whether what was read of these since `began` still stands.
-    pub(super) fn stands(&self, began: Instant, parts: [Change; 2]) -> bool {
-        if began.elapsed() >= self.life {
+    pub(super) fn is_fresh(&self, began: Instant, parts: [Change; 2]) -> bool {
+        if began.elapsed() >= self.ttl {
             return false;
         }
         let lately = self.lately();
@@ -82,14 +82,14 @@ impl Changes {
         changed.flatten().chain(&lately.all).all(|changed| *changed < began)
     }
 
-    pub(super) fn lately(&self) -> MutexGuard<'_, Lately> {
+    pub(super) fn lately(&self) -> MutexGuard<'_, Recent> {
         self.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl MemberNews for Changes {
-    async fn tell(&self, changes: &[Change]) {
-        self.note(changes);
+impl ChangeNotifier for InvalidationLog {
+    async fn notify(&self, changes: &[Change]) {
+        self.record(changes);
     }
 }

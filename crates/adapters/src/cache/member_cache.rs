@@ -1,7 +1,7 @@
 //! Members and their sessions, remembered for a moment, so that not every request asks the database.
 
 use crate::cache::invalidation::Change;
-use crate::cache::invalidation::Changes;
+use crate::cache::invalidation::InvalidationLog;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const CAPACITY: usize = 10_000;
 /// asks for.
 pub struct MemberCache {
     directory: Arc<dyn MemberReader>,
-    changes: Arc<Changes>,
+    changes: Arc<InvalidationLog>,
     members: Cache<MemberId, Arc<Read<Member>>>,
     sessions: Cache<SessionId, Arc<Read<(Session, Member)>>>,
     swept: Mutex<Instant>,
@@ -40,7 +40,7 @@ struct Read<T> {
 impl MemberCache {
     /// Remembers what `directory` tells until it is told in `changes`.
     #[must_use]
-    pub fn new(directory: Arc<dyn MemberReader>, changes: Arc<Changes>) -> Self {
+    pub fn new(directory: Arc<dyn MemberReader>, changes: Arc<InvalidationLog>) -> Self {
         let (members, sessions) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
         Self { directory, changes, members, sessions, swept: Mutex::new(Instant::now()) }
     }
@@ -48,12 +48,12 @@ impl MemberCache {
     /// Forgets what is too old, now and then: nobody's data stays longer than it is of use.
     fn sweep(&self, now: Instant) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.duration_since(*swept) <= self.changes.life {
+        if now.duration_since(*swept) <= self.changes.ttl {
             return;
         }
         *swept = now;
         drop(swept);
-        let life = self.changes.life;
+        let life = self.changes.ttl;
         self.members.retain(|_, read| now.duration_since(read.began) < life);
         self.sessions.retain(|_, read| now.duration_since(read.began) < life);
     }
@@ -64,7 +64,7 @@ impl MemberReader for MemberCache {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let began = Instant::now();
         if let Some(read) = self.members.get(&id)
-            && self.changes.stands(read.began, [Change::Member(id); 2])
+            && self.changes.is_fresh(read.began, [Change::Member(id); 2])
         {
             return Ok(Some(read.value.clone()));
         }
@@ -79,7 +79,7 @@ impl MemberReader for MemberCache {
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
         let began = Instant::now();
         if let Some(read) = self.sessions.get(&id)
-            && self.changes.stands(read.began, parts(&read.value))
+            && self.changes.is_fresh(read.began, parts(&read.value))
         {
             return Ok(Some(read.value.clone()));
         }
@@ -164,49 +164,49 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_stands_until_it_changes_or_is_too_old() {
-        let changes = Arc::new(Changes::new(Duration::from_mins(1)));
+        let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
         let cache = MemberCache::new(directory(|| {}), Arc::clone(&changes));
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "1".into()));
-        changes.note(&[Change::Member(MemberId(Uuid::from_u128(2)))]);
+        changes.record(&[Change::Member(MemberId(Uuid::from_u128(2)))]);
         assert_eq!(told(&cache).await, "1");
-        changes.note(&[Change::Member(ID)]);
+        changes.record(&[Change::Member(ID)]);
         assert_eq!((told(&cache).await, told(&cache).await), ("2".into(), "2".into()));
-        changes.all();
+        changes.invalidate_all();
         assert_eq!((told(&cache).await, told(&cache).await), ("3".into(), "3".into()));
         changes.lately().all = None;
-        assert!(changes.stands(Instant::now(), [Change::Member(ID); 2]));
-        let long_ago = Instant::now().checked_sub(changes.life).unwrap();
-        assert!(!changes.stands(long_ago, [Change::Member(MemberId(Uuid::nil())); 2]));
+        assert!(changes.is_fresh(Instant::now(), [Change::Member(ID); 2]));
+        let long_ago = Instant::now().checked_sub(changes.ttl).unwrap();
+        assert!(!changes.is_fresh(long_ago, [Change::Member(MemberId(Uuid::nil())); 2]));
     }
 
     #[tokio::test]
     async fn what_changes_while_it_is_read_is_not_remembered() {
-        let changes = Arc::new(Changes::new(Duration::from_mins(1)));
+        let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
         let meanwhile = Arc::clone(&changes);
-        let directory = directory(move || meanwhile.note(&[Change::Member(ID)]));
+        let directory = directory(move || meanwhile.record(&[Change::Member(ID)]));
         let cache = MemberCache::new(directory, changes);
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
     }
 
     #[tokio::test]
     async fn nothing_is_remembered_for_no_time() {
-        let cache = MemberCache::new(directory(|| {}), Arc::new(Changes::new(Duration::ZERO)));
+        let cache = MemberCache::new(directory(|| {}), Arc::new(InvalidationLog::new(Duration::ZERO)));
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
     }
 
     #[test]
     fn changes_are_kept_for_as_long_as_they_matter_and_not_much_longer() {
-        let changes = Changes::new(Duration::from_mins(1));
+        let changes = InvalidationLog::new(Duration::from_mins(1));
         let of = |id| Change::Member(MemberId(Uuid::from_u128(id)));
         let began = Instant::now();
         for id in 0..1_000 {
-            changes.note(&[of(id)]);
-            assert!(!changes.stands(began, [of(id); 2]));
+            changes.record(&[of(id)]);
+            assert!(!changes.is_fresh(began, [of(id); 2]));
         }
         for later in 0..3 {
             let before = changes.lately().turned.checked_sub(Duration::from_mins(2));
             changes.lately().turned = before.unwrap();
-            changes.note(&[of(2_000 + later)]);
+            changes.record(&[of(2_000 + later)]);
         }
         let lately = changes.lately();
         assert!(lately.young.len() + lately.old.len() <= 2);

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{ANSWER_MAX, RETRY, Redis};
-use crate::cache::invalidation::{Change, Changes, MemberNews};
+use crate::cache::invalidation::{Change, InvalidationLog, ChangeNotifier};
 
 /// How often a connection that brings nothing is tried out.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -22,14 +22,14 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// itself when what was remembered is too old.
 pub struct RedisNews {
     redis: Redis,
-    changes: Arc<Changes>,
+    changes: Arc<InvalidationLog>,
     hearing: JoinHandle<()>,
 }
 
 impl RedisNews {
     /// Tells others by `redis`, and notes what they tell in `changes`.
     #[must_use]
-    pub fn new(redis: Redis, changes: Arc<Changes>) -> Self {
+    pub fn new(redis: Redis, changes: Arc<InvalidationLog>) -> Self {
         let hearing = tokio::spawn(hear(redis.clone(), Arc::clone(&changes)));
         Self { redis, changes, hearing }
     }
@@ -42,9 +42,9 @@ impl Drop for RedisNews {
 }
 
 #[async_trait]
-impl MemberNews for RedisNews {
-    async fn tell(&self, changes: &[Change]) {
-        self.changes.tell(changes).await;
+impl ChangeNotifier for RedisNews {
+    async fn notify(&self, changes: &[Change]) {
+        self.changes.notify(changes).await;
         let text = changes.iter().map(written).collect::<Vec<_>>().join(" ");
         let mut publish = redis::cmd("PUBLISH");
         // Whether anybody heard it is no matter.
@@ -58,7 +58,7 @@ fn channel(redis: &Redis) -> String {
 }
 
 /// Hears until the end, over one connection after the other.
-async fn hear(redis: Redis, changes: Arc<Changes>) {
+async fn hear(redis: Redis, changes: Arc<InvalidationLog>) {
     loop {
         // Why it ended is known to whoever next asks Redis for something.
         let _ended = hear_once(&redis, &changes).await;
@@ -66,11 +66,11 @@ async fn hear(redis: Redis, changes: Arc<Changes>) {
     }
 }
 
-async fn hear_once(redis: &Redis, changes: &Changes) -> RedisResult<()> {
+async fn hear_once(redis: &Redis, changes: &InvalidationLog) -> RedisResult<()> {
     let mut listening = redis.listen().await?;
     listening.subscribe(channel(redis)).await?;
     // What was told while nobody listened is lost.
-    changes.all();
+    changes.invalidate_all();
     let (mut asking, mut told) = listening.split();
     loop {
         match timeout(SILENCE, told.next()).await {
@@ -85,11 +85,11 @@ async fn hear_once(redis: &Redis, changes: &Changes) -> RedisResult<()> {
 }
 
 /// What one does not understand may be anything: all is forgotten then.
-fn note(message: &Msg, changes: &Changes) {
+fn note(message: &Msg, changes: &InvalidationLog) {
     let text = str::from_utf8(message.get_payload_bytes()).unwrap_or_default();
     match text.split(' ').map(read).collect::<Option<Vec<_>>>() {
-        Some(told) => changes.note(&told),
-        None => changes.all(),
+        Some(told) => changes.record(&told),
+        None => changes.invalidate_all(),
     }
 }
 

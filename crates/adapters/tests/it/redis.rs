@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use adapters::cache::invalidation::Changes;
+use adapters::cache::invalidation::InvalidationLog;
 use adapters::cache::member_cache::MemberCache;
 use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
@@ -85,10 +85,10 @@ const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 impl Instance {
     async fn start(database: &FreshDatabase, url: RedisUrl, prefix: &str) -> Self {
-        let changes = Arc::new(Changes::new(LIFE));
+        let changes = Arc::new(InvalidationLog::new(LIFE));
         let redis = patient(url, prefix).await;
         let news = Arc::new(RedisNews::new(redis, Arc::clone(&changes)));
-        let store = Arc::into_inner(open_plainly(database).await).unwrap().with_news(news);
+        let store = Arc::into_inner(open_plainly(database).await).unwrap().with_change_notifier(news);
         let cache = MemberCache::new(open_plainly(database).await, changes);
         Self { store, cache }
     }

@@ -105,7 +105,7 @@ fn stop(drain: Drain, patience: Duration) -> io::Result<impl Future<Output = ()>
 async fn seal_phones(store: &SeaStore) -> anyhow::Result<()> {
     let tell = |sealed| tracing::info!("sealed {sealed} phone numbers so far");
     let sealed =
-        store.seal_phones_in_clear(&tell).await.context("phone numbers cannot be sealed")?;
+        store.seal_plaintext_phones(&tell).await.context("phone numbers cannot be sealed")?;
     if sealed > 0 {
         tracing::warn!(
             "sealed {sealed} phone numbers that were in clear: old backups still hold them"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::cache::invalidation::{Changes, MemberNews};
+use adapters::cache::invalidation::{InvalidationLog, ChangeNotifier};
 use adapters::cache::member_cache::MemberCache;
 use adapters::crypto::sealer::Sealer;
 use adapters::rate_limiter::MemoryRateLimiter;
@@ -22,28 +22,28 @@ use crate::config::Config;
 /// The ways there are to other instances.
 pub struct SharedState {
     redis: Option<Redis>,
-    changes: Arc<Changes>,
-    news: Arc<dyn MemberNews>,
+    changes: Arc<InvalidationLog>,
+    news: Arc<dyn ChangeNotifier>,
 }
 
 impl SharedState {
     /// Connects to Redis, if one is configured; goes on without it while it does not answer.
     pub async fn open(config: &Config) -> Self {
-        let changes = Arc::new(Changes::new(config.member_ttl));
+        let changes = Arc::new(InvalidationLog::new(config.member_ttl));
         let redis = match config.redis_url.clone() {
             Some(url) => Some(Redis::open(url, config.redis_prefix.clone()).await),
             None => None,
         };
-        let news: Arc<dyn MemberNews> = match redis.clone() {
+        let news: Arc<dyn ChangeNotifier> = match redis.clone() {
             Some(redis) => Arc::new(RedisNews::new(redis, Arc::clone(&changes))),
-            None => Arc::clone(&changes) as Arc<dyn MemberNews>,
+            None => Arc::clone(&changes) as Arc<dyn ChangeNotifier>,
         };
         Self { redis, changes, news }
     }
 
     /// Who is told of what the store changes.
     #[must_use]
-    pub fn news(&self) -> Arc<dyn MemberNews> {
+    pub fn news(&self) -> Arc<dyn ChangeNotifier> {
         Arc::clone(&self.news)
     }
 

@@ -34,7 +34,7 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
     let options = options(&config.url)?;
     let folder = options.get_filename().parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)
-        .map_err(|source| ConnectError::Folder { folder: folder.display().to_string(), source })?;
+        .map_err(|source| ConnectError::CreateFolder { folder: folder.display().to_string(), source })?;
 
     // SQLite lets one write at a time. With one connection for it, writers queue up in order; with
     // several they would try again and again, and the unlucky fail. It stays open for good.
@@ -73,14 +73,14 @@ async fn assert_safe(pool: &SqlitePool) -> Result<(), ConnectError> {
         let row = raw_sql(pragma).fetch_one(&mut *connection).await?;
         let found: String = row.try_get_unchecked(0)?;
         if found != needed {
-            return Err(ConnectError::Unsafe { name, found, needed });
+            return Err(ConnectError::UnsafeSetting { name, found, needed });
         }
     }
     let row = raw_sql("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
     let found: String = row.try_get(0)?;
     let (needed, oldest) = OLDEST;
     if version(&found) < Some(oldest) {
-        return Err(ConnectError::Unsafe { name: "sqlite_version", found, needed });
+        return Err(ConnectError::UnsafeSetting { name: "sqlite_version", found, needed });
     }
     Ok(())
 }
@@ -172,7 +172,7 @@ mod tests {
             let pool = pool(1).connect_with(bad).await.unwrap();
             let refused = assert_safe(&pool).await.unwrap_err();
             assert!(
-                matches!(&refused, ConnectError::Unsafe { name, .. } if *name == broken),
+                matches!(&refused, ConnectError::UnsafeSetting { name, .. } if *name == broken),
                 "{refused}"
             );
             pool.close().await;

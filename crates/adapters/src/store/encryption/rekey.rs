@@ -20,7 +20,7 @@ use crate::token::key_vault;
 
 /// What was done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rekeyed {
+pub struct RekeyProgress {
     /// Data keys that were made.
     pub new_data_keys: u64,
     /// Data keys, signing keys and secrets of apps that were sealed anew.
@@ -35,16 +35,16 @@ impl SeaStore {
     ///
     /// Nothing that others change meanwhile is lost, and whatever was left undone is done by running it
     /// again. Where nothing has to be done, nothing is.
-    pub async fn rekey(&self, tell: &(dyn Fn(Rekeyed) + Sync)) -> Result<Rekeyed, StoreError> {
-        let mut done = Rekeyed::default();
-        let first = |phones| tell(Rekeyed { phones, ..Rekeyed::default() });
-        done.phones = self.seal_phones_in_clear(&first).await?;
+    pub async fn rekey(&self, tell: &(dyn Fn(RekeyProgress) + Sync)) -> Result<RekeyProgress, StoreError> {
+        let mut done = RekeyProgress::default();
+        let first = |phones| tell(RekeyProgress { phones, ..RekeyProgress::default() });
+        done.phones = self.seal_plaintext_phones(&first).await?;
         done.new_data_keys = self.add_data_key_if_due().await?.into();
         done.keys = self.reseal_data_keys().await? + self.reseal_signing_keys().await?;
         done.keys += self.reseal_apps().await?;
         tell(done);
         loop {
-            let tell = |phones| tell(Rekeyed { phones: done.phones + phones, ..done });
+            let tell = |phones| tell(RekeyProgress { phones: done.phones + phones, ..done });
             let sealed = self.reseal_all(&tell).await?;
             done.phones += sealed;
             // Who was writing when the new data key came may have used the one before.
@@ -57,7 +57,7 @@ impl SeaStore {
     /// Seals the phone numbers that are still in clear, and tells how many those were, after every few
     /// hundred and in the end. To be called before anybody is served, since nothing keeps a number in
     /// clear from being another's sealed one.
-    pub async fn seal_phones_in_clear(
+    pub async fn seal_plaintext_phones(
         &self,
         tell: &(dyn Fn(u64) + Sync),
     ) -> Result<u64, StoreError> {

@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cache::invalidation::{Change, MemberNews};
+use crate::cache::invalidation::{Change, ChangeNotifier};
 
 /// Told once it is committed.
 pub(crate) struct Told {
-    news: Option<Arc<dyn MemberNews>>,
+    news: Option<Arc<dyn ChangeNotifier>>,
     changes: Mutex<Vec<Change>>,
 }
 
 impl Told {
-    pub(crate) fn to(news: Option<Arc<dyn MemberNews>>) -> Self {
+    pub(crate) fn to(news: Option<Arc<dyn ChangeNotifier>>) -> Self {
         Self { news, changes: Mutex::default() }
     }
 
@@ -22,7 +22,7 @@ impl Told {
     pub(crate) async fn committed(self) {
         let changes = self.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(news) = self.news.filter(|_| !changes.is_empty()) {
-            news.tell(&changes).await;
+            news.notify(&changes).await;
         }
     }
 }

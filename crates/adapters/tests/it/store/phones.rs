@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adapters::crypto::sealer::Sealer;
-use adapters::store::encryption::rekey::Rekeyed;
+use adapters::store::encryption::rekey::RekeyProgress;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::token::key_vault::KeyVault;
 use domain::model::member::nickname::Nickname;
@@ -147,12 +147,12 @@ async fn numbers_that_were_in_clear_are_sealed_without_a_trace_and_stay_unique()
     }
     assert_eq!(store.find(members[5].id).await.unwrap().as_ref(), Some(&members[5]), "in clear");
     assert!(database.holds("10000006"));
-    assert_eq!(store.seal_phones_in_clear(&|_| ()).await.unwrap(), 699);
+    assert_eq!(store.seal_plaintext_phones(&|_| ()).await.unwrap(), 699);
     for number in 10_000_001..10_000_700 {
         assert!(!database.holds(&number.to_string()), "{number}");
     }
     assert_there(&store, &members[..20]).await;
-    assert_eq!(store.seal_phones_in_clear(&|_| ()).await.unwrap(), 0);
+    assert_eq!(store.seal_plaintext_phones(&|_| ()).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -200,13 +200,13 @@ async fn rekeying_brings_all_that_lasts_under_the_new_key() {
     let sealed = "SELECT hex(phone_sealed) FROM member";
     let index = "SELECT hex(phone_index) FROM member ORDER BY id";
     let (old_seals, indexes) = (database.rows(sealed).await, database.rows(index).await);
-    assert_eq!(before.rekey(&|_| ()).await.unwrap(), Rekeyed::default(), "nothing is due");
+    assert_eq!(before.rekey(&|_| ()).await.unwrap(), RekeyProgress::default(), "nothing is due");
 
     let after = database.open(second_after_first()).await;
     assert_there(&after, &members[..2]).await;
     let done = after.rekey(&|_| ()).await.unwrap();
-    assert_eq!(done, Rekeyed { new_data_keys: 1, keys: 2, phones: 1199 });
-    assert_eq!(after.rekey(&|_| ()).await.unwrap(), Rekeyed::default());
+    assert_eq!(done, RekeyProgress { new_data_keys: 1, keys: 2, phones: 1199 });
+    assert_eq!(after.rekey(&|_| ()).await.unwrap(), RekeyProgress::default());
     assert_eq!(database.rows(KEYS).await, ["index1", "seal1", "seal2"]);
     assert_eq!(database.rows(index).await, indexes, "who is found stays found");
     let seals = database.rows(sealed).await;
@@ -248,7 +248,7 @@ async fn what_was_interrupted_is_gone_on_with() {
     let tell = std::sync::Mutex::new(Some(tell));
     let rekeying = after.clone();
     let rekeying = tokio::spawn(async move {
-        let some = |done: Rekeyed| {
+        let some = |done: RekeyProgress| {
             if done.phones > 0
                 && let Some(tell) = tell.lock().unwrap().take()
             {
@@ -312,7 +312,7 @@ async fn rekeying_loses_no_change_and_fails_no_read() {
     let members = changing.await.unwrap();
     assert!(done.phones > 0);
     let alone = database.open(sealer(2)).await;
-    assert_eq!(alone.rekey(&|_| ()).await.unwrap(), Rekeyed::default(), "nothing was left out");
+    assert_eq!(alone.rekey(&|_| ()).await.unwrap(), RekeyProgress::default(), "nothing was left out");
     for member in &members {
         assert_eq!(alone.find(member.id).await.unwrap().as_ref(), Some(member));
     }
@@ -325,7 +325,7 @@ async fn without_the_key_before_nothing_is_touched() {
     let stranger = database.open(sealer(2)).await;
     let told = format!("{:?}", stranger.rekey(&|_| ()).await.unwrap_err());
     assert!(told.contains("UnknownKey"), "{told}");
-    assert!(stranger.seal_phones_in_clear(&|_| ()).await.is_err(), "it does not start");
+    assert!(stranger.seal_plaintext_phones(&|_| ()).await.is_err(), "it does not start");
     assert!(add(&stranger, &[member(2)]).await.is_err());
     assert_eq!(database.rows(KEYS).await, ["index1", "seal1"]);
     assert_there(&database.open(sealer(1)).await, &[]).await;
