@@ -1,47 +1,48 @@
-//! Members in bulk, in the server's tables and in the floor's.
+//! Bulk insertion of members into the tables of the server and of the baseline.
 
 use anyhow::Result;
 
-use crate::database::Database;
 use crate::baseline::statement;
-use crate::user::{RANGE, SPREAD};
+use crate::database::Database;
+use crate::user::{MULTIPLIER, RANGE};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The server's database, migrated.
+    /// URL of the server's migrated database.
     #[arg(long)]
     database: String,
-    /// The floor's.
+    /// URL of the baseline's database.
     #[arg(long)]
-    floor: String,
+    baseline: String,
+    /// App id of the members' identities.
     #[arg(long)]
     app_id: String,
-    /// The number of the first member to add.
+    /// Number of the first member to insert.
     #[arg(long)]
     first: u64,
-    /// The number of the last.
+    /// Number of the last member to insert.
     #[arg(long)]
     last: u64,
 }
 
-/// How one database writes what the statements below need.
+/// SQL expressions that differ between the databases.
 struct Dialect {
-    /// Where `n` comes from: the numbers from the first to the last.
+    /// Table expression with a column `n`: the numbers from the first to the last.
     numbers: String,
-    /// `n` as an id, in order as those of members are.
+    /// Member id of `n`. Ids are ascending, like UUIDs of version 7.
     id: &'static str,
-    /// `n` as an openid; the same as `user::openid`.
+    /// Openid of `n`: the same as `user::openid`.
     openid: String,
-    /// A text as bytes.
+    /// Conversion of a text to bytes.
     bytes: fn(&str) -> String,
-    /// Has the planner look at what there is.
+    /// Statements that update the planner's statistics.
     analyse: &'static [&'static str],
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let (server, floor) = (Database::open(&options.database), Database::open(&options.floor));
-    let (server, floor) = (server.await?, floor.await?);
-    statement::prepare(&floor).await?;
+    let server = Database::open(&options.database).await?;
+    let baseline = Database::open(&options.baseline).await?;
+    statement::prepare(&baseline).await?;
     let dialect = Dialect::of(&server, options.first, options.last);
     let Dialect { numbers, id, openid, bytes, analyse } = &dialect;
     let namespace = bytes(&format!("wechat:app:{}", options.app_id));
@@ -58,9 +59,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
              SELECT {namespace}, 'openid', {openid}, {id}, 1750000000000 + n FROM {numbers}"
         ))
         .await?;
-    floor
+    baseline
         .execute(&format!(
-            "INSERT INTO floor_member (openid, id, generation) \
+            "INSERT INTO baseline_member (openid, id, generation) \
              SELECT {openid}, {id}, 0 FROM {numbers}"
         ))
         .await?;
@@ -72,7 +73,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 impl Dialect {
     fn of(database: &Database, first: u64, last: u64) -> Self {
-        let spread = format!("((n * {SPREAD}) % {RANGE})");
+        let scrambled = format!("((n * {MULTIPLIER}) % {RANGE})");
         match database {
             Database::Sqlite(_) => Self {
                 numbers: format!(
@@ -80,21 +81,21 @@ impl Dialect {
                      WHERE n < {last}) SELECT n FROM s)"
                 ),
                 id: "unhex('01900000000070008000' || printf('%012x', n))",
-                openid: format!("CAST('o' || printf('%027x', {spread}) AS BLOB)"),
+                openid: format!("CAST('o' || printf('%027x', {scrambled}) AS BLOB)"),
                 bytes: |text| format!("CAST('{text}' AS BLOB)"),
                 analyse: &[],
             },
             Database::Postgres(_) => Self {
                 numbers: format!("generate_series({first}::bigint, {last}::bigint) n"),
                 id: "('01900000000070008000' || lpad(to_hex(n), 12, '0'))::uuid",
-                openid: format!("convert_to('o' || lpad(to_hex({spread}), 27, '0'), 'UTF8')"),
+                openid: format!("convert_to('o' || lpad(to_hex({scrambled}), 27, '0'), 'UTF8')"),
                 bytes: |text| format!("convert_to('{text}', 'UTF8')"),
                 analyse: &["ANALYZE"],
             },
             Database::MySql(_) => Self {
                 numbers: format!("(SELECT seq AS n FROM seq_{first}_to_{last}) s"),
                 id: "UNHEX(CONCAT('01900000000070008000', LPAD(HEX(n), 12, '0')))",
-                openid: format!("CONCAT('o', LPAD(LOWER(HEX({spread})), 27, '0'))"),
+                openid: format!("CONCAT('o', LPAD(LOWER(HEX({scrambled})), 27, '0'))"),
                 bytes: |text| format!("'{text}'"),
                 analyse: &["ANALYZE TABLE member, identity"],
             },

@@ -1,4 +1,4 @@
-//! A bare HTTP server and the little that answers need.
+//! Minimal HTTP server, and helpers for its responses.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,53 +13,54 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// Response with a complete body.
+pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// Serves until killed.
-pub(crate) async fn serve<Handle, Handled>(listen: SocketAddr, handle: Handle) -> Result<()>
+/// Serves requests until the process is killed.
+pub(crate) async fn serve<Handler, Response>(listen: SocketAddr, handler: Handler) -> Result<()>
 where
-    Handle: Fn(Request<Incoming>) -> Handled + Clone + Send + 'static,
-    Handled: Future<Output = Result<Answer>> + Send,
+    Handler: Fn(Request<Incoming>) -> Response + Clone + Send + 'static,
+    Response: Future<Output = Result<Reply>> + Send,
 {
     let listener = TcpListener::bind(listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let handle = handle.clone();
+        let handler = handler.clone();
         let service = service_fn(move |request| {
-            let handled = handle(request);
-            async move { Ok::<_, Infallible>(handled.await.unwrap_or_else(|e| failed(&e))) }
+            let reply = handler(request);
+            async move { Ok::<_, Infallible>(reply.await.unwrap_or_else(|e| internal_error(&e))) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
-/// All of a body.
-pub(crate) async fn whole(body: Incoming) -> Result<Bytes> {
+/// Reads a complete body.
+pub(crate) async fn read_body(body: Incoming) -> Result<Bytes> {
     Ok(body.collect().await?.to_bytes())
 }
 
-/// A good answer.
-pub(crate) fn json(body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+/// Returns a successful response in JSON.
+pub(crate) fn json(body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
     let json = HeaderValue::from_static("application/json");
-    answer.headers_mut().insert(CONTENT_TYPE, json);
-    answer
+    reply.headers_mut().insert(CONTENT_TYPE, json);
+    reply
 }
 
-/// An answer that the load will stop at.
-pub(crate) fn refused(status: StatusCode, why: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(why.to_owned())));
-    *answer.status_mut() = status;
-    answer
+/// Returns a failure. The load generator stops when it receives one.
+pub(crate) fn failure(status: StatusCode, message: &str) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(message.to_owned())));
+    *reply.status_mut() = status;
+    reply
 }
 
-fn failed(error: &anyhow::Error) -> Answer {
-    refused(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))
+fn internal_error(error: &anyhow::Error) -> Reply {
+    failure(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}"))
 }
 
-/// The value of a parameter that needs no decoding.
+/// Returns the value of a query or form parameter, without decoding.
 pub(crate) fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
     let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))

@@ -1,10 +1,13 @@
-//! `menshen-bench`: what `cargo xtask bench` measures with, each part a process of its own.
-#![expect(clippy::print_stdout, reason = "a command-line tool speaks there")]
-#![expect(clippy::indexing_slicing, reason = "only of JSON, where what is missing is null")]
+//! `menshen-bench`: the programs of `cargo xtask bench`. Each subcommand runs in its own process.
+#![expect(clippy::print_stdout, reason = "a command-line tool prints")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a missing JSON value is null; other indexes are checked or constant"
+)]
 
+mod baseline;
 mod database;
 mod fill;
-mod baseline;
 mod http;
 mod load;
 mod process;
@@ -20,63 +23,67 @@ use tokio::runtime::Builder;
 
 use crate::database::Database;
 
-/// What `cargo xtask bench` measures with.
+/// Programs of `cargo xtask bench`.
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
-    part: Part,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Part {
-    /// Stands in for WeChat: answers at once, and reads in each code whose it is.
+enum Command {
+    /// Run the WeChat stub, which derives the user from the code.
     Wechat {
+        /// Address to listen on.
         #[arg(long)]
         listen: SocketAddr,
-        /// The app that phone numbers are given to.
+        /// App id in the watermark of phone numbers.
         #[arg(long)]
         app_id: String,
     },
-    /// Does the unavoidable work of each request and nothing else.
-    Floor {
+    /// Run the baseline server, which does only the unavoidable work of each request.
+    Baseline {
+        /// Address to listen on.
         #[arg(long)]
         listen: SocketAddr,
+        /// URL of its database.
         #[arg(long)]
         database: String,
-        /// Where the stand-in for WeChat is.
+        /// URL of the WeChat stub.
         #[arg(long)]
         wechat: String,
     },
-    /// Makes the database where there is none.
+    /// Create the database unless it exists.
     Create {
+        /// URL of the database.
         #[arg(long)]
         database: String,
     },
-    /// Adds members to the database of the server, and to that of the floor.
+    /// Insert members into the databases of the server and of the baseline.
     Fill(fill::Options),
-    /// Sends requests of one kind for a while, and prints in JSON how it went.
+    /// Send requests of one kind and print the measurement in JSON.
     Load(load::Options),
-    /// Lets a day of many members pass, and tells what it takes and what breaks first.
-    Scale(simulation::Options),
+    /// Simulate a day with many members and print the required capacity.
+    Simulate(simulation::Options),
 }
 
 fn main() -> Result<()> {
-    match Cli::parse().part {
-        Part::Wechat { listen, app_id } => many_threads(wechat::run(listen, app_id)),
-        Part::Floor { listen, database, wechat } => {
+    match Cli::parse().command {
+        Command::Wechat { listen, app_id } => many_threads(wechat::run(listen, app_id)),
+        Command::Baseline { listen, database, wechat } => {
             many_threads(baseline::run(listen, &database, &wechat))
         }
-        Part::Create { database } => one_thread(Database::create(&database)),
-        Part::Fill(options) => one_thread(fill::run(&options)),
-        Part::Load(options) => {
+        Command::Create { database } => one_thread(Database::create(&database)),
+        Command::Fill(options) => one_thread(fill::run(&options)),
+        Command::Load(options) => {
             println!("{}", one_thread(load::run(&options))?);
             Ok(())
         }
-        Part::Scale(options) => simulation::run(&options),
+        Command::Simulate(options) => simulation::run(&options),
     }
 }
 
-/// As the server runs.
+/// Runs `work` on several threads, like the server.
 fn many_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

@@ -1,95 +1,125 @@
-//! A day in the life of many members, second by second: what no single machine can measure.
+//! Simulation of one day with many members, in steps of one second, which no single machine can
+//! measure.
 //!
-//! Work flows like water: in each second so much arrives, and the instances do so much of it; what is left waits.
-//! Whoever would wait longer than a login may take is refused and comes again a little later, as the SDK does.
+//! Work is a continuous quantity: in each second an amount arrives and the instances complete an
+//! amount; the rest waits. Requests that would wait longer than a login may take are refused and
+//! repeated after a back-off, as the SDK does.
 
 use std::collections::VecDeque;
 
 use anyhow::{Result, ensure};
 
-const DAY: usize = 86_400;
+const SECONDS_PER_HOUR: usize = 3_600;
+const SECONDS_PER_DAY: usize = 24 * SECONDS_PER_HOUR;
 
-/// How long a request may wait before it is refused, in seconds.
-const WAIT_MAX: f64 = 4.0;
+/// Maximum time that a request waits before it is refused, in seconds.
+const MAX_WAIT: f64 = 4.0;
 
-/// When those who were refused come again, in seconds.
+/// Time until a refused request is repeated, in seconds.
 const BACK_OFF: usize = 8;
 
-/// How the visits of a day spread over its hours, in parts of a thousand: a made-up day with a small peak at noon
+/// Shares of the day's visits in each hour, in thousandths: an assumption with a small peak at noon
 /// and a large one in the evening.
-const HOURS: [f64; 24] = [
+const HOURLY_SHARES: [f64; 24] = [
     12.0, 7.0, 5.0, 4.0, 4.0, 6.0, 14.0, 28.0, 42.0, 48.0, 50.0, 54.0, 66.0, 54.0, 46.0, 44.0,
     46.0, 52.0, 64.0, 82.0, 98.0, 84.0, 58.0, 32.0,
 ];
 
-/// When the rush comes, and where the zone fails: at eight in the evening.
-const RUSH: usize = 20 * 3_600;
+/// Start of the burst and of the zone failure: 20:00, in seconds since midnight.
+const INCIDENT_START: usize = 20 * SECONDS_PER_HOUR;
 
-/// How long a failed zone stays away, in seconds.
-const OUTAGE: usize = 600;
+/// Duration of the burst, in seconds.
+const BURST_DURATION: usize = 60;
+
+/// Duration of the zone failure, in seconds.
+const OUTAGE_DURATION: usize = 600;
+
+/// Minimum number of processors: one instance in each of three zones.
+const MIN_PROCESSORS: f64 = 3.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many members there are.
+    /// Numbers of members.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 100_000_000, 1_000_000_000])]
     members: Vec<u64>,
-    /// Which part of them comes on a day.
+    /// Share of the members who visit on a day.
     #[arg(long, default_value_t = 0.2)]
     active: f64,
-    /// How often each of these comes.
+    /// Visits of each of these members per day.
     #[arg(long, default_value_t = 2.0)]
     visits: f64,
-    /// How many authenticated requests each visit makes of this service.
+    /// Authenticated requests per visit.
     #[arg(long, default_value_t = 5.0)]
     reads: f64,
-    /// Which part of the visits begins with a login; the others refresh.
+    /// Share of the visits that begin with a login; the others begin with a refresh.
     #[arg(long, default_value_t = 0.1)]
     logins: f64,
-    /// Which part of the logins makes a member.
+    /// Share of the logins that create a member.
     #[arg(long, default_value_t = 0.1)]
     new: f64,
-    /// Which part of a day's visits comes within one minute, when something is announced.
+    /// Share of the day's visits within the minute of a burst, for example after an announcement.
     #[arg(long, default_value_t = 0.02)]
-    rush: f64,
-    /// Which part of their time processors may be busy at the evening's peak.
+    burst: f64,
+    /// Planned processor load at the evening's peak.
     #[arg(long, default_value_t = 0.6)]
     load: f64,
-    /// Processor time of a login, a login that makes a member, a refresh and a read, in milliseconds, as in
+    /// CPU milliseconds of a login, a login that creates a member, a refresh and a read, as in
     /// docs/reference/performance.md.
     #[arg(long, value_delimiter = ',', required = true)]
     cpu: Vec<f64>,
-    /// Statements of the same, with begin and commit.
+    /// Database statements of the same requests, including begin and commit.
     #[arg(long, value_delimiter = ',', default_values_t = [7.0, 9.0, 4.0, 2.0])]
     statements: Vec<f64>,
-    /// Bytes that a member takes in the database, with indexes, and that a login adds to the record.
+    /// Bytes of a member in the database, and of a login in the audit log, including indexes.
     #[arg(long, value_delimiter = ',', required = true)]
     bytes: Vec<f64>,
 }
 
-/// What one visit costs, on average.
+/// Average cost of one visit.
 struct Visit {
-    /// Processor time, in seconds.
+    /// CPU time, in seconds.
     cpu: f64,
     statements: f64,
     requests: f64,
 }
 
-/// What became of a day.
+/// Incidents of a simulated day.
+struct Scenario {
+    name: &'static str,
+    has_burst: bool,
+    /// Share of the processors that work during the outage; 1 without an outage.
+    available: f64,
+}
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario { name: "ordinary day", has_burst: false, available: 1.0 },
+    Scenario { name: "burst", has_burst: true, available: 1.0 },
+    Scenario {
+        name: "one of three zones fails at the peak",
+        has_burst: false,
+        available: 2.0 / 3.0,
+    },
+    Scenario { name: "burst and zone failure", has_burst: true, available: 2.0 / 3.0 },
+];
+
+/// Result of a simulated day.
 #[derive(Default)]
-struct Day {
+struct DaySimulation {
+    /// In seconds.
     longest_wait: f64,
+    /// Number of refused requests. A repeated request counts again.
     refused: f64,
-    /// Seconds from the rush until nobody waits any more.
+    /// Seconds from the start of the incident until no request waits or is refused.
     recovery: usize,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(options.cpu.len() == 4, "--cpu: four numbers");
-    ensure!(options.statements.len() == 4, "--statements: four numbers");
-    ensure!(options.bytes.len() == 2, "--bytes: two numbers");
-    let visit = Visit::of(options);
+    ensure!(options.cpu.len() == 4, "--cpu: expected four numbers");
+    ensure!(options.statements.len() == 4, "--statements: expected four numbers");
+    ensure!(options.bytes.len() == 2, "--bytes: expected two numbers");
+    let visit = Visit::new(options);
     println!(
-        "| members | visits a second: mean | peak | rush | logins a second at the peak | processors for the peak | for the rush | statements a second: peak | rush | data GB | record GB a year |"
+        "| members | visits/s: mean | peak | burst | logins/s at the peak | processors for the peak | for the burst | statements/s: peak | burst | data GB | audit log GB per year |"
     );
     println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for members in &options.members {
@@ -98,103 +128,145 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!();
     println!(
-        "| members | what happens | longest wait s | refusals, repeated ones too | clear again after s |"
+        "| members | scenario | longest wait (s) | refusals, including repeated ones | recovered after (s) |"
     );
     println!("| ---: | --- | ---: | ---: | ---: |");
     for members in &options.members {
         let plan = Plan::new(options, &visit, *members);
-        for (what, rush, zones) in [
-            ("an ordinary day", false, 1.0),
-            ("the rush", true, 1.0),
-            ("one zone of three fails at the peak", false, 2.0 / 3.0),
-            ("both at once", true, 2.0 / 3.0),
-        ] {
-            let Day { longest_wait, refused, recovery } = plan.day(options, &visit, rush, zones);
-            println!("| {members} | {what} | {longest_wait:.1} | {refused:.0} | {recovery} |");
+        for scenario in &SCENARIOS {
+            println!("{}", plan.scenario_row(options, &visit, scenario));
         }
     }
     Ok(())
 }
 
 impl Visit {
-    fn of(options: &Options) -> Self {
-        let (login, new) = (options.logins * (1.0 - options.new), options.logins * options.new);
-        let times = [login, new, 1.0 - options.logins, options.reads];
-        let sum =
-            |costs: &[f64]| times.iter().zip(costs).map(|(times, cost)| times * cost).sum::<f64>();
+    fn new(options: &Options) -> Self {
+        let returning_logins = options.logins * (1.0 - options.new);
+        let new_members = options.logins * options.new;
+        let refreshes = 1.0 - options.logins;
+        let counts = [returning_logins, new_members, refreshes, options.reads];
+        let total = |costs: &[f64]| -> f64 {
+            counts.iter().zip(costs).map(|(count, cost)| count * cost).sum()
+        };
         Self {
-            cpu: sum(&options.cpu) / 1_000.0,
-            statements: sum(&options.statements),
-            requests: times.iter().sum(),
+            cpu: total(&options.cpu) / 1_000.0,
+            statements: total(&options.statements),
+            requests: counts.iter().sum(),
         }
     }
 }
 
-/// How much comes, and what is there for it.
+/// Load of a day, and the capacity that is planned for it.
 struct Plan {
     members: f64,
-    /// In a day.
+    /// Visits per day.
     visits: f64,
-    /// Seconds of work that are done in a second.
+    /// Capacity, in seconds of CPU time per second.
     processors: f64,
 }
 
 impl Plan {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2⁵³ members")]
+    #[expect(clippy::cast_precision_loss, reason = "no number of members reaches 2⁵³")]
     fn new(options: &Options, visit: &Visit, members: u64) -> Self {
         let members = members as f64;
         let visits = members * options.active * options.visits;
-        let processors = (peak(visits) * visit.cpu / options.load).ceil().max(3.0);
+        let processors = (peak(visits) * visit.cpu / options.load).ceil().max(MIN_PROCESSORS);
         Self { members, visits, processors }
     }
 
+    /// Row of the table of capacities.
     fn row(&self, options: &Options, visit: &Visit) -> String {
-        let Self { members, visits, processors } = self;
-        let (mean, peak, rush) = (visits / 86_400.0, peak(*visits), visits * options.rush / 60.0);
-        let rush = peak + rush;
-        let data = members * options.bytes[0] / 1e9;
-        let record = visits * options.logins * 365.0 * options.bytes[1] / 1e9;
-        format!(
-            "| {members} | {mean:.0} | {peak:.0} | {rush:.0} | {:.0} | {processors:.0} | {:.0} | {:.0} | {:.0} | {data:.1} | {record:.1} |",
-            peak * options.logins,
-            (rush * visit.cpu).ceil(),
-            peak * visit.statements,
-            rush * visit.statements,
-        )
+        let mean = self.visits / 86_400.0;
+        let peak = peak(self.visits);
+        let burst = peak + self.visits * options.burst / 60.0;
+        let burst_processors = (burst * visit.cpu).ceil().max(MIN_PROCESSORS);
+        let data = self.members * options.bytes[0] / 1e9;
+        let audit_log = self.visits * options.logins * 365.0 * options.bytes[1] / 1e9;
+        let cells = [
+            grouped(self.members, 0),
+            grouped(mean, 0),
+            grouped(peak, 0),
+            grouped(burst, 0),
+            grouped(peak * options.logins, 0),
+            grouped(self.processors, 0),
+            grouped(burst_processors, 0),
+            grouped(peak * visit.statements, 0),
+            grouped(burst * visit.statements, 0),
+            grouped(data, 1),
+            grouped(audit_log, 1),
+        ];
+        format!("| {} |", cells.join(" | "))
     }
 
-    /// Lets a day pass.
-    fn day(&self, options: &Options, visit: &Visit, rush: bool, zones: f64) -> Day {
-        let (mut day, mut waiting) = (Day::default(), 0.0);
-        let mut again: VecDeque<f64> = VecDeque::from(vec![0.0; BACK_OFF]);
-        for second in 0..DAY {
-            let mut visits =
-                self.visits * HOURS[second / 3_600] / HOURS.iter().sum::<f64>() / 3_600.0;
-            if rush && (RUSH..RUSH + 60).contains(&second) {
-                visits += self.visits * options.rush / 60.0;
+    /// Row of the table of scenarios.
+    #[expect(clippy::cast_precision_loss, reason = "a day has few seconds")]
+    fn scenario_row(&self, options: &Options, visit: &Visit, scenario: &Scenario) -> String {
+        let day = self.simulate(options, visit, scenario);
+        let cells = [
+            grouped(self.members, 0),
+            scenario.name.to_owned(),
+            grouped(day.longest_wait, 1),
+            grouped(day.refused, 0),
+            grouped(day.recovery as f64, 0),
+        ];
+        format!("| {} |", cells.join(" | "))
+    }
+
+    /// Simulates a day.
+    fn simulate(&self, options: &Options, visit: &Visit, scenario: &Scenario) -> DaySimulation {
+        let mut day = DaySimulation::default();
+        let mut waiting = 0.0;
+        let mut repeated: VecDeque<f64> = VecDeque::from(vec![0.0; BACK_OFF]);
+        for second in 0..SECONDS_PER_DAY {
+            let since_incident = second.checked_sub(INCIDENT_START);
+            let mut visits = self.visits_per_second(second / SECONDS_PER_HOUR);
+            if scenario.has_burst && since_incident.is_some_and(|time| time < BURST_DURATION) {
+                visits += self.visits * options.burst / 60.0;
             }
-            let away = zones < 1.0 && (RUSH..RUSH + OUTAGE).contains(&second);
-            let capacity = self.processors * if away { zones } else { 1.0 };
-            let arriving = visits * visit.cpu + again.pop_front().unwrap_or_default();
-            // What fits behind those who wait already; the others are told to come later, which costs next to nothing.
-            let taken = arriving.min((WAIT_MAX * capacity - waiting).max(0.0) + capacity);
-            let refused = arriving - taken;
-            again.push_back(refused);
-            waiting = (waiting + taken - capacity).max(0.0);
+            let is_outage = since_incident.is_some_and(|time| time < OUTAGE_DURATION);
+            let capacity = self.processors * if is_outage { scenario.available } else { 1.0 };
+            let arriving = visits * visit.cpu + repeated.pop_front().unwrap_or_default();
+            // Work that fits into the maximum wait is accepted. Refusing the rest costs almost nothing.
+            let accepted = arriving.min((MAX_WAIT * capacity - waiting).max(0.0) + capacity);
+            let refused = arriving - accepted;
+            repeated.push_back(refused);
+            waiting = (waiting + accepted - capacity).max(0.0);
             day.refused += refused / visit.cpu * visit.requests;
             let wait = waiting / capacity;
             day.longest_wait = day.longest_wait.max(wait);
-            if second >= RUSH && (wait > 0.0 || refused > 0.0) {
-                day.recovery = second + 1 - RUSH;
+            if let Some(time) = since_incident
+                && (wait > 0.0 || refused > 0.0)
+            {
+                day.recovery = time + 1;
             }
         }
         day
     }
+
+    fn visits_per_second(&self, hour: usize) -> f64 {
+        self.visits * HOURLY_SHARES[hour] / HOURLY_SHARES.iter().sum::<f64>() / 3_600.0
+    }
 }
 
-/// Visits a second in the busiest hour.
+/// Visits per second in the busiest hour.
 fn peak(visits: f64) -> f64 {
-    visits * HOURS.iter().copied().fold(0.0, f64::max) / HOURS.iter().sum::<f64>() / 3_600.0
+    let largest_share = HOURLY_SHARES.iter().copied().fold(0.0, f64::max);
+    visits * largest_share / HOURLY_SHARES.iter().sum::<f64>() / 3_600.0
+}
+
+/// Formats a number with thousands separators.
+fn grouped(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    let integer_digits = text.find('.').unwrap_or(text.len());
+    let mut grouped = String::new();
+    for (position, digit) in text.char_indices() {
+        if position > 0 && position < integer_digits && (integer_digits - position) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[cfg(test)]
@@ -204,40 +276,49 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
         options: Options,
     }
 
-    fn options(more: &[&str]) -> Options {
-        let line = ["scale", "--cpu", "0.5,0.6,0.3,0.2", "--bytes", "1000,300"];
-        Line::parse_from(line.iter().chain(more)).options
+    fn options(further: &[&str]) -> Options {
+        let line = ["simulate", "--cpu", "0.5,0.6,0.3,0.2", "--bytes", "1000,300"];
+        CommandLine::parse_from(line.iter().chain(further)).options
     }
 
-    fn day(options: &Options, rush: bool, zones: f64) -> Day {
-        let visit = Visit::of(options);
-        Plan::new(options, &visit, 10_000_000_000).day(options, &visit, rush, zones)
-    }
-
-    #[test]
-    fn on_an_ordinary_day_nobody_waits() {
-        let Day { longest_wait, refused, recovery } = day(&options(&[]), false, 1.0);
-        assert!(longest_wait == 0.0 && refused == 0.0 && recovery == 0);
+    fn simulate(options: &Options, has_burst: bool, available: f64) -> DaySimulation {
+        let visit = Visit::new(options);
+        let scenario = Scenario { name: "", has_burst, available };
+        Plan::new(options, &visit, 10_000_000_000).simulate(options, &visit, &scenario)
     }
 
     #[test]
-    fn what_is_too_much_waits_then_is_refused_and_in_the_end_is_done() {
-        let small = day(&options(&["--rush", "0.001"]), true, 1.0);
-        let large = day(&options(&[]), true, 1.0);
+    fn ordinary_day_has_no_waits_and_no_refusals() {
+        let day = simulate(&options(&[]), false, 1.0);
+        assert!(day.longest_wait == 0.0 && day.refused == 0.0 && day.recovery == 0);
+    }
+
+    #[test]
+    fn large_burst_is_refused_and_completed_later() {
+        let small = simulate(&options(&["--burst", "0.001"]), true, 1.0);
+        let large = simulate(&options(&[]), true, 1.0);
         assert!(small.refused == 0.0);
-        assert!(large.refused > 0.0 && large.longest_wait <= WAIT_MAX + 1.0);
+        assert!(large.refused > 0.0 && large.longest_wait <= MAX_WAIT + 1.0);
         assert!((60..3_600).contains(&large.recovery), "{}", large.recovery);
     }
 
     #[test]
-    fn who_is_too_few_for_what_is_left_never_recovers_before_the_zone_does() {
-        let tight = options(&["--load", "0.9"]);
-        assert!(day(&tight, false, 2.0 / 3.0).recovery > OUTAGE);
-        assert!(day(&options(&[]), false, 2.0 / 3.0).refused == 0.0);
+    fn zone_failure_with_insufficient_capacity_recovers_after_the_outage() {
+        let insufficient = options(&["--load", "0.9"]);
+        assert!(simulate(&insufficient, false, 2.0 / 3.0).recovery > OUTAGE_DURATION);
+        assert!(simulate(&options(&[]), false, 2.0 / 3.0).refused == 0.0);
+    }
+
+    #[test]
+    fn numbers_have_thousands_separators() {
+        assert_eq!(grouped(0.0, 0), "0");
+        assert_eq!(grouped(999.0, 0), "999");
+        assert_eq!(grouped(1_234_567.0, 0), "1,234,567");
+        assert_eq!(grouped(3_942.04, 1), "3,942.0");
     }
 }

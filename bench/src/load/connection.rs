@@ -1,4 +1,4 @@
-//! One connection that is kept.
+//! A persistent HTTP connection.
 
 use anyhow::{Result, ensure};
 use http_body_util::Full;
@@ -8,7 +8,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::http::whole;
+use crate::http::read_body;
 
 pub(super) struct Connection(SendRequest<Full<Bytes>>);
 
@@ -21,13 +21,14 @@ impl Connection {
         Ok(Self(sender))
     }
 
-    /// What is answered with 200; all else is an error, so that no failure counts as an answer.
-    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes> {
+    /// Sends a request and returns the body of its response. Any status but 200 is an error, so that
+    /// failures are not measured as responses.
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes> {
         self.0.ready().await?;
         let (head, body) = self.0.send_request(request).await?.into_parts();
-        let body = whole(body).await?;
-        let said = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or_default());
-        ensure!(head.status == 200, "{}: {said}", head.status);
+        let body = read_body(body).await?;
+        let start = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or_default());
+        ensure!(head.status == 200, "{}: {start}", head.status);
         Ok(body)
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of requests, and who sends them.
+//! Kinds of requests, and the clients that send them.
 
 use std::time::SystemTime;
 
@@ -14,16 +14,17 @@ use super::Options;
 use super::connection::Connection;
 use crate::user;
 
-/// How many sessions take turns, over all connections, where requests need one.
+/// Number of sessions, over all connections, between which requests alternate.
 const SESSIONS: u64 = 256;
 
+/// A kind of request.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scenario {
-    /// `POST /login` by somebody unknown.
+    /// `POST /login` of an unknown user.
     NewMember,
-    /// The same with a phone code.
+    /// `POST /login` of an unknown user with a phone code.
     NewMemberPhone,
-    /// `POST /login` by a member.
+    /// `POST /login` of an existing member.
     ReturningLogin,
     /// `POST /token/refresh`.
     Refresh,
@@ -33,20 +34,22 @@ pub(super) enum Scenario {
     TokenCheck,
 }
 
-/// Who uses one connection.
-pub(super) struct Visitor {
+/// Sender of the requests on one connection.
+pub(super) struct LoadClient {
     scenario: Scenario,
     host: String,
     service_key: String,
-    /// Which of how many connections.
+    /// Number of the connection, from 0 to `connections` - 1.
     number: u64,
     connections: u64,
     members: u64,
     first_new: u64,
-    /// What no other run has in its codes.
+    /// Start time of the run, which makes its codes unique.
     run: u128,
-    asked: u64,
-    chance: u64,
+    /// Number of requests so far.
+    sent: u64,
+    /// State of the random number generator.
+    random: u64,
     sessions: Vec<Session>,
 }
 
@@ -55,7 +58,7 @@ struct Session {
     refresh_token: String,
 }
 
-impl Visitor {
+impl LoadClient {
     pub(super) fn new(options: &Options, number: u64) -> Result<Self> {
         let run = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros();
         Ok(Self {
@@ -67,13 +70,13 @@ impl Visitor {
             members: options.members,
             first_new: options.first_new,
             run,
-            asked: 0,
-            chance: number + 1,
+            sent: 0,
+            random: number + 1,
             sessions: vec![],
         })
     }
 
-    /// Logs in as often as there are to be sessions.
+    /// Creates the sessions that the scenario needs.
     pub(super) async fn prepare(&mut self, connection: &mut Connection) -> Result<()> {
         let count = match self.scenario {
             Scenario::Refresh | Scenario::Me | Scenario::TokenCheck => {
@@ -82,23 +85,23 @@ impl Visitor {
             Scenario::NewMember | Scenario::NewMemberPhone | Scenario::ReturningLogin => 0,
         };
         for _ in 0..count {
-            self.asked += 1;
-            let member = self.some_member();
+            self.sent += 1;
+            let member = self.random_member();
             let login = self.login(member, false)?;
-            let answer = connection.ask(login).await.context("a member cannot log in")?;
-            self.sessions.push(Session::parse(&answer)?);
+            let response = connection.send(login).await.context("a member cannot log in")?;
+            self.sessions.push(Session::parse(&response)?);
         }
         Ok(())
     }
 
-    /// What to ask next.
+    /// Returns the next request.
     pub(super) fn request(&mut self) -> Result<Request<Full<Bytes>>> {
-        self.asked += 1;
+        self.sent += 1;
         match self.scenario {
-            Scenario::NewMember => self.login(self.somebody_new(), false),
-            Scenario::NewMemberPhone => self.login(self.somebody_new(), true),
+            Scenario::NewMember => self.login(self.new_member(), false),
+            Scenario::NewMemberPhone => self.login(self.new_member(), true),
             Scenario::ReturningLogin => {
-                let member = self.some_member();
+                let member = self.random_member();
                 self.login(member, false)
             }
             Scenario::Refresh => {
@@ -121,18 +124,18 @@ impl Visitor {
         }
     }
 
-    /// Takes note of an answer: a refreshed session has other tokens.
-    pub(super) fn answered(&mut self, answer: &[u8]) -> Result<()> {
+    /// Processes a response: a refreshed session has new tokens.
+    pub(super) fn process(&mut self, response: &[u8]) -> Result<()> {
         if self.scenario == Scenario::Refresh {
-            let turn = self.turn();
-            let session = self.sessions.get_mut(turn).context("there is no session")?;
-            *session = Session::parse(answer)?;
+            let index = self.session_index();
+            let session = self.sessions.get_mut(index).context("the client has no session")?;
+            *session = Session::parse(response)?;
         }
         Ok(())
     }
 
     fn login(&self, member: u64, with_phone: bool) -> Result<Request<Full<Bytes>>> {
-        let nonce = format!("{}-{}-{}", self.run, self.number, self.asked);
+        let nonce = format!("{}-{}-{}", self.run, self.number, self.sent);
         let code = user::code(member, &nonce);
         let body = if with_phone {
             format!(r#"{{"code":"{code}","phoneCode":"{code}"}}"#)
@@ -147,34 +150,35 @@ impl Visitor {
         Ok(request.header(CONTENT_TYPE, "application/json").body(body.into())?)
     }
 
-    fn somebody_new(&self) -> u64 {
-        self.first_new + self.number + self.asked * self.connections
+    fn new_member(&self) -> u64 {
+        self.first_new + self.number + self.sent * self.connections
     }
 
-    /// One of the members, by chance: xorshift.
-    fn some_member(&mut self) -> u64 {
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        self.chance % self.members + 1
+    /// Returns a random existing member (xorshift).
+    fn random_member(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % self.members + 1
     }
 
     fn session(&self) -> Result<&Session> {
-        self.sessions.get(self.turn()).context("there is no session")
+        self.sessions.get(self.session_index()).context("the client has no session")
     }
 
-    /// Whose turn it is.
-    fn turn(&self) -> usize {
-        usize::try_from(self.asked).unwrap_or_default() % self.sessions.len().max(1)
+    /// Returns the index of the current request's session.
+    fn session_index(&self) -> usize {
+        usize::try_from(self.sent).unwrap_or_default() % self.sessions.len().max(1)
     }
 }
 
 impl Session {
-    fn parse(answer: &[u8]) -> Result<Self> {
-        let answer: Value = serde_json::from_slice(answer)?;
+    /// Reads the tokens from the response to a login or a refresh.
+    fn parse(response: &[u8]) -> Result<Self> {
+        let response: Value = serde_json::from_slice(response)?;
         let field = |name: &str| {
-            let value = answer["data"][name].as_str().map(str::to_owned);
-            value.with_context(|| format!("the answer has no {name}"))
+            let value = response["data"][name].as_str().map(str::to_owned);
+            value.with_context(|| format!("the response has no {name}"))
         };
         Ok(Self { token: field("token")?, refresh_token: field("refreshToken")? })
     }
