@@ -1,8 +1,7 @@
-//! Writes the SeaORM entities of the migrated schema into the folder given; `cargo xtask codegen` calls
-//! it.
+//! Generator of the SeaORM entities, called by `cargo xtask codegen` with the output folder.
 //!
-//! They are read back from SQLite: the types that other databases have in place of it are those the
-//! migrations chose for the same columns.
+//! It reads the schema from a migrated SQLite database. The migrations define equivalent types for the
+//! other databases.
 
 use std::{env, fs, path::PathBuf};
 
@@ -29,14 +28,14 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The tables as a migrated database describes them, without the migrator's own.
+/// Reads the tables of a migrated database, without the migrator's own.
 async fn tables() -> Result<Vec<TableCreateStatement>> {
     let scratch = tempfile::tempdir()?;
     let url = format!("sqlite://{}", scratch.path().join("schema.db").display());
     migration::up(&url).await?;
     let schema = SchemaDiscovery::new(SqlitePool::connect(&url).await?).discover().await?;
-    let ours = schema.tables.iter().filter(|table| !table.name.starts_with("seaql_"));
-    Ok(ours.map(TableDef::write).collect())
+    let tables = schema.tables.iter().filter(|table| !table.name.starts_with("seaql_"));
+    Ok(tables.map(TableDef::write).collect())
 }
 
 fn style() -> EntityWriterContext {
@@ -62,7 +61,7 @@ fn style() -> EntityWriterContext {
     )
 }
 
-/// The generator's own first lines name itself and its version: ours say what to do instead.
+/// Replaces the first lines of the generated code, which contain the generator's version.
 fn with_banner(code: &str) -> String {
     let body = code.lines().skip_while(|line| line.starts_with("//") || line.is_empty());
     body.fold(format!("{BANNER}\n"), |file, line| file + line + "\n")

@@ -1,6 +1,6 @@
-//! Opens the one connection that migrations run on.
+//! Connection of the migrations: a single one.
 //!
-//! SeaORM's own `connect` would write the URL, and with it the password, into a span at TRACE level.
+//! SeaORM's own `connect` writes the URL, and with it the password, into a span at TRACE level.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use sea_orm_migration::sea_orm::{
 
 use crate::MigrationError;
 
-/// Opens the database behind the URL; makes an SQLite file, and its folder, if there is none.
+/// Opens the database at `url`. Creates a missing SQLite file and its folder.
 pub(crate) async fn open(url: &str) -> Result<DatabaseConnection, MigrationError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("sqlite") => open_sqlite(url).await,
@@ -56,7 +56,8 @@ async fn open_mysql(url: &str) -> Result<DatabaseConnection, Error> {
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
 }
 
-/// A pool of one, which sqlx is not asked to tend: the task that does can turn round for ever.
+/// Creates a pool of one connection without timeouts, because sqlx's maintenance task for them can
+/// spin forever.
 fn one_connection<DB: Database>() -> PoolOptions<DB> {
     PoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None)
 }

@@ -1,6 +1,7 @@
-//! The database schema, as migrations, and the ways to run them on a database named by its URL.
+//! Database schema as migrations, and functions that run them on the database at a URL.
 
 mod connection;
+mod lock;
 mod m20261120_090000_members;
 mod m20261121_090000_signing_keys;
 mod m20261121_100000_redemptions;
@@ -13,17 +14,16 @@ mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
 mod m20261126_120000_apps;
 mod steps;
-mod lock;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
 
-use crate::lock::{Way, migrate};
+use crate::lock::{Direction, migrate};
 
-/// Where the migrator records what is applied.
-const RECORD: &str = "seaql_migrations";
+/// Table of the applied migrations.
+const MIGRATION_TABLE: &str = "seaql_migrations";
 
-/// All migrations, the oldest first.
+/// All migrations, oldest first.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
@@ -40,73 +40,72 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_100000_admins::Migration),
             Box::new(m20261126_110000_outbox::Migration),
             Box::new(m20261126_120000_apps::Migration),
-            // `cargo xtask migrate new` adds further ones above this line.
+            // `cargo xtask migrate new` adds migrations above this line.
         ]
     }
 }
 
-/// Why a database was not migrated.
+/// Error of a migration.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The URL is not one of a database this service runs on.
-    #[error("the database URL begins with none of sqlite://, postgres:// and mysql://")]
+    /// The URL is not of a supported database.
+    #[error("the database URL must start with sqlite://, postgres:// or mysql://")]
     UnknownDatabase,
-    /// SQLite in memory is gone as soon as the migration ends.
-    #[error("SQLite must be a file: sqlite://PATH")]
+    /// An in-memory SQLite database would be lost when the migration ends.
+    #[error("an in-memory SQLite database cannot be migrated: use a file, sqlite://PATH")]
     InMemory,
-    /// The folder of the SQLite file could not be made.
-    #[error("the folder {folder} could not be made")]
+    /// The folder of the SQLite file could not be created.
+    #[error("cannot create the folder {folder}")]
     Folder {
-        /// The folder.
+        /// Path of the folder.
         folder: String,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The database could not be reached or opened.
-    #[error("the database could not be opened")]
+    #[error("cannot open the database")]
     Connect(#[source] sea_orm_migration::sea_orm::SqlxError),
     /// A statement failed.
-    #[error("the database refused a migration")]
-    Refused(#[source] DbErr),
+    #[error("a migration failed")]
+    Failed(#[source] DbErr),
 }
 
-/// A migration, and whether the database has it.
+/// State of a migration in a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Its name, which begins with the time it was written.
+    /// Name, which starts with the time of its creation.
     pub name: String,
-    /// Whether it was applied.
+    /// True if the migration is applied.
     pub applied: bool,
 }
 
-/// Applies every migration the database does not have. Makes an SQLite file, and its folder, if there
-/// is none.
+/// Applies all pending migrations. Creates a missing SQLite file and its folder.
 ///
-/// Of several programs that do so at once, one does and the others wait for it. What was interrupted is
-/// gone on with, by whatever program does so next.
+/// If several programs migrate concurrently, one does and the others wait. An interrupted migration is
+/// continued by the next call.
 pub async fn up(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = migrate(&database, Way::Up).await;
+    let result = migrate(&database, Direction::Up).await;
     close(database, result).await
 }
 
-/// Takes back the migration that was applied last.
+/// Reverts the last applied migration.
 pub async fn down(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = migrate(&database, Way::Down).await;
+    let result = migrate(&database, Direction::Down).await;
     close(database, result).await
 }
 
-/// Drops **everything** in the database, then applies every migration.
+/// Drops **all** tables of the database, then applies all migrations.
 pub async fn fresh(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
     let result = Migrator::fresh(&database).await;
     close(database, result).await
 }
 
-/// Every migration, the oldest first, and whether the database has it. Changes no table, so that a
-/// database user without the right to do so may ask. Migrations of later programs are not told: this one
-/// runs on what they leave.
+/// Returns the state of all migrations, oldest first. Changes no table, so that it works with a
+/// read-only database user. Migrations of later versions are left out: this version runs on their
+/// schema.
 pub async fn status(url: &str) -> Result<Vec<Status>, MigrationError> {
     let database = connection::open(url).await?;
     let result = status_on(&SchemaManager::new(&database)).await;
@@ -115,7 +114,7 @@ pub async fn status(url: &str) -> Result<Vec<Status>, MigrationError> {
 
 async fn status_on(manager: &SchemaManager<'_>) -> Result<Vec<Status>, DbErr> {
     let mut applied = Vec::new();
-    if manager.has_table(RECORD).await? {
+    if manager.has_table(MIGRATION_TABLE).await? {
         applied = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
     }
     let status = Migrator::migrations().into_iter().map(|migration| Status {
@@ -125,13 +124,13 @@ async fn status_on(manager: &SchemaManager<'_>) -> Result<Vec<Status>, DbErr> {
     Ok(status.collect())
 }
 
-/// Closes the connection properly, which for SQLite moves everything into the one file.
+/// Closes the connection cleanly, which merges SQLite's write-ahead log into the database file.
 async fn close<T>(
     database: DatabaseConnection,
     result: Result<T, DbErr>,
 ) -> Result<T, MigrationError> {
     let closed = database.close().await;
-    let result = result.map_err(MigrationError::Refused)?;
-    closed.map_err(MigrationError::Refused)?;
+    let result = result.map_err(MigrationError::Failed)?;
+    closed.map_err(MigrationError::Failed)?;
     Ok(result)
 }

@@ -1,4 +1,5 @@
-//! One program migrates a database at a time, and does all or nothing where the database can.
+//! Migration lock: one program migrates a database at a time, atomically where the database supports
+//! it.
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
@@ -8,38 +9,44 @@ use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait, SchemaManage
 
 use crate::{Migrator, status_on};
 
-/// Which way to migrate.
+/// Direction of a migration.
 #[derive(Clone, Copy)]
-pub(crate) enum Way {
-    /// Every migration that is pending.
+pub(crate) enum Direction {
+    /// Applies all pending migrations.
     Up,
-    /// The last one back.
+    /// Reverts the last migration.
     Down,
 }
 
-/// What those wait for who migrate the same PostgreSQL database: any number, as long as it stays.
+/// Advisory lock of PostgreSQL. The number is arbitrary, but must never change.
 const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(2020112009)";
 
-/// The same on a server of MySQL's kind, whose locks are the server's; in seconds.
+/// Named lock of MySQL, with a timeout of 600 seconds. Locks are global to the server, so the name
+/// contains the database.
 const LOCK_MYSQL: &str = "SELECT GET_LOCK(LEFT(CONCAT('migration of ', DATABASE()), 64), 600)";
 
-/// Migrates when it is this program's turn.
+/// Migrates the database under the lock.
 ///
-/// SQLite and PostgreSQL undo all of it if it is interrupted. MySQL undoes nothing, therefore each step
-/// is taken only where it has not been.
-pub(crate) async fn migrate(database: &DatabaseConnection, way: Way) -> Result<(), DbErr> {
+/// SQLite and PostgreSQL roll back an interrupted migration. MySQL does not, so each step is skipped if
+/// it was completed already (see [`steps`](crate::steps)).
+pub(crate) async fn migrate(
+    database: &DatabaseConnection,
+    direction: Direction,
+) -> Result<(), DbErr> {
     let backend = database.get_database_backend();
     if backend == DbBackend::MySql {
         let lock = Statement::from_string(backend, LOCK_MYSQL);
         let locked = database.query_one_raw(lock).await?;
         let locked: Option<i64> = locked.map(|row| row.try_get_by_index(0)).transpose()?;
         if locked != Some(1) {
-            return Err(DbErr::Custom("somebody else has been migrating for ten minutes".into()));
+            return Err(DbErr::Custom(
+                "another program has held the migration lock for ten minutes".into(),
+            ));
         }
-        // The lock ends with the connection.
-        return go(database, way).await;
+        // The server releases the lock when the connection is closed.
+        return run_pending(database, direction).await;
     }
-    // SQLite lets one writer begin; PostgreSQL does not know the option.
+    // On SQLite, an immediate transaction is the lock. PostgreSQL ignores the option.
     let transaction = database.begin_with_options(TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -48,23 +55,23 @@ pub(crate) async fn migrate(database: &DatabaseConnection, way: Way) -> Result<(
     if backend == DbBackend::Postgres {
         transaction.execute_unprepared(LOCK_POSTGRES).await?;
     }
-    go(&transaction, way).await?;
+    run_pending(&transaction, direction).await?;
     transaction.commit().await
 }
 
-async fn go<'c>(
+async fn run_pending<'c>(
     database: impl IntoSchemaManagerConnection<'c> + Copy,
-    way: Way,
+    direction: Direction,
 ) -> Result<(), DbErr> {
-    match way {
-        Way::Up => {
+    match direction {
+        Direction::Up => {
             let status = status_on(&SchemaManager::new(database)).await?;
-            // A database that is further than this program is left alone.
+            // The migrator fails on migrations of later versions, which this version runs with.
             if status.iter().all(|migration| migration.applied) {
                 return Ok(());
             }
             Migrator::up(database, None).await
         }
-        Way::Down => Migrator::down(database, Some(1)).await,
+        Direction::Down => Migrator::down(database, Some(1)).await,
     }
 }

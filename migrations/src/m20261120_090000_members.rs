@@ -1,11 +1,11 @@
-//! Members, the identities they are known under, their sessions, and the record of security events.
+//! Members, their identities and sessions, and the audit log.
 //!
-//! What the columns have in common:
-//! - whatever is compared byte by byte is binary: MySQL's text collations take openids that differ in
-//!   case, or in trailing blanks, for the same one;
-//! - times are milliseconds since 1970 in a 64-bit integer: MySQL's `timestamp` cuts to seconds and
-//!   ends in 2038;
-//! - lengths are stated, because MySQL cannot index a column without one.
+//! Conventions for columns:
+//! - values that are compared byte by byte are binary: in MySQL's text collations, openids that differ
+//!   in case or in trailing blanks are equal;
+//! - times are milliseconds since 1970 in a 64-bit integer: MySQL's `timestamp` truncates to seconds
+//!   and ends in 2038;
+//! - columns have a length, because MySQL cannot index a column without one.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -22,20 +22,20 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// All or nothing where the database can do that (SQLite, PostgreSQL).
+    /// Atomic where the database supports it (SQLite, PostgreSQL).
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        create_table(manager, for_emoji(members(), backend)).await?;
-        create_table(manager, for_emoji(identities(), backend)).await?;
-        create_index_of_member(manager, "identity").await?;
-        create_table(manager, for_emoji(sessions(), backend)).await?;
-        create_index_of_member(manager, "session").await?;
-        create_table(manager, for_emoji(audit_events(), backend)).await?;
-        create_index_of_member(manager, "audit_event").await
+        create_table(manager, with_utf8(members(), backend)).await?;
+        create_table(manager, with_utf8(identities(), backend)).await?;
+        create_member_index(manager, "identity").await?;
+        create_table(manager, with_utf8(sessions(), backend)).await?;
+        create_member_index(manager, "session").await?;
+        create_table(manager, with_utf8(audit_events(), backend)).await?;
+        create_member_index(manager, "audit_event").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -54,7 +54,7 @@ fn members() -> TableCreateStatement {
         .col(string_len_null("avatar", 512))
         // 0 unknown, 1 male, 2 female.
         .col(small_integer("gender"))
-        // E.164: a plus sign and at most 15 digits. Beside it, how many of them are the country's.
+        // E.164: a plus sign and at most 15 digits; next to it, the number of digits of the country code.
         .col(var_binary_null("phone", 16).unique_key())
         .col(small_integer_null("phone_country_code"))
         .col(string_len("status", 16))
@@ -76,7 +76,7 @@ fn identities() -> TableCreateStatement {
         .col(uuid("member_id"))
         .col(big_integer("created_at"))
         .primary_key(Index::create().col("namespace").col("kind").col("value"))
-        .foreign_key(&mut member_of("identity"))
+        .foreign_key(&mut member_key("identity"))
         .take()
 }
 
@@ -90,11 +90,11 @@ fn sessions() -> TableCreateStatement {
         .col(big_integer("created_at"))
         .col(big_integer("refreshed_at"))
         .col(big_integer("expires_at"))
-        .foreign_key(&mut member_of("session"))
+        .foreign_key(&mut member_key("session"))
         .take()
 }
 
-/// Without a foreign key: what happened stays on record when its member is gone.
+/// The table has no foreign key: audit events are kept when their member is erased.
 fn audit_events() -> TableCreateStatement {
     Table::create()
         .table("audit_event")
@@ -106,7 +106,7 @@ fn audit_events() -> TableCreateStatement {
         .take()
 }
 
-fn member_of(table: &'static str) -> ForeignKeyCreateStatement {
+fn member_key(table: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create()
         .name(format!("fk_{table}_member"))
         .from(table, "member_id")
@@ -115,7 +115,7 @@ fn member_of(table: &'static str) -> ForeignKeyCreateStatement {
         .take()
 }
 
-async fn create_index_of_member(
+async fn create_member_index(
     manager: &SchemaManager<'_>,
     table: &'static str,
 ) -> Result<(), DbErr> {
@@ -123,8 +123,8 @@ async fn create_index_of_member(
     create_index(manager, table, &format!("idx_{table}_member"), index).await
 }
 
-/// MariaDB's text is latin1 unless told otherwise, and holds no emoji then.
-fn for_emoji(mut table: TableCreateStatement, backend: DbBackend) -> TableCreateStatement {
+/// Selects UTF-8 on MariaDB, where the default for text is latin1, which cannot store emoji.
+fn with_utf8(mut table: TableCreateStatement, backend: DbBackend) -> TableCreateStatement {
     if backend == DbBackend::MySql {
         table.character_set("utf8mb4");
     }

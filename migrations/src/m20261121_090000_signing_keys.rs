@@ -1,4 +1,4 @@
-//! The keys that sign access tokens.
+//! Signing keys of access tokens.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, var_binary};
@@ -20,10 +20,10 @@ impl MigrationTrait for Migration {
             .table("signing_key")
             .col(big_integer("number").primary_key())
             .col(var_binary("kid", 64))
-            // The private half in PKCS#8, sealed: 138 bytes and what the seal adds.
+            // The private key in PKCS#8, encrypted: 138 bytes and the overhead of sealing.
             .col(var_binary("sealed", 1024))
             .col(big_integer("created_at"))
-            // Null until its turn has come.
+            // Null until the key is activated.
             .col(big_integer_null("signs_from"))
             .take();
         create_table(manager, keys).await

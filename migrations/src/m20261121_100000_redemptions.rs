@@ -1,4 +1,4 @@
-//! The login codes that were redeemed, and events that are about two members.
+//! Redeemed login codes, and the second member of audit events.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, uuid, uuid_null, var_binary, var_binary_null};
@@ -18,8 +18,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_table(manager, redemptions()).await?;
         for column in ["member_id", "expires_at"] {
-            let (name, index) =
-                (format!("idx_redemption_{column}"), Index::create().col(column).take());
+            let name = format!("idx_redemption_{column}");
+            let index = Index::create().col(column).take();
             create_index(manager, "redemption", &name, index).await?;
         }
         add_column(manager, "audit_event", uuid_null("other_member_id")).await
@@ -47,7 +47,7 @@ fn redemptions() -> TableCreateStatement {
         .col(uuid("session_id"))
         .col(big_integer("redeemed_at"))
         .col(big_integer("expires_at"))
-        // Sealed. Two tokens, a nickname and some ids, with room to spare.
+        // Encrypted response: two tokens, a nickname and some ids, with a margin.
         .col(var_binary_null("answer", 8192))
         .foreign_key(&mut member)
         .take()

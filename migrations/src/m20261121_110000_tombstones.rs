@@ -1,4 +1,4 @@
-//! What is left of banned members who were erased: fingerprints by which their ids are recognised.
+//! Tombstones of banned members who were erased: fingerprints of their ids.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, var_binary};

@@ -1,5 +1,5 @@
-//! What the provider's pushes leave: marks of those that were seen, and what users withdrew until that
-//! is obeyed.
+//! Message pushes of the provider: fingerprints of processed pushes, and pending withdrawals of user
+//! data.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, uuid, var_binary};
@@ -23,8 +23,8 @@ impl MigrationTrait for Migration {
             .col(big_integer("seen_at"))
             .take();
         create_table(manager, seen).await?;
-        let by_age = Index::create().col("seen_at").take();
-        create_index(manager, "seen_push", "idx_seen_push_age", by_age).await?;
+        let age = Index::create().col("seen_at").take();
+        create_index(manager, "seen_push", "idx_seen_push_age", age).await?;
         let withdrawals = Table::create()
             .table("withdrawal")
             .col(uuid("id").primary_key())

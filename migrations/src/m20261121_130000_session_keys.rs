@@ -1,4 +1,4 @@
-//! The session keys that are kept of users, sealed.
+//! Encrypted session keys of users.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, var_binary};
@@ -6,7 +6,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::steps::{create_index, create_table, drop_table};
 
-/// What names an identity.
+/// Primary key of an identity.
 const IDENTITY: [&str; 3] = ["namespace", "kind", "value"];
 
 /// This migration.
@@ -22,12 +22,12 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut table = session_keys();
         if manager.get_database_backend() == DbBackend::MySql {
-            // As the identities have it: what refers to a text must be of its kind.
+            // A foreign key on text needs the character set of the referenced table.
             table.character_set("utf8mb4");
         }
         create_table(manager, table).await?;
-        let old = Index::create().col("obtained_at").take();
-        create_index(manager, "session_key", "idx_session_key_obtained_at", old).await
+        let age = Index::create().col("obtained_at").take();
+        create_index(manager, "session_key", "idx_session_key_obtained_at", age).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -52,7 +52,7 @@ fn session_keys() -> TableCreateStatement {
         .col(var_binary("namespace", 128))
         .col(string_len("kind", 16))
         .col(var_binary("value", 128))
-        // WeChat's key has 24 characters, and sealing adds 32 bytes.
+        // WeChat's session key has 24 characters, and sealing adds 32 bytes.
         .col(var_binary("sealed", 512))
         .col(big_integer("obtained_at"))
         .primary_key(&mut key)

@@ -1,6 +1,7 @@
-//! Phone numbers sealed, found by a keyed index, and the data keys for both.
+//! Encrypted phone numbers with a blind index, and the data keys of both.
 //!
-//! A migration has no key: the program seals what is still in clear, and empties the old columns.
+//! A migration has no access to the keys: the server encrypts the plaintext numbers and empties the old
+//! columns.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, var_binary, var_binary_null};
@@ -21,7 +22,7 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_table(manager, data_keys()).await?;
-        // 17 characters at most, and what the seal adds.
+        // At most 17 characters, and the overhead of sealing.
         for column in [var_binary_null("phone_sealed", 64), var_binary_null("phone_index", 32)] {
             add_column(manager, "member", column).await?;
         }
@@ -29,7 +30,7 @@ impl MigrationTrait for Migration {
         create_index(manager, "member", INDEX, index).await
     }
 
-    /// The numbers that were sealed are lost.
+    /// Encrypted phone numbers are lost.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         drop_index(manager, "member", INDEX).await?;
         for column in ["phone_index", "phone_sealed"] {
@@ -44,7 +45,7 @@ fn data_keys() -> TableCreateStatement {
         .table("data_key")
         .col(string_len("purpose", 16))
         .col(big_integer("number"))
-        // 32 random bytes, and what the seal adds.
+        // 32 random bytes, and the overhead of sealing.
         .col(var_binary("sealed", 128))
         .primary_key(Index::create().col("purpose").col("number"))
         .take()

@@ -1,5 +1,4 @@
-//! Security events that are about no member, and for all of them: in which app and request, on which
-//! administrator's doing.
+//! Audit events without a member, and the app, request and administrators of all audit events.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -13,10 +12,11 @@ use crate::steps::{
 
 const TABLE: &str = "audit_event";
 
-/// What every version of the table has.
-const COPIED: [&str; 6] = ["id", "at", "kind", "member_id", "session_id", "other_member_id"];
+/// Columns that the table has before and after this migration.
+const COMMON_COLUMNS: [&str; 6] =
+    ["id", "at", "kind", "member_id", "session_id", "other_member_id"];
 
-/// Each index, and its columns.
+/// Indexes and their columns.
 const INDEXES: [(&str, &[&str]); 4] = [
     ("idx_audit_event_day", &["at", "kind", "detail"]),
     ("idx_audit_event_kind", &["kind", "id"]),
@@ -36,10 +36,10 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_database_backend() == DbBackend::Sqlite {
-            rebuild(manager, uuid_null("member_id"), added()).await?;
+            rebuild(manager, uuid_null("member_id"), new_columns()).await?;
         } else {
             change_column(manager, TABLE, uuid_null("member_id")).await?;
-            for column in added() {
+            for column in new_columns() {
                 add_column(manager, TABLE, column).await?;
             }
         }
@@ -53,16 +53,16 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    /// The events that are about no member are lost.
+    /// Audit events without a member are lost.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (name, _) in INDEXES {
             drop_index(manager, TABLE, name).await?;
         }
-        let of_nobody = Query::delete()
+        let without_member = Query::delete()
             .from_table(TABLE)
             .and_where(Expr::col("member_id").is_null())
             .to_owned();
-        manager.execute(of_nobody).await?;
+        manager.execute(without_member).await?;
         if manager.get_database_backend() == DbBackend::Sqlite {
             return rebuild(manager, uuid("member_id"), vec![]).await;
         }
@@ -73,7 +73,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn added() -> Vec<ColumnDef> {
+fn new_columns() -> Vec<ColumnDef> {
     vec![
         string_len_null("detail", 128).take(),
         var_binary_null("app", 32).take(),
@@ -83,11 +83,11 @@ fn added() -> Vec<ColumnDef> {
     ]
 }
 
-/// SQLite cannot say of a column that there is that it may be empty: the table is made anew.
+/// Recreates the table, because SQLite cannot change the constraints of an existing column.
 async fn rebuild(
     manager: &SchemaManager<'_>,
     member: ColumnDef,
-    added: Vec<ColumnDef>,
+    columns: Vec<ColumnDef>,
 ) -> Result<(), DbErr> {
     let new = "audit_event_new";
     let mut table = Table::create()
@@ -99,13 +99,13 @@ async fn rebuild(
         .col(uuid_null("session_id"))
         .col(uuid_null("other_member_id"))
         .take();
-    for column in added {
+    for column in columns {
         table.col(column);
     }
     create_table(manager, table).await?;
-    let rows = Query::select().columns(COPIED).from(TABLE).to_owned();
+    let rows = Query::select().columns(COMMON_COLUMNS).from(TABLE).to_owned();
     let mut copy = Query::insert();
-    copy.into_table(new).columns(COPIED);
+    copy.into_table(new).columns(COMMON_COLUMNS);
     copy.select_from(rows).map_err(|error| DbErr::Custom(error.to_string()))?;
     manager.execute(copy).await?;
     drop_table(manager, TABLE).await?;

@@ -1,5 +1,5 @@
-//! Administrators and their sessions; why a member stands as they do; members found by what administrators
-//! have of them: an id at a provider, or a phone number as it looks where it is masked.
+//! Administrators and their sessions, reasons for a member's status, and indexes for the member search
+//! by the provider's id or by masked phone number.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -26,15 +26,15 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_table(manager, admins()).await?;
         create_table(manager, sessions()).await?;
-        let by_admin = Index::create().col("admin_id").take();
-        create_index(manager, "admin_session", SESSION_INDEX, by_admin).await?;
+        let admin = Index::create().col("admin_id").take();
+        create_index(manager, "admin_session", SESSION_INDEX, admin).await?;
         for column in [string_len_null("status_reason", 200), var_binary_null("phone_mask", 32)] {
             add_column(manager, "member", column).await?;
         }
-        let by_mask = Index::create().col("phone_mask").take();
-        create_index(manager, "member", MASK_INDEX, by_mask).await?;
-        let by_value = Index::create().col("value").take();
-        create_index(manager, "identity", VALUE_INDEX, by_value).await
+        let mask = Index::create().col("phone_mask").take();
+        create_index(manager, "member", MASK_INDEX, mask).await?;
+        let value = Index::create().col("value").take();
+        create_index(manager, "identity", VALUE_INDEX, value).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -1,5 +1,5 @@
-//! The events that receivers are still to be told of. No foreign key leads to the members: what is to
-//! be told of them outlives them.
+//! Outbox: events that are not delivered yet. The table has no foreign key to members, because events
+//! are also delivered after their member is erased.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_len, uuid, uuid_null, var_binary};
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         create_table(manager, outbox()).await?;
-        // What is due; what comes first of a member; which is the oldest.
+        // Indexes for due events, for the first event of a member, and for the oldest event.
         for (name, columns) in [
             ("idx_outbox_due", ["receiver", "due_at"].as_slice()),
             ("idx_outbox_member", &["member_id", "receiver", "position"]),
@@ -47,7 +47,7 @@ fn outbox() -> TableCreateStatement {
         .col(string_len("kind", 32))
         .col(uuid("member_id"))
         .col(uuid_null("other_member_id"))
-        // Among what is kept for the receiver of the member.
+        // Position among the receiver's events of the member.
         .col(big_integer("position"))
         .col(big_integer("attempts"))
         .col(big_integer("due_at"))

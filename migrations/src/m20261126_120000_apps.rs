@@ -1,4 +1,4 @@
-//! The apps that administrators have added while the service runs.
+//! Apps that administrators have registered at run time.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

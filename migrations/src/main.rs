@@ -1,28 +1,28 @@
-//! Migrates a database by hand; `cargo xtask migrate` calls it.
+//! Command-line tool for migrations, called by `cargo xtask migrate`.
 
 use std::io::{Write, stdout};
 
 use clap::{Parser, ValueEnum};
 
-/// Migrates a database.
+/// Migrate a database.
 #[derive(Parser)]
 struct Cli {
-    /// What to do.
+    /// Action.
     command: Command,
-    /// The database: `sqlite://PATH`, `postgres://…` or `mysql://…`
+    /// URL of the database: `sqlite://PATH`, `postgres://…` or `mysql://…`.
     #[arg(long)]
     database_url: String,
 }
 
 #[derive(Clone, ValueEnum)]
 enum Command {
-    /// Applies every migration the database does not have.
+    /// Apply all pending migrations.
     Up,
-    /// Takes back the migration that was applied last.
+    /// Revert the last applied migration.
     Down,
-    /// Lists the migrations and whether the database has them.
+    /// List all migrations and their state.
     Status,
-    /// Drops everything in the database, then applies every migration.
+    /// Drop all tables, then apply all migrations.
     Fresh,
 }
 

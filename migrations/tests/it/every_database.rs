@@ -1,4 +1,4 @@
-//! Up, down and up again; by several programs at once; and what is told of it.
+//! Tests of up, down, fresh and status, and of concurrent migrations.
 
 use std::collections::HashSet;
 
@@ -8,14 +8,14 @@ use testkit::databases::FreshDatabase;
 use crate::schema::schema;
 
 testkit::on_every_database! {
-    up_again_changes_nothing
-    every_migration_can_be_taken_back_and_applied_again
-    down_takes_back_the_last_one_only
-    programs_that_migrate_at_once_end_well
-    status_tells_what_is_pending_and_changes_no_table
-    fresh_drops_whatever_there_was
-    a_database_that_is_further_is_left_alone
-    a_database_that_went_another_way_is_refused
+    repeated_up_changes_nothing
+    every_migration_can_be_reverted_and_reapplied
+    down_reverts_only_the_last_migration
+    concurrent_migrations_succeed
+    status_lists_pending_migrations_and_changes_no_table
+    fresh_drops_all_tables
+    up_ignores_a_later_schema_version
+    diverged_migrations_are_rejected
 }
 
 async fn applied(database: &FreshDatabase) -> Vec<bool> {
@@ -23,7 +23,7 @@ async fn applied(database: &FreshDatabase) -> Vec<bool> {
     status.into_iter().map(|Status { applied, .. }| applied).collect()
 }
 
-async fn up_again_changes_nothing(database: FreshDatabase) {
+async fn repeated_up_changes_nothing(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     let before = schema(&database).await;
     assert!(before.len() > 20, "{before:?}");
@@ -31,7 +31,7 @@ async fn up_again_changes_nothing(database: FreshDatabase) {
     assert_eq!(schema(&database).await, before);
 }
 
-async fn every_migration_can_be_taken_back_and_applied_again(database: FreshDatabase) {
+async fn every_migration_can_be_reverted_and_reapplied(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     let before = schema(&database).await;
     for _ in applied(&database).await {
@@ -43,7 +43,7 @@ async fn every_migration_can_be_taken_back_and_applied_again(database: FreshData
     assert_eq!(schema(&database).await, before);
 }
 
-async fn down_takes_back_the_last_one_only(database: FreshDatabase) {
+async fn down_reverts_only_the_last_migration(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     migration::down(database.url()).await.unwrap();
     let mut expected = vec![true; applied(&database).await.len()];
@@ -51,7 +51,7 @@ async fn down_takes_back_the_last_one_only(database: FreshDatabase) {
     assert_eq!(applied(&database).await, expected);
 }
 
-async fn programs_that_migrate_at_once_end_well(database: FreshDatabase) {
+async fn concurrent_migrations_succeed(database: FreshDatabase) {
     let programs = (0..8).map(|_| {
         let url = database.url().to_owned();
         tokio::spawn(async move { migration::up(&url).await })
@@ -59,14 +59,14 @@ async fn programs_that_migrate_at_once_end_well(database: FreshDatabase) {
     for program in programs.collect::<Vec<_>>() {
         program.await.unwrap().unwrap();
     }
-    let together = schema(&database).await;
-    let alone = FreshDatabase::new(database.kind()).await;
-    migration::up(alone.url()).await.unwrap();
-    assert_eq!(together, schema(&alone).await);
+    let concurrent = schema(&database).await;
+    let other = FreshDatabase::new(database.kind()).await;
+    migration::up(other.url()).await.unwrap();
+    assert_eq!(concurrent, schema(&other).await);
     assert!(applied(&database).await.iter().all(|applied| *applied));
 }
 
-async fn status_tells_what_is_pending_and_changes_no_table(database: FreshDatabase) {
+async fn status_lists_pending_migrations_and_changes_no_table(database: FreshDatabase) {
     assert!(applied(&database).await.iter().all(|applied| !applied));
     assert_eq!(schema(&database).await, Vec::<String>::new());
     migration::up(database.url()).await.unwrap();
@@ -77,7 +77,7 @@ async fn status_tells_what_is_pending_and_changes_no_table(database: FreshDataba
     assert!(status.is_sorted_by_key(|migration| &migration.name) && names.len() == status.len());
 }
 
-async fn fresh_drops_whatever_there_was(database: FreshDatabase) {
+async fn fresh_drops_all_tables(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     let before = schema(&database).await;
     database.execute("CREATE TABLE stray (a integer)").await;
@@ -86,9 +86,9 @@ async fn fresh_drops_whatever_there_was(database: FreshDatabase) {
     assert_eq!(schema(&database).await, before);
 }
 
-/// The instances of the version before go on, and are started again, while and after a newer program
-/// migrates.
-async fn a_database_that_is_further_is_left_alone(database: FreshDatabase) {
+/// Instances of the previous version keep running, and can be restarted, while and after a newer
+/// version migrates.
+async fn up_ignores_a_later_schema_version(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     let before = schema(&database).await;
     database.execute("INSERT INTO seaql_migrations VALUES ('m29990101_000000_later', 0)").await;
@@ -97,11 +97,11 @@ async fn a_database_that_is_further_is_left_alone(database: FreshDatabase) {
     assert_eq!(schema(&database).await, before);
 }
 
-async fn a_database_that_went_another_way_is_refused(database: FreshDatabase) {
+async fn diverged_migrations_are_rejected(database: FreshDatabase) {
     migration::up(database.url()).await.unwrap();
     migration::down(database.url()).await.unwrap();
     let before = schema(&database).await;
     database.execute("INSERT INTO seaql_migrations VALUES ('m29990101_000000_later', 0)").await;
-    assert!(matches!(migration::up(database.url()).await, Err(MigrationError::Refused(_))));
+    assert!(matches!(migration::up(database.url()).await, Err(MigrationError::Failed(_))));
     assert_eq!(schema(&database).await, before);
 }

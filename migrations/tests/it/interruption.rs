@@ -1,4 +1,4 @@
-//! Whoever is killed in the middle of migrating leaves what the next one can go on with.
+//! Tests of interrupted migrations: the next run continues them.
 
 use migration::MigrationError;
 use testkit::databases::{FreshDatabase, Kind};
@@ -6,13 +6,13 @@ use testkit::iterations::iterations;
 
 use crate::schema::schema;
 
-/// All migrations are one transaction: the third of them fails here, and nothing is left of the others.
-async fn what_is_interrupted_is_undone(kind: Kind) {
+/// All migrations are one transaction: the third one fails here, and the others are rolled back.
+async fn interrupted_migration_is_rolled_back(kind: Kind) {
     let database = FreshDatabase::new(kind).await;
     migration::status(database.url()).await.unwrap();
     database.execute("CREATE TABLE redemption (stray integer)").await;
     let before = schema(&database).await;
-    assert!(matches!(migration::up(database.url()).await, Err(MigrationError::Refused(_))));
+    assert!(matches!(migration::up(database.url()).await, Err(MigrationError::Failed(_))));
     assert_eq!(schema(&database).await, before);
     database.execute("DROP TABLE redemption").await;
     migration::up(database.url()).await.unwrap();
@@ -22,8 +22,8 @@ mod on_sqlite {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_interrupted_is_undone() {
-        super::what_is_interrupted_is_undone(Kind::Sqlite).await;
+    async fn interrupted_migration_is_rolled_back() {
+        super::interrupted_migration_is_rolled_back(Kind::Sqlite).await;
     }
 }
 
@@ -31,21 +31,21 @@ mod on_postgresql {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_interrupted_is_undone() {
-        super::what_is_interrupted_is_undone(Kind::Postgresql).await;
+    async fn interrupted_migration_is_rolled_back() {
+        super::interrupted_migration_is_rolled_back(Kind::Postgresql).await;
     }
 }
 
 mod on_mariadb {
     use super::*;
 
-    /// The statements by which a database is migrated, as its server tells them.
+    /// Returns the statements of a migration, from the server's general log.
     async fn statements(migrated: &FreshDatabase) -> Vec<String> {
         migrated.execute("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").await;
         migration::up(migrated.url()).await.unwrap();
         migrated.execute("SET GLOBAL general_log = OFF").await;
         let name = migrated.url().rsplit('/').next().unwrap();
-        let told = format!(
+        let query = format!(
             "SELECT CAST(argument AS CHAR) FROM mysql.general_log
              WHERE command_type IN ('Query', 'Execute')
                  AND argument REGEXP '^(CREATE|ALTER|DROP|INSERT|UPDATE|DELETE)'
@@ -53,15 +53,15 @@ mod on_mariadb {
                      WHERE command_type = 'Connect' AND argument LIKE '% on {name} %')
              ORDER BY event_time"
         );
-        migrated.query_all(&told).await
+        migrated.query_all(&query).await
     }
 
     #[tokio::test]
-    async fn soak_what_is_interrupted_after_any_statement_is_gone_on_with() {
-        let whole = FreshDatabase::new(Kind::Mariadb).await;
-        let statements = statements(&whole).await;
+    async fn soak_migration_interrupted_after_any_statement_is_continued() {
+        let complete = FreshDatabase::new(Kind::Mariadb).await;
+        let statements = statements(&complete).await;
         assert!(statements.len() > 20, "{statements:?}");
-        let expected = schema(&whole).await;
+        let expected = schema(&complete).await;
         for done in (0..statements.len()).step_by(iterations(5, 1)) {
             let database = FreshDatabase::new(Kind::Mariadb).await;
             for statement in &statements[..done] {
@@ -69,7 +69,7 @@ mod on_mariadb {
             }
             migration::up(database.url()).await.unwrap_or_else(|error| {
                 panic!(
-                    "not after {done} statements, the last one {:?}: {error:?}",
+                    "up failed after {done} statements, before {:?}: {error:?}",
                     statements[done]
                 )
             });

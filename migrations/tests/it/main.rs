@@ -1,6 +1,6 @@
-//! The migrations on every database.
+//! Tests of the migrations on every database.
 
-// `cfg(test)` is what tells clippy that the helpers beside the tests are test code too.
+// With `cfg(test)`, clippy treats the helper functions as test code.
 #![cfg(test)]
 
 mod every_database;

@@ -1,4 +1,4 @@
-//! What a database says of its own tables, columns, indexes and keys.
+//! Schema of a database: its tables, columns, indexes and keys.
 
 use testkit::databases::{FreshDatabase, Kind};
 
@@ -33,12 +33,12 @@ const MARIADB: &str = "
     FROM information_schema.referential_constraints WHERE constraint_schema = database()
     ORDER BY 1";
 
-/// Everything in the database that is ours, a line each.
+/// Reads the schema, one line per item, without the migrator's table.
 pub(crate) async fn schema(database: &FreshDatabase) -> Vec<String> {
-    let ours = match database.kind() {
+    let query = match database.kind() {
         Kind::Sqlite => SQLITE,
         Kind::Postgresql => POSTGRESQL,
         Kind::Mariadb => MARIADB,
     };
-    database.query_all(ours).await
+    database.query_all(query).await
 }

@@ -1,4 +1,4 @@
-//! What only a file can get wrong.
+//! Tests of SQLite files, and of URLs.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use migration::MigrationError;
 use testkit::databases::{FreshDatabase, Kind};
 
 #[tokio::test]
-async fn up_makes_the_file_its_folder_and_every_table() {
+async fn up_creates_the_file_its_folder_and_all_tables() {
     let database = FreshDatabase::new(Kind::Sqlite).await;
     let (folder, _) = database.url().rsplit_once('/').unwrap();
     let url = format!("{folder}/a/b/menshen.db");
@@ -37,11 +37,11 @@ async fn up_makes_the_file_its_folder_and_every_table() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused_without_showing_the_password() {
+async fn invalid_url_is_rejected_without_exposing_the_password() {
     assert!(matches!(migration::up("sqlite::memory:").await, Err(MigrationError::InMemory)));
     for url in ["", "menshen.db", "oracle://u:hunter2@h/d", "postgres://u:hunter2@h:port/d"] {
         let error = migration::up(url).await.unwrap_err();
-        let told = format!("{error} {error:?} {:?}", error.source());
-        assert!(!told.contains("hunter2"), "{told}");
+        let printed = format!("{error} {error:?} {:?}", error.source());
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
 }
