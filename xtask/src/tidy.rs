@@ -1,5 +1,7 @@
-//! The shape of the workspace, held by tests: each check takes what is there and returns what
-//! offends, so that a planted offender can show that it is able to fail.
+//! Tidy checks: rules of the workspace that the compiler and clippy cannot check.
+//!
+//! They run as tests. Each check is a function that takes files and returns the offenders, so that
+//! further tests can show that it finds a planted offender.
 
 mod invariants;
 mod layers;
@@ -11,50 +13,54 @@ use std::{fs, path::Path};
 
 use crate::cargo;
 
-/// A file of the repository: its path in it, and its text.
-struct Text {
+/// A text file of the repository.
+struct SourceFile {
+    /// Path relative to the root of the repository.
     path: String,
     text: String,
 }
 
-impl Text {
+impl SourceFile {
     fn new(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// The file's lines, numbered from 1.
+    /// Returns the lines with their numbers, which start at 1.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.split('\n'))
     }
 }
 
-/// Every file of the repository whose name ends with `ending`; what is built, installed or kept at run
-/// time is not of the repository.
-fn texts(ending: &str) -> Vec<Text> {
-    fn collect(folder: &Path, ending: &str, found: &mut Vec<Text>) {
+/// Folders that contain no files of the repository: build output, packages and runtime data.
+const IGNORED_FOLDERS: [&str; 4] = ["target", "data", "node_modules", ".git"];
+
+/// Reads every text file of the repository whose name ends with `suffix`.
+fn source_files(suffix: &str) -> Vec<SourceFile> {
+    fn collect(folder: &Path, suffix: &str, found: &mut Vec<SourceFile>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                if !["target", "data", "node_modules", ".git"].contains(&name) {
-                    collect(&path, ending, found);
+                if !IGNORED_FOLDERS.contains(&name) {
+                    collect(&path, suffix, found);
                 }
-            } else if name.ends_with(ending) {
+            } else if name.ends_with(suffix) {
                 let relative = path.strip_prefix(cargo::root()).unwrap().to_str().unwrap();
-                // A file may be gone again: an editor's, or a test's own.
+                // Binary files are skipped, and temporary files that were deleted meanwhile.
                 if let Ok(text) = fs::read_to_string(&path) {
-                    found.push(Text::new(relative, &text));
+                    found.push(SourceFile::new(relative, &text));
                 }
             }
         }
     }
     let mut found = Vec::new();
-    collect(cargo::root(), ending, &mut found);
-    assert!(!found.is_empty(), "no file ends with {ending}");
+    collect(cargo::root(), suffix, &mut found);
+    assert!(!found.is_empty(), "no file name ends with {suffix}");
+    found.sort_by(|left, right| left.path.cmp(&right.path));
     found
 }
 
 /// Fails with one line for each offender.
 fn assert_none(offenders: &[String]) {
-    assert!(offenders.is_empty(), "\n{}\n", offenders.join("\n"));
+    assert!(offenders.is_empty(), "{} offenders:\n{}\n", offenders.len(), offenders.join("\n"));
 }

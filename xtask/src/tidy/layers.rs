@@ -1,4 +1,5 @@
-//! Which crate may name which: the layers of `docs/explanations/architecture.md` over `cargo metadata`.
+//! Check of the dependencies between crates, from `cargo metadata`: the layers of
+//! `docs/explanations/architecture.md`.
 
 use std::process::Command;
 
@@ -8,13 +9,13 @@ use crate::cargo;
 
 use super::assert_none;
 
-/// A crate of this workspace, and which of our own crates it may name.
+/// A crate of the workspace, and its allowed dependencies in the workspace.
 struct Layer {
     name: &'static str,
     uses: &'static [&'static str],
-    /// What its tests may name besides.
+    /// Further allowed dependencies of its tests.
     tests_use: &'static [&'static str],
-    because: &'static str,
+    reason: &'static str,
 }
 
 const LAYERS: [Layer; 9] = [
@@ -22,101 +23,105 @@ const LAYERS: [Layer; 9] = [
         name: "domain",
         uses: &[],
         tests_use: &["testkit"],
-        because: "the rules must not know who carries them out",
+        reason: "the domain must not depend on technology",
     },
     Layer {
         name: "adapters",
         uses: &["domain"],
         tests_use: &["migration", "testkit", "wechat-sandbox"],
-        because: "an adapter knows its port and its technology, nothing else of ours",
+        reason: "an adapter may depend only on its port and its technology",
     },
     Layer {
         name: "api",
         uses: &["domain"],
         tests_use: &["testkit"],
-        because: "HTTP must not know where members are kept or who verifies a code",
+        reason: "the API must not depend on the database or the provider",
     },
     Layer {
         name: "migration",
         uses: &[],
         tests_use: &["testkit"],
-        because: "a migration must mean the same after the code has moved on",
+        reason: "a migration must not change with the code",
     },
     Layer {
         name: "server",
         uses: &["adapters", "api", "domain", "migration"],
         tests_use: &["testkit", "wechat-sandbox"],
-        because: "the program ships no fakes",
+        reason: "the program must not contain fakes",
     },
     Layer {
         name: "bench",
         uses: &[],
         tests_use: &[],
-        because: "what the program is held against must not share its work",
+        reason: "the baseline must not share code with the server",
     },
     Layer {
         name: "testkit",
         uses: &["domain"],
         tests_use: &[],
-        because: "a contract suite that knows an adapter is no contract",
+        reason: "a contract suite must not depend on an adapter",
     },
     Layer {
         name: "wechat-sandbox",
         uses: &[],
         tests_use: &[],
-        because: "an offline WeChat that shares our code would share our mistakes",
+        reason: "the sandbox would share the errors of shared code",
     },
     Layer {
         name: "xtask",
         uses: &[],
         tests_use: &[],
-        because: "every task would wait for our crates to compile, and could not mend them",
+        reason: "tasks must run without compiling the other crates",
     },
 ];
 
-/// A crate of others that only some of ours may name, in their tests too.
-struct Owned {
+/// A third-party crate that only some crates may depend on, also in their tests.
+struct Restricted {
     name: &'static str,
-    by: &'static [&'static str],
+    users: &'static [&'static str],
 }
 
-const OWNED: [Owned; 28] = [
-    Owned { name: "aes", by: &["adapters", "wechat-sandbox"] },
-    Owned { name: "argon2", by: &["adapters"] },
-    Owned { name: "cbc", by: &["adapters", "wechat-sandbox"] },
-    Owned { name: "clap", by: &["bench", "migration", "server", "wechat-sandbox", "xtask"] },
-    Owned { name: "figment", by: &["server"] },
-    Owned { name: "hdrhistogram", by: &["bench"] },
-    Owned { name: "httpdate", by: &["adapters"] },
-    Owned { name: "hyper", by: &["bench"] },
-    Owned { name: "hyper-util", by: &["bench"] },
-    Owned { name: "ipnet", by: &["api"] },
-    Owned { name: "jsonwebtoken", by: &["adapters"] },
-    Owned { name: "opentelemetry", by: &["api", "server"] },
-    Owned { name: "opentelemetry-otlp", by: &["server"] },
-    Owned { name: "opentelemetry-proto", by: &["server"] },
-    Owned { name: "opentelemetry_sdk", by: &["server"] },
-    Owned { name: "prometheus-client", by: &["adapters", "api", "server"] },
-    Owned { name: "prost", by: &["server"] },
-    Owned { name: "redis", by: &["adapters"] },
-    Owned { name: "reqwest", by: &["adapters"] },
-    Owned { name: "roxmltree", by: &["adapters"] },
-    Owned { name: "salvo", by: &["api", "wechat-sandbox"] },
-    Owned { name: "sea-orm", by: &["adapters", "bench", "testkit"] },
-    Owned { name: "sea-orm-codegen", by: &["migration"] },
-    Owned { name: "sea-orm-migration", by: &["migration"] },
-    Owned { name: "sqlx", by: &["adapters"] },
-    Owned { name: "tracing-opentelemetry", by: &["api", "server"] },
-    Owned { name: "tracing-subscriber", by: &["server"] },
-    Owned { name: "xshell", by: &["xtask"] },
+const RESTRICTED: [Restricted; 28] = [
+    Restricted { name: "aes", users: &["adapters", "wechat-sandbox"] },
+    Restricted { name: "argon2", users: &["adapters"] },
+    Restricted { name: "cbc", users: &["adapters", "wechat-sandbox"] },
+    Restricted {
+        name: "clap",
+        users: &["bench", "migration", "server", "wechat-sandbox", "xtask"],
+    },
+    Restricted { name: "figment", users: &["server"] },
+    Restricted { name: "hdrhistogram", users: &["bench"] },
+    Restricted { name: "httpdate", users: &["adapters"] },
+    Restricted { name: "hyper", users: &["bench"] },
+    Restricted { name: "hyper-util", users: &["bench"] },
+    Restricted { name: "ipnet", users: &["api"] },
+    Restricted { name: "jsonwebtoken", users: &["adapters"] },
+    Restricted { name: "opentelemetry", users: &["api", "server"] },
+    Restricted { name: "opentelemetry-otlp", users: &["server"] },
+    Restricted { name: "opentelemetry-proto", users: &["server"] },
+    Restricted { name: "opentelemetry_sdk", users: &["server"] },
+    Restricted { name: "prometheus-client", users: &["adapters", "api", "server"] },
+    Restricted { name: "prost", users: &["server"] },
+    Restricted { name: "redis", users: &["adapters"] },
+    Restricted { name: "reqwest", users: &["adapters"] },
+    Restricted { name: "roxmltree", users: &["adapters"] },
+    Restricted { name: "salvo", users: &["api", "wechat-sandbox"] },
+    Restricted { name: "sea-orm", users: &["adapters", "bench", "testkit"] },
+    Restricted { name: "sea-orm-codegen", users: &["migration"] },
+    Restricted { name: "sea-orm-migration", users: &["migration"] },
+    Restricted { name: "sqlx", users: &["adapters"] },
+    Restricted { name: "tracing-opentelemetry", users: &["api", "server"] },
+    Restricted { name: "tracing-subscriber", users: &["server"] },
+    Restricted { name: "xshell", users: &["xtask"] },
 ];
 
-/// What any test may name for all that: one that reads the log installs it, one that plays the phone
-/// speaks HTTP, one that counts what was left behind opens the database.
-const ANY_TEST_MAY: [&str; 3] = ["reqwest", "sea-orm", "tracing-subscriber"];
+/// Crates that all tests may depend on: tests capture the log, send HTTP requests and query the
+/// database.
+const ALLOWED_IN_TESTS: [&str; 3] = ["reqwest", "sea-orm", "tracing-subscriber"];
 
-/// All that the domain may name of others: no serde, no ORM, no HTTP, no runtime (of tokio, `sync`).
-const DOMAIN_MAY: [&str; 9] = [
+/// Third-party crates that the domain may depend on: no serialization, no ORM, no HTTP, no runtime
+/// (of tokio, only `sync`).
+const DOMAIN_DEPENDENCIES: [&str; 9] = [
     "async-trait",
     "mockall",
     "secrecy",
@@ -128,63 +133,68 @@ const DOMAIN_MAY: [&str; 9] = [
     "zeroize",
 ];
 
-/// All that the domain's tests may name besides.
-const DOMAIN_TESTS_MAY: [&str; 2] = ["insta", "proptest"];
+/// Further crates that the domain's tests may depend on.
+const DOMAIN_TEST_DEPENDENCIES: [&str; 2] = ["insta", "proptest"];
 
-/// The crates of `metadata` (`cargo metadata --no-deps`) that name what they may not, and those
-/// that the table above does not know.
+/// Finds forbidden dependencies in the output of `cargo metadata --no-deps`, and crates that are not in
+/// the table.
 fn offenders(metadata: &Value) -> Vec<String> {
     let packages = list(metadata, "packages");
-    let ours: Vec<&str> = packages.iter().map(name).collect();
+    let workspace: Vec<&str> = packages.iter().map(name).collect();
     let mut offenders = Vec::new();
     for package in packages {
         let Some(layer) = LAYERS.iter().find(|layer| layer.name == name(package)) else {
-            offenders
-                .push(format!("{} has no place in the table of layers: add it", name(package)));
+            offenders.push(format!("{} is not in the table of layers: add it", name(package)));
             continue;
         };
         for dependency in list(package, "dependencies") {
             let in_tests = dependency["kind"] == "dev";
             let to = name(dependency);
-            let verdict = if ours.contains(&to) {
-                refuse_ours(layer, to, in_tests)
+            let violation = if workspace.contains(&to) {
+                check_internal(layer, to, in_tests)
             } else {
-                refuse_theirs(layer, to, in_tests).or_else(|| refuse_runtime(layer, dependency))
+                check_external(layer, to, in_tests).or_else(|| check_runtime(layer, dependency))
             };
-            if let Some(why) = verdict {
+            if let Some(reason) = violation {
                 let tests = if in_tests { " (in its tests)" } else { "" };
-                offenders.push(format!("{} -> {to}{tests}: {why}", layer.name));
+                offenders.push(format!("{} -> {to}{tests}: {reason}", layer.name));
             }
         }
     }
     offenders
 }
 
-fn refuse_ours(layer: &Layer, to: &str, in_tests: bool) -> Option<String> {
-    let allowed = layer.uses.contains(&to) || in_tests && layer.tests_use.contains(&to);
-    (!allowed).then(|| layer.because.to_owned())
+fn check_internal(layer: &Layer, to: &str, in_tests: bool) -> Option<String> {
+    let is_allowed = layer.uses.contains(&to) || in_tests && layer.tests_use.contains(&to);
+    (!is_allowed).then(|| layer.reason.to_owned())
 }
 
-fn refuse_theirs(layer: &Layer, to: &str, in_tests: bool) -> Option<String> {
-    if in_tests && ANY_TEST_MAY.contains(&to) {
+fn check_external(layer: &Layer, to: &str, in_tests: bool) -> Option<String> {
+    if in_tests && ALLOWED_IN_TESTS.contains(&to) {
         return None;
     }
-    if let Some(owned) = OWNED.iter().find(|owned| owned.name == to)
-        && !owned.by.contains(&layer.name)
+    if let Some(restricted) = RESTRICTED.iter().find(|restricted| restricted.name == to)
+        && !restricted.users.contains(&layer.name)
     {
-        return Some(format!("only {} may name it: {}", owned.by.join(" and "), layer.because));
+        return Some(format!(
+            "only {} may use it: {}",
+            restricted.users.join(" and "),
+            layer.reason
+        ));
     }
-    let strict = layer.name == "domain";
-    let allowed = DOMAIN_MAY.contains(&to) || in_tests && DOMAIN_TESTS_MAY.contains(&to);
-    (strict && !allowed).then(|| format!("it is not on the domain's short list: {}", layer.because))
+    let is_domain = layer.name == "domain";
+    let is_allowed =
+        DOMAIN_DEPENDENCIES.contains(&to) || in_tests && DOMAIN_TEST_DEPENDENCIES.contains(&to);
+    (is_domain && !is_allowed)
+        .then(|| format!("it is not an allowed dependency of the domain: {}", layer.reason))
 }
 
-/// Of tokio the rules may have what waits, which works under any runtime, and not what runs.
-fn refuse_runtime(layer: &Layer, dependency: &Value) -> Option<String> {
-    let more = list(dependency, "features").iter().any(|feature| feature != "sync");
-    let runs = name(dependency) == "tokio" && dependency["kind"].is_null() && more;
-    (runs && layer.name == "domain")
-        .then(|| format!("of tokio it may have `sync` only: {}", layer.because))
+/// Checks that the domain uses only `tokio::sync`, which works with any runtime.
+fn check_runtime(layer: &Layer, dependency: &Value) -> Option<String> {
+    let has_runtime = list(dependency, "features").iter().any(|feature| feature != "sync");
+    let is_tokio = name(dependency) == "tokio" && dependency["kind"].is_null();
+    (layer.name == "domain" && is_tokio && has_runtime)
+        .then(|| format!("only the feature `sync` is allowed: {}", layer.reason))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -210,7 +220,7 @@ mod tests {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The workspace with `dependency` planted into the crate `from`.
+    /// Returns the metadata with `dependency` planted into the crate `from`.
     fn planted(from: &str, dependency: &Value) -> Value {
         let mut metadata = metadata();
         let packages = metadata["packages"].as_array_mut().unwrap();
@@ -220,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn crates_depend_only_as_allowed() {
+    fn crates_have_only_allowed_dependencies() {
         assert_none(&offenders(&metadata()));
     }
 
@@ -229,25 +239,30 @@ mod tests {
         let metadata = metadata();
         let crates: Vec<&str> = list(&metadata, "packages").iter().map(name).collect();
         for layer in LAYERS {
-            assert!(crates.contains(&layer.name), "no crate is called {}", layer.name);
+            assert!(crates.contains(&layer.name), "no crate is named {}", layer.name);
         }
     }
 
     #[test]
-    fn a_crossed_layer_is_named_with_the_reason() {
+    fn forbidden_dependency_is_named_with_the_reason() {
         for (from, to, kind, offender) in [
             (
                 "api",
                 "sea-orm",
                 Value::Null,
-                "api -> sea-orm: only adapters and bench and testkit may name it",
+                "api -> sea-orm: only adapters and bench and testkit may use it",
             ),
-            ("api", "adapters", Value::Null, "api -> adapters: HTTP must not know"),
-            ("api", "adapters", json!("dev"), "api -> adapters (in its tests): HTTP must not"),
+            ("api", "adapters", Value::Null, "api -> adapters: the API must not depend"),
+            ("api", "adapters", json!("dev"), "api -> adapters (in its tests): the API must not"),
             ("domain", "salvo", json!("dev"), "domain -> salvo (in its tests): only api and"),
-            ("domain", "serde", Value::Null, "domain -> serde: it is not on the domain's short"),
-            ("server", "testkit", Value::Null, "server -> testkit: the program ships no fakes"),
-            ("xtask", "domain", json!("build"), "xtask -> domain: every task would wait"),
+            ("domain", "serde", Value::Null, "domain -> serde: it is not an allowed dependency"),
+            (
+                "server",
+                "testkit",
+                Value::Null,
+                "server -> testkit: the program must not contain fakes",
+            ),
+            ("xtask", "domain", json!("build"), "xtask -> domain: tasks must run without"),
         ] {
             let found = offenders(&planted(from, &json!({ "name": to, "kind": kind })));
             assert_eq!(found.len(), 1, "{found:?}");
@@ -256,16 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn the_domain_has_no_runtime() {
+    fn domain_uses_no_runtime() {
         let tokio = json!({ "name": "tokio", "kind": null, "features": ["sync", "rt"] });
         let found = offenders(&planted("domain", &tokio));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("domain -> tokio: of tokio it may have `sync` only"));
+        assert!(found[0].starts_with("domain -> tokio: only the feature `sync` is allowed"));
     }
 
     #[test]
-    fn a_crate_without_a_place_is_named() {
+    fn crate_outside_the_table_is_named() {
         let found = offenders(&json!({ "packages": [{ "name": "common", "dependencies": [] }] }));
-        assert_eq!(found, ["common has no place in the table of layers: add it"]);
+        assert_eq!(found, ["common is not in the table of layers: add it"]);
     }
 }

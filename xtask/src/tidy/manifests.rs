@@ -1,30 +1,31 @@
-//! What every crate's `Cargo.toml` says alike: the workspace's lints and the workspace's versions.
+//! Rules for every `Cargo.toml`: the lints and the dependency versions are the workspace's.
 
-use super::{Text, assert_none, texts};
+use super::{SourceFile, assert_none, source_files};
 
-/// Manifests that do not take the lints of the workspace.
-fn without_lints(manifests: &[Text]) -> Vec<String> {
-    let lacking = |manifest: &&Text| {
+/// Finds manifests without the lints of the workspace.
+fn without_lints(manifests: &[SourceFile]) -> Vec<String> {
+    let lacks_lints = |manifest: &&SourceFile| {
         !entries(manifest).any(|(_, table, entry)| table == "lints" && entry == "workspace = true")
     };
-    let offender = |manifest: &Text| format!("{} lacks `[lints] workspace = true`", manifest.path);
-    manifests.iter().filter(lacking).map(offender).collect()
+    let offender =
+        |manifest: &SourceFile| format!("{} lacks `[lints] workspace = true`", manifest.path);
+    manifests.iter().filter(lacks_lints).map(offender).collect()
 }
 
-/// Dependencies with a version of their own: two crates could come to differ.
-fn with_own_version(manifests: &[Text]) -> Vec<String> {
+/// Finds dependencies with a version of their own, which can differ between crates.
+fn with_own_version(manifests: &[SourceFile]) -> Vec<String> {
     let mut offenders = Vec::new();
     for manifest in manifests {
         for (line, table, entry) in entries(manifest) {
-            let own = if table.ends_with("dependencies") {
+            let has_own_version = if table.ends_with("dependencies") {
                 !entry.contains(".workspace = true")
                     && !entry.contains("workspace = true,")
                     && !entry.contains("{ workspace = true }")
             } else {
-                // `[dependencies.serde]` is a way around the line above.
+                // `[dependencies.serde]` is not matched by the line above.
                 table.contains("dependencies.")
             };
-            if own {
+            if has_own_version {
                 offenders.push(format!(
                     "{}:{line}: `{entry}` must take its version from `[workspace.dependencies]`",
                     manifest.path
@@ -35,8 +36,8 @@ fn with_own_version(manifests: &[Text]) -> Vec<String> {
     offenders
 }
 
-/// The manifest's entries: line number, the table they stand in, and their text.
-fn entries(manifest: &Text) -> impl Iterator<Item = (usize, &str, &str)> {
+/// Returns the entries of a manifest: line number, table and text.
+fn entries(manifest: &SourceFile) -> impl Iterator<Item = (usize, &str, &str)> {
     let mut table = "";
     manifest.lines().filter_map(move |(number, line)| {
         let line = line.trim();
@@ -51,32 +52,32 @@ fn entries(manifest: &Text) -> impl Iterator<Item = (usize, &str, &str)> {
 mod tests {
     use super::*;
 
-    fn manifests() -> Vec<Text> {
-        let mut manifests = texts("Cargo.toml");
+    fn manifests() -> Vec<SourceFile> {
+        let mut manifests = source_files("Cargo.toml");
         manifests.retain(|manifest| manifest.path != "Cargo.toml");
         manifests
     }
 
     #[test]
-    fn every_crate_takes_the_lints_of_the_workspace() {
+    fn every_crate_uses_the_lints_of_the_workspace() {
         assert_none(&without_lints(&manifests()));
     }
 
     #[test]
-    fn every_dependency_takes_its_version_from_the_workspace() {
+    fn every_dependency_uses_the_version_of_the_workspace() {
         assert_none(&with_own_version(&manifests()));
     }
 
     #[test]
-    fn a_crate_without_lints_is_named() {
+    fn crate_without_lints_is_named() {
         let planted =
-            Text::new("a/Cargo.toml", "[lints]\n# workspace = true\n[x]\nworkspace = true");
+            SourceFile::new("a/Cargo.toml", "[lints]\n# workspace = true\n[x]\nworkspace = true");
         assert_eq!(without_lints(&[planted]), ["a/Cargo.toml lacks `[lints] workspace = true`"]);
     }
 
     #[test]
-    fn a_version_of_its_own_is_named() {
-        let planted = Text::new(
+    fn dependency_with_its_own_version_is_named() {
+        let planted = SourceFile::new(
             "a/Cargo.toml",
             "[package]\nversion = \"1\"\n[dependencies]\nb.workspace = true\n\
              c = { workspace = true, features = [\"x\"] }\nd = \"1\"\n\
