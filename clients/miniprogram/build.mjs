@@ -1,5 +1,6 @@
-// Builds miniprogram_dist: one file for mini programs, one for whatever takes ES modules, and types.
-// Into another folder if one is named: so is checked that what is committed is fresh.
+// Builds miniprogram_dist: a CommonJS file for mini programs, an ES module for bundlers, and type
+// declarations. With a folder as argument, builds below that folder instead, so that a check can compare the
+// result with the committed files.
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
@@ -7,8 +8,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-const root = resolve(process.argv[2] ?? `${here}../..`)
+const packageFolder = fileURLToPath(new URL('.', import.meta.url))
+const root = resolve(process.argv[2] ?? `${packageFolder}../..`)
 const dist = `${root}/clients/miniprogram/miniprogram_dist`
 const example = `${root}/examples/miniprogram/miniprogram_npm/menshen-miniprogram`
 
@@ -18,7 +19,7 @@ for (const [format, name] of [
   ['esm', 'index.mjs'],
 ]) {
   await build({
-    absWorkingDir: here,
+    absWorkingDir: packageFolder,
     entryPoints: ['src/index.ts'],
     outfile: `${dist}/${name}`,
     bundle: true,
@@ -31,12 +32,13 @@ for (const [format, name] of [
 }
 execFileSync(
   process.execPath,
-  [`${here}node_modules/typescript/bin/tsc`, '-p', `${here}src`, '--outDir', dist],
+  [`${packageFolder}node_modules/typescript/bin/tsc`, '-p', `${packageFolder}src`, '--outDir', dist],
   { stdio: 'inherit' },
 )
-// As it was generated: so it can be generated here too.
-copyFileSync(`${here}src/api.ts`, `${dist}/api.d.ts`)
+// Replaces the declarations made by tsc by the generated source, which `cargo xtask codegen` writes there
+// too.
+copyFileSync(`${packageFolder}src/api.ts`, `${dist}/api.d.ts`)
 
-// The example can be opened without installing anything.
+// The example mini program includes the built package, so that it runs without an installation.
 mkdirSync(example, { recursive: true })
 copyFileSync(`${dist}/index.js`, `${example}/index.js`)

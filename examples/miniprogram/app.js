@@ -2,7 +2,7 @@ const menshen = require('./menshen')
 
 App({
   onLaunch() {
-    // Whenever nobody is logged in any more, and why.
+    // Opens the login page when the session ends, with the reason.
     menshen.onSessionEnd((why) => {
       wx.reLaunch({ url: `/pages/login/login?why=${encodeURIComponent(why ? why.message : '')}` })
     })

@@ -1,12 +1,12 @@
-// Where things are. As it stands, for `cargo xtask dev` on this machine.
+// Addresses of the services. The values are those of `cargo xtask dev` on this machine.
 module.exports = {
-  // The service. On phones: https, and entered in the console as a request domain.
+  // URL of the service. Phones need https, and the domain registered as a request domain in the WeChat console.
   baseUrl: 'http://127.0.0.1:2020',
-  // This mini program's name in the service's configuration.
+  // Name of this mini program in the service's configuration.
   app: 'main',
-  // The offline WeChat, which knows the codes that the developer tools make up for nobody. In production: ''.
+  // URL of the WeChat sandbox, which provides the login codes during development. In production: ''.
   sandbox: 'http://127.0.0.1:2021',
-  // Your own service that keeps pictures: takes a file with a token, answers {"url":"https://…"}. Without
-  // one, the picture is shown and not kept.
+  // URL of your own service that stores pictures. It receives a file with the access token, and responds with
+  // {"url":"https://…"}. If empty, a chosen avatar is shown but not stored.
   pictures: '',
 }

@@ -1,11 +1,11 @@
-// The one Menshen of this mini program.
+// Menshen client of this mini program.
 const { createMenshen } = require('menshen-miniprogram')
 const config = require('./config')
-const { offline } = require('./offline')
+const { withSandboxLogin } = require('./sandbox_login')
 
 module.exports = createMenshen({
   baseUrl: config.baseUrl,
   app: config.app,
   services: config.pictures ? [config.pictures] : [],
-  wx: config.sandbox ? offline(wx, config.sandbox) : wx,
+  wx: config.sandbox ? withSandboxLogin(wx, config.sandbox) : wx,
 })

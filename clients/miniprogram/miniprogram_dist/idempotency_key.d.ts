@@ -1,4 +1,4 @@
-/** The name of one attempt, which nobody can guess. */
+/** Idempotency keys, which identify one login attempt. */
 import type { Wx } from './wx.js';
-/** 128 random bits in hexadecimal digits. */
-export declare function idempotencyKey(wx: Wx): Promise<string>;
+/** Creates a key of 128 random bits in hexadecimal digits. */
+export declare function createIdempotencyKey(wx: Wx): Promise<string>;

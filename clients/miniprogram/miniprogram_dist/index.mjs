@@ -23,22 +23,25 @@ var MenshenError = class extends Error {
   }
 };
 
-// src/exchange.ts
-var GATEWAY = [502, 503, 504];
-function promised(call) {
+// src/http.ts
+var GATEWAY_STATUSES = [502, 503, 504];
+function promisify(call) {
   return new Promise((resolve, reject) => call({ success: resolve, fail: reject }));
 }
-async function exchange(call) {
-  const answer = await promised(call).catch(({ errMsg }) => {
+async function sendHttp(call) {
+  const response = await promisify(call).catch(({ errMsg }) => {
     throw new MenshenError("no_answer", { errMsg });
   });
-  if (answer.statusCode >= 200 && answer.statusCode < 300) return answer;
-  throw failure(answer);
+  if (response.statusCode >= 200 && response.statusCode < 300) return response;
+  throw toError(response);
 }
-function failure(answer) {
-  const { statusCode: status, header = {} } = answer;
-  const body = parsed(answer.data);
-  const retryAfter = seconds(header);
+function withBearer(header, token) {
+  return token === void 0 ? { ...header } : { ...header, Authorization: `Bearer ${token}` };
+}
+function toError(response) {
+  const { statusCode: status, header = {} } = response;
+  const body = parseBody(response.data);
+  const retryAfter = parseRetryAfter(header);
   if ((body == null ? void 0 : body.error) && body.msg) {
     const { requestId, fields, conflict } = body;
     return new MenshenError(body.error, {
@@ -50,12 +53,12 @@ function failure(answer) {
       conflict
     });
   }
-  return new MenshenError(GATEWAY.includes(status) ? "no_answer" : "unexpected_answer", {
+  return new MenshenError(GATEWAY_STATUSES.includes(status) ? "no_answer" : "unexpected_answer", {
     status,
     retryAfter
   });
 }
-function parsed(data) {
+function parseBody(data) {
   if (typeof data !== "string") return data;
   try {
     return JSON.parse(data);
@@ -63,137 +66,146 @@ function parsed(data) {
     return null;
   }
 }
-function seconds(header) {
+function parseRetryAfter(header) {
   const name = Object.keys(header).find((name2) => name2.toLowerCase() === "retry-after");
   const value = name === void 0 ? NaN : Number(header[name]);
   return value >= 0 ? value : void 0;
 }
 
+// src/api_client.ts
+var TIMEOUT_MS = 5e3;
+var ApiClient = class {
+  constructor(wx2, baseUrl, services) {
+    this.wx = wx2;
+    const [base, ...others] = [baseUrl, ...services].map((url) => url.replace(/\/+$/, ""));
+    this.baseUrl = base;
+    this.trustedUrls = [base, ...others];
+  }
+  /** Resolves a path of the service. Refuses URLs outside of the service and the further services. */
+  resolve(url) {
+    if (/^\/(?!\/)/.test(url)) return this.baseUrl + url;
+    const isTrusted = this.trustedUrls.some(
+      (base) => url.startsWith(base) && /^([/?#]|$)/.test(url.slice(base.length))
+    );
+    if (isTrusted) return url;
+    throw new TypeError(
+      `${url} is not a path and not under baseUrl or services: the access token must not be sent there`
+    );
+  }
+  /** Sends a request, with the access token if there is one. */
+  send(options, token) {
+    const url = this.resolve(options.url);
+    const header = withBearer(options.header, token);
+    return sendHttp(
+      (callbacks) => this.wx.request({
+        timeout: TIMEOUT_MS,
+        ...options,
+        url,
+        header,
+        ...callbacks
+      })
+    );
+  }
+  /** Posts to a route of the service, and returns the content of the envelope. */
+  async post(path, data, header, token) {
+    var _a;
+    const response = await this.send(
+      { url: path, method: "POST", data, header },
+      token
+    );
+    const content = (_a = response.data) == null ? void 0 : _a.data;
+    if (!content) throw new MenshenError("unexpected_answer", { status: response.statusCode });
+    return content;
+  }
+};
+
 // src/idempotency_key.ts
-var LENGTH = 16;
-async function idempotencyKey(wx2) {
+var KEY_BYTES = 16;
+async function createIdempotencyKey(wx2) {
   const bytes = await randomBytes(wx2);
   return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
 }
 async function randomBytes(wx2) {
   if (wx2.getRandomValues) {
-    const strong = promised(
-      (callbacks) => wx2.getRandomValues({ length: LENGTH, ...callbacks })
-    );
-    const drawn = await strong.catch(() => void 0);
-    if (drawn) return new Uint8Array(drawn.randomValues);
+    const result = await promisify(
+      (callbacks) => wx2.getRandomValues({ length: KEY_BYTES, ...callbacks })
+    ).catch(() => void 0);
+    if (result) return new Uint8Array(result.randomValues);
   }
-  return Uint8Array.from({ length: LENGTH }, () => Math.floor(Math.random() * 256));
+  return Uint8Array.from({ length: KEY_BYTES }, () => Math.floor(Math.random() * 256));
 }
 
-// src/server.ts
-var TIMEOUT = 5e3;
-var Server = class {
-  constructor(wx2, baseUrl, services) {
+// src/login.ts
+var TRANSIENT_ERRORS = ["no_login_code", "rate_limited", "provider_unavailable"];
+var STALE_CODE_ERRORS = ["login_code_invalid", "login_code_used"];
+var LoginFlow = class {
+  constructor(wx2, api, retry, session, app) {
     this.wx = wx2;
-    const [base, ...others] = [baseUrl, ...services].map((url) => url.replace(/\/+$/, ""));
-    this.base = base;
-    this.trusted = [base, ...others];
-  }
-  /** The full address of a path of the service, or of one of the others; no token goes anywhere else. */
-  address(url) {
-    if (/^\/(?!\/)/.test(url)) return this.base + url;
-    const isTrusted = this.trusted.some(
-      (base) => url.startsWith(base) && /^([/?#]|$)/.test(url.slice(base.length))
-    );
-    if (isTrusted) return url;
-    throw new TypeError(`${url} is no path and not under baseUrl or services: the token would be given away`);
-  }
-  /** Asks for `url` with the token, if there is one. */
-  send(options, token) {
-    const [url, header] = [this.address(options.url), bearing(options.header, token)];
-    return exchange(
-      (callbacks) => this.wx.request({ timeout: TIMEOUT, ...options, url, header, ...callbacks })
-    );
-  }
-  /** Posts to a route of the service, and answers with the envelope's content. */
-  async post(path, data, header, token) {
-    var _a;
-    const answer = await this.send(
-      { url: path, method: "POST", data, header },
-      token
-    );
-    const content = (_a = answer.data) == null ? void 0 : _a.data;
-    if (!content) throw new MenshenError("unexpected_answer", { status: answer.statusCode });
-    return content;
-  }
-};
-function bearing(header, token) {
-  return token === void 0 ? { ...header } : { ...header, Authorization: `Bearer ${token}` };
-}
-
-// src/entrance.ts
-var PASSING = ["no_login_code", "rate_limited", "provider_unavailable"];
-var CODE_REFUSED = ["login_code_invalid", "login_code_used"];
-var Entrance = class {
-  constructor(wx2, server, persist, session, app) {
-    this.wx = wx2;
-    this.server = server;
-    this.persist = persist;
+    this.api = api;
+    this.retry = retry;
     this.session = session;
     this.app = app;
   }
-  /** The login under way, if any. */
-  get underWay() {
+  /** Login in progress, if any. */
+  get inFlight() {
     var _a;
-    return (_a = this.entering) == null ? void 0 : _a.login;
+    return (_a = this.running) == null ? void 0 : _a.login;
   }
-  /** Logs in, with a phone code if there is one. Who comes meanwhile and brings no other shares the login. */
-  enter(phoneCode2, options = {}) {
+  /**
+   * Logs in, optionally with a phone code. Concurrent calls without a phone code, or with the same one, share
+   * one login.
+   */
+  logIn(phoneCode, options = {}) {
     var _a;
-    const before = this.entering;
-    if (before && (phoneCode2 === void 0 || phoneCode2 === before.phoneCode)) return before.login;
-    const login = ((_a = before == null ? void 0 : before.login) != null ? _a : Promise.resolve()).catch(() => {
-    }).then(() => this.logIn(phoneCode2, options));
-    const entering = { phoneCode: phoneCode2, login };
-    this.entering = entering;
-    const leave = () => {
-      if (this.entering === entering) this.entering = void 0;
+    const previous = this.running;
+    if (previous && (phoneCode === void 0 || phoneCode === previous.phoneCode)) return previous.login;
+    const login = ((_a = previous == null ? void 0 : previous.login) != null ? _a : Promise.resolve()).catch(() => {
+    }).then(() => this.execute(phoneCode, options));
+    const running = { phoneCode, login };
+    this.running = running;
+    const finish = () => {
+      if (this.running === running) this.running = void 0;
     };
-    login.then(leave, leave);
+    login.then(finish, finish);
     return login;
   }
-  async logIn(phoneCode2, options) {
-    let resumed = this.resumed(phoneCode2, options);
-    let refusals = 0;
-    const enter = async () => {
-      const attempt = resumed != null ? resumed : await this.attempt(phoneCode2, options);
+  async execute(phoneCode, options) {
+    let resumed = this.resumePending(phoneCode, options);
+    let staleCodes = 0;
+    const tryLogin = async () => {
+      const attempt = resumed != null ? resumed : await this.createAttempt(phoneCode, options);
       resumed = void 0;
-      return this.carryOut(attempt);
+      return this.send(attempt);
     };
-    const isMended = (id) => PASSING.includes(id) || CODE_REFUSED.includes(id) && ++refusals === 1;
-    const data = await this.persist(enter, ({ id }) => isMended(id));
-    this.session.keep(data);
+    const isTransient = ({ id }) => TRANSIENT_ERRORS.includes(id) || STALE_CODE_ERRORS.includes(id) && ++staleCodes === 1;
+    const data = await this.retry(tryLogin, isTransient);
+    this.session.save(data);
     return data;
   }
-  /** Sends an attempt until it is answered: with the same code under the same key. */
-  carryOut(attempt) {
-    const send = () => this.server.post("/login", attempt.body, { "Idempotency-Key": attempt.key });
-    return this.persist(send, ({ id }) => {
-      if (id === "conflict") this.undecided = attempt;
+  /** Sends an attempt until there is a response, each time with the same code and idempotency key. */
+  send(attempt) {
+    const headers = { "Idempotency-Key": attempt.idempotencyKey };
+    const post = () => this.api.post("/login", attempt.body, headers);
+    return this.retry(post, ({ id }) => {
+      if (id === "conflict") this.pendingConflict = attempt;
       return id === "no_answer";
     });
   }
-  async attempt(phoneCode2, options) {
+  async createAttempt(phoneCode, options) {
     const { nickName, onConflict } = options;
-    const [code, key] = await Promise.all([this.loginCode(), idempotencyKey(this.wx)]);
-    return { body: { code, phoneCode: phoneCode2, app: this.app, nickName, onConflict }, key };
+    const [code, idempotencyKey] = await Promise.all([this.loginCode(), createIdempotencyKey(this.wx)]);
+    return { body: { code, phoneCode, app: this.app, nickName, onConflict }, idempotencyKey };
   }
-  /** The attempt that met a conflict, now with what the user decided. */
-  resumed(phoneCode2, { onConflict }) {
-    const attempt = this.undecided;
-    this.undecided = void 0;
-    if (!attempt || !onConflict || attempt.body.phoneCode !== phoneCode2) return void 0;
+  /** Returns the attempt that failed with a conflict, completed by the user's decision. */
+  resumePending(phoneCode, { onConflict }) {
+    const attempt = this.pendingConflict;
+    this.pendingConflict = void 0;
+    if (!attempt || !onConflict || attempt.body.phoneCode !== phoneCode) return void 0;
     return { ...attempt, body: { ...attempt.body, onConflict } };
   }
   async loginCode() {
-    const { code } = await promised(
-      (callbacks) => this.wx.login({ timeout: TIMEOUT, ...callbacks })
+    const { code } = await promisify(
+      (callbacks) => this.wx.login({ timeout: TIMEOUT_MS, ...callbacks })
     ).catch(({ errMsg }) => {
       throw new MenshenError("no_login_code", { errMsg });
     });
@@ -202,161 +214,200 @@ var Entrance = class {
   }
 };
 
-// src/exit.ts
-var Exit = class {
-  constructor(server, persist, session, entrance, renewal) {
-    this.server = server;
-    this.persist = persist;
+// src/logout.ts
+var Logout = class {
+  constructor(api, retry, session, loginFlow, refresher) {
+    this.api = api;
+    this.retry = retry;
     this.session = session;
-    this.entrance = entrance;
-    this.renewal = renewal;
+    this.loginFlow = loginFlow;
+    this.refresher = refresher;
   }
-  /** Ends the session here at once, and then at the service. */
+  /** Ends the session on this device at once, and then at the service. */
   async logOut() {
     var _a;
-    await ((_a = this.entrance.underWay) == null ? void 0 : _a.catch(() => {
+    await ((_a = this.loginFlow.inFlight) == null ? void 0 : _a.catch(() => {
     }));
-    const held = this.session.current;
-    if (!held) return;
-    this.session.end(held);
-    const logOut = (token) => this.persist(
-      () => this.server.post("/logout", {}, {}, token),
+    const session = this.session.current;
+    if (!session) return;
+    this.session.end(session);
+    const postLogout = (token) => this.retry(
+      () => this.api.post("/logout", {}, {}, token),
       ({ id }) => id === "no_answer"
     );
     try {
-      await logOut(held.token).catch(async (error) => {
-        const renewed = error.id === "token_expired" && await this.renewal.refresh(held);
-        if (!renewed) throw error;
-        await logOut(renewed.token);
+      await postLogout(session.token).catch(async (error) => {
+        const refreshed = error.id === "token_expired" && await this.refresher.refresh(session);
+        if (!refreshed) throw error;
+        await postLogout(refreshed.token);
       });
     } catch (thrown) {
       const error = thrown;
       if (error.status !== 401 && error.status !== 403) throw error;
     }
   }
-  /** Asks for what ends all sessions of the member, and ends the one here when it is done. */
-  async endAll(method, url) {
-    let sessions = 0;
-    await this.renewal.authorized((token) => {
-      sessions += 1;
-      return this.persist(
-        () => this.server.send({ method, url }, token),
+  /** Sends a request that ends all sessions of the member, and then ends the session on this device. */
+  async endAllSessions(method, url) {
+    let attempts = 0;
+    await this.refresher.authorized((token) => {
+      attempts += 1;
+      return this.retry(
+        () => this.api.send({ method, url }, token),
         ({ id }) => id === "no_answer"
       ).catch((error) => {
-        if (sessions < 2 || error.id !== "session_revoked") throw error;
+        if (attempts < 2 || error.id !== "session_revoked") throw error;
       });
     });
     this.session.end(this.session.current);
   }
 };
 
-// src/persist.ts
-var TRIES = 5;
-var PATIENCE = 10;
-var FIRST_WAIT = 0.3;
-function persistence(wx2) {
+// src/retry.ts
+var MAX_ATTEMPTS = 5;
+var MAX_WAIT_SECONDS = 10;
+var INITIAL_WAIT_SECONDS = 0.3;
+function createRetry(wx2) {
   const foreground = watchForeground(wx2);
-  return async (attempt, isPassing) => {
-    for (let tries = 1; ; tries++) {
+  return async (operation, isTransient) => {
+    for (let attempt = 1; ; attempt++) {
       try {
-        return await attempt();
+        return await operation();
       } catch (thrown) {
         const error = thrown;
         const { retryAfter = 0 } = error;
-        if (!isPassing(error) || tries === TRIES || retryAfter > PATIENCE) throw error;
-        const wait = FIRST_WAIT * 2 ** (tries - 1) * (0.75 + Math.random() / 2);
-        await pause(Math.max(wait, retryAfter));
+        const isLastAttempt = attempt === MAX_ATTEMPTS;
+        if (!isTransient(error) || isLastAttempt || retryAfter > MAX_WAIT_SECONDS) throw error;
+        const jitter = 0.75 + Math.random() / 2;
+        const backOff = INITIAL_WAIT_SECONDS * 2 ** (attempt - 1) * jitter;
+        await sleep(Math.max(backOff, retryAfter));
         await foreground();
       }
     }
   };
 }
-function pause(seconds2) {
-  return new Promise((resolve) => setTimeout(resolve, seconds2 * 1e3));
+function sleep(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1e3));
 }
 function watchForeground(wx2) {
   var _a, _b;
-  let here = Promise.resolve();
-  let shown = () => {
+  let foreground = Promise.resolve();
+  let enterForeground = () => {
   };
   (_a = wx2.onAppHide) == null ? void 0 : _a.call(wx2, () => {
-    here = new Promise((resolve) => shown = resolve);
+    foreground = new Promise((resolve) => enterForeground = resolve);
   });
-  (_b = wx2.onAppShow) == null ? void 0 : _b.call(wx2, () => shown());
-  return () => here;
+  (_b = wx2.onAppShow) == null ? void 0 : _b.call(wx2, () => enterForeground());
+  return () => foreground;
 }
 
-// src/renewal.ts
-var Renewal = class {
-  constructor(server, persist, session, entrance) {
-    this.server = server;
-    this.persist = persist;
+// src/session.ts
+var SessionStore = class {
+  constructor(wx2, key) {
+    this.wx = wx2;
+    this.key = key;
+    this.listeners = /* @__PURE__ */ new Set();
+    this.session = wx2.getStorageSync(key) || void 0;
+  }
+  /** Current session. It is the same object until it is replaced. */
+  get current() {
+    return this.session;
+  }
+  /** Replaces the current session, and returns the new one. */
+  save({ token, refreshToken }) {
+    const session = { token, refreshToken };
     this.session = session;
-    this.entrance = entrance;
-    this.refreshed = async (refused) => {
-      const isOver = refused === this.session.current && !await this.refresh(refused);
-      return isOver ? this.loggedInAnew(refused) : { session: await this.present(), next: this.loggedInAnew };
+    try {
+      this.wx.setStorageSync(this.key, session);
+    } catch (e) {
+    }
+    return session;
+  }
+  /** Ends `session` on this device, unless it was replaced. */
+  end(session, why) {
+    if (!session || session !== this.session) return;
+    this.session = void 0;
+    this.wx.removeStorageSync(this.key);
+    this.listeners.forEach((listener) => listener(why));
+  }
+  /** Adds a listener for the end of sessions. Returns a function that removes it. */
+  onEnd(listener) {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+};
+
+// src/token_refresh.ts
+var TokenRefresher = class {
+  constructor(api, retry, session, loginFlow) {
+    this.api = api;
+    this.retry = retry;
+    this.session = session;
+    this.loginFlow = loginFlow;
+    this.refreshOrLogin = async (refused) => {
+      const hasEnded = refused === this.session.current && !await this.refresh(refused);
+      if (hasEnded) return this.loginAgain(refused);
+      return { session: await this.currentSession(), next: this.loginAgain };
     };
-    this.loggedInAnew = async (refused) => {
+    this.loginAgain = async (refused) => {
       if (refused === this.session.current) {
-        await this.entrance.enter().catch((error) => {
-          if (isFinal(error)) this.session.end(refused, error);
+        await this.loginFlow.logIn().catch((error) => {
+          if (isPermanent(error)) this.session.end(refused, error);
           throw error;
         });
       }
-      return { session: await this.present() };
+      return { session: await this.currentSession() };
     };
   }
   /**
-   * Sends with the token in force. When it is refused, sends once more after a refresh, and once more
-   * after a new login, which asks the user nothing.
+   * Sends a request with the current access token. If the token is refused, sends it again after a refresh,
+   * and once more after a new login, which needs no user interaction.
    */
   async authorized(send) {
-    let session = await this.present();
-    let next = this.refreshed;
+    let session = await this.currentSession();
+    let next = this.refreshOrLogin;
     for (; ; ) {
       try {
         return await send(session.token);
       } catch (thrown) {
         const error = thrown;
         if (error.id === "member_banned") this.session.end(session, error);
-        const isHopeless = next === this.loggedInAnew && error.id === "unexpected_answer";
-        if (error.status !== 401 || !next || isHopeless) throw error;
-        const renewed = await next(session);
-        session = renewed.session;
-        next = renewed.next;
+        const isPermanent2 = next === this.loginAgain && error.id === "unexpected_answer";
+        if (error.status !== 401 || !next || isPermanent2) throw error;
+        const recovered = await next(session);
+        session = recovered.session;
+        next = recovered.next;
       }
     }
   }
-  /** Exchanges the session's tokens for new ones; nothing if the session is over. */
+  /** Exchanges the session's refresh token for new tokens. Returns undefined if the session has ended. */
   refresh(session) {
     var _a;
-    if (((_a = this.refreshing) == null ? void 0 : _a.session) === session) return this.refreshing.refreshed;
-    const refreshed = this.exchange(session);
-    const refreshing = { session, refreshed };
-    this.refreshing = refreshing;
-    const done = () => {
-      if (this.refreshing === refreshing) this.refreshing = void 0;
+    if (((_a = this.inFlight) == null ? void 0 : _a.session) === session) return this.inFlight.refreshed;
+    const refreshed = this.exchangeTokens(session);
+    const inFlight = { session, refreshed };
+    this.inFlight = inFlight;
+    const finish = () => {
+      if (this.inFlight === inFlight) this.inFlight = void 0;
     };
-    refreshed.then(done, done);
+    refreshed.then(finish, finish);
     return refreshed;
   }
-  /** The session in force, or the one that a login under way is about to bring. */
-  async present() {
+  /** Returns the current session, or the session of the login in progress. */
+  async currentSession() {
     var _a;
-    await ((_a = this.entrance.underWay) == null ? void 0 : _a.catch((error) => {
+    await ((_a = this.loginFlow.inFlight) == null ? void 0 : _a.catch((error) => {
       if (!this.session.current) throw error;
     }));
     if (!this.session.current) throw new MenshenError("unauthenticated");
     return this.session.current;
   }
-  async exchange(session) {
+  async exchangeTokens(session) {
     const { refreshToken } = session;
-    const refresh = () => this.server.post("/token/refresh", { refreshToken });
-    const isPassing = ({ id }) => id === "no_answer" || id === "rate_limited";
+    const post = () => this.api.post("/token/refresh", { refreshToken });
+    const isTransient = ({ id }) => id === "no_answer" || id === "rate_limited";
     try {
-      const tokens = await this.persist(refresh, isPassing);
-      return session === this.session.current ? this.session.keep(tokens) : tokens;
+      const tokens = await this.retry(post, isTransient);
+      return session === this.session.current ? this.session.save(tokens) : tokens;
     } catch (thrown) {
       const error = thrown;
       if (error.status === 401) return void 0;
@@ -365,68 +416,33 @@ var Renewal = class {
     }
   }
 };
-function isFinal({ status = 0 }) {
+function isPermanent({ status = 0 }) {
   return status >= 400 && status < 500 && status !== 429;
 }
 
-// src/session.ts
-var SessionKeeper = class {
-  constructor(wx2, key) {
-    this.wx = wx2;
-    this.key = key;
-    this.listeners = /* @__PURE__ */ new Set();
-    this.held = wx2.getStorageSync(key) || void 0;
-  }
-  /** The session in force, always the same object until it is replaced. */
-  get current() {
-    return this.held;
-  }
-  keep({ token, refreshToken }) {
-    const session = { token, refreshToken };
-    this.held = session;
-    try {
-      this.wx.setStorageSync(this.key, session);
-    } catch (e) {
-    }
-    return session;
-  }
-  /** Ends `session` here, unless another has taken its place. */
-  end(session, why) {
-    if (!session || session !== this.held) return;
-    this.held = void 0;
-    this.wx.removeStorageSync(this.key);
-    this.listeners.forEach((listener) => listener(why));
-  }
-  /** Has `listener` hear of the end of sessions, until the function that it returns is called. */
-  onEnd(listener) {
-    this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
-  }
-};
-
 // src/menshen.ts
-var IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
-var ENDINGS = [
+var IDEMPOTENT_METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
+var LOGOUT_ROUTES = [
   ["POST", "/logout", "logout()"],
   ["POST", "/logout/all", "logout({ everywhere: true })"],
   ["DELETE", "/me", "erase()"]
 ];
 function createMenshen(options) {
   const { baseUrl, app, services = [], storageKey = "menshen", wx: platform = wx } = options;
-  const session = new SessionKeeper(platform, storageKey);
-  const server = new Server(platform, baseUrl, services);
-  const persist = persistence(platform);
-  const entrance = new Entrance(platform, server, persist, session, app);
-  const renewal = new Renewal(server, persist, session, entrance);
-  const exit = new Exit(server, persist, session, entrance, renewal);
+  const session = new SessionStore(platform, storageKey);
+  const api = new ApiClient(platform, baseUrl, services);
+  const retry = createRetry(platform);
+  const loginFlow = new LoginFlow(platform, api, retry, session, app);
+  const refresher = new TokenRefresher(api, retry, session, loginFlow);
+  const logoutFlow = new Logout(api, retry, session, loginFlow, refresher);
   async function login(options2) {
-    return member(await entrance.enter(void 0, options2));
+    return toMember(await loginFlow.logIn(void 0, options2));
   }
   async function loginWithPhone(event, options2) {
-    return member(await entrance.enter(phoneCode(event), options2));
+    return toMember(await loginFlow.logIn(phoneCodeOf(event), options2));
   }
   async function bindPhone(event) {
-    const data = { phoneCode: phoneCode(event) };
+    const data = { phoneCode: phoneCodeOf(event) };
     const { data: envelope } = await request({
       url: "/me/phone",
       method: "PUT",
@@ -437,37 +453,37 @@ function createMenshen(options) {
   }
   function request(options2) {
     const { success, fail, complete, ...rest } = options2;
-    const outcome = send(rest);
+    const response = send(rest);
     if (success || fail || complete) {
-      outcome.then(
+      response.then(
         (answer) => [success, complete].forEach((callback) => callback == null ? void 0 : callback(answer)),
         (error) => [fail, complete].forEach((callback) => callback == null ? void 0 : callback(error))
       );
     }
-    return outcome;
+    return response;
   }
   async function send({
     idempotent,
     ...options2
   }) {
     const { method = "GET" } = options2;
-    const url = server.address(options2.url);
-    const ending = ENDINGS.find(([last, path]) => last === method && server.address(path) === url);
-    if (ending) throw new TypeError(`${method} ${options2.url} leaves no session: call ${ending[2]}`);
-    const repeatable = idempotent != null ? idempotent : IDEMPOTENT.includes(method);
-    return renewal.authorized(
-      (token) => persist(() => server.send(options2, token), passing(repeatable))
-    );
+    const url = api.resolve(options2.url);
+    const logoutRoute = LOGOUT_ROUTES.find(([verb, path]) => verb === method && api.resolve(path) === url);
+    if (logoutRoute) {
+      throw new TypeError(`${method} ${options2.url} ends the session: call ${logoutRoute[2]} instead`);
+    }
+    const isTransient = transientErrors(idempotent != null ? idempotent : IDEMPOTENT_METHODS.includes(method));
+    return refresher.authorized((token) => retry(() => api.send(options2, token), isTransient));
   }
   async function uploadFile(options2) {
-    const url = server.address(options2.url);
-    const upload = (token) => exchange(
-      (callbacks) => platform.uploadFile({ ...options2, url, header: bearing(options2.header, token), ...callbacks })
+    const url = api.resolve(options2.url);
+    const upload = (token) => sendHttp(
+      (callbacks) => platform.uploadFile({ ...options2, url, header: withBearer(options2.header, token), ...callbacks })
     );
-    return renewal.authorized((token) => persist(() => upload(token), passing(false)));
+    return refresher.authorized((token) => retry(() => upload(token), transientErrors(false)));
   }
   function logout({ everywhere = false } = {}) {
-    return everywhere ? exit.endAll("POST", "/logout/all") : exit.logOut();
+    return everywhere ? logoutFlow.endAllSessions("POST", "/logout/all") : logoutFlow.logOut();
   }
   return {
     get loggedIn() {
@@ -479,19 +495,19 @@ function createMenshen(options) {
     request,
     uploadFile,
     logout,
-    erase: () => exit.endAll("DELETE", "/me"),
+    erase: () => logoutFlow.endAllSessions("DELETE", "/me"),
     onSessionEnd: (listener) => session.onEnd(listener)
   };
 }
-function phoneCode({ detail }) {
+function phoneCodeOf({ detail }) {
   if (!detail.code) throw new MenshenError("phone_declined", { errMsg: detail.errMsg });
   return detail.code;
 }
-function member({ memberId, nickName, isNew, merged }) {
+function toMember({ memberId, nickName, isNew, merged }) {
   return merged ? { memberId, nickName, isNew, merged } : { memberId, nickName, isNew };
 }
-function passing(repeatable) {
-  return ({ id }) => id === "rate_limited" || repeatable && id === "no_answer";
+function transientErrors(isIdempotent) {
+  return ({ id }) => id === "rate_limited" || isIdempotent && id === "no_answer";
 }
 export {
   MenshenError,

@@ -1,66 +1,68 @@
-/** What a mini program uses: logging in, and requests whose token renews itself. */
+/** Public interface of the SDK, which mini programs use. */
 import type { LoginData, MemberData } from './api.js';
-import { type LoginOptions } from './entrance.js';
+import { type LoginOptions } from './login.js';
 import { type SessionEndListener } from './session.js';
 import type { Answer, Callbacks, RequestOptions, UploadOptions, Wx } from './wx.js';
-/** Where the service is, and who asks. */
+/** Options of `createMenshen`. */
 export interface Options {
-    /** The service's address, e.g. `https://member.example.com`. */
+    /** URL of the service, e.g. `https://member.example.com`. */
     baseUrl: string;
-    /** This mini program, by its configured name or its app id; the service's first one when absent. */
+    /** Configured name or app id of this mini program. The default is the service's first app. */
     app?: string;
-    /** Addresses of other services of yours that believe the tokens. Nobody else is sent one. */
+    /** URLs of your other services that accept the access tokens. The token is sent nowhere else. */
     services?: string[];
-    /** Under which key of the storage the session is kept: `menshen` when absent. */
+    /** Storage key of the session. The default is `menshen`. */
     storageKey?: string;
-    /** The platform: the global `wx` when absent. */
+    /** Platform. The default is the global `wx`. */
     wx?: Wx;
 }
-/** What the phone button reports: the event of `bindgetphonenumber` or `bindgetrealtimephonenumber`. */
+/** Event of the phone button: of `bindgetphonenumber` or `bindgetrealtimephonenumber`. */
 export interface PhoneEvent {
     detail: {
         code?: string;
         errMsg?: string;
     };
 }
-/** Whatever else the platform takes is handed on to it. */
-export type Further = Record<string, unknown>;
-/** A member who is logged in. */
+/** Further options, which are passed through to the platform. */
+export type PassThroughOptions = Record<string, unknown>;
+/** A logged-in member. */
 export type Member = Pick<LoginData, 'memberId' | 'nickName' | 'isNew' | 'merged'>;
-/** A mini program's side of the login and member service. */
+/** Client of the login and member service. */
 export interface Menshen {
-    /** Whether this device holds a session. */
+    /** True if this device has a session. */
     readonly loggedIn: boolean;
-    /** Logs in, without asking the user anything. */
+    /** Logs in without user interaction. */
     login(options?: LoginOptions): Promise<Member>;
-    /** Logs in with the phone number that the user just gave by the button. */
+    /** Logs in with the phone number that the user shared with the phone button. */
     loginWithPhone(event: PhoneEvent, options?: LoginOptions): Promise<Member>;
-    /** Binds the phone number that the user just gave by the button to the member who is logged in. */
+    /** Binds the phone number that the user shared with the phone button to the logged-in member. */
     bindPhone(event: PhoneEvent): Promise<MemberData>;
     /**
-     * `wx.request` with the token, as a promise. `url` is a path of the service, or under one of `services`.
-     * A status from 400 on rejects. What got no answer is sent again where that does no harm: by its
-     * method, or because you say that it is `idempotent`. Logging out and erasing have their own methods.
+     * Sends `wx.request` with the access token, as a promise. `url` is a path of the service, or a URL under
+     * one of `services`. Statuses of 400 and above reject. A request without a response is repeated if its
+     * method is idempotent, or if `idempotent` is set. Logout and erasure have their own methods.
      */
     request<Body = unknown>(options: RequestOptions & Callbacks<Answer<Body>> & {
         idempotent?: boolean;
-    } & Further): Promise<Answer<Body>>;
-    /** `wx.uploadFile` with the token, likewise, to one of `services`. */
-    uploadFile(options: UploadOptions & Further): Promise<Omit<Answer<string>, 'header'>>;
+    } & PassThroughOptions): Promise<Answer<Body>>;
+    /** Sends `wx.uploadFile` with the access token, like `request`, to one of `services`. */
+    uploadFile(options: UploadOptions & PassThroughOptions): Promise<Omit<Answer<string>, 'header'>>;
     /**
-     * Ends the session: here at once and then at the service, and rejects if that could not be told. With
-     * `everywhere`, those of all devices: at the service, and here when it is done.
+     * Ends the session: on this device at once, and then at the service. Rejects if the service cannot be
+     * reached. With `everywhere`, ends the sessions of all devices: at the service, and after that on this
+     * device.
      */
     logout(options?: {
         everywhere?: boolean;
     }): Promise<void>;
-    /** Has everything erased that the service holds of the member, and ends all their sessions. */
+    /** Erases all data of the member at the service, and ends all sessions. */
     erase(): Promise<void>;
     /**
-     * Has the listener hear when the session is over and no silent login can replace it: with the reason,
-     * or without one if the user wanted it so. Returns what takes the listener off again.
+     * Adds a listener that is called when the session has ended and no silent login can replace it. Its
+     * argument is the reason, absent if the user ended the session. Returns a function that removes the
+     * listener.
      */
     onSessionEnd(listener: SessionEndListener): () => void;
 }
-/** Makes the mini program's side of the service at `baseUrl`; one is enough for the whole program. */
+/** Creates the client of the service at `baseUrl`. A mini program needs one. */
 export declare function createMenshen(options: Options): Menshen;

@@ -1,23 +1,24 @@
-/** The session that this device holds, across restarts of the mini program. */
+/** Session of this device, stored across restarts of the mini program. */
 import type { TokenData } from './api.js';
 import type { MenshenError } from './error.js';
 import type { Wx } from './wx.js';
-/** The tokens of a session. */
+/** Tokens of a session. */
 export type Session = Pick<TokenData, 'token' | 'refreshToken'>;
-/** Hears that the session is over: why, unless the user wanted it so. */
+/** Callback for the end of a session. `why` is the reason, absent if the user ended the session. */
 export type SessionEndListener = (why?: MenshenError) => void;
-/** Keeps the session in storage under `key`. */
-export declare class SessionKeeper {
+/** Stores the session in the platform's storage under `key`. */
+export declare class SessionStore {
     private readonly wx;
     private readonly key;
-    private held?;
+    private session?;
     private readonly listeners;
     constructor(wx: Wx, key: string);
-    /** The session in force, always the same object until it is replaced. */
+    /** Current session. It is the same object until it is replaced. */
     get current(): Session | undefined;
-    keep({ token, refreshToken }: Session): Session;
-    /** Ends `session` here, unless another has taken its place. */
+    /** Replaces the current session, and returns the new one. */
+    save({ token, refreshToken }: Session): Session;
+    /** Ends `session` on this device, unless it was replaced. */
     end(session: Session | undefined, why?: MenshenError): void;
-    /** Has `listener` hear of the end of sessions, until the function that it returns is called. */
+    /** Adds a listener for the end of sessions. Returns a function that removes it. */
     onEnd(listener: SessionEndListener): () => void;
 }

@@ -1,44 +1,44 @@
-/** The parts of `wx` that are used, so that anything which has them can stand in for it. */
-/** How calls of `wx` report back. */
+/** The parts of `wx` that this package uses. Any object with them can replace the platform. */
+/** Callbacks of a `wx` call. */
 export interface Callbacks<Result> {
     success?: (result: Result) => void;
     fail?: (failure: Failed) => void;
     complete?: (outcome: Result | Failed) => void;
 }
-/** What `wx` says of a call that failed. For developers, in no stable wording. */
+/** Error of a `wx` call. Its wording is for developers and not stable. */
 export interface Failed {
     errMsg: string;
 }
-/** The methods that `wx.request` knows. PATCH is not among them. */
+/** Methods that `wx.request` supports. PATCH is not one of them. */
 export type Method = 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT';
-/** What a request carries. */
+/** Body of a request. */
 export type Data = string | ArrayBuffer | Record<string, any>;
-/** An answer of HTTP, whatever its status. */
+/** HTTP response with any status. */
 export interface Answer<Body = unknown> {
     statusCode: number;
     data: Body;
     header: Record<string, string>;
 }
-/** What `wx.request` takes; whatever it takes besides is handed on. */
+/** Options of `wx.request`. Further options are passed through. */
 export interface RequestOptions {
     url: string;
     method?: Method;
     data?: Data;
     header?: Record<string, string>;
-    /** Milliseconds. */
+    /** Timeout in milliseconds. */
     timeout?: number;
 }
-/** What `wx.uploadFile` takes; likewise. */
+/** Options of `wx.uploadFile`. Further options are passed through. */
 export interface UploadOptions {
     url: string;
     filePath: string;
     name: string;
     formData?: Record<string, unknown>;
     header?: Record<string, string>;
-    /** Milliseconds. */
+    /** Timeout in milliseconds. */
     timeout?: number;
 }
-/** The platform: the global `wx` of a mini program, or a stand-in. */
+/** Platform: the global `wx` of a mini program, or a replacement. */
 export interface Wx {
     request(options: RequestOptions & Callbacks<Answer>): unknown;
     uploadFile(options: UploadOptions & Callbacks<Omit<Answer<string>, 'header'>>): unknown;

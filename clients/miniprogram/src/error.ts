@@ -1,20 +1,20 @@
-/** What can go wrong, under the ids of the service, and a few for what never reached it. */
+/** Errors: the ids of the service, and ids for failures without a response of the service. */
 
 import type { Failure } from './api.js'
 
-/** The ids of failures: see the service's table of errors. */
+/** Error ids. The service's error reference describes its own ids. */
 export type ErrorId =
   | Failure['error']
-  /** The request got no answer: no network, too slow, cut off in the background, a gateway without its server. */
+  /** No response: no network, timeout, request interrupted in the background, or a gateway error. */
   | 'no_answer'
-  /** `wx.login` gave no code. */
+  /** `wx.login` returned no code. */
   | 'no_login_code'
-  /** The user did not give their phone number. */
+  /** The user declined to share a phone number. */
   | 'phone_declined'
-  /** An answer that is neither a success nor one of the service's failures. */
+  /** The response is neither a success nor an error of the service. */
   | 'unexpected_answer'
 
-/** What the user is told where the service said nothing. */
+/** Messages for errors without a message from the service. */
 const MESSAGES = {
   no_answer: '网络不给力，请稍后再试',
   no_login_code: '微信登录失败，请稍后再试',
@@ -23,30 +23,30 @@ const MESSAGES = {
   unexpected_answer: '服务暂时不可用，请稍后再试',
 }
 
-/** What is known of a failure beside its id. */
+/** Details of an error. */
 export interface Details extends Partial<Pick<Failure, 'requestId' | 'fields' | 'conflict'>> {
-  /** The HTTP status; none when there was no answer. */
+  /** HTTP status. Absent if there was no response. */
   status?: number
-  /** What to tell the user. */
+  /** Message for the user. */
   message?: string
-  /** Seconds to wait before trying again. */
+  /** Seconds to wait before the next attempt. */
   retryAfter?: number
-  /** What `wx` said, for developers. */
+  /** Message of `wx`, for developers. */
   errMsg?: string
 }
 
-/** A failure of anything here. `id` is made to be acted on, `message` to be shown to the user. */
+/** Error of any operation of this package. Programs handle `id`; users are shown `message`. */
 export class MenshenError extends Error implements Details {
   readonly id: ErrorId
   readonly status?: number
-  /** Finds the request in the service's log. */
+  /** Id of the request in the service's log. */
   readonly requestId?: string
   readonly retryAfter?: number
-  /** With `invalid_request`: what is wrong with which field. */
+  /** Invalid fields and their errors, for `invalid_request`. */
   readonly fields?: Failure['fields']
-  /** With `conflict`: what is contradicted, and what the user can choose. */
+  /** Reason and choices for the user, for `conflict`. */
   readonly conflict?: Failure['conflict']
-  /** What `wx` said, for developers; else the message. */
+  /** Message of `wx`, for developers; otherwise the same as `message`. */
   readonly errMsg: string
 
   constructor(id: keyof typeof MESSAGES, details?: Details)

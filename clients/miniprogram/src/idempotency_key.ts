@@ -1,24 +1,23 @@
-/** The name of one attempt, which nobody can guess. */
+/** Idempotency keys, which identify one login attempt. */
 
-import { promised } from './exchange.js'
+import { promisify } from './http.js'
 import type { Wx } from './wx.js'
 
-const LENGTH = 16
+const KEY_BYTES = 16
 
-/** 128 random bits in hexadecimal digits. */
-export async function idempotencyKey(wx: Wx): Promise<string> {
+/** Creates a key of 128 random bits in hexadecimal digits. */
+export async function createIdempotencyKey(wx: Wx): Promise<string> {
   const bytes = await randomBytes(wx)
   return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join('')
 }
 
-/** From the phone's own source of chance; old base libraries have none. */
+/** Returns random bytes of the platform, or of `Math.random` on old base libraries. */
 async function randomBytes(wx: Wx): Promise<Uint8Array> {
   if (wx.getRandomValues) {
-    const strong = promised<{ randomValues: ArrayBuffer }>((callbacks) =>
-      wx.getRandomValues!({ length: LENGTH, ...callbacks }),
-    )
-    const drawn = await strong.catch(() => undefined)
-    if (drawn) return new Uint8Array(drawn.randomValues)
+    const result = await promisify<{ randomValues: ArrayBuffer }>((callbacks) =>
+      wx.getRandomValues!({ length: KEY_BYTES, ...callbacks }),
+    ).catch(() => undefined)
+    if (result) return new Uint8Array(result.randomValues)
   }
-  return Uint8Array.from({ length: LENGTH }, () => Math.floor(Math.random() * 256))
+  return Uint8Array.from({ length: KEY_BYTES }, () => Math.floor(Math.random() * 256))
 }

@@ -1,9 +1,9 @@
-/** The mini program's side of Menshen: login, renewed tokens, requests, errors. */
+/** Menshen SDK for WeChat mini programs: login, token refresh, authenticated requests, typed errors. */
 
 export type * from './api.js'
-export type { LoginOptions } from './entrance.js'
+export type { Envelope } from './api_client.js'
 export { MenshenError, type Details, type ErrorId } from './error.js'
+export type { LoginOptions } from './login.js'
 export { createMenshen, type Member, type Menshen, type Options, type PhoneEvent } from './menshen.js'
-export type { Envelope } from './server.js'
 export type { SessionEndListener } from './session.js'
 export type { Answer, Callbacks, Data, Failed, Method, RequestOptions, UploadOptions, Wx } from './wx.js'

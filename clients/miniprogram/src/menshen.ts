@@ -1,108 +1,110 @@
-/** What a mini program uses: logging in, and requests whose token renews itself. */
+/** Public interface of the SDK, which mini programs use. */
 
 import type { LoginData, MemberData } from './api.js'
-import { Entrance, type LoginOptions } from './entrance.js'
+import { ApiClient, type Envelope } from './api_client.js'
 import { MenshenError } from './error.js'
-import { exchange } from './exchange.js'
-import { Exit } from './exit.js'
-import { persistence } from './persist.js'
-import { Renewal } from './renewal.js'
-import { bearing, Server, type Envelope } from './server.js'
-import { SessionKeeper, type SessionEndListener } from './session.js'
+import { sendHttp, withBearer } from './http.js'
+import { LoginFlow, type LoginOptions } from './login.js'
+import { Logout } from './logout.js'
+import { createRetry } from './retry.js'
+import { SessionStore, type SessionEndListener } from './session.js'
+import { TokenRefresher } from './token_refresh.js'
 import type { Answer, Callbacks, Method, RequestOptions, UploadOptions, Wx } from './wx.js'
 
 declare const wx: Wx
 
-/** Where the service is, and who asks. */
+/** Options of `createMenshen`. */
 export interface Options {
-  /** The service's address, e.g. `https://member.example.com`. */
+  /** URL of the service, e.g. `https://member.example.com`. */
   baseUrl: string
-  /** This mini program, by its configured name or its app id; the service's first one when absent. */
+  /** Configured name or app id of this mini program. The default is the service's first app. */
   app?: string
-  /** Addresses of other services of yours that believe the tokens. Nobody else is sent one. */
+  /** URLs of your other services that accept the access tokens. The token is sent nowhere else. */
   services?: string[]
-  /** Under which key of the storage the session is kept: `menshen` when absent. */
+  /** Storage key of the session. The default is `menshen`. */
   storageKey?: string
-  /** The platform: the global `wx` when absent. */
+  /** Platform. The default is the global `wx`. */
   wx?: Wx
 }
 
-/** What the phone button reports: the event of `bindgetphonenumber` or `bindgetrealtimephonenumber`. */
+/** Event of the phone button: of `bindgetphonenumber` or `bindgetrealtimephonenumber`. */
 export interface PhoneEvent {
   detail: { code?: string; errMsg?: string }
 }
 
-/** Whatever else the platform takes is handed on to it. */
-export type Further = Record<string, unknown>
+/** Further options, which are passed through to the platform. */
+export type PassThroughOptions = Record<string, unknown>
 
-/** A member who is logged in. */
+/** A logged-in member. */
 export type Member = Pick<LoginData, 'memberId' | 'nickName' | 'isNew' | 'merged'>
 
-/** The methods that, by the rules of HTTP, do no more when they are repeated. */
-const IDEMPOTENT: Method[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
+/** Idempotent HTTP methods (RFC 9110). */
+const IDEMPOTENT_METHODS: Method[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
 
-/** The routes that leave no session behind, and what calls them. */
-const ENDINGS: [Method, string, string][] = [
+/** Routes that end the session, with the SDK's own methods for them. */
+const LOGOUT_ROUTES: [Method, path: string, call: string][] = [
   ['POST', '/logout', 'logout()'],
   ['POST', '/logout/all', 'logout({ everywhere: true })'],
   ['DELETE', '/me', 'erase()'],
 ]
 
-/** A mini program's side of the login and member service. */
+/** Client of the login and member service. */
 export interface Menshen {
-  /** Whether this device holds a session. */
+  /** True if this device has a session. */
   readonly loggedIn: boolean
-  /** Logs in, without asking the user anything. */
+  /** Logs in without user interaction. */
   login(options?: LoginOptions): Promise<Member>
-  /** Logs in with the phone number that the user just gave by the button. */
+  /** Logs in with the phone number that the user shared with the phone button. */
   loginWithPhone(event: PhoneEvent, options?: LoginOptions): Promise<Member>
-  /** Binds the phone number that the user just gave by the button to the member who is logged in. */
+  /** Binds the phone number that the user shared with the phone button to the logged-in member. */
   bindPhone(event: PhoneEvent): Promise<MemberData>
   /**
-   * `wx.request` with the token, as a promise. `url` is a path of the service, or under one of `services`.
-   * A status from 400 on rejects. What got no answer is sent again where that does no harm: by its
-   * method, or because you say that it is `idempotent`. Logging out and erasing have their own methods.
+   * Sends `wx.request` with the access token, as a promise. `url` is a path of the service, or a URL under
+   * one of `services`. Statuses of 400 and above reject. A request without a response is repeated if its
+   * method is idempotent, or if `idempotent` is set. Logout and erasure have their own methods.
    */
   request<Body = unknown>(
-    options: RequestOptions & Callbacks<Answer<Body>> & { idempotent?: boolean } & Further,
+    options: RequestOptions & Callbacks<Answer<Body>> & { idempotent?: boolean } & PassThroughOptions,
   ): Promise<Answer<Body>>
-  /** `wx.uploadFile` with the token, likewise, to one of `services`. */
-  uploadFile(options: UploadOptions & Further): Promise<Omit<Answer<string>, 'header'>>
+  /** Sends `wx.uploadFile` with the access token, like `request`, to one of `services`. */
+  uploadFile(options: UploadOptions & PassThroughOptions): Promise<Omit<Answer<string>, 'header'>>
   /**
-   * Ends the session: here at once and then at the service, and rejects if that could not be told. With
-   * `everywhere`, those of all devices: at the service, and here when it is done.
+   * Ends the session: on this device at once, and then at the service. Rejects if the service cannot be
+   * reached. With `everywhere`, ends the sessions of all devices: at the service, and after that on this
+   * device.
    */
   logout(options?: { everywhere?: boolean }): Promise<void>
-  /** Has everything erased that the service holds of the member, and ends all their sessions. */
+  /** Erases all data of the member at the service, and ends all sessions. */
   erase(): Promise<void>
   /**
-   * Has the listener hear when the session is over and no silent login can replace it: with the reason,
-   * or without one if the user wanted it so. Returns what takes the listener off again.
+   * Adds a listener that is called when the session has ended and no silent login can replace it. Its
+   * argument is the reason, absent if the user ended the session. Returns a function that removes the
+   * listener.
    */
   onSessionEnd(listener: SessionEndListener): () => void
 }
 
-/** Makes the mini program's side of the service at `baseUrl`; one is enough for the whole program. */
+/** Creates the client of the service at `baseUrl`. A mini program needs one. */
 export function createMenshen(options: Options): Menshen {
   const { baseUrl, app, services = [], storageKey = 'menshen', wx: platform = wx } = options
-  const session = new SessionKeeper(platform, storageKey)
-  const server = new Server(platform, baseUrl, services)
-  const persist = persistence(platform)
-  const entrance = new Entrance(platform, server, persist, session, app)
-  const renewal = new Renewal(server, persist, session, entrance)
-  const exit = new Exit(server, persist, session, entrance, renewal)
+  const session = new SessionStore(platform, storageKey)
+  const api = new ApiClient(platform, baseUrl, services)
+  const retry = createRetry(platform)
+  const loginFlow = new LoginFlow(platform, api, retry, session, app)
+  const refresher = new TokenRefresher(api, retry, session, loginFlow)
+  const logoutFlow = new Logout(api, retry, session, loginFlow, refresher)
 
   async function login(options?: LoginOptions): Promise<Member> {
-    return member(await entrance.enter(undefined, options))
+    return toMember(await loginFlow.logIn(undefined, options))
   }
 
   async function loginWithPhone(event: PhoneEvent, options?: LoginOptions): Promise<Member> {
-    return member(await entrance.enter(phoneCode(event), options))
+    return toMember(await loginFlow.logIn(phoneCodeOf(event), options))
   }
 
   async function bindPhone(event: PhoneEvent): Promise<MemberData> {
-    const data = { phoneCode: phoneCode(event) }
-    // The code is good for one request: when its answer is lost, the user has to tap again.
+    const data = { phoneCode: phoneCodeOf(event) }
+    // A phone code is valid for one request. If the response is lost, the user has to tap the button again.
     const { data: envelope } = await request<Envelope<MemberData>>({
       url: '/me/phone',
       method: 'PUT',
@@ -113,17 +115,17 @@ export function createMenshen(options: Options): Menshen {
   }
 
   function request<Body>(
-    options: RequestOptions & Callbacks<Answer<Body>> & { idempotent?: boolean } & Further,
+    options: RequestOptions & Callbacks<Answer<Body>> & { idempotent?: boolean } & PassThroughOptions,
   ): Promise<Answer<Body>> {
     const { success, fail, complete, ...rest } = options
-    const outcome = send<Body>(rest)
+    const response = send<Body>(rest)
     if (success || fail || complete) {
-      outcome.then(
+      response.then(
         (answer) => [success, complete].forEach((callback) => callback?.(answer)),
         (error) => [fail, complete].forEach((callback) => callback?.(error)),
       )
     }
-    return outcome
+    return response
   }
 
   async function send<Body>({
@@ -131,26 +133,28 @@ export function createMenshen(options: Options): Menshen {
     ...options
   }: RequestOptions & { idempotent?: boolean }): Promise<Answer<Body>> {
     const { method = 'GET' } = options
-    const url = server.address(options.url)
-    const ending = ENDINGS.find(([last, path]) => last === method && server.address(path) === url)
-    if (ending) throw new TypeError(`${method} ${options.url} leaves no session: call ${ending[2]}`)
-    const repeatable = idempotent ?? IDEMPOTENT.includes(method)
-    return renewal.authorized((token) =>
-      persist(() => server.send<Body>(options, token), passing(repeatable)),
-    )
+    const url = api.resolve(options.url)
+    const logoutRoute = LOGOUT_ROUTES.find(([verb, path]) => verb === method && api.resolve(path) === url)
+    if (logoutRoute) {
+      throw new TypeError(`${method} ${options.url} ends the session: call ${logoutRoute[2]} instead`)
+    }
+    const isTransient = transientErrors(idempotent ?? IDEMPOTENT_METHODS.includes(method))
+    return refresher.authorized((token) => retry(() => api.send<Body>(options, token), isTransient))
   }
 
-  async function uploadFile(options: UploadOptions & Further): Promise<Omit<Answer<string>, 'header'>> {
-    const url = server.address(options.url)
+  async function uploadFile(
+    options: UploadOptions & PassThroughOptions,
+  ): Promise<Omit<Answer<string>, 'header'>> {
+    const url = api.resolve(options.url)
     const upload = (token: string) =>
-      exchange<Omit<Answer<string>, 'header'>>((callbacks) =>
-        platform.uploadFile({ ...options, url, header: bearing(options.header, token), ...callbacks }),
+      sendHttp<Omit<Answer<string>, 'header'>>((callbacks) =>
+        platform.uploadFile({ ...options, url, header: withBearer(options.header, token), ...callbacks }),
       )
-    return renewal.authorized((token) => persist(() => upload(token), passing(false)))
+    return refresher.authorized((token) => retry(() => upload(token), transientErrors(false)))
   }
 
   function logout({ everywhere = false } = {}): Promise<void> {
-    return everywhere ? exit.endAll('POST', '/logout/all') : exit.logOut()
+    return everywhere ? logoutFlow.endAllSessions('POST', '/logout/all') : logoutFlow.logOut()
   }
 
   return {
@@ -163,23 +167,28 @@ export function createMenshen(options: Options): Menshen {
     request,
     uploadFile,
     logout,
-    erase: () => exit.endAll('DELETE', '/me'),
+    erase: () => logoutFlow.endAllSessions('DELETE', '/me'),
     onSessionEnd: (listener) => session.onEnd(listener),
   }
 }
 
-/** The code of the phone button: by nothing else can a login code and a phone code be mixed up. */
-function phoneCode({ detail }: PhoneEvent): string {
+/**
+ * Returns the phone code. It is read only from the button's event, so that it cannot be confused with a login
+ * code.
+ */
+function phoneCodeOf({ detail }: PhoneEvent): string {
   if (!detail.code) throw new MenshenError('phone_declined', { errMsg: detail.errMsg })
   return detail.code
 }
 
-/** All of a login but its tokens, which stay in here. */
-function member({ memberId, nickName, isNew, merged }: LoginData): Member {
+/** Removes the tokens, which are not exposed, from the data of a login. */
+function toMember({ memberId, nickName, isNew, merged }: LoginData): Member {
   return merged ? { memberId, nickName, isNew, merged } : { memberId, nickName, isNew }
 }
 
-/** A refusal for too many was not carried out, so it can be repeated whatever it is. */
-function passing(repeatable: boolean): (error: MenshenError) => boolean {
-  return ({ id }) => id === 'rate_limited' || (repeatable && id === 'no_answer')
+/**
+ * Returns a test for errors after which a request may be repeated. A rate-limited request was not executed.
+ */
+function transientErrors(isIdempotent: boolean): (error: MenshenError) => boolean {
+  return ({ id }) => id === 'rate_limited' || (isIdempotent && id === 'no_answer')
 }

@@ -1,4 +1,4 @@
-/** Front ends that were written without this package, run as they are against the real server. */
+/** Front ends without this package, as the README shows them, against the real server. */
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
-import { Person } from './support/person.js'
+import { waitUntil } from './support/device.js'
 import { Programs } from './support/programs.js'
-import { until } from './support/device.js'
+import { User } from './support/user.js'
 
 const FRONT_ENDS = join(__dirname, '../../tests/front_ends')
 
@@ -18,72 +18,81 @@ before(async () => {
 })
 after(() => programs?.stop())
 
-/** Runs a script of a mini program on somebody's phone; returns what it gave to `App`, `Page` or `module`. */
-function run(person: Person, script: string): any {
-  let given: any
-  const take = (options: any) => (given = options)
+/**
+ * Runs a script of a mini program on a user's phone. Returns its argument of `App` or `Page`, or its exports,
+ * and the log of navigations and toasts.
+ */
+function run(user: User, script: string): any {
+  let registered: any
+  const register = (options: any) => (registered = options)
   const pages: string[] = []
   const wx = {
-    ...person.phone.wx,
+    ...user.phone.wx,
     navigateTo: ({ url }: { url: string }) => pages.push(url),
     navigateBack: () => pages.push('back'),
     showToast: ({ title }: { title: string }) => pages.push(title),
   }
   const module = { exports: {} as any }
-  const globals = createContext({ wx, BASE_URL: programs.serverUrl, App: take, Page: take, module, console })
+  const globals = createContext({
+    wx,
+    BASE_URL: programs.serverUrl,
+    App: register,
+    Page: register,
+    module,
+    console,
+  })
   runInContext(readFileSync(join(FRONT_ENDS, script), 'utf8'), globals)
-  return { ...(given ?? module.exports), pages }
+  return { ...(registered ?? module.exports), pages }
 }
 
-const stored = ({ phone }: Person, key: string) => phone.wx.getStorageSync(key)
-const openid = (person: Person) => person.openid()
+const stored = ({ phone }: User, key: string) => phone.wx.getStorageSync(key)
 
-test('POST /openid', async () => {
-  const person = await Person.appear(programs, { loses: false })
-  const app = run(person, 'openid.js')
+test('openid with POST /openid', async () => {
+  const user = await User.create(programs, { losesResponses: false })
+  const app = run(user, 'openid.js')
   app.onLaunch()
-  await until(() => stored(person, 'openid'))
-  assert.equal(stored(person, 'openid'), await openid(person))
-  assert.equal(app.globalData.openid, await openid(person))
+  await waitUntil(() => stored(user, 'openid'))
+  assert.equal(stored(user, 'openid'), await user.openid())
+  assert.equal(app.globalData.openid, await user.openid())
 })
 
-test('GET /external/code_2_wx_openid', async () => {
-  const person = await Person.appear(programs, { loses: false })
-  run(person, 'external_openid.js')
-  await until(() => stored(person, 'openId'))
-  assert.equal(stored(person, 'openId'), await openid(person))
+test('openid with GET /external/code_2_wx_openid', async () => {
+  const user = await User.create(programs, { losesResponses: false })
+  run(user, 'external_openid.js')
+  await waitUntil(() => stored(user, 'openId'))
+  assert.equal(stored(user, 'openId'), await user.openid())
 })
 
-test('POST /login with a phone code, and the bare token it gives', async () => {
-  const person = await Person.appear(programs, { loses: false })
-  const page = run(person, 'login.js')
+test('login with a phone code, and requests with a token without the Bearer prefix', async () => {
+  const user = await User.create(programs, { losesResponses: false })
+  const page = run(user, 'login.js')
   page.getPhoneNumber({ detail: { errMsg: 'getPhoneNumber:fail user deny' } })
-  page.getPhoneNumber(await person.tap())
-  await until(() => stored(person, 'token'))
+  page.getPhoneNumber(await user.tapPhoneButton())
+  await waitUntil(() => stored(user, 'token'))
   assert.deepEqual(page.pages, ['back'])
-  assert.match(stored(person, 'nickName'), /^[^微]+\d{4}$/, 'a name of its own, not 微信用户')
-  const { request, pages } = run(person, 'bare_token.js')
+  assert.match(stored(user, 'nickName'), /^[^微]+\d{4}$/, 'a generated nickname, not 微信用户')
+  const { request, pages } = run(user, 'bare_token.js')
   assert.match((await request({ url: '/me' })).phone, /^137\*/)
-  person.phone.wx.setStorageSync('token', 'garbage')
+  user.phone.wx.setStorageSync('token', 'garbage')
   await assert.rejects(request({ url: '/me' }), { code: 401, error: 'unauthenticated' })
   assert.deepEqual(pages, ['/pages/login/login'])
-  assert.equal(stored(person, 'token'), '')
+  assert.equal(stored(user, 'token'), '')
 })
 
-test('the way by hand: a lost answer, a renewed token', async (t) => {
-  const person = await Person.appear(programs)
-  const source = readFileSync(join(FRONT_ENDS, 'by_hand.mjs'), 'utf8')
-  const file = join(programs.folder, 'by_hand.mjs')
+test('without the SDK: a login with a lost response, and one refresh of an expired token', async (t) => {
+  const user = await User.create(programs)
+  const source = readFileSync(join(FRONT_ENDS, 'without_sdk.mjs'), 'utf8')
+  const file = join(programs.folder, 'without_sdk.mjs')
   writeFileSync(file, source.replace('https://member.example.com', programs.serverUrl))
   const globals = globalThis as { wx?: unknown }
-  globals.wx = person.phone.wx
+  globals.wx = user.phone.wx
   t.after(() => delete globals.wx)
   const { login, request } = await import(pathToFileURL(file).href)
-  const { memberId, token } = await login((await person.tap()).detail.code)
-  assert.equal(person.network.answers('POST /login').length, 2, 'the first answer was lost')
-  person.network.loses = false
-  person.network.expired.add(token)
+  const { memberId, token } = await login((await user.tapPhoneButton()).detail.code)
+  assert.equal(user.network.deliveriesOf('POST /login').length, 2, 'the first response was lost')
+  user.network.losesResponses = false
+  user.network.expiredTokens.add(token)
   const members = await Promise.all([1, 2, 3].map(() => request('GET', '/me')))
   assert.ok(members.every((member) => member.memberId === memberId))
-  assert.equal(person.network.answers('POST /token/refresh').length, 1)
+  assert.equal(user.network.deliveriesOf('POST /token/refresh').length, 1)
 })

@@ -1,15 +1,15 @@
-/** Logging in, whatever gets lost, is busy or is tapped twice. */
+/** Logins: codes, idempotency keys, retries, concurrency and conflicts. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMenshen } from 'menshen-miniprogram'
-import { device, hurry, idle, LOGIN, phoneEvent, until } from './support/device.js'
-import { done, failed } from './support/transport.js'
+import { createDevice, LOGIN, phoneEvent, runPendingTasks, skipWaits, waitUntil } from './support/device.js'
+import { failure, success } from './support/transport.js'
 
-const unavailable = failed(503, 'provider_unavailable', {}, { 'retry-after': '2' })
+const unavailable = failure(503, 'provider_unavailable', {}, { 'retry-after': '2' })
 
-test('a login sends a new code under a key of its own, and keeps its tokens to itself', async () => {
-  const { menshen, service, phone } = device({ app: 'main' })
+test('login sends a new code with an idempotency key, and does not expose its tokens', async () => {
+  const { menshen, service, phone } = createDevice({ app: 'main' })
   const member = await menshen.login({ nickName: '小明' })
   assert.deepEqual(member, { memberId: 'm1', nickName: '好柿开花8000', isNew: true })
   assert.deepEqual(service.log[0]!.json, { code: 'code1', app: 'main', nickName: '小明' })
@@ -18,8 +18,8 @@ test('a login sends a new code under a key of its own, and keeps its tokens to i
   assert.deepEqual(JSON.parse(phone.storage.get('menshen')!), { token: 't1', refreshToken: 'r1' })
 })
 
-test('a phone without a source of chance still names its attempts', async () => {
-  const { phone, service } = device()
+test('idempotency keys are unique without getRandomValues', async () => {
+  const { phone, service } = createDevice()
   const wx = { ...phone.wx, getRandomValues: undefined }
   const menshen = createMenshen({ baseUrl: 'https://member.example.com', wx })
   await menshen.login()
@@ -29,16 +29,16 @@ test('a phone without a source of chance still names its attempts', async () => 
   keys.forEach((key) => assert.match(key, /^[0-9a-f]{32}$/))
 })
 
-test('logins at once are one login', async () => {
-  const { menshen, service, phone } = device()
+test('concurrent logins share one request', async () => {
+  const { menshen, service, phone } = createDevice()
   const members = await Promise.all(Array.from({ length: 10 }, () => menshen.login()))
   assert.equal(new Set(members.map((member) => member.memberId)).size, 1)
   assert.equal(phone.logins.calls, 1)
   assert.equal(service.log.length, 1)
 })
 
-test('a login after another one has a code and a key of its own', async () => {
-  const { menshen, service } = device()
+test('each login has a new code and a new idempotency key', async () => {
+  const { menshen, service } = createDevice()
   await menshen.login()
   await menshen.login()
   const [first, second] = service.log
@@ -46,20 +46,20 @@ test('a login after another one has a code and a key of its own', async () => {
   assert.notEqual(first!.headers['Idempotency-Key'], second!.headers['Idempotency-Key'])
 })
 
-test('a login whose answer was lost is sent again as it was', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service, phone } = device()
-  service.on('POST /login', 'lost', 'lost', { status: 502, body: '<html>' }, done(LOGIN))
+test('login with a lost response is repeated with the same code and idempotency key', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service, phone } = createDevice()
+  service.on('POST /login', 'lost', 'lost', { status: 502, body: '<html>' }, success(LOGIN))
   await menshen.login()
   assert.equal(phone.logins.calls, 1)
   assert.equal(service.log.length, 4)
   assert.equal(new Set(service.log.map(({ body, headers }) => body! + headers['Idempotency-Key'])).size, 1)
-  waits.forEach((wait, tries) => assert.ok(wait >= 0.2 * 2 ** tries && wait <= 0.4 * 2 ** tries, `${waits}`))
+  waits.forEach((wait, retry) => assert.ok(wait >= 0.2 * 2 ** retry && wait <= 0.4 * 2 ** retry, `${waits}`))
 })
 
-test('a service that cannot be reached is given up in the end', async (t) => {
-  hurry(t)
-  const { menshen, service } = device()
+test('login fails with no_answer after five attempts without a response', async (t) => {
+  skipWaits(t)
+  const { menshen, service } = createDevice()
   service.on('POST /login', 'lost')
   await assert.rejects(menshen.login(), {
     id: 'no_answer',
@@ -70,10 +70,10 @@ test('a service that cannot be reached is given up in the end', async (t) => {
   assert.ok(!menshen.loggedIn)
 })
 
-test('while WeChat is busy, a login waits as told and comes with a new code under a new key', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service } = device()
-  service.on('POST /login', unavailable, unavailable, done(LOGIN))
+test('while WeChat is busy, login waits for Retry-After and sends a new code and key', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service } = createDevice()
+  service.on('POST /login', unavailable, unavailable, success(LOGIN))
   await menshen.login()
   assert.deepEqual(
     service.log.map(({ json }) => json.code),
@@ -83,10 +83,10 @@ test('while WeChat is busy, a login waits as told and comes with a new code unde
   assert.deepEqual(waits, [2, 2])
 })
 
-test('who logs in too often waits as told and comes with a new code', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service } = device()
-  service.on('POST /login', failed(429, 'rate_limited', {}, { 'Retry-After': '7' }), done(LOGIN))
+test('rate-limited login waits for Retry-After and sends a new code', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service } = createDevice()
+  service.on('POST /login', failure(429, 'rate_limited', {}, { 'Retry-After': '7' }), success(LOGIN))
   await menshen.login()
   assert.deepEqual(
     service.log.map(({ json }) => json.code),
@@ -95,10 +95,10 @@ test('who logs in too often waits as told and comes with a new code', async (t) 
   assert.deepEqual(waits, [7])
 })
 
-test('nobody is kept waiting for long: the page is told how long it would be', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service } = device()
-  service.on('POST /login', failed(429, 'rate_limited', {}, { 'Retry-After': '60' }))
+test('a long Retry-After is not waited for but returned in the error', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service } = createDevice()
+  service.on('POST /login', failure(429, 'rate_limited', {}, { 'Retry-After': '60' }))
   await assert.rejects(menshen.login(), {
     id: 'rate_limited',
     status: 429,
@@ -109,23 +109,23 @@ test('nobody is kept waiting for long: the page is told how long it would be', a
   assert.deepEqual(waits, [])
 })
 
-for (const refusal of ['login_code_invalid', 'login_code_used']) {
-  test(`after ${refusal} a new code is tried, once`, async (t) => {
-    hurry(t)
-    const { menshen, service } = device()
-    service.on('POST /login', failed(401, refusal), done(LOGIN))
+for (const id of ['login_code_invalid', 'login_code_used']) {
+  test(`after ${id}, login is retried once with a new code`, async (t) => {
+    skipWaits(t)
+    const { menshen, service } = createDevice()
+    service.on('POST /login', failure(401, id), success(LOGIN))
     await menshen.login()
     assert.deepEqual(
       service.log.map(({ json }) => json.code),
       ['code1', 'code2'],
     )
-    service.on('POST /login', failed(401, refusal))
-    await assert.rejects(menshen.login(), { id: refusal, status: 401 })
+    service.on('POST /login', failure(401, id))
+    await assert.rejects(menshen.login(), { id, status: 401 })
     assert.equal(service.log.length, 4)
   })
 }
 
-test('what trying again does not mend is told at once', async () => {
+test('permanent errors are not retried', async () => {
   for (const [status, id] of [
     [403, 'user_blocked'],
     [403, 'member_banned'],
@@ -133,8 +133,8 @@ test('what trying again does not mend is told at once', async () => {
     [500, 'internal'],
     [500, 'provider_misconfigured'],
   ] as const) {
-    const { menshen, service } = device()
-    service.on('POST /login', failed(status, id, { fields: { app: 'unknown' } }))
+    const { menshen, service } = createDevice()
+    service.on('POST /login', failure(status, id, { fields: { app: 'unknown' } }))
     await assert.rejects(menshen.login(), {
       id,
       status,
@@ -145,16 +145,16 @@ test('what trying again does not mend is told at once', async () => {
   }
 })
 
-test('a public network that answers in place of the service lets nobody in', async () => {
-  const { menshen, service } = device()
+test('a response without an envelope, as from a captive portal, is an error', async () => {
+  const { menshen, service } = createDevice()
   service.on('POST /login', { status: 200, body: '<html>Please sign in</html>' })
   await assert.rejects(menshen.login(), { id: 'unexpected_answer', status: 200 })
   assert.ok(!menshen.loggedIn)
 })
 
-test('a phone that gets no code from WeChat tries again, and says so in the end', async (t) => {
-  hurry(t)
-  const { phone, service } = device()
+test('login fails with no_login_code after five wx.login calls without a code', async (t) => {
+  skipWaits(t)
+  const { phone, service } = createDevice()
   let calls = 0
   const wx = {
     ...phone.wx,
@@ -167,14 +167,14 @@ test('a phone that gets no code from WeChat tries again, and says so in the end'
   assert.equal(service.log.length, 0)
 })
 
-test('the phone button’s code goes where it belongs, beside a login code', async () => {
-  const { menshen, service } = device()
+test('loginWithPhone sends the phone code beside a login code', async () => {
+  const { menshen, service } = createDevice()
   await menshen.loginWithPhone(phoneEvent('phone1'))
   assert.deepEqual(service.log[0]!.json, { code: 'code1', phoneCode: 'phone1' })
 })
 
-test('who does not give their number is not logged in, and nothing is asked', async () => {
-  const { menshen, service, phone } = device()
+test('declining the phone number sends no request', async () => {
+  const { menshen, service, phone } = createDevice()
   await assert.rejects(menshen.loginWithPhone(phoneEvent()), {
     id: 'phone_declined',
     errMsg: 'getPhoneNumber:fail user deny',
@@ -183,76 +183,76 @@ test('who does not give their number is not logged in, and nothing is asked', as
   assert.equal(service.log.length, 0)
 })
 
-test('a login with a phone number waits for the login before it, which cannot carry the number', async () => {
-  const { menshen, service, phone } = device()
+test('loginWithPhone waits for a login in progress without a phone code', async () => {
+  const { menshen, service, phone } = createDevice()
   await Promise.all([menshen.login(), menshen.loginWithPhone(phoneEvent('phone1')), menshen.login()])
   assert.deepEqual(
     service.log.map(({ json }) => json.phoneCode),
     [undefined, 'phone1'],
   )
-  assert.equal(phone.logins.atMost, 1)
+  assert.equal(phone.logins.maxInProgress, 1)
 })
 
-test('a button that reports twice spends its code once', async () => {
-  const { menshen, service } = device()
-  const tap = () => menshen.loginWithPhone(phoneEvent('phone1'))
-  await Promise.all([tap(), tap()])
+test('concurrent logins with the same phone code share one request', async () => {
+  const { menshen, service } = createDevice()
+  const login = () => menshen.loginWithPhone(phoneEvent('phone1'))
+  await Promise.all([login(), login()])
   assert.equal(service.log.length, 1)
 })
 
-test('a login that failed does not keep the next one out', async () => {
-  const { menshen, service } = device()
-  service.on('POST /login', failed(500, 'internal'), done(LOGIN))
+test('a failed login does not block the next one', async () => {
+  const { menshen, service } = createDevice()
+  service.on('POST /login', failure(500, 'internal'), success(LOGIN))
   const first = menshen.login()
   const second = menshen.loginWithPhone(phoneEvent('phone1'))
   await assert.rejects(first, { id: 'internal' })
   await second
 })
 
-test('what the user decides in a conflict goes with the same codes under the same key', async () => {
-  const { menshen, service } = device()
+test('conflict decision is sent with the same codes and idempotency key', async () => {
+  const { menshen, service } = createDevice()
   const conflict = { reason: 'two_members', choices: ['merge', 'separate'] }
-  service.on('POST /login', failed(409, 'conflict', { conflict }), done({ ...LOGIN, merged: ['m2'] }))
-  const tap = phoneEvent('phone1')
-  await assert.rejects(menshen.loginWithPhone(tap), { id: 'conflict', conflict })
-  const member = await menshen.loginWithPhone(tap, { onConflict: 'merge' })
+  service.on('POST /login', failure(409, 'conflict', { conflict }), success({ ...LOGIN, merged: ['m2'] }))
+  const event = phoneEvent('phone1')
+  await assert.rejects(menshen.loginWithPhone(event), { id: 'conflict', conflict })
+  const member = await menshen.loginWithPhone(event, { onConflict: 'merge' })
   assert.deepEqual(member.merged, ['m2'])
-  const [asked, decided] = service.log
-  assert.deepEqual(decided!.json, { ...asked!.json, onConflict: 'merge' })
-  assert.equal(decided!.headers['Idempotency-Key'], asked!.headers['Idempotency-Key'])
+  const [conflicting, decided] = service.log
+  assert.deepEqual(decided!.json, { ...conflicting!.json, onConflict: 'merge' })
+  assert.equal(decided!.headers['Idempotency-Key'], conflicting!.headers['Idempotency-Key'])
 })
 
-test('what the user decides goes with no other number than the one that was asked about', async () => {
-  const { menshen, service } = device()
+test('conflict decision with another phone code is a new login', async () => {
+  const { menshen, service } = createDevice()
   const conflict = { reason: 'two_members', choices: ['merge', 'separate'] }
-  service.on('POST /login', failed(409, 'conflict', { conflict }), done(LOGIN))
+  service.on('POST /login', failure(409, 'conflict', { conflict }), success(LOGIN))
   await assert.rejects(menshen.loginWithPhone(phoneEvent('phone1')), { id: 'conflict' })
   await menshen.loginWithPhone(phoneEvent('phone2'), { onConflict: 'merge' })
   assert.deepEqual(service.log[1]!.json, { code: 'code2', phoneCode: 'phone2', onConflict: 'merge' })
 })
 
-test('a login after a conflict that leaves the number out is a new one', async () => {
-  const { menshen, service } = device()
+test('login without the phone number after a conflict is a new login', async () => {
+  const { menshen, service } = createDevice()
   const conflict = { reason: 'phone_taken', choices: ['without_phone', 'another_phone'] }
-  service.on('POST /login', failed(409, 'conflict', { conflict }), done(LOGIN))
+  service.on('POST /login', failure(409, 'conflict', { conflict }), success(LOGIN))
   await assert.rejects(menshen.loginWithPhone(phoneEvent('phone1')), { id: 'conflict' })
   await menshen.login()
   assert.deepEqual(service.log[1]!.json, { code: 'code2' })
 })
 
-test('a login that the background cut off goes on when the user is back, and not before', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service, phone } = device()
-  service.on('POST /login', new Promise(() => {}), done(LOGIN))
+test('login interrupted in the background continues in the foreground', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service, phone } = createDevice()
+  service.on('POST /login', new Promise(() => {}), success(LOGIN))
   const login = menshen.login()
-  await until(() => service.log.length === 1)
+  await waitUntil(() => service.log.length === 1)
   phone.hide()
-  phone.cutOff()
-  await until(() => waits.length === 1)
-  await idle()
-  assert.equal(phone.attemptsInBackground, 0)
+  phone.interruptRequests()
+  await waitUntil(() => waits.length === 1)
+  await runPendingTasks()
+  assert.equal(phone.requestsInBackground, 0)
   phone.show()
   await login
-  const [cut, again] = service.log
-  assert.deepEqual(again, cut)
+  const [interrupted, repeated] = service.log
+  assert.deepEqual(repeated, interrupted)
 })

@@ -1,4 +1,4 @@
-/** What is shipped: small, alone, the same for all, and made for the real `wx`. */
+/** Published package: size, dependencies, module formats, syntax and types. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -11,16 +11,16 @@ import type { PhoneEvent, Wx } from 'menshen-miniprogram'
 const ROOT = join(__dirname, '../..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
-/** That this compiles is the test: the real `wx`, and the real event, are what the package takes. */
-export const real = (event: WechatMiniprogram.ButtonGetPhoneNumber): [Wx, PhoneEvent] => [wx, event]
+/** Checks at compile time that WeChat's `wx` and button event have the types that the package accepts. */
+export const typesOfWechat = (event: WechatMiniprogram.ButtonGetPhoneNumber): [Wx, PhoneEvent] => [wx, event]
 
-test('nothing is needed at run time', () => {
+test('the package has no runtime dependencies', () => {
   const manifest = JSON.parse(read('package.json'))
   assert.equal(manifest.dependencies ?? manifest.peerDependencies, undefined)
   assert.doesNotMatch(read('miniprogram_dist/index.js'), /\brequire\(/)
 })
 
-test('what is packed is what mini programs take, and a few kilobytes', () => {
+test('the package contains only the built files, and is small', () => {
   const [packed] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: ROOT, encoding: 'utf8' }),
   )
@@ -38,24 +38,24 @@ test('what is packed is what mini programs take, and a few kilobytes', () => {
   assert.ok(size < 6000, `index.js has ${size} bytes, compressed`)
 })
 
-test('a mini program, Node and a bundler get the same', async () => {
+test('CommonJS and ES module have the same exports', async () => {
   const required = require('menshen-miniprogram')
   const imported = await import(join(ROOT, 'miniprogram_dist/index.mjs'))
   assert.deepEqual(Object.keys(required).sort(), ['MenshenError', 'createMenshen'])
   assert.deepEqual(Object.keys(imported).sort(), Object.keys(required).sort())
 })
 
-test('old phones understand it: no syntax younger than ES2018', () => {
+test('the build has no syntax newer than ES2018', () => {
   assert.doesNotMatch(read('miniprogram_dist/index.js'), /\?\?|\?\.[a-z([]|\|\|=|#\w+ =/)
 })
 
-test('what the documentation shows of front ends is what is run', () => {
+test('the READMEs show the front ends that are tested', () => {
   const scripts = readdirSync(join(ROOT, 'tests/front_ends'))
   assert.equal(scripts.length, 5)
   for (const page of ['README.md', 'README.zh-CN.md']) {
     for (const script of scripts) {
       const block = '```js\n' + read(`tests/front_ends/${script}`) + '```\n'
-      assert.ok(read(page).includes(block), `${page} does not show ${script} as it is`)
+      assert.ok(read(page).includes(block), `${page} does not contain ${script}`)
     }
   }
 })

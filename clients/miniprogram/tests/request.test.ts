@@ -1,31 +1,39 @@
-/** Requests with a token, and what becomes of the session. */
+/** Authenticated requests, token refresh, logout, erasure and the end of sessions. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMenshen, type Envelope, type MemberData, type MenshenError } from 'menshen-miniprogram'
-import { device, hurry, idle, loggedIn, LOGIN, phoneEvent, until } from './support/device.js'
-import { done, failed, type Scripted } from './support/transport.js'
+import {
+  createDevice,
+  loggedInDevice,
+  LOGIN,
+  phoneEvent,
+  runPendingTasks,
+  skipWaits,
+  waitUntil,
+} from './support/device.js'
+import { failure, success, type Scripted } from './support/transport.js'
 
-const expired = failed(401, 'token_expired')
-const revoked = failed(401, 'session_revoked')
-const me = done({ memberId: 'm1', nickName: '小明' })
-const renewed = done({ token: 't2', refreshToken: 'r2', expiresIn: 7200 })
-const again = done({ ...LOGIN, token: 't3', refreshToken: 'r3' })
+const expired = failure(401, 'token_expired')
+const revoked = failure(401, 'session_revoked')
+const me = success({ memberId: 'm1', nickName: '小明' })
+const refreshed = success({ token: 't2', refreshToken: 'r2', expiresIn: 7200 })
+const loggedInAgain = success({ ...LOGIN, token: 't3', refreshToken: 'r3' })
 
-const bearers = (requests: { headers: Record<string, string> }[]) =>
+const authorizations = (requests: { headers: Record<string, string> }[]) =>
   requests.map(({ headers }) => headers['Authorization'])
 
-test('a request bears the token and answers as wx.request does', async () => {
-  const { menshen, service } = await loggedIn()
+test('request sends the access token and returns the response of wx.request', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('GET /me?a=1', me)
   const { data, statusCode } = await menshen.request<Envelope<MemberData>>({ url: '/me', data: { a: 1 } })
   assert.equal(statusCode, 200)
   assert.equal(data.data.nickName, '小明')
-  assert.deepEqual(bearers(service.log), ['Bearer t1'])
+  assert.deepEqual(authorizations(service.log), ['Bearer t1'])
 })
 
-test('what else wx.request takes is handed on, and the caller’s headers stay', async () => {
-  const { menshen, service } = await loggedIn()
+test('further options of wx.request are passed through, and headers are kept', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('POST /orders', { status: 201, body: '[]' })
   const header = { 'X-Shop': '7' }
   const { data } = await menshen.request({
@@ -41,22 +49,22 @@ test('what else wx.request takes is handed on, and the caller’s headers stay',
   assert.deepEqual(header, { 'X-Shop': '7' })
 })
 
-test('callbacks are called back, as by wx.request', async () => {
-  const { menshen, service } = await loggedIn()
-  service.on('GET /me', me, failed(404, 'not_found'))
-  const heard: string[] = []
+test('request supports the callbacks of wx.request', async () => {
+  const { menshen, service } = await loggedInDevice()
+  service.on('GET /me', me, failure(404, 'not_found'))
+  const called: string[] = []
   const callbacks = {
-    success: ({ statusCode }: { statusCode: number }) => heard.push(`success ${statusCode}`),
-    fail: ({ errMsg }: { errMsg: string }) => heard.push(`fail ${errMsg}`),
-    complete: () => heard.push('complete'),
+    success: ({ statusCode }: { statusCode: number }) => called.push(`success ${statusCode}`),
+    fail: ({ errMsg }: { errMsg: string }) => called.push(`fail ${errMsg}`),
+    complete: () => called.push('complete'),
   }
   await menshen.request({ url: '/me', ...callbacks })
   await menshen.request({ url: '/me', ...callbacks }).catch(() => {})
-  assert.deepEqual(heard, ['success 200', 'complete', 'fail 出错了：not_found', 'complete'])
+  assert.deepEqual(called, ['success 200', 'complete', 'fail 出错了：not_found', 'complete'])
 })
 
-test('the token goes to the service and to yours, and to nobody else', async () => {
-  const { menshen, service } = await loggedIn({ services: ['https://shop.example.com/api/'] })
+test('the access token is sent only to baseUrl and services', async () => {
+  const { menshen, service } = await loggedInDevice({ services: ['https://shop.example.com/api/'] })
   service.on('GET https://shop.example.com/api/orders', { status: 200 })
   service.on('GET /me', me)
   await menshen.request({ url: 'https://shop.example.com/api/orders' })
@@ -68,42 +76,42 @@ test('the token goes to the service and to yours, and to nobody else', async () 
     '//evil.example.com',
   ]
   for (const url of foreign)
-    await assert.rejects(menshen.request({ url }), { name: 'TypeError', message: /would be given away/ })
+    await assert.rejects(menshen.request({ url }), { name: 'TypeError', message: /must not be sent there/ })
   await assert.rejects(menshen.uploadFile({ url: foreign[0]!, filePath: 'a', name: 'b' }), TypeError)
   assert.equal(service.log.length, 2)
 })
 
-test('without a session nothing is asked, for nobody has said that they want to log in', async () => {
-  const { menshen, service, phone } = device()
+test('request without a session fails without a login', async () => {
+  const { menshen, service, phone } = createDevice()
   await assert.rejects(menshen.request({ url: '/me' }), { id: 'unauthenticated', message: '请先登录' })
   assert.equal(service.log.length, 0)
   assert.equal(phone.logins.calls, 0)
 })
 
-test('a request waits for the login under way, and shares its failure', async () => {
-  const { menshen, service } = device()
+test('request waits for the login in progress, and fails with its error', async () => {
+  const { menshen, service } = createDevice()
   service.on('GET /me', me)
   const login = menshen.login()
   await menshen.request({ url: '/me' })
   await login
-  const { menshen: banned, service: strict } = device()
-  strict.on('POST /login', failed(403, 'member_banned'))
-  const refused = banned.login().catch(() => {})
+  const { menshen: banned, service: strict } = createDevice()
+  strict.on('POST /login', failure(403, 'member_banned'))
+  const failedLogin = banned.login().catch(() => {})
   await assert.rejects(banned.request({ url: '/me' }), { id: 'member_banned' })
-  await refused
+  await failedLogin
 })
 
-test('a session outlives a restart of the mini program', async () => {
-  const { service, phone } = await loggedIn()
+test('the session is kept across a restart of the mini program', async () => {
+  const { service, phone } = await loggedInDevice()
   service.on('GET /me', me)
   const restarted = createMenshen({ baseUrl: 'https://member.example.com/', wx: phone.wx })
   assert.ok(restarted.loggedIn)
   await restarted.request({ url: '/me' })
-  assert.deepEqual(bearers(service.log), ['Bearer t1'])
+  assert.deepEqual(authorizations(service.log), ['Bearer t1'])
 })
 
-test('a full storage costs a session at the restart, and no login', async () => {
-  const { phone, service } = device()
+test('with a full storage, login succeeds and the session is not stored', async () => {
+  const { phone, service } = createDevice()
   const wx = {
     ...phone.wx,
     setStorageSync: () => {
@@ -117,65 +125,65 @@ test('a full storage costs a session at the restart, and no login', async () => 
   assert.equal(phone.storage.size, 0)
 })
 
-test('ten requests with an expired token are one refresh, and each is sent once more', async () => {
-  const { menshen, service } = await loggedIn()
+test('concurrent requests with an expired token share one refresh and are repeated once', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('GET /me', ...Array.from({ length: 10 }, () => expired), me)
-  service.on('POST /token/refresh', renewed)
+  service.on('POST /token/refresh', refreshed)
   await Promise.all(Array.from({ length: 10 }, () => menshen.request({ url: '/me' })))
   assert.deepEqual(
-    service.sent('POST /token/refresh').map(({ json }) => json),
+    service.requestsOf('POST /token/refresh').map(({ json }) => json),
     [{ refreshToken: 'r1' }],
   )
-  assert.deepEqual(bearers(service.sent('GET /me')), [
+  assert.deepEqual(authorizations(service.requestsOf('GET /me')), [
     ...Array(10).fill('Bearer t1'),
     ...Array(10).fill('Bearer t2'),
   ])
 })
 
-test('a token that was refused late is not refreshed again', async () => {
-  const { menshen, service } = await loggedIn()
+test('a token that was already replaced is not refreshed again', async () => {
+  const { menshen, service } = await loggedInDevice()
   let refuse = (_: Scripted) => {}
   service.on('GET /slow', new Promise((resolve) => (refuse = resolve)), me).on('GET /me', expired, me)
-  service.on('POST /token/refresh', renewed)
+  service.on('POST /token/refresh', refreshed)
   const slow = menshen.request({ url: '/slow' })
   await menshen.request({ url: '/me' })
   refuse(expired)
   await slow
-  assert.equal(service.sent('POST /token/refresh').length, 1)
-  assert.deepEqual(bearers(service.sent('GET /slow')), ['Bearer t1', 'Bearer t2'])
+  assert.equal(service.requestsOf('POST /token/refresh').length, 1)
+  assert.deepEqual(authorizations(service.requestsOf('GET /slow')), ['Bearer t1', 'Bearer t2'])
 })
 
-test('a refresh whose answer was lost is sent again with the same token', async (t) => {
-  hurry(t)
-  const { menshen, service, phone } = await loggedIn()
-  service.on('GET /me', expired, me).on('POST /token/refresh', 'lost', 'lost', renewed)
+test('refresh with a lost response is repeated with the same refresh token', async (t) => {
+  skipWaits(t)
+  const { menshen, service, phone } = await loggedInDevice()
+  service.on('GET /me', expired, me).on('POST /token/refresh', 'lost', 'lost', refreshed)
   await menshen.request({ url: '/me' })
   assert.deepEqual(
-    service.sent('POST /token/refresh').map(({ json }) => json.refreshToken),
+    service.requestsOf('POST /token/refresh').map(({ json }) => json.refreshToken),
     ['r1', 'r1', 'r1'],
   )
   assert.deepEqual(JSON.parse(phone.storage.get('menshen')!), { token: 't2', refreshToken: 'r2' })
 })
 
-test('when the session has ended, one login for all takes its place without a word', async () => {
-  const { menshen, service, phone } = await loggedIn()
+test('one silent login replaces a revoked session for all requests', async () => {
+  const { menshen, service, phone } = await loggedInDevice()
   const ends: unknown[] = []
   menshen.onSessionEnd((why) => ends.push(why))
   service
     .on('GET /me', revoked, revoked, revoked, me)
     .on('POST /token/refresh', revoked)
-    .on('POST /login', again)
+    .on('POST /login', loggedInAgain)
   await Promise.all([1, 2, 3].map(() => menshen.request({ url: '/me' })))
-  assert.equal(service.sent('POST /token/refresh').length, 1)
-  assert.equal(service.sent('POST /login').length, 1)
+  assert.equal(service.requestsOf('POST /token/refresh').length, 1)
+  assert.equal(service.requestsOf('POST /login').length, 1)
   assert.equal(phone.logins.calls, 2)
-  assert.deepEqual(bearers(service.sent('GET /me')).slice(3), Array(3).fill('Bearer t3'))
+  assert.deepEqual(authorizations(service.requestsOf('GET /me')).slice(3), Array(3).fill('Bearer t3'))
   assert.deepEqual(ends, [])
 })
 
-test('a token that is refused after a refresh is followed by one login, and then by the refusal', async () => {
-  const { menshen, service } = await loggedIn()
-  service.on('GET /me', expired).on('POST /token/refresh', renewed).on('POST /login', again)
+test('a request is repeated after a refresh and after a login, and then fails', async () => {
+  const { menshen, service } = await loggedInDevice()
+  service.on('GET /me', expired).on('POST /token/refresh', refreshed).on('POST /login', loggedInAgain)
   await assert.rejects(menshen.request({ url: '/me' }), { id: 'token_expired', status: 401 })
   assert.deepEqual(
     service.log.map(({ route }) => route),
@@ -183,26 +191,26 @@ test('a token that is refused after a refresh is followed by one login, and then
   )
 })
 
-test('another service that refuses a fresh token causes no login', async () => {
-  const { menshen, service, phone } = await loggedIn({ services: ['https://shop.example.com'] })
+test('a further service that refuses a fresh token causes no login', async () => {
+  const { menshen, service, phone } = await loggedInDevice({ services: ['https://shop.example.com'] })
   service
     .on('GET https://shop.example.com/orders', { status: 401, body: 'no' })
-    .on('POST /token/refresh', renewed)
-  const refused = menshen.request({ url: 'https://shop.example.com/orders' })
-  await assert.rejects(refused, { id: 'unexpected_answer', status: 401 })
+    .on('POST /token/refresh', refreshed)
+  const request = menshen.request({ url: 'https://shop.example.com/orders' })
+  await assert.rejects(request, { id: 'unexpected_answer', status: 401 })
   assert.equal(phone.logins.calls, 1)
 })
 
-test('a silent login that is refused ends the session, and the page hears why', async () => {
-  const { menshen, service, phone } = await loggedIn()
+test('a refused silent login ends the session and reports the reason', async () => {
+  const { menshen, service, phone } = await loggedInDevice()
   const ends: (MenshenError | undefined)[] = []
   menshen.onSessionEnd((why) => ends.push(why))
   service
     .on('GET /me', revoked)
     .on('POST /token/refresh', revoked)
-    .on('POST /login', failed(403, 'user_blocked'))
+    .on('POST /login', failure(403, 'user_blocked'))
   await assert.rejects(Promise.all([1, 2].map(() => menshen.request({ url: '/me' }))), { id: 'user_blocked' })
-  await idle()
+  await runPendingTasks()
   assert.deepEqual(
     ends.map((why) => why?.id),
     ['user_blocked'],
@@ -211,27 +219,27 @@ test('a silent login that is refused ends the session, and the page hears why', 
   assert.equal(phone.storage.size, 0)
 })
 
-test('a silent login that could not be made now leaves the session, to try again with', async (t) => {
-  hurry(t)
-  const { menshen, service } = await loggedIn()
+test('the session is kept if a silent login fails with a transient error', async (t) => {
+  skipWaits(t)
+  const { menshen, service } = await loggedInDevice()
   const ends: unknown[] = []
   menshen.onSessionEnd((why) => ends.push(why))
   service
     .on('GET /me', revoked, revoked, me)
     .on('POST /token/refresh', revoked)
-    .on('POST /login', ...Array<Scripted>(5).fill('lost'), again)
+    .on('POST /login', ...Array<Scripted>(5).fill('lost'), loggedInAgain)
   await assert.rejects(menshen.request({ url: '/me' }), { id: 'no_answer' })
   assert.ok(menshen.loggedIn)
   await menshen.request({ url: '/me' })
   assert.deepEqual(ends, [])
 })
 
-test('a member who is banned has no session any more', async () => {
+test('a ban ends the session', async () => {
   for (const route of ['GET /me', 'POST /token/refresh']) {
-    const { menshen, service } = await loggedIn()
+    const { menshen, service } = await loggedInDevice()
     const ends: (MenshenError | undefined)[] = []
     menshen.onSessionEnd((why) => ends.push(why))
-    service.on('GET /me', expired).on(route, failed(403, 'member_banned'))
+    service.on('GET /me', expired).on(route, failure(403, 'member_banned'))
     await assert.rejects(menshen.request({ url: '/me' }), { id: 'member_banned' })
     assert.deepEqual(
       ends.map((why) => why?.id),
@@ -240,9 +248,9 @@ test('a member who is banned has no session any more', async () => {
   }
 })
 
-test('a request without an answer is sent again where that does no harm', async (t) => {
-  hurry(t)
-  const { menshen, service } = await loggedIn()
+test('a request without a response is repeated only if it is idempotent', async (t) => {
+  skipWaits(t)
+  const { menshen, service } = await loggedInDevice()
   service.on('GET /me', 'lost', me).on('POST /orders', 'lost', { status: 200 }).on('POST /me', 'lost', me)
   await menshen.request({ url: '/me' })
   await assert.rejects(menshen.request({ url: '/orders', method: 'POST' }), { id: 'no_answer' })
@@ -253,35 +261,35 @@ test('a request without an answer is sent again where that does no harm', async 
   )
 })
 
-test('what was refused for too many is sent again after the wait, whatever it is', async (t) => {
-  const waits = hurry(t)
-  const { menshen, service } = await loggedIn()
-  service.on('POST /orders', failed(429, 'rate_limited', {}, { 'retry-after': '3' }), { status: 201 })
+test('rate-limited requests are repeated after Retry-After, idempotent or not', async (t) => {
+  const waits = skipWaits(t)
+  const { menshen, service } = await loggedInDevice()
+  service.on('POST /orders', failure(429, 'rate_limited', {}, { 'retry-after': '3' }), { status: 201 })
   await menshen.request({ url: '/orders', method: 'POST' })
   assert.deepEqual(waits, [3])
 })
 
-test('a failure of another service is told with its status', async () => {
-  const { menshen, service } = await loggedIn()
+test('an error of a further service is reported with its status', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('GET /orders', { status: 418, body: { message: 'a teapot' } }, { status: 500 })
   await assert.rejects(menshen.request({ url: '/orders' }), { id: 'unexpected_answer', status: 418 })
   await assert.rejects(menshen.request({ url: '/orders' }), { id: 'unexpected_answer', status: 500 })
 })
 
-test('files go up with the token too, and failures are read from the text', async () => {
-  const { menshen, service } = await loggedIn({ services: ['https://files.example.com'] })
+test('uploadFile sends the access token and parses errors in text', async () => {
+  const { menshen, service } = await loggedInDevice({ services: ['https://files.example.com'] })
   const route = 'POST https://files.example.com/'
   service
     .on(route, expired, { status: 200, body: '{"url":"https://img.example.com/a.png"}' })
-    .on('POST /token/refresh', renewed)
+    .on('POST /token/refresh', refreshed)
   const upload = { url: 'https://files.example.com/', filePath: 'wxfile://a.png', name: 'file' }
   const { data } = await menshen.uploadFile(upload)
   assert.equal(data, '{"url":"https://img.example.com/a.png"}')
-  assert.deepEqual(bearers(service.sent(route)), ['Bearer t1', 'Bearer t2'])
+  assert.deepEqual(authorizations(service.requestsOf(route)), ['Bearer t1', 'Bearer t2'])
 })
 
-test('a phone number is bound with the button’s code, once', async () => {
-  const { menshen, service } = await loggedIn()
+test('bindPhone sends the phone code once', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('PUT /me/phone', me, 'lost')
   assert.equal((await menshen.bindPhone(phoneEvent('phone1'))).nickName, '小明')
   assert.deepEqual(service.log[0]!.json, { phoneCode: 'phone1' })
@@ -290,16 +298,16 @@ test('a phone number is bound with the button’s code, once', async () => {
   assert.equal(service.log.length, 2)
 })
 
-test('a logout ends the session here at once and then at the service', async () => {
-  const { menshen, service, phone } = await loggedIn()
+test('logout ends the session on the device at once and then at the service', async () => {
+  const { menshen, service, phone } = await loggedInDevice()
   const ends: unknown[] = []
   menshen.onSessionEnd((why) => ends.push(why))
-  service.on('POST /logout', done({})).on('POST /logout/all', done({}))
+  service.on('POST /logout', success({})).on('POST /logout/all', success({}))
   const logout = menshen.logout()
-  await until(() => !menshen.loggedIn)
+  await waitUntil(() => !menshen.loggedIn)
   await logout
   assert.equal(phone.storage.size, 0)
-  assert.deepEqual(bearers(service.log), ['Bearer t1'])
+  assert.deepEqual(authorizations(service.log), ['Bearer t1'])
   assert.deepEqual(ends, [undefined])
   await assert.rejects(menshen.request({ url: '/me' }), { id: 'unauthenticated' })
   await menshen.logout()
@@ -311,26 +319,26 @@ test('a logout ends the session here at once and then at the service', async () 
   )
 })
 
-test('a logout during a login ends the session that it brings', async () => {
-  const { menshen, service } = device()
-  service.on('POST /logout', done({}))
+test('logout during a login ends the session of that login', async () => {
+  const { menshen, service } = createDevice()
+  service.on('POST /logout', success({}))
   const login = menshen.login()
   await menshen.logout()
   await login
   assert.ok(!menshen.loggedIn)
-  assert.deepEqual(bearers(service.sent('POST /logout')), ['Bearer t1'])
+  assert.deepEqual(authorizations(service.requestsOf('POST /logout')), ['Bearer t1'])
 })
 
-test('a logout with an expired token still reaches the service', async () => {
-  const { menshen, service } = await loggedIn()
-  service.on('POST /logout', expired, done({})).on('POST /token/refresh', renewed)
+test('logout refreshes an expired token', async () => {
+  const { menshen, service } = await loggedInDevice()
+  service.on('POST /logout', expired, success({})).on('POST /token/refresh', refreshed)
   await menshen.logout()
-  assert.deepEqual(bearers(service.sent('POST /logout')), ['Bearer t1', 'Bearer t2'])
+  assert.deepEqual(authorizations(service.requestsOf('POST /logout')), ['Bearer t1', 'Bearer t2'])
   assert.ok(!menshen.loggedIn)
 })
 
-test('a logout of a session that has ended is done', async () => {
-  const { menshen, service } = await loggedIn()
+test('logout of a revoked session succeeds', async () => {
+  const { menshen, service } = await loggedInDevice()
   service.on('POST /logout', revoked)
   await menshen.logout()
   await menshen.login()
@@ -338,65 +346,68 @@ test('a logout of a session that has ended is done', async () => {
   await menshen.logout()
 })
 
-test('a logout that the service did not hear of ends the session here, and says so', async (t) => {
-  hurry(t)
-  const { menshen, service } = await loggedIn()
+test('logout without a response ends the session on the device and rejects', async (t) => {
+  skipWaits(t)
+  const { menshen, service } = await loggedInDevice()
   service.on('POST /logout', 'lost')
   await assert.rejects(menshen.logout(), { id: 'no_answer' })
   assert.ok(!menshen.loggedIn)
 })
 
-test('who logs out while a token is refreshed stays logged out', async () => {
-  const { menshen, service, phone } = await loggedIn()
+test('logout during a token refresh is not undone by the refresh', async () => {
+  const { menshen, service, phone } = await loggedInDevice()
   let refresh = (_: Scripted) => {}
-  service.on('GET /me', expired).on('POST /logout', done({}))
+  service.on('GET /me', expired).on('POST /logout', success({}))
   service.on('POST /token/refresh', new Promise((resolve) => (refresh = resolve)))
   const request = menshen.request({ url: '/me' }).catch((error) => error)
-  await until(() => service.sent('POST /token/refresh').length === 1)
+  await waitUntil(() => service.requestsOf('POST /token/refresh').length === 1)
   await menshen.logout()
-  refresh(renewed)
+  refresh(refreshed)
   assert.equal((await request).id, 'unauthenticated')
-  assert.equal(service.sent('GET /me').length, 1)
+  assert.equal(service.requestsOf('GET /me').length, 1)
   assert.ok(!menshen.loggedIn)
   assert.equal(phone.storage.size, 0)
   assert.equal(phone.logins.calls, 1)
 })
 
-test('logging out everywhere and erasing go on when the session has ended meanwhile', async () => {
+test('logout everywhere and erasure continue with a new session if the session was revoked', async () => {
   for (const [end, route] of [
     ['logout', 'POST /logout/all'],
     ['erase', 'DELETE /me'],
   ] as const) {
-    const { menshen, service } = await loggedIn()
-    service.on(route, revoked, done({})).on('POST /token/refresh', revoked).on('POST /login', again)
+    const { menshen, service } = await loggedInDevice()
+    service
+      .on(route, revoked, success({}))
+      .on('POST /token/refresh', revoked)
+      .on('POST /login', loggedInAgain)
     await menshen[end]({ everywhere: true })
-    assert.deepEqual(bearers(service.sent(route)), ['Bearer t1', 'Bearer t3'])
+    assert.deepEqual(authorizations(service.requestsOf(route)), ['Bearer t1', 'Bearer t3'])
     assert.ok(!menshen.loggedIn)
   }
 })
 
-test('an erasure whose every answer is lost is known to have been made', async (t) => {
-  hurry(t)
-  const { menshen, service, phone } = await loggedIn()
+test('erasure with lost responses is recognized as executed', async (t) => {
+  skipWaits(t)
+  const { menshen, service, phone } = await loggedInDevice()
   service
     .on('DELETE /me', 'lost', revoked, 'lost', revoked)
     .on('POST /token/refresh', revoked)
-    .on('POST /login', again)
+    .on('POST /login', loggedInAgain)
   await menshen.erase()
   assert.ok(!menshen.loggedIn)
   assert.equal(phone.storage.size, 0)
 })
 
-test('an erasure that the service did not hear of is no erasure', async (t) => {
-  hurry(t)
-  const { menshen, service } = await loggedIn()
+test('erasure without any response rejects and keeps the session', async (t) => {
+  skipWaits(t)
+  const { menshen, service } = await loggedInDevice()
   service.on('DELETE /me', 'lost')
   await assert.rejects(menshen.erase(), { id: 'no_answer' })
   assert.ok(menshen.loggedIn)
 })
 
-test('what leaves no session is not asked for in passing', async () => {
-  const { menshen, service } = await loggedIn()
+test('request refuses the routes that end the session', async () => {
+  const { menshen, service } = await loggedInDevice()
   const calls = {
     'DELETE /me': 'erase()',
     'POST /logout': 'logout()',
@@ -409,11 +420,11 @@ test('what leaves no session is not asked for in passing', async () => {
   assert.equal(service.log.length, 0)
 })
 
-test('a listener that was taken off hears nothing', async () => {
-  const { menshen, service } = await loggedIn()
-  service.on('POST /logout', done({}))
-  const heard: unknown[] = []
-  menshen.onSessionEnd((why) => heard.push(why))()
+test('a removed session listener is not called', async () => {
+  const { menshen, service } = await loggedInDevice()
+  service.on('POST /logout', success({}))
+  const calls: unknown[] = []
+  menshen.onSessionEnd((why) => calls.push(why))()
   await menshen.logout()
-  assert.deepEqual(heard, [])
+  assert.deepEqual(calls, [])
 })

@@ -1,4 +1,4 @@
-// utils/request.js: the token as it is, and back to the login page when it is refused.
+// utils/request.js: sends the token without the Bearer prefix, and opens the login page when it is refused.
 const request = ({ url, method = 'GET', data = {} }) =>
   new Promise((resolve, reject) => {
     wx.request({

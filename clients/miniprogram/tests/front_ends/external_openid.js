@@ -1,4 +1,4 @@
-// The older way: a GET, and an answer without an envelope.
+// Legacy route: a GET request, and a response without an envelope.
 wx.login({
   success(res) {
     if (!res.code) return console.log('登录失败！' + res.errMsg)

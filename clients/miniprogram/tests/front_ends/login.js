@@ -1,4 +1,4 @@
-// pages/login/login.js: the phone button's code goes along with that of wx.login.
+// pages/login/login.js: sends the code of the phone button together with the code of wx.login.
 Page({
   data: { nickName: '微信用户' },
 

@@ -1,4 +1,4 @@
-// app.js: who is it? The openid is kept for later requests.
+// app.js: gets the openid, and stores it for later requests.
 App({
   globalData: { openid: '' },
 

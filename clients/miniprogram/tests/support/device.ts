@@ -1,11 +1,11 @@
-/** A phone with the SDK on it, and a scripted service for it to talk to. */
+/** A phone with the SDK, connected to a scripted service. */
 
 import type { TestContext } from 'node:test'
 import { createMenshen, type Menshen, type Options } from 'menshen-miniprogram'
 import { Phone } from './phone.js'
-import { done, ScriptedService } from './transport.js'
+import { ScriptedService, success } from './transport.js'
 
-/** The answer of a login that went well. */
+/** Data of a successful login. */
 export const LOGIN = {
   token: 't1',
   refreshToken: 'r1',
@@ -21,51 +21,51 @@ export interface Device {
   service: ScriptedService
 }
 
-/** A phone whose service lets everybody in; `wx.login` gives `code1`, `code2` and so on. */
-export function device(options: Partial<Options> = {}): Device {
-  const service = new ScriptedService().on('POST /login', done(LOGIN))
+/** Creates a phone whose service accepts every login. `wx.login` returns `code1`, `code2` and so on. */
+export function createDevice(options: Partial<Options> = {}): Device {
+  const service = new ScriptedService().on('POST /login', success(LOGIN))
   let codes = 0
   const phone = new Phone(service.transport, async () => `code${++codes}`)
   const menshen = createMenshen({ baseUrl: 'https://member.example.com', wx: phone.wx, ...options })
   return { menshen, phone, service }
 }
 
-/** A device that has logged in, and whose log is empty. */
-export async function loggedIn(options: Partial<Options> = {}): Promise<Device> {
-  const made = device(options)
-  await made.menshen.login()
-  made.service.log.length = 0
-  return made
+/** Creates a logged-in device. The log of its service is empty. */
+export async function loggedInDevice(options: Partial<Options> = {}): Promise<Device> {
+  const device = createDevice(options)
+  await device.menshen.login()
+  device.service.log.length = 0
+  return device
 }
 
-/** The event of the phone button. */
+/** Event of the phone button; without a code, of a user who declines. */
 export function phoneEvent(code?: string): { detail: { code?: string; errMsg: string } } {
   return { detail: { code, errMsg: code ? 'getPhoneNumber:ok' : 'getPhoneNumber:fail user deny' } }
 }
 
-/** Lets the SDK's waits pass at once, and returns their lengths in seconds. */
-export function hurry(t: TestContext): number[] {
+/** Shortens the waits of the SDK to zero. Returns a list that collects their lengths in seconds. */
+export function skipWaits(t: TestContext): number[] {
   const waits: number[] = []
-  const real = globalThis.setTimeout
-  t.after(() => void (globalThis.setTimeout = real))
-  const hurried = (callback: () => void, milliseconds = 0) => {
+  const realSetTimeout = globalThis.setTimeout
+  t.after(() => void (globalThis.setTimeout = realSetTimeout))
+  const immediateTimeout = (callback: () => void, milliseconds = 0) => {
     waits.push(milliseconds / 1000)
-    return real(callback, 0)
+    return realSetTimeout(callback, 0)
   }
-  globalThis.setTimeout = hurried as typeof setTimeout
+  globalThis.setTimeout = immediateTimeout as typeof setTimeout
   return waits
 }
 
-/** Lets everything that is ready run. */
-export async function idle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+/** Runs the pending tasks of the event loop. */
+export async function runPendingTasks(): Promise<void> {
+  for (let round = 0; round < 10; round++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Waits for something to become true, but not for ever. */
-export async function until(holds: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`it never became true that ${holds}`)
+/** Waits until a condition is true. Fails after a timeout. */
+export async function waitUntil(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`timeout while waiting for ${condition}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -1,56 +1,59 @@
-/** A stand-in for a phone's `wx`, by WeChat's documentation: it calls back, keeps data, goes to sleep. */
+/**
+ * Fake `wx` of a phone, by WeChat's documentation: callbacks, storage by value, limited parallel requests,
+ * and the interruption of requests in the background.
+ */
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers'
 import type { Transport } from './transport.js'
 
-/** How many requests WeChat sends at once; the others wait. */
-const AT_ONCE = 10
+/** Maximum number of requests that WeChat sends in parallel. Further requests wait. */
+const MAX_PARALLEL_REQUESTS = 10
 
 const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT']
 
-/** What every call takes, whatever it is called back with. */
+/** Callbacks that every `wx` call accepts. */
 type Callbacks = Partial<Record<'success' | 'fail' | 'complete', (outcome: any) => void>>
 
 export class Phone {
-  /** What the storage holds, as WeChat does: by value. */
+  /** Content of the storage, serialized because WeChat stores values and not references. */
   readonly storage = new Map<string, string>()
-  /** How often `wx.login` was called, and how many calls of it there were at once at most. */
-  readonly logins = { calls: 0, now: 0, atMost: 0 }
-  /** How many requests were attempted from the background, where none is sent. */
-  attemptsInBackground = 0
+  /** Number of `wx.login` calls: in total, in progress, and the maximum in progress at the same time. */
+  readonly logins = { calls: 0, inProgress: 0, maxInProgress: 0 }
+  /** Number of requests attempted in the background, where WeChat sends none. */
+  requestsInBackground = 0
 
-  private hidden = false
+  private inBackground = false
   private active = 0
   private readonly queue: (() => void)[] = []
   private readonly unfinished = new Set<(errMsg: string) => void>()
-  private readonly shown: ((options: WechatMiniprogram.LaunchOptionsApp) => void)[] = []
-  private readonly hid: (() => void)[] = []
+  private readonly showListeners: ((options: WechatMiniprogram.LaunchOptionsApp) => void)[] = []
+  private readonly hideListeners: (() => void)[] = []
 
   constructor(
     private readonly transport: Transport,
-    /** What `wx.login` gets. */
+    /** Source of the codes of `wx.login`. */
     private readonly loginCode: () => Promise<string>,
   ) {}
 
-  /** The user leaves the mini program. */
+  /** Moves the mini program to the background. */
   hide(): void {
-    this.hidden = true
-    this.hid.forEach((listener) => listener())
+    this.inBackground = true
+    this.hideListeners.forEach((listener) => listener())
   }
 
-  /** Five seconds of background pass: WeChat cuts off what has no answer yet. */
-  cutOff(): void {
+  /** Interrupts unfinished requests, as WeChat does after five seconds in the background. */
+  interruptRequests(): void {
     this.unfinished.forEach((interrupt) => interrupt('request:fail interrupted'))
   }
 
-  /** The user comes back. */
+  /** Moves the mini program to the foreground. */
   show(): void {
-    this.hidden = false
-    this.shown.forEach((listener) => listener({} as WechatMiniprogram.LaunchOptionsApp))
+    this.inBackground = false
+    this.showListeners.forEach((listener) => listener({} as WechatMiniprogram.LaunchOptionsApp))
   }
 
-  /** The global `wx` of the mini program. */
+  /** Global `wx` of the mini program. */
   readonly wx = {
     request: (option: WechatMiniprogram.RequestOption) => this.request(option),
     uploadFile: (option: WechatMiniprogram.UploadFileOption) => this.uploadFile(option),
@@ -58,8 +61,8 @@ export class Phone {
     getStorageSync: (key: string) => JSON.parse(this.storage.get(key) ?? '""'),
     setStorageSync: (key: string, data: unknown) => void this.storage.set(key, JSON.stringify(data)),
     removeStorageSync: (key: string) => void this.storage.delete(key),
-    onAppShow: (listener: WechatMiniprogram.OnAppShowCallback) => void this.shown.push(listener),
-    onAppHide: (listener: () => void) => void this.hid.push(listener),
+    onAppShow: (listener: WechatMiniprogram.OnAppShowCallback) => void this.showListeners.push(listener),
+    onAppHide: (listener: () => void) => void this.hideListeners.push(listener),
     getRandomValues: ({ length, ...callbacks }: WechatMiniprogram.GetRandomValuesOption) =>
       report('getRandomValues', callbacks, { randomValues: new Uint8Array(randomBytes(length)).buffer }),
   }
@@ -71,15 +74,15 @@ export class Phone {
       return { abort: () => {} }
     }
     const headers: Record<string, string> = { 'content-type': 'application/json', ...header }
-    const { url, body } = encoded(method, option.url, option.data, headers['content-type']!)
-    return this.exchange('request', { method, url, headers, body }, timeout, option, (text) =>
-      dataType === 'json' ? lenient(text) : text,
+    const { url, body } = encodeData(method, option.url, option.data, headers['content-type']!)
+    return this.send('request', { method, url, headers, body }, timeout, option, (text) =>
+      dataType === 'json' ? parseJsonOrText(text) : text,
     )
   }
 
   private uploadFile(option: WechatMiniprogram.UploadFileOption): { abort: () => void } {
     const { url, name, filePath, header = {}, timeout = 60000, formData = {} } = option
-    const boundary = `stand-in-${randomUUID()}`
+    const boundary = `boundary-${randomUUID()}`
     const part = (disposition: string, content: string) =>
       `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${content}\r\n`
     const fields = Object.entries(formData).map(([field, value]) => part(`name="${field}"`, String(value)))
@@ -89,26 +92,20 @@ export class Phone {
       `--${boundary}--\r\n`,
     ].join('')
     const headers = { ...header, 'content-type': `multipart/form-data; boundary=${boundary}` }
-    return this.exchange(
-      'uploadFile',
-      { method: 'POST', url, headers, body },
-      timeout,
-      option,
-      (text) => text,
-    )
+    return this.send('uploadFile', { method: 'POST', url, headers, body }, timeout, option, (text) => text)
   }
 
-  private exchange(
+  private send(
     api: string,
     request: Parameters<Transport>[0],
     timeout: number,
     callbacks: Callbacks,
-    decoded: (text: string) => unknown,
+    decode: (text: string) => unknown,
   ): { abort: () => void } {
-    let done = false
+    let finished = false
     const finish = (result: object | undefined, errMsg?: string) => {
-      if (done) return
-      done = true
+      if (finished) return
+      finished = true
       this.unfinished.delete(interrupt)
       this.active -= 1
       this.queue.shift()?.()
@@ -118,33 +115,33 @@ export class Phone {
     const start = () => {
       this.active += 1
       this.unfinished.add(interrupt)
-      if (this.hidden) {
-        this.attemptsInBackground += 1
+      if (this.inBackground) {
+        this.requestsInBackground += 1
         return void setTimeout(() => interrupt('request:fail interrupted'))
       }
       setTimeout(() => interrupt('request:fail timeout'), timeout).unref()
       this.transport(request).then(
         ({ status, headers, body }) =>
-          finish({ statusCode: status, header: headers, data: decoded(body), cookies: [] }),
+          finish({ statusCode: status, header: headers, data: decode(body), cookies: [] }),
         (error: Error) => finish(undefined, `request:fail ${error.message}`),
       )
     }
-    if (this.active < AT_ONCE) start()
+    if (this.active < MAX_PARALLEL_REQUESTS) start()
     else this.queue.push(start)
     return { abort: () => interrupt('request:fail abort') }
   }
 
   private async login(option: WechatMiniprogram.LoginOption): Promise<void> {
     this.logins.calls += 1
-    this.logins.now += 1
-    this.logins.atMost = Math.max(this.logins.atMost, this.logins.now)
+    this.logins.inProgress += 1
+    this.logins.maxInProgress = Math.max(this.logins.maxInProgress, this.logins.inProgress)
     const code = await this.loginCode().catch(() => undefined)
-    this.logins.now -= 1
+    this.logins.inProgress -= 1
     report('login', option, code === undefined ? undefined : { code }, 'fail system error')
   }
 }
 
-/** Calls back as WeChat does: one of the two, then `complete`, and never before the call has returned. */
+/** Calls `success` or `fail`, and then `complete`, after the `wx` call has returned, as WeChat does. */
 function report(api: string, callbacks: Callbacks, result?: object, failure = 'fail'): void {
   const outcome = { ...result, errMsg: `${api}:${result ? 'ok' : failure}` }
   queueMicrotask(() => {
@@ -154,16 +151,21 @@ function report(api: string, callbacks: Callbacks, result?: object, failure = 'f
   })
 }
 
-/** What `wx.request` makes of `data`: a query for GET, else a body as the content type has it. */
-function encoded(method: string, url: string, data: unknown, type: string): { url: string; body?: string } {
+/** Encodes `data` as `wx.request` does: as the query of a GET, otherwise as a body of the content type. */
+function encodeData(
+  method: string,
+  url: string,
+  data: unknown,
+  contentType: string,
+): { url: string; body?: string } {
   if (data === undefined || typeof data === 'string') return { url, body: data }
   const query = new URLSearchParams(data as Record<string, string>).toString()
   if (method === 'GET') return { url: query ? `${url}${url.includes('?') ? '&' : '?'}${query}` : url }
-  return { url, body: type.includes('x-www-form-urlencoded') ? query : JSON.stringify(data) }
+  return { url, body: contentType.includes('x-www-form-urlencoded') ? query : JSON.stringify(data) }
 }
 
-/** JSON where it is, else the text. */
-function lenient(text: string): unknown {
+/** Parses JSON. Returns the text if it is not JSON. */
+function parseJsonOrText(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

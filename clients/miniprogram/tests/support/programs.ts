@@ -1,4 +1,4 @@
-/** The real programs: the server and the offline WeChat, started by a test and never outliving it. */
+/** The server and the WeChat sandbox, started by a test and terminated with it. */
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,14 +8,16 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers'
 import { network } from './transport.js'
 
-/** Where the server finds its configuration. */
+/** Root of the repository, with the server's configuration. */
 const REPOSITORY = join(__dirname, '../../../../..')
 
-/** Where cargo has built them. */
-const PROGRAMS = process.env['MENSHEN_PROGRAMS'] ?? join(REPOSITORY, 'target/debug')
+/** Folder of the programs that cargo built. */
+const PROGRAM_FOLDER = process.env['MENSHEN_PROGRAMS'] ?? join(REPOSITORY, 'target/debug')
 
-/** Runs its arguments until it loses its standard input, which the kernel closes when the test dies. */
-const GUARD = `
+/**
+ * Shell script that runs a program until its standard input closes, which the kernel does when the test ends.
+ */
+const SUPERVISOR = `
 exec 3<&0 </dev/null 4>&2 2>/dev/null
 "$@" 3<&- 2>&4 &
 program=$!
@@ -23,60 +25,61 @@ program=$!
 wait "$program"
 `
 
-/** A server and its offline WeChat, with data of their own. */
+/** A server and its sandbox, with their own data. */
 export class Programs {
   serverUrl = ''
   sandboxUrl = ''
-  /** Where the server keeps its data, and a test what it likes. */
+  /** Temporary folder for the server's data and for files of the test. */
   readonly folder = mkdtempSync(join(tmpdir(), 'menshen-'))
   private readonly running = new Map<string, ChildProcess>()
 
   static async start(): Promise<Programs> {
     const programs = new Programs()
-    const [server, sandbox] = [await freePort(), await freePort()]
-    programs.serverUrl = `http://127.0.0.1:${server}`
-    programs.sandboxUrl = `http://127.0.0.1:${sandbox}`
-    programs.run('wechat-sandbox', ['--listen', `127.0.0.1:${sandbox}`])
-    await programs.ready('wechat-sandbox', `${programs.sandboxUrl}/_sandbox/users`)
+    const serverPort = await freePort()
+    const sandboxPort = await freePort()
+    programs.serverUrl = `http://127.0.0.1:${serverPort}`
+    programs.sandboxUrl = `http://127.0.0.1:${sandboxPort}`
+    programs.run('wechat-sandbox', ['--listen', `127.0.0.1:${sandboxPort}`])
+    await programs.waitUntilReady('wechat-sandbox', `${programs.sandboxUrl}/_sandbox/users`)
     await programs.startServer()
     return programs
   }
 
-  /** Starts the server, with the data it had before. */
+  /** Starts the server, with the data of its previous run. */
   async startServer(): Promise<void> {
     this.run('menshen', ['serve'])
-    await this.ready('menshen', `${this.serverUrl}/health/ready`)
+    await this.waitUntilReady('menshen', `${this.serverUrl}/health/ready`)
   }
 
-  /** Ends the server at once, whatever it is doing. */
+  /** Kills the server. */
   async killServer(): Promise<void> {
-    await this.end('menshen')
+    await this.kill('menshen')
   }
 
-  /** Runs a command of the server's program, and returns what it prints. */
+  /** Runs a `menshen` command, and returns its output. */
   command(...args: string[]): Promise<string> {
     return new Promise((resolve, reject) => {
-      const child = spawn(join(PROGRAMS, 'menshen'), args, { cwd: REPOSITORY, env: this.environment() })
-      let printed = ''
-      child.stdout.on('data', (chunk: Buffer) => (printed += chunk))
+      const child = spawn(join(PROGRAM_FOLDER, 'menshen'), args, { cwd: REPOSITORY, env: this.environment() })
+      let output = ''
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk))
       child.on('error', reject)
       child.on('close', (code) =>
-        code === 0 ? resolve(printed) : reject(new Error(`menshen ${args[0]} ended with ${code}`)),
+        code === 0 ? resolve(output) : reject(new Error(`menshen ${args[0]} exited with ${code}`)),
       )
     })
   }
 
   async stop(): Promise<void> {
-    for (const name of [...this.running.keys()]) await this.end(name)
+    for (const name of [...this.running.keys()]) await this.kill(name)
     rmSync(this.folder, { recursive: true })
   }
 
-  /** Asks the offline WeChat's control face. */
+  /** Calls the control API of the sandbox. */
   async sandbox(method: string, path: string, body?: object): Promise<any> {
     const url = `${this.sandboxUrl}/_sandbox/${path}`
-    const answer = await network({ method, url, headers: {}, body: body && JSON.stringify(body) })
-    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.body}`)
-    return JSON.parse(answer.body)
+    const response = await network({ method, url, headers: {}, body: body && JSON.stringify(body) })
+    if (response.status !== 200) throw new Error(`${method} ${path}: ${response.body}`)
+    return JSON.parse(response.body)
   }
 
   private environment(): NodeJS.ProcessEnv {
@@ -92,7 +95,7 @@ export class Programs {
   }
 
   private run(name: string, args: string[]): void {
-    const child = spawn('sh', ['-c', GUARD, name, join(PROGRAMS, name), ...args], {
+    const child = spawn('sh', ['-c', SUPERVISOR, name, join(PROGRAM_FOLDER, name), ...args], {
       cwd: REPOSITORY,
       env: this.environment(),
       stdio: ['pipe', 'ignore', 'inherit'],
@@ -100,40 +103,38 @@ export class Programs {
     this.running.set(name, child)
   }
 
-  private async end(name: string): Promise<void> {
+  private async kill(name: string): Promise<void> {
     const child = this.running.get(name)
     this.running.delete(name)
     if (!child || child.exitCode !== null) return
-    const ended = new Promise((resolve) => child.on('exit', resolve))
+    const exited = new Promise((resolve) => child.on('exit', resolve))
     child.stdin?.end()
-    await ended
+    await exited
   }
 
-  private async ready(name: string, url: string): Promise<void> {
+  private async waitUntilReady(name: string, url: string): Promise<void> {
     const child = this.running.get(name)
-    for (let tries = 0; tries < 300 && child?.exitCode === null; tries++) {
-      const answer = network({ method: 'GET', url, headers: {} })
-      if (
-        await answer.then(
-          ({ status }) => status === 200,
-          () => false,
-        )
+    const isReady = () =>
+      network({ method: 'GET', url, headers: {} }).then(
+        ({ status }) => status === 200,
+        () => false,
       )
-        return
+    for (let attempt = 0; attempt < 300 && child?.exitCode === null; attempt++) {
+      if (await isReady()) return
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     await this.stop()
-    throw new Error(`${name} does not answer at ${url}: is it built, in ${PROGRAMS}?`)
+    throw new Error(`${name} does not respond at ${url}: is it built, in ${PROGRAM_FOLDER}?`)
   }
 }
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
-    const holder = createServer()
-    holder.on('error', reject)
-    holder.listen(0, '127.0.0.1', () => {
-      const address = holder.address()
-      holder.close(() =>
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
         address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
       )
     })

@@ -1,15 +1,15 @@
-/** Pages of a mini program, rendered by WeChat's own simulator of components. */
+/** Renders pages of a mini program with WeChat's component simulator. */
 
 import type { Phone } from './phone.js'
 
-/** What the pages asked of the user interface, and what the user answers. */
+/** The user interface: records calls of the pages, and answers their questions. */
 export class Simulator {
-  /** Where the pages went, and what they told. */
+  /** Navigations, toasts and dialogs of the pages. */
   readonly log: string[] = []
-  /** What the user says to the next dialogue. */
+  /** The user's answer to dialogs. */
   confirms = true
-  /** Whether WeChat wants the privacy contract agreed to. */
-  needsAgreement = true
+  /** Makes WeChat require consent to the privacy policy. */
+  needsPrivacyConsent = true
   private readonly simulate: any
   private readonly globals = globalThis as any
 
@@ -24,7 +24,7 @@ export class Simulator {
       this.globals[name] = window[name]
     this.simulate = require('miniprogram-simulate')
     this.globals.wx = { ...phone.wx, ...this.userInterface() }
-    // The simulator knows components; a page is one whose methods stand beside its data.
+    // The simulator supports only components, so a page becomes a component with the same data and methods.
     this.globals.Page = ({ data, ...methods }: any) => this.globals.Component({ data, methods })
     this.globals.App = (app: any) => app.onLaunch()
   }
@@ -34,7 +34,7 @@ export class Simulator {
     require(`${this.root}/app.js`)
   }
 
-  /** Opens a page as WeChat would. */
+  /** Opens a page. */
   open(path: string, query: Record<string, string> = {}): Page {
     const id = this.simulate.load(`${this.root}/${path}`, { rootPath: this.root })
     const component = this.simulate.render(id)
@@ -44,13 +44,13 @@ export class Simulator {
   }
 
   private userInterface(): object {
-    const goes =
-      (how: string) =>
+    const logNavigation =
+      (name: string) =>
       ({ url }: { url: string }) =>
-        void this.log.push(`${how} ${decodeURIComponent(url)}`)
+        void this.log.push(`${name} ${decodeURIComponent(url)}`)
     return {
-      reLaunch: goes('reLaunch'),
-      redirectTo: goes('redirectTo'),
+      reLaunch: logNavigation('reLaunch'),
+      redirectTo: logNavigation('redirectTo'),
       showToast: ({ title }: { title: string }) => void this.log.push(`toast ${title}`),
       openPrivacyContract: () => void this.log.push('contract'),
       showModal: ({
@@ -64,16 +64,16 @@ export class Simulator {
         success({ confirm: this.confirms })
       },
       getPrivacySetting: ({ success }: { success: (setting: object) => void }) =>
-        success({ needAuthorization: this.needsAgreement, privacyContractName: '《会员隐私保护指引》' }),
+        success({ needAuthorization: this.needsPrivacyConsent, privacyContractName: '《会员隐私保护指引》' }),
     }
   }
 }
 
-/** A page that is open. */
+/** An open page. */
 export class Page {
   constructor(
     private readonly component: any,
-    /** When what it shows first is there. */
+    /** Resolves when `onShow` of the page has finished. */
     readonly shown: Promise<void> | undefined,
   ) {}
 
@@ -81,7 +81,7 @@ export class Page {
     return this.component.data
   }
 
-  /** What the user reads. */
+  /** Visible text of the page. */
   get text(): string {
     return this.component.dom.textContent
   }
@@ -90,8 +90,8 @@ export class Page {
     return this.component.querySelector(selector) !== undefined
   }
 
-  /** Does something to an element, as WeChat reports it. */
-  does(selector: string, event: string, detail: object = {}): void {
+  /** Dispatches an event to an element. */
+  dispatch(selector: string, event: string, detail: object = {}): void {
     this.component.querySelector(selector).dispatchEvent(event, { detail })
   }
 }

@@ -1,4 +1,4 @@
-/** How requests travel: over the network, or to a service that a test makes up. */
+/** Transports of HTTP requests: the network, and a scripted service. */
 
 import { request as httpRequest } from 'node:http'
 
@@ -9,29 +9,29 @@ export interface HttpRequest {
   body?: string | undefined
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** Answers a request, or rejects with why there is no answer. */
-export type Transport = (request: HttpRequest) => Promise<HttpAnswer>
+/** Sends a request. Rejects if there is no response. */
+export type Transport = (request: HttpRequest) => Promise<HttpResponse>
 
-/** The network. */
+/** Sends requests over the network. */
 export const network: Transport = ({ method, url, headers, body }) =>
   new Promise((resolve, reject) => {
     const length = { 'content-length': String(Buffer.byteLength(body ?? '')) }
     const request = httpRequest(
       url,
       { method, headers: { ...headers, ...length }, agent: false },
-      (answer) => {
+      (response) => {
         const chunks: Buffer[] = []
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-        answer.on('error', reject)
-        answer.on('end', () => {
-          const headers = answer.headers as Record<string, string>
-          resolve({ status: answer.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString() })
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('error', reject)
+        response.on('end', () => {
+          const headers = response.headers as Record<string, string>
+          resolve({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString() })
         })
       },
     )
@@ -39,23 +39,23 @@ export const network: Transport = ({ method, url, headers, body }) =>
     request.end(body)
   })
 
-/** What a scripted service does with one request; `'lost'` leaves it without an answer. */
+/** Scripted response. `'lost'` stands for a request without a response. */
 export type Scripted = { status: number; body?: object | string; headers?: Record<string, string> } | 'lost'
 
-/** A service that answers each route by a script, whose last answer is given again and again. */
+/** Service with scripted responses for each route. The last response of a script is repeated. */
 export class ScriptedService {
-  /** What it was sent. */
+  /** Received requests. */
   readonly log: (HttpRequest & { route: string; json: any })[] = []
   private readonly scripts = new Map<string, Scripted[]>()
 
-  /** Has `route`, as in `GET /me`, answered so from now on. */
+  /** Sets the responses of a route such as `GET /me`. */
   on(route: string, ...script: (Scripted | Promise<Scripted>)[]): this {
     this.scripts.set(route, script as Scripted[])
     return this
   }
 
-  /** The requests to a route. */
-  sent(route: string): (HttpRequest & { json: any })[] {
+  /** Received requests of one route. */
+  requestsOf(route: string): (HttpRequest & { json: any })[] {
     return this.log.filter((request) => request.route === route)
   }
 
@@ -67,26 +67,26 @@ export class ScriptedService {
       json: request.body?.startsWith('{') ? JSON.parse(request.body) : undefined,
     })
     const script = this.scripts.get(route)
-    if (!script) throw new Error(`nothing is scripted for ${route}`)
-    const answer = await (script.length > 1 ? script.shift()! : script[0]!)
-    if (answer === 'lost') throw new Error('socket hang up')
-    const { status, body = '', headers = {} } = answer
+    if (!script) throw new Error(`no response is scripted for ${route}`)
+    const response = await (script.length > 1 ? script.shift()! : script[0]!)
+    if (response === 'lost') throw new Error('socket hang up')
+    const { status, body = '', headers = {} } = response
     return { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) }
   }
 }
 
 const operationTime = '2026-11-20T10:00:00Z'
 
-/** A success of the service. */
-export function done(data: object): Scripted {
+/** Successful response of the service. */
+export function success(data: object): Scripted {
   return { status: 200, body: { code: 200, msg: '操作成功', data, operationTime } }
 }
 
-/** A failure of the service. */
-export function failed(
+/** Error response of the service. */
+export function failure(
   status: number,
   error: string,
-  more: object = {},
+  fields: object = {},
   headers: Record<string, string> = {},
 ): Scripted {
   const body = {
@@ -96,7 +96,7 @@ export function failed(
     error,
     requestId: 'r-1234567',
     operationTime,
-    ...more,
+    ...fields,
   }
   return { status, body, headers }
 }

@@ -6,46 +6,46 @@ Page({
 
   onShow() {
     if (!menshen.loggedIn) return wx.redirectTo({ url: '/pages/login/login' })
-    return this.shows(menshen.request({ url: '/me' }).then(({ data }) => data.data))
+    return this.showMember(menshen.request({ url: '/me' }).then(({ data }) => data.data))
   },
 
-  // The chosen name is checked by WeChat until the form is submitted, so it is read only then.
+  // The nickname is read when the form is submitted, since WeChat reviews it until then.
   rename({ detail }) {
-    return this.shows(this.changed({ nickName: detail.value.nickName }))
+    return this.showMember(this.updateMember({ nickName: detail.value.nickName }))
   },
 
-  async avatarChosen({ detail }) {
+  async changeAvatar({ detail }) {
     const filePath = detail.avatarUrl
     this.setData({ 'member.avatar': filePath })
     if (!pictures) return
-    const uploaded = menshen.uploadFile({ url: pictures, filePath, name: 'file' })
-    await this.shows(uploaded.then(({ data }) => this.changed({ avatar: JSON.parse(data).url })))
+    const upload = menshen.uploadFile({ url: pictures, filePath, name: 'file' })
+    await this.showMember(upload.then(({ data }) => this.updateMember({ avatar: JSON.parse(data).url })))
   },
 
   bindPhone(event) {
-    return this.shows(menshen.bindPhone(event))
+    return this.showMember(menshen.bindPhone(event))
   },
 
   async logout() {
-    // The session is over here even if the service could not be told; app.js shows the login page.
+    // The session on this device has ended even if the service is unreachable. app.js opens the login page.
     await menshen.logout().catch(() => {})
   },
 
   erase() {
     wx.showModal({
       content: '注销后，您的全部会员数据将被删除，无法恢复。',
-      success: ({ confirm }) => confirm && this.shows(menshen.erase().then(() => null)),
+      success: ({ confirm }) => confirm && this.showMember(menshen.erase().then(() => null)),
     })
   },
 
-  // POST, for wx.request knows no PATCH. To change the same twice does no harm.
-  changed(change) {
-    const changed = menshen.request({ url: '/me', method: 'POST', data: change, idempotent: true })
-    return changed.then(({ data }) => data.data)
+  // Uses POST because wx.request does not support PATCH. The change is idempotent.
+  updateMember(change) {
+    const update = menshen.request({ url: '/me', method: 'POST', data: change, idempotent: true })
+    return update.then(({ data }) => data.data)
   },
 
-  /** Shows the member as they are then, or what went wrong. */
-  async shows(member) {
+  /** Shows the member when the promise resolves, or its error. */
+  async showMember(member) {
     try {
       this.setData({ member: await member, problem: '' })
     } catch (error) {

@@ -1,5 +1,6 @@
-// For development only: `wx` whose login codes are those of alice at the offline WeChat.
-function offline(wx, sandbox) {
+// Returns a `wx` whose login codes are those of the sandbox user alice. For development only: the sandbox does not
+// know the login codes of the WeChat developer tools.
+function withSandboxLogin(wx, sandbox) {
   const login = ({ success, fail }) =>
     wx.request({
       url: `${sandbox}/_sandbox/codes/login`,
@@ -11,4 +12,4 @@ function offline(wx, sandbox) {
   return Object.create(wx, { login: { value: login } })
 }
 
-module.exports = { offline }
+module.exports = { withSandboxLogin }
