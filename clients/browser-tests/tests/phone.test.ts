@@ -52,7 +52,7 @@ class Phone {
   /** Takes a screenshot of the phone and the start of the diagram. */
   async screenshotFromStart(name: string): Promise<void> {
     await this.page.locator('.weui-toast').waitFor({ state: 'detached' })
-    await this.page.locator('#diagram').evaluate((timeline) => timeline.scrollTo(0, 0))
+    await this.page.locator('#diagram').evaluate((diagram) => diagram.scrollTo(0, 0))
     await this.user.screenshot(name)
   }
 
@@ -89,7 +89,7 @@ test('login with a phone number shows all its calls, and secrets only on request
     .first()
     .getAttribute('data-value')
   const diagramText = () =>
-    phone.page.locator('#diagram').evaluate((timeline) => (timeline as HTMLElement).innerText)
+    phone.page.locator('#diagram').evaluate((diagram) => (diagram as HTMLElement).innerText)
   for (const summary of await phone.page.locator('#diagram summary').all()) {
     if (!(await summary.evaluate((element) => (element.parentElement as HTMLDetailsElement).open)))
       await summary.click()
