@@ -3,11 +3,17 @@
 //! They run as tests. Each check is a function that takes files and returns the offenders, so that
 //! further tests can show that it finds a planted offender.
 
+mod bindings;
+mod doc_comments;
+mod domain_layers;
 mod invariants;
 mod layers;
 mod manifests;
+mod rust_code;
 mod settings;
+mod sizes;
 mod sources;
+mod words;
 
 use std::{fs, path::Path};
 
