@@ -3,6 +3,7 @@
 use super::{
     SourceFile, assert_none,
     rust_code::{line_number, without_comments_and_literals},
+    source_files,
 };
 
 /// Finds statements like `let (a, b) = (x, y);`. A tuple as the initializer of `let … else`, and a
@@ -52,6 +53,11 @@ fn after_parentheses(code: &str) -> Option<&str> {
 
 mod tests {
     use super::*;
+
+    #[test]
+    fn unrelated_values_are_bound_separately() {
+        assert_none(&tuple_bindings(&source_files(".rs")));
+    }
 
     #[test]
     fn tuple_of_unrelated_values_is_named() {

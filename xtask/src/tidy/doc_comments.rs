@@ -1,6 +1,6 @@
 //! Checks of the language of doc comments: they start with a noun or a verb, and use few pronouns.
 
-use super::SourceFile;
+use super::{SourceFile, source_files};
 
 /// Maximum share of doc comments that start with one of [`OPENINGS`], in percent.
 const MAX_OPENINGS: usize = 4;
@@ -147,6 +147,22 @@ fn has_opening(text: &str) -> bool {
 
 mod tests {
     use super::*;
+
+    #[test]
+    fn doc_comments_start_with_a_noun_or_verb() {
+        let measurement = Measurement::of(&source_files(".rs"));
+        let Measurement { comments, openings, .. } = &measurement;
+        let message = format!("{} of {comments} doc comments", openings.len());
+        assert!(!measurement.has_too_many_openings(), "{message}:\n{}", openings.join("\n"));
+    }
+
+    #[test]
+    fn doc_comments_contain_few_pronouns() {
+        let measurement = Measurement::of(&source_files(".rs"));
+        let Measurement { words, pronouns, .. } = &measurement;
+        let message = format!("{} pronouns in {words} words", pronouns.len());
+        assert!(!measurement.has_too_many_pronouns(), "{message}:\n{}", pronouns.join("\n"));
+    }
 
     #[test]
     fn openings_and_pronouns_are_counted_by_comment_and_word() {

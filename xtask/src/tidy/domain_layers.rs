@@ -3,6 +3,7 @@
 use super::{
     SourceFile, assert_none,
     rust_code::{line_number, without_comments_and_literals},
+    source_files,
 };
 
 /// Folder of the domain's sources.
@@ -84,6 +85,16 @@ fn path_prefix(code: &str) -> &str {
 
 mod tests {
     use super::*;
+
+    #[test]
+    fn domain_has_no_upward_imports() {
+        let sources = source_files(".rs");
+        let layers = |layer: &str| sources.iter().any(|file| file.path.starts_with(layer));
+        for (layer, _) in FORBIDDEN {
+            assert!(layers(&format!("{DOMAIN}{layer}/")), "{DOMAIN}{layer} does not exist");
+        }
+        assert_none(&upward_imports(&sources));
+    }
 
     #[test]
     fn upward_imports_are_named() {

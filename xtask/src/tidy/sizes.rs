@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::SourceFile;
+use super::{SourceFile, assert_none, source_files};
 
 /// Maximum number of modules in a folder. A module's file and its folder of the same name count once.
 const MAX_ENTRIES: usize = 20;
@@ -74,8 +74,25 @@ fn long_files(files: &[SourceFile]) -> Vec<String> {
     offenders
 }
 
+/// Reads all Rust and TypeScript files.
+fn rust_and_typescript() -> Vec<SourceFile> {
+    [".rs", ".ts", ".tsx"].into_iter().flat_map(source_files).collect()
+}
+
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_folder_has_too_many_entries() {
+        let files = source_files("");
+        let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_none(&crowded_folders(&paths));
+    }
+
+    #[test]
+    fn no_file_is_too_long() {
+        assert_none(&long_files(&rust_and_typescript()));
+    }
 
     #[test]
     fn folder_with_too_many_entries_is_named() {

@@ -1,9 +1,23 @@
 //! Check of the vocabulary: the words of `private_words.txt` occur in no name, comment or text.
 
-use super::SourceFile;
+use super::{SourceFile, assert_none, source_files};
 
 /// The list of words and allowed phrases. This check does not read `.txt` files.
 const LIST: &str = include_str!("private_words.txt");
+
+/// Suffixes of the checked files.
+const SUFFIXES: [&str; 15] = [
+    ".conf", ".css", ".html", ".js", ".md", ".mjs", ".py", ".rs", ".service", ".toml", ".ts",
+    ".tsx", ".wxml", ".wxss", ".yaml",
+];
+
+/// Folders of build output, which is generated from checked sources.
+const GENERATED: [&str; 4] = [
+    "clients/miniprogram/miniprogram_dist/",
+    "crates/api/console/",
+    "crates/wechat-sandbox/page/",
+    "examples/miniprogram/miniprogram_npm/",
+];
 
 /// Parsed form of the list.
 struct Vocabulary<'a> {
@@ -74,8 +88,20 @@ fn private_words(files: &[SourceFile], vocabulary: &Vocabulary<'_>) -> Vec<Strin
     offenders
 }
 
+/// Reads all checked files.
+fn checked_files() -> Vec<SourceFile> {
+    let mut files: Vec<_> = SUFFIXES.into_iter().flat_map(source_files).collect();
+    files.retain(|file| !GENERATED.iter().any(|folder| file.path.starts_with(folder)));
+    files
+}
+
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_file_contains_private_words() {
+        assert_none(&private_words(&checked_files(), &Vocabulary::parse(LIST)));
+    }
 
     #[test]
     fn list_is_sorted_and_in_lower_case() {
