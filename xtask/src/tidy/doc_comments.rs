@@ -8,63 +8,11 @@ const MAX_OPENINGS: usize = 4;
 /// Maximum number of [`PRONOUNS`] per 100 words.
 const MAX_PRONOUNS: usize = 2;
 
-/// Pronouns and conjunctions that do not tell readers the subject of a doc comment.
-const OPENINGS: [&str; 34] = [
-    "Anyone",
-    "At least",
-    "At most",
-    "Everybody",
-    "Everyone",
-    "Everything",
-    "How",
-    "It",
-    "Its",
-    "Nobody",
-    "None",
-    "Nothing",
-    "Since",
-    "Somebody",
-    "Someone",
-    "Something",
-    "That",
-    "These",
-    "They",
-    "Those",
-    "Until",
-    "What",
-    "Whatever",
-    "When",
-    "Where",
-    "Wherever",
-    "Whether",
-    "Which",
-    "Whichever",
-    "Who",
-    "Whoever",
-    "Whom",
-    "Whose",
-    "Why",
-];
+/// Pronouns and conjunctions, one per line, that do not name the subject of a doc comment.
+const OPENINGS: &str = include_str!("doc_openings.txt");
 
-/// Relative, interrogative and indefinite pronouns for people and things.
-const PRONOUNS: [&str; 16] = [
-    "anybody",
-    "anyone",
-    "everybody",
-    "everyone",
-    "nobody",
-    "somebody",
-    "someone",
-    "those",
-    "what",
-    "whatever",
-    "whichever",
-    "who",
-    "whoever",
-    "whom",
-    "whomever",
-    "whose",
-];
+/// Relative, interrogative and indefinite pronouns, one per line.
+const PRONOUNS: &str = include_str!("pronouns.txt");
 
 /// Counts over the doc comments of several files.
 #[derive(Default)]
@@ -116,7 +64,7 @@ impl Measurement {
             if !word.is_empty() {
                 self.words += 1;
             }
-            if PRONOUNS.contains(&word.to_ascii_lowercase().as_str()) {
+            if PRONOUNS.lines().any(|pronoun| pronoun.eq_ignore_ascii_case(word)) {
                 self.pronouns.push(location.to_owned());
             }
         }
@@ -139,7 +87,7 @@ fn doc_text(line: &str) -> Option<&str> {
 }
 
 fn has_opening(text: &str) -> bool {
-    OPENINGS.iter().any(|opening| {
+    OPENINGS.lines().any(|opening| {
         let rest = text.strip_prefix(opening);
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     })

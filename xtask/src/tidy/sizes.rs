@@ -34,7 +34,7 @@ fn is_source(path: &str) -> bool {
 }
 
 /// Finds folders with too many entries among the folders of the source files.
-fn crowded_folders(paths: &[&str]) -> Vec<String> {
+fn large_folders(paths: &[&str]) -> Vec<String> {
     let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in paths.iter().copied().filter(|path| is_source(path)) {
         let mut entry = path;
@@ -86,7 +86,7 @@ mod tests {
     fn no_folder_has_too_many_entries() {
         let files = source_files("");
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-        assert_none(&crowded_folders(&paths));
+        assert_none(&large_folders(&paths));
     }
 
     #[test]
@@ -101,9 +101,8 @@ mod tests {
             let folders = (0..count).map(|number| format!("crates/a/src/b/m{number}/c.rs"));
             files.chain(folders).chain(["docs/a.rs".to_owned()]).collect()
         };
-        let check = |paths: &[String]| {
-            crowded_folders(&paths.iter().map(String::as_str).collect::<Vec<_>>())
-        };
+        let check =
+            |paths: &[String]| large_folders(&paths.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(check(&paths(MAX_ENTRIES)), [""; 0]);
         let offenders = check(&paths(MAX_ENTRIES + 1));
         assert_eq!(offenders, ["crates/a/src/b: 21 entries, at most 20"]);
