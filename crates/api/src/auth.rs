@@ -21,28 +21,28 @@ use crate::auth::admin_cookie::{ADMIN_COOKIE, ADMIN_HEADER, admin_token};
 use crate::auth::credentials::{ServiceCredentials, bearer_token};
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::openapi::error_responses::{Refuses, document};
+use crate::openapi::error_responses::{ErrorIds, document};
 
 pub(crate) mod admin_cookie;
 pub(crate) mod credentials;
 
 /// Lets only those pass whom its guard knows, and leaves who they are for [`Authenticated`].
-pub(crate) struct Gate<G>(Arc<G>);
+pub(crate) struct AuthMiddleware<G>(Arc<G>);
 
-impl<G> Gate<G> {
+impl<G> AuthMiddleware<G> {
     pub(crate) fn new(guard: G) -> Self {
         Self(Arc::new(guard))
     }
 }
 
-impl<G> Clone for Gate<G> {
+impl<G> Clone for AuthMiddleware<G> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
 /// Tells who shows these credentials.
-pub(crate) trait Guard: Send + Sync + 'static {
+pub(crate) trait Authenticator: Send + Sync + 'static {
     /// Who they are.
     type Caller: Send + Sync + 'static;
 
@@ -50,7 +50,7 @@ pub(crate) trait Guard: Send + Sync + 'static {
     const CHALLENGES: &'static [&'static str];
 
     /// The caller, or why they are not let pass.
-    fn admit(
+    fn authenticate(
         &self,
         headers: &HeaderMap,
     ) -> impl Future<Output = Result<Self::Caller, ApiError>> + Send;
@@ -59,26 +59,26 @@ pub(crate) trait Guard: Send + Sync + 'static {
 /// Knows members by their access tokens and sessions.
 pub(crate) struct Members(pub(crate) Arc<Authenticate>);
 
-impl Guard for Members {
+impl Authenticator for Members {
     type Caller = Caller;
 
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let token = bearer_token(headers).ok_or(ApiError::new(ErrorId::Unauthenticated))?;
         Ok(self.0.run(token).await?)
     }
 }
 
 /// Knows trusted back ends by their keys.
-pub(crate) struct BackEnds(pub(crate) Arc<dyn ServiceAccountAuthenticator>);
+pub(crate) struct ServiceAccounts(pub(crate) Arc<dyn ServiceAccountAuthenticator>);
 
-impl Guard for BackEnds {
+impl Authenticator for ServiceAccounts {
     type Caller = ServiceAccount;
 
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<ServiceAccount, ApiError> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<ServiceAccount, ApiError> {
         let service = bearer_token(headers).and_then(|key| self.0.authenticate(key));
         service.ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
@@ -90,19 +90,19 @@ pub(crate) struct OAuthClients(pub(crate) Arc<dyn ServiceAccountAuthenticator>);
 /// A trusted back end that calls as a client of OAuth.
 pub(crate) struct OAuthClient;
 
-impl Guard for OAuthClients {
+impl Authenticator for OAuthClients {
     type Caller = OAuthClient;
 
     const CHALLENGES: &'static [&'static str] = &["Bearer", r#"Basic realm="menshen""#];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<OAuthClient, ApiError> {
-        let service = service_of(headers, self.0.as_ref());
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<OAuthClient, ApiError> {
+        let service = service_account(headers, self.0.as_ref());
         service.map(|_| OAuthClient).ok_or(ApiError::new(ErrorId::Unauthenticated))
     }
 }
 
 /// The service whose key stands in `Authorization`, in whatever form.
-pub(crate) fn service_of(
+pub(crate) fn service_account(
     headers: &HeaderMap,
     keys: &dyn ServiceAccountAuthenticator,
 ) -> Option<ServiceAccount> {
@@ -116,44 +116,44 @@ pub(crate) fn service_of(
 }
 
 /// Knows who may read the metrics: back ends, or anyone where the operator says so.
-pub(crate) struct Scrapers {
-    pub(crate) back_ends: BackEnds,
+pub(crate) struct MetricsReaders {
+    pub(crate) back_ends: ServiceAccounts,
     pub(crate) public: bool,
 }
 
 /// Someone who may read the metrics.
-pub(crate) struct Scraper;
+pub(crate) struct MetricsReader;
 
-impl Guard for Scrapers {
-    type Caller = Scraper;
+impl Authenticator for MetricsReaders {
+    type Caller = MetricsReader;
 
-    const CHALLENGES: &'static [&'static str] = BackEnds::CHALLENGES;
+    const CHALLENGES: &'static [&'static str] = ServiceAccounts::CHALLENGES;
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Scraper, ApiError> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<MetricsReader, ApiError> {
         if self.public {
-            return Ok(Scraper);
+            return Ok(MetricsReader);
         }
-        self.back_ends.admit(headers).await.map(|_| Scraper)
+        self.back_ends.authenticate(headers).await.map(|_| MetricsReader)
     }
 }
 
 /// Knows administrators by the cookie of their session.
 pub(crate) struct Administrators(pub(crate) Arc<AuthenticateAdmin>);
 
-impl Guard for Administrators {
+impl Authenticator for Administrators {
     type Caller = AdminPrincipal;
 
     /// HTTP has no scheme for cookies.
     const CHALLENGES: &'static [&'static str] = &[];
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<AdminPrincipal, ApiError> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<AdminPrincipal, ApiError> {
         let token = admin_token(headers).ok_or(ApiError::new(ErrorId::Unauthenticated))?;
         Ok(self.0.run(token).await?)
     }
 }
 
 #[async_trait]
-impl<G: Guard> Handler for Gate<G> {
+impl<G: Authenticator> Handler for AuthMiddleware<G> {
     async fn handle(
         &self,
         req: &mut Request,
@@ -161,7 +161,7 @@ impl<G: Guard> Handler for Gate<G> {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        match self.0.admit(req.headers()).await {
+        match self.0.authenticate(req.headers()).await {
             Ok(caller) => {
                 depot.insert_typed(Authenticated(caller));
                 ctrl.call_next(req, depot, res).await;
@@ -202,21 +202,21 @@ pub(crate) trait Principal {
 
     /// What they show: the ways to do so, of which one is enough, each with all that belongs to it by
     /// its name.
-    fn ways() -> Vec<Way>;
+    fn security_alternatives() -> Vec<SecurityAlternative>;
 }
 
 /// All that somebody shows at once.
-type Way = Vec<(&'static str, SecurityScheme)>;
+type SecurityAlternative = Vec<(&'static str, SecurityScheme)>;
 
 /// One thing is shown.
-fn way(name: &'static str, scheme: Http) -> Way {
+fn way(name: &'static str, scheme: Http) -> SecurityAlternative {
     vec![(name, SecurityScheme::Http(scheme))]
 }
 
 impl Principal for Caller {
     const IDS: &'static [ErrorId] = AuthenticateError::IDS;
 
-    fn ways() -> Vec<Way> {
+    fn security_alternatives() -> Vec<SecurityAlternative> {
         let token = Http::new(HttpAuthScheme::Bearer).bearer_format("JWT").description(
             "The `token` of `POST /login`. `Authorization` takes `Bearer TOKEN` and the bare token alike.",
         );
@@ -227,7 +227,7 @@ impl Principal for Caller {
 impl Principal for ServiceAccount {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated];
 
-    fn ways() -> Vec<Way> {
+    fn security_alternatives() -> Vec<SecurityAlternative> {
         let key = Http::new(HttpAuthScheme::Bearer).description(
             "The key of a back end that the operator has configured under `services`.",
         );
@@ -235,30 +235,30 @@ impl Principal for ServiceAccount {
     }
 }
 
-impl Principal for Scraper {
+impl Principal for MetricsReader {
     const IDS: &'static [ErrorId] = ServiceAccount::IDS;
 
-    fn ways() -> Vec<Way> {
-        ServiceAccount::ways()
+    fn security_alternatives() -> Vec<SecurityAlternative> {
+        ServiceAccount::security_alternatives()
     }
 }
 
 impl Principal for OAuthClient {
     const IDS: &'static [ErrorId] = ServiceAccount::IDS;
 
-    fn ways() -> Vec<Way> {
+    fn security_alternatives() -> Vec<SecurityAlternative> {
         let basic = Http::new(HttpAuthScheme::Basic)
             .description("The name of a back end under `services`, and its key as the password.");
-        let mut ways = ServiceAccount::ways();
-        ways.push(way("serviceBasic", basic));
-        ways
+        let mut security_alternatives = ServiceAccount::security_alternatives();
+        security_alternatives.push(way("serviceBasic", basic));
+        security_alternatives
     }
 }
 
 impl Principal for AdminPrincipal {
     const IDS: &'static [ErrorId] = AuthenticateAdminError::IDS;
 
-    fn ways() -> Vec<Way> {
+    fn security_alternatives() -> Vec<SecurityAlternative> {
         let cookie = "The cookie of `POST /admin/api/session`.";
         let header = "Any value. A page of another origin cannot send this header, and so cannot use a cookie that is not its own.";
         let cookie = ApiKey::Cookie(ApiKeyValue::with_description(ADMIN_COOKIE, cookie));
@@ -272,7 +272,7 @@ impl Principal for AdminPrincipal {
 
 impl<T: Principal> EndpointArgRegister for Authenticated<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        for way in T::ways() {
+        for way in T::security_alternatives() {
             let mut demanded = SecurityRequirement::default();
             for (name, scheme) in way {
                 components.security_schemes.insert(name.to_owned(), scheme.into());

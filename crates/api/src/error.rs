@@ -41,18 +41,18 @@ pub mod id;
 /// What is wrong with each field of a request, by its name in JSON; `body` is the body as a whole.
 ///
 /// The reasons are for developers: English, and never what the client sent.
-pub(crate) type Faults = BTreeMap<String, String>;
+pub(crate) type FieldErrors = BTreeMap<String, String>;
 
 /// A failure on its way to the client.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) id: ErrorId,
     pub(crate) status: StatusCode,
-    pub(crate) faults: Faults,
+    pub(crate) field_errors: FieldErrors,
     pub(crate) conflict: Option<Conflict>,
     pub(crate) retry_after: Option<Duration>,
     /// Whether what is left of the connection must not be read as another request.
-    pub(crate) closes: bool,
+    pub(crate) closes_connection: bool,
     /// How loudly the cause is logged.
     pub(crate) severity: Level,
     pub(crate) cause: Option<Box<dyn Error + Send + Sync>>,
@@ -68,18 +68,18 @@ impl ApiError {
         Self {
             id,
             status: id.status(),
-            faults: Faults::new(),
+            field_errors: FieldErrors::new(),
             conflict: None,
             retry_after: None,
-            closes: false,
+            closes_connection: false,
             severity,
             cause: None,
         }
     }
 
     /// A malformed request.
-    pub(crate) fn invalid(faults: Faults) -> Self {
-        Self { faults, ..Self::new(ErrorId::InvalidRequest) }
+    pub(crate) fn invalid(field_errors: FieldErrors) -> Self {
+        Self { field_errors, ..Self::new(ErrorId::InvalidRequest) }
     }
 
     /// A request that contradicts what is known.
@@ -89,7 +89,7 @@ impl ApiError {
 
     /// A request of which one field is malformed.
     pub(crate) fn invalid_field(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
-        Self::invalid(Faults::from([(name.to_owned(), reason.to_string())]))
+        Self::invalid(FieldErrors::from([(name.to_owned(), reason.to_string())]))
     }
 
     /// A failure that nothing but its status is known of: what the router answers by itself.
@@ -101,7 +101,9 @@ impl ApiError {
             other if other.is_client_error() => {
                 Self { status, ..Self::new(ErrorId::InvalidRequest) }
             }
-            other => Self::new(ErrorId::Internal).caused_by(format!("the router answered {other}")),
+            other => {
+                Self::new(ErrorId::Internal).with_cause(format!("the router answered {other}"))
+            }
         }
     }
 
@@ -110,12 +112,12 @@ impl ApiError {
     }
 
     /// Has the connection closed behind the answer.
-    pub(crate) fn closing(self) -> Self {
-        Self { closes: true, ..self }
+    pub(crate) fn closing_connection(self) -> Self {
+        Self { closes_connection: true, ..self }
     }
 
     /// Keeps what happened, for the log.
-    pub(crate) fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_cause(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
 
@@ -142,13 +144,13 @@ impl Writer for ApiError {
 
 impl From<LoginError> for ApiError {
     fn from(error: LoginError) -> Self {
-        login_failed(&error).caused_by(error)
+        login_failed(&error).with_cause(error)
     }
 }
 
 impl From<CodeExchangeError> for ApiError {
     fn from(error: CodeExchangeError) -> Self {
-        verify_failed(&error).caused_by(error)
+        verify_failed(&error).with_cause(error)
     }
 }
 
@@ -159,7 +161,7 @@ impl From<GetProfileError> for ApiError {
             GetProfileError::Banned(_) => ErrorId::MemberBanned,
             GetProfileError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -170,7 +172,7 @@ impl From<UpdateProfileError> for ApiError {
             UpdateProfileError::Banned(_) => ErrorId::MemberBanned,
             UpdateProfileError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -180,7 +182,7 @@ impl From<EraseMemberError> for ApiError {
             EraseMemberError::NotFound => ErrorId::Unauthenticated,
             EraseMemberError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -195,7 +197,7 @@ impl From<BindPhoneError> for ApiError {
             BindPhoneError::Banned(_) => Self::new(ErrorId::MemberBanned),
             BindPhoneError::Store(_) => Self::new(ErrorId::Internal),
         };
-        answer.caused_by(error)
+        answer.with_cause(error)
     }
 }
 
@@ -210,7 +212,7 @@ impl From<UseSessionKeyError> for ApiError {
             UseSessionKeyError::Provider(error) => provider_failed(error, Step::SessionKey),
             UseSessionKeyError::Store(_) => Self::new(ErrorId::Internal),
         };
-        answer.caused_by(error)
+        answer.with_cause(error)
     }
 }
 
@@ -223,7 +225,7 @@ impl From<AuthenticateError> for ApiError {
             AuthenticateError::Banned(_) => ErrorId::MemberBanned,
             AuthenticateError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -238,7 +240,7 @@ impl From<AuthError> for ApiError {
 
 impl From<RateLimited> for ApiError {
     fn from(error: RateLimited) -> Self {
-        Self::new(ErrorId::RateLimited).retry_after(error.retry_after).caused_by(error)
+        Self::new(ErrorId::RateLimited).retry_after(error.retry_after).with_cause(error)
     }
 }
 
@@ -256,7 +258,7 @@ impl From<RefreshError> for ApiError {
             RefreshError::Banned(_) => Self::new(ErrorId::MemberBanned),
             RefreshError::Store(_) | RefreshError::Signing(_) => Self::new(ErrorId::Internal),
         };
-        answer.caused_by(error)
+        answer.with_cause(error)
     }
 }
 
@@ -272,7 +274,7 @@ impl From<ReceivePushError> for ApiError {
             | ReceivePushError::Replayed => Self::new(ErrorId::Forbidden),
             ReceivePushError::Store(_) => Self::new(ErrorId::Internal),
         };
-        answer.caused_by(error)
+        answer.with_cause(error)
     }
 }
 
@@ -282,7 +284,7 @@ impl From<EndSessionError> for ApiError {
             EndSessionError::NotFound => ErrorId::NotFound,
             EndSessionError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -292,7 +294,7 @@ impl From<SignInError> for ApiError {
             SignInError::Refused => ErrorId::Unauthenticated,
             SignInError::Hash(_) | SignInError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -302,7 +304,7 @@ impl From<AuthenticateAdminError> for ApiError {
             AuthenticateAdminError::SignedOut => ErrorId::Unauthenticated,
             AuthenticateAdminError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -316,7 +318,7 @@ impl From<ManageAdminsError> for ApiError {
             ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated,
             ManageAdminsError::Hash(_) | ManageAdminsError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -339,7 +341,7 @@ impl From<ManageAppsError> for ApiError {
             ManageAppsError::InvalidSecret(BuildAppError::Sealed(_))
             | ManageAppsError::Store(_) => Self::new(ErrorId::Internal),
         };
-        answer.caused_by(error)
+        answer.with_cause(error)
     }
 }
 
@@ -350,7 +352,7 @@ impl From<ManageMembersError> for ApiError {
             ManageMembersError::NotFound => ErrorId::NotFound,
             ManageMembersError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -360,7 +362,7 @@ impl From<QueryAuditLogError> for ApiError {
             QueryAuditLogError::Forbidden(_) => ErrorId::Forbidden,
             QueryAuditLogError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
@@ -370,13 +372,13 @@ impl From<WatchServiceError> for ApiError {
             WatchServiceError::Forbidden(_) => ErrorId::Forbidden,
             WatchServiceError::Store(_) => ErrorId::Internal,
         };
-        Self::new(id).caused_by(error)
+        Self::new(id).with_cause(error)
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(ErrorId::Internal).caused_by(error)
+        Self::new(ErrorId::Internal).with_cause(error)
     }
 }
 
@@ -396,7 +398,7 @@ fn login_failed(error: &LoginError) -> ApiError {
         LoginError::PhoneTaken { phone_required: true, .. } => {
             ApiError::conflicting(Conflict::REQUIRED_PHONE_TAKEN)
         }
-        LoginError::MergeRequired => ApiError::conflicting(Conflict::TWO_MEMBERS),
+        LoginError::MergeRequired => ApiError::conflicting(Conflict::MERGE_REQUIRED),
         // Somebody is mistaken about who this is: an alarm for the operator.
         LoginError::UnionIdChanged(_) => {
             ApiError { severity: Level::ERROR, ..ApiError::conflicting(Conflict::UNION_ID_CHANGED) }

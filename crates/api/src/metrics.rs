@@ -18,7 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::error::ApiError;
 use crate::metrics::text::prometheus_text;
-use crate::openapi::error_responses::Refuses;
+use crate::openapi::error_responses::ErrorIds;
 
 /// The upper ends of the buckets, in seconds: a login is answered within 4.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];
@@ -53,9 +53,9 @@ impl Metrics {
         let (name, help) = ("http_request_duration", "How long answers took, by route");
         rest.register_with_unit(name, help, Unit::Seconds, Family::clone(&durations));
         let help = "Logins, by what the client was told";
-        rest.register("logins", help, announced::<LoginError>(&logins, &["new", "returning"]));
+        rest.register("logins", help, preregistered::<LoginError>(&logins, &["new", "returning"]));
         let help = "Refreshes of sessions, by what the client was told";
-        rest.register("refreshes", help, announced::<RefreshError>(&refreshes, &["ok"]));
+        rest.register("refreshes", help, preregistered::<RefreshError>(&refreshes, &["ok"]));
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         rest.register("build", "Which program this is", build);
         Self { requests, durations, logins, refreshes, page: Arc::new(rest) }
@@ -67,12 +67,12 @@ impl Metrics {
         self.requests.get_or_create(&(route, [("status", status)])).inc();
     }
 
-    pub(crate) fn logged_in(&self, outcome: &Result<LoggedIn, ApiError>) {
+    pub(crate) fn record_login(&self, outcome: &Result<LoggedIn, ApiError>) {
         let told = outcome.as_ref().map(|login| if login.is_new { "new" } else { "returning" });
         count(&self.logins, told);
     }
 
-    pub(crate) fn refreshed(&self, outcome: &Result<TokenPair, ApiError>) {
+    pub(crate) fn record_refresh(&self, outcome: &Result<TokenPair, ApiError>) {
         count(&self.refreshes, outcome.as_ref().map(|_| "ok"));
     }
 
@@ -87,7 +87,7 @@ impl Metrics {
 }
 
 /// The counters with every outcome there can be, so that the first failure is a step up from 0.
-fn announced<E: Refuses>(
+fn preregistered<E: ErrorIds>(
     counters: &Family<Outcome, Counter>,
     successes: &[&'static str],
 ) -> Family<Outcome, Counter> {

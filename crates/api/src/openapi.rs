@@ -9,12 +9,12 @@ use salvo::oapi::{BasicType, Header, Info, License, Object, OpenApi, RefOr, Resp
 use crate::error::id::ErrorId;
 use crate::middleware::request_lifecycle::X_REQUEST_ID;
 use crate::openapi::error_responses as failures;
-use crate::openapi::handler_source::Wiring;
-use crate::response::error_format::Dialect;
+use crate::openapi::handler_source::HandlerSource;
+use crate::response::error_format::ErrorFormat;
 use crate::response::oauth_error;
 use crate::routes::routes;
 
-const ABOUT: &str = "\
+const DESCRIPTION: &str = "\
 Logs the users of mini programs in, and keeps them as members.
 
 Answers of the member API come in one envelope with the true HTTP status; a failure names itself in `error`. \
@@ -26,7 +26,7 @@ when it is 8 to 64 letters, digits and hyphens. An unknown address is `not_found
 #[must_use]
 pub fn openapi() -> OpenApi {
     let info = Info::new("Menshen", env!("CARGO_PKG_VERSION"))
-        .description(ABOUT)
+        .description(DESCRIPTION)
         .license(License::new(env!("CARGO_PKG_LICENSE")));
     let tags = [
         Tag::new("login").description("The way in, open to all."),
@@ -39,16 +39,17 @@ pub fn openapi() -> OpenApi {
         ),
         Tag::new("health").description("For load balancers and operators."),
     ];
-    let mut document = OpenApi::with_info(info).tags(tags).merge_router(&routes(Wiring(None)));
+    let mut document =
+        OpenApi::with_info(info).tags(tags).merge_router(&routes(HandlerSource(None)));
     let OpenApi { paths, components, .. } = &mut document;
     let operations = paths.iter_mut().flat_map(|(path, item)| {
-        item.operations.values_mut().map(move |operation| (Dialect::of(path), operation))
+        item.operations.values_mut().map(move |operation| (ErrorFormat::of(path), operation))
     });
-    for (dialect, operation) in operations {
+    for (error_format, operation) in operations {
         // What the way to any route can end in.
         let anywhere = [ErrorId::InvalidRequest, ErrorId::RateLimited, ErrorId::Internal];
         failures::document(components, operation, &anywhere);
-        if dialect == Dialect::OAuth {
+        if error_format == ErrorFormat::OAuth {
             oauth_error::document(components, operation);
         }
         operation.responses.values_mut().for_each(add_request_id);

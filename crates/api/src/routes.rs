@@ -24,19 +24,19 @@ use domain::use_cases::session::log_out::ManageSessions;
 use domain::use_cases::session::refresh::Refresh;
 use salvo::Router;
 
-use crate::auth::{BackEnds, Gate, Members, OAuthClients, Scrapers};
+use crate::auth::{AuthMiddleware, Members, MetricsReaders, OAuthClients, ServiceAccounts};
 use crate::config::ApiConfig;
 use crate::metrics::Metrics;
-use crate::openapi::handler_source::Wiring;
+use crate::openapi::handler_source::HandlerSource;
 use crate::routes::admin::{AdminApi, Administration, admin_routes};
-use crate::routes::code2session::BackEndApi;
+use crate::routes::code2session::Code2SessionApi;
 use crate::routes::health::HealthApi;
-use crate::routes::jwks::KeysApi;
-use crate::routes::login::EntranceApi;
+use crate::routes::jwks::JwksApi;
+use crate::routes::login::LoginApi;
 use crate::routes::me::MeApi;
 use crate::routes::metrics::MetricsApi;
 use crate::routes::oauth::OAuthApi;
-use crate::routes::personal_data::OwnDataApi;
+use crate::routes::personal_data::PersonalDataApi;
 use crate::routes::push::PushApi;
 use crate::routes::session::SessionApi;
 use crate::routes::session_key::SessionKeyApi;
@@ -105,22 +105,22 @@ pub struct Parts {
 
 /// The route groups, each with its use cases, and the gates before them.
 pub(crate) struct Api {
-    pub(crate) entrance: EntranceApi,
-    pub(crate) back_end: BackEndApi,
+    pub(crate) login: LoginApi,
+    pub(crate) code2session: Code2SessionApi,
     pub(crate) me: MeApi,
-    pub(crate) own_data: OwnDataApi,
+    pub(crate) personal_data: PersonalDataApi,
     pub(crate) push: PushApi,
     pub(crate) session: SessionApi,
     pub(crate) session_key: SessionKeyApi,
     pub(crate) oauth: OAuthApi,
-    pub(crate) keys: KeysApi,
+    pub(crate) keys: JwksApi,
     pub(crate) health: HealthApi,
     pub(crate) metrics: MetricsApi,
     pub(crate) admin: AdminApi,
-    pub(crate) members: Gate<Members>,
-    pub(crate) back_ends: Gate<BackEnds>,
-    pub(crate) oauth_clients: Gate<OAuthClients>,
-    pub(crate) scrapers: Gate<Scrapers>,
+    pub(crate) members: AuthMiddleware<Members>,
+    pub(crate) back_ends: AuthMiddleware<ServiceAccounts>,
+    pub(crate) oauth_clients: AuthMiddleware<OAuthClients>,
+    pub(crate) scrapers: AuthMiddleware<MetricsReaders>,
 }
 
 impl Api {
@@ -131,41 +131,44 @@ impl Api {
         let deadline = config.login_deadline;
         let (services, public) = (parts.services, config.public_metrics);
         Self {
-            entrance: EntranceApi { login, identify, deadline, metrics: metrics.clone() },
-            back_end: BackEndApi { exchange_code },
+            login: LoginApi { login, identify, deadline, metrics: metrics.clone() },
+            code2session: Code2SessionApi { exchange_code },
             me: MeApi { current_member, update_profile, bind_phone },
-            own_data: OwnDataApi { export_member, erase_member },
+            personal_data: PersonalDataApi { export_member, erase_member },
             push: PushApi { receive_push: parts.receive_push },
             health: HealthApi { directory: parts.directory, drain },
             session: SessionApi { refresh, log_out, metrics: metrics.clone() },
             session_key: SessionKeyApi { use_session_key: parts.use_session_key },
             oauth: OAuthApi { introspect },
             metrics: MetricsApi { metrics },
-            keys: KeysApi { keys: parts.verification_keys },
+            keys: JwksApi { keys: parts.verification_keys },
             admin: AdminApi::new(parts.administration),
-            members: Gate::new(Members(parts.authenticate)),
-            back_ends: Gate::new(BackEnds(services.clone())),
-            oauth_clients: Gate::new(OAuthClients(services.clone())),
-            scrapers: Gate::new(Scrapers { back_ends: BackEnds(services), public }),
+            members: AuthMiddleware::new(Members(parts.authenticate)),
+            back_ends: AuthMiddleware::new(ServiceAccounts(services.clone())),
+            oauth_clients: AuthMiddleware::new(OAuthClients(services.clone())),
+            scrapers: AuthMiddleware::new(MetricsReaders {
+                back_ends: ServiceAccounts(services),
+                public,
+            }),
         }
     }
 }
 
 /// The routes that the document describes.
-pub(crate) fn routes(to: Wiring<'_>) -> Router {
+pub(crate) fn routes(to: HandlerSource<'_>) -> Router {
     let back_ends = || to.to(|api| api.back_ends.clone());
     let members = || to.to(|api| api.members.clone());
     Router::new()
-        .push(Router::with_path("login").post(to.to(|api| api.entrance.login())))
-        .push(Router::with_path("openid").post(to.to(|api| api.entrance.openid())))
+        .push(Router::with_path("login").post(to.to(|api| api.login.login())))
+        .push(Router::with_path("openid").post(to.to(|api| api.login.openid())))
         .push(
             Router::with_path("external/code_2_wx_openid")
-                .get(to.to(|api| api.entrance.external_openid())),
+                .get(to.to(|api| api.login.external_openid())),
         )
         .push(
             Router::with_path("code2session")
                 .hoop(back_ends())
-                .post(to.to(|api| api.back_end.code_to_session())),
+                .post(to.to(|api| api.code2session.code_to_session())),
         )
         .push(
             Router::with_path("wechat/check_session")
@@ -188,8 +191,8 @@ pub(crate) fn routes(to: Wiring<'_>) -> Router {
                 .get(to.to(|api| api.me.get_me()))
                 .patch(to.to(|api| api.me.update_me()))
                 .post(to.to(|api| api.me.update_me_by_post()))
-                .delete(to.to(|api| api.own_data.erase()))
-                .push(Router::with_path("export").get(to.to(|api| api.own_data.export())))
+                .delete(to.to(|api| api.personal_data.erase()))
+                .push(Router::with_path("export").get(to.to(|api| api.personal_data.export())))
                 .push(Router::with_path("phone").put(to.to(|api| api.me.bind_phone())))
                 .push(
                     Router::with_path("sessions")

@@ -15,12 +15,12 @@ use tokio::time::sleep;
 use crate::server::acceptor::ClosingAcceptor;
 
 /// How long requests under way may take when the server stops. A login is answered within four seconds.
-const FAREWELL: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the server stays after its listener has closed before it says farewell: hyper ends a connection
 /// that has not yet brought a byte as soon as it is told to stop, though a request may be on its way, since
 /// the kernel had accepted the connection.
-const LAST_CALL: Duration = Duration::from_millis(500);
+const LINGER: Duration = Duration::from_millis(500);
 
 /// How long the head of a request may take to arrive, and how long a connection may wait for the next
 /// one. Proxies that keep connections should give them up sooner.
@@ -69,12 +69,12 @@ impl Server {
         let last_call = async {
             // Never without a word: the acceptor lives as long as it is served from.
             let _ = closed.await;
-            sleep(LAST_CALL).await;
+            sleep(LINGER).await;
         };
         tokio::select! {
             ended = &mut serving => ended,
             () = last_call => {
-                handle.stop_graceful(FAREWELL);
+                handle.stop_graceful(SHUTDOWN_TIMEOUT);
                 serving.await
             }
         }

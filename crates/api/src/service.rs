@@ -9,10 +9,10 @@ use salvo::{Router, Service};
 
 use crate::config::{ApiConfig, Origin};
 use crate::console::console;
-use crate::middleware::framing::Framing;
+use crate::middleware::framing::RequestFraming;
 use crate::middleware::rate_limit::Limit;
-use crate::middleware::request_lifecycle::{Edge, X_REQUEST_ID};
-use crate::openapi::handler_source::Wiring;
+use crate::middleware::request_lifecycle::{RequestLifecycle, X_REQUEST_ID};
+use crate::openapi::handler_source::HandlerSource;
 use crate::openapi::openapi;
 use crate::openapi::swagger_ui::page;
 use crate::request::idempotency_key::IDEMPOTENCY_KEY;
@@ -27,7 +27,7 @@ use crate::server::drain::Drain;
 /// stop.
 #[must_use]
 pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
-    let edge = Edge {
+    let edge = RequestLifecycle {
         clock: parts.clock.clone(),
         random: parts.random.clone(),
         limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
@@ -41,7 +41,7 @@ pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
     };
     let api = Api::new(parts, config, drain);
     let router = Router::new()
-        .push(routes(Wiring(Some(&api))))
+        .push(routes(HandlerSource(Some(&api))))
         .push(Router::with_path("openapi.json").get(openapi()))
         .push(page())
         .push(console());
@@ -50,7 +50,7 @@ pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
         [] => service,
         origins => service.hoop(cors(origins)),
     };
-    service.hoop(limit).hoop(Framing)
+    service.hoop(limit).hoop(RequestFraming)
 }
 
 /// The headers come before the route runs, so that a failure has them too.

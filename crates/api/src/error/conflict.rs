@@ -50,7 +50,7 @@ impl Conflict {
     pub(crate) const REQUIRED_PHONE_TAKEN: Self =
         Self { reason: Reason::PhoneTaken, choices: &[ConflictResolution::AnotherPhone] };
 
-    pub(crate) const TWO_MEMBERS: Self = Self {
+    pub(crate) const MERGE_REQUIRED: Self = Self {
         reason: Reason::MergeRequired,
         choices: &[ConflictResolution::Merge, ConflictResolution::Separate],
     };
@@ -59,22 +59,22 @@ impl Conflict {
     pub(crate) const UNION_ID_CHANGED: Self = Self { reason: Reason::UnionIdChanged, choices: &[] };
 
     /// The app is one of the configuration, and changed there.
-    pub(crate) const APP_CONFIGURED: Self = Self::final_one(Reason::AppConfigured);
+    pub(crate) const APP_CONFIGURED: Self = Self::without_choices(Reason::AppConfigured);
 
     /// Another app has the name or the app id.
-    pub(crate) const APP_TAKEN: Self = Self::final_one(Reason::AppTaken);
+    pub(crate) const APP_TAKEN: Self = Self::without_choices(Reason::AppTaken);
 
     /// The app's secret is being changed.
-    pub(crate) const APP_ROTATION: Self = Self::final_one(Reason::AppRotation);
+    pub(crate) const APP_ROTATION: Self = Self::without_choices(Reason::AppRotation);
 
     /// The app's secret is not being changed.
-    pub(crate) const NO_APP_ROTATION: Self = Self::final_one(Reason::NoAppRotation);
+    pub(crate) const NO_APP_ROTATION: Self = Self::without_choices(Reason::NoAppRotation);
 
     /// The app is not disabled, or members are known by it.
-    pub(crate) const APP_IN_USE: Self = Self::final_one(Reason::AppInUse);
+    pub(crate) const APP_IN_USE: Self = Self::without_choices(Reason::AppInUse);
 
     /// One that the same request will always meet.
-    const fn final_one(reason: Reason) -> Self {
+    const fn without_choices(reason: Reason) -> Self {
         Self { reason, choices: &[] }
     }
 

@@ -9,20 +9,20 @@ use std::task::Poll;
 /// What a panic said.
 #[derive(Debug, thiserror::Error)]
 #[error("panicked: {0}")]
-pub(crate) struct Panicked(String);
+pub(crate) struct Panic(String);
 
 /// Runs a future to its end, or to its panic.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(panic) => Poll::Ready(Err(Panicked(said(panic.as_ref())))),
+        Err(panic) => Poll::Ready(Err(Panic(panic_message(panic.as_ref())))),
     })
     .await
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("without a text").to_owned()

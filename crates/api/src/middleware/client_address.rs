@@ -46,15 +46,15 @@ mod tests {
 
     #[test]
     fn a_stranger_is_where_they_call_from_whatever_they_say() {
-        for said in [&[][..], &["198.51.100.1"], &["10.0.0.1"], &["127.0.0.1, 10.0.0.1"]] {
-            assert_eq!(client("203.0.113.7", said), "203.0.113.7");
-            assert_eq!(client("::ffff:203.0.113.7", said), "203.0.113.7");
+        for forwarded in [&[][..], &["198.51.100.1"], &["10.0.0.1"], &["127.0.0.1, 10.0.0.1"]] {
+            assert_eq!(client("203.0.113.7", forwarded), "203.0.113.7");
+            assert_eq!(client("::ffff:203.0.113.7", forwarded), "203.0.113.7");
         }
     }
 
     #[test]
     fn behind_proxies_the_last_address_counts_that_is_none_of_theirs() {
-        for (said, is) in [
+        for (forwarded, is) in [
             (&["198.51.100.1"][..], "198.51.100.1"),
             (&["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
             (&["1.1.1.1", "198.51.100.1 , 192.0.2.1"], "198.51.100.1"),
@@ -66,14 +66,14 @@ mod tests {
             (&["::ffff:198.51.100.1"], "198.51.100.1"),
         ] {
             for peer in ["10.0.0.1", "192.0.2.1", "2001:db8::1", "::ffff:10.0.0.1"] {
-                assert_eq!(client(peer, said), is, "{said:?}");
+                assert_eq!(client(peer, forwarded), is, "{forwarded:?}");
             }
         }
     }
 
     #[test]
     fn where_nothing_more_can_be_read_the_last_one_trusted_is_the_client() {
-        for (said, is) in [
+        for (forwarded, is) in [
             (&[][..], "10.0.0.1"),
             (&[""], "10.0.0.1"),
             (&["198.51.100.1, unknown"], "10.0.0.1"),
@@ -82,7 +82,7 @@ mod tests {
             (&["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
             (&["\u{e9}"], "10.0.0.1"),
         ] {
-            assert_eq!(client("10.0.0.1", said), is, "{said:?}");
+            assert_eq!(client("10.0.0.1", forwarded), is, "{forwarded:?}");
         }
     }
 }

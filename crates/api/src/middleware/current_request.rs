@@ -5,32 +5,32 @@ use domain::ports::request_context::RequestContext;
 use tokio::task_local;
 
 task_local! {
-    static SERVED: RequestId;
+    static REQUEST_ID: RequestId;
 }
 
 /// Knows the request on whose behalf the present task works.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ServedRequest;
+pub struct CurrentRequest;
 
-impl RequestContext for ServedRequest {
+impl RequestContext for CurrentRequest {
     fn request_id(&self) -> Option<RequestId> {
-        SERVED.try_with(RequestId::clone).ok()
+        REQUEST_ID.try_with(RequestId::clone).ok()
     }
 }
 
 /// Does the work on behalf of a request.
-pub(crate) async fn on_behalf_of<T>(request: RequestId, work: impl Future<Output = T>) -> T {
-    SERVED.scope(request, work).await
+pub(crate) async fn with_request_id<T>(request: RequestId, work: impl Future<Output = T>) -> T {
+    REQUEST_ID.scope(request, work).await
 }
 
 /// The work, on behalf of the same request in whatever task it is done.
-pub(crate) fn on_the_same_behalf<T>(
+pub(crate) fn inherit_request_id<T>(
     work: impl Future<Output = T> + Send,
 ) -> impl Future<Output = T> + Send {
-    let request = ServedRequest.request_id();
+    let request = CurrentRequest.request_id();
     async move {
         match request {
-            Some(request) => on_behalf_of(request, work).await,
+            Some(request) => with_request_id(request, work).await,
             None => work.await,
         }
     }

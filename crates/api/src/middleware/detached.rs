@@ -8,14 +8,14 @@ use tracing::Instrument;
 
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::middleware::catch_panic::caught;
-use crate::middleware::current_request::on_the_same_behalf;
+use crate::middleware::catch_panic::catch_panic;
+use crate::middleware::current_request::inherit_request_id;
 
 /// When a client who was not answered in time should come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Runs `work` to its end, whether or not the caller hangs up.
-pub(crate) async fn detached<T, E>(
+pub(crate) async fn run_detached<T, E>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, ApiError>
 where
@@ -24,9 +24,9 @@ where
 {
     let (tell, told) = oneshot::channel();
     let task = async move {
-        let outcome = match caught(work).await {
+        let outcome = match catch_panic(work).await {
             Ok(outcome) => outcome.map_err(Into::into),
-            Err(panic) => Err(ApiError::new(ErrorId::Internal).caused_by(panic)),
+            Err(panic) => Err(ApiError::new(ErrorId::Internal).with_cause(panic)),
         };
         if let Err(unheard) = tell.send(outcome) {
             tracing::warn!("the work ended after its caller had gone");
@@ -35,13 +35,13 @@ where
             }
         }
     };
-    tokio::spawn(on_the_same_behalf(task).in_current_span());
-    told.await.unwrap_or_else(|lost| Err(ApiError::new(ErrorId::Internal).caused_by(lost)))
+    tokio::spawn(inherit_request_id(task).in_current_span());
+    told.await.unwrap_or_else(|lost| Err(ApiError::new(ErrorId::Internal).with_cause(lost)))
 }
 
-/// Runs `work` as [`detached`] does; when `deadline` passes first, the caller is answered as if the
+/// Runs `work` as [`run_detached`] does; when `deadline` passes first, the caller is answered as if the
 /// provider were unavailable.
-pub(crate) async fn detached_within<T, E>(
+pub(crate) async fn run_detached_with_timeout<T, E>(
     deadline: Duration,
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, ApiError>
@@ -49,8 +49,8 @@ where
     T: Send + 'static,
     E: Into<ApiError> + Send,
 {
-    timeout(deadline, detached(work)).await.unwrap_or_else(|elapsed| {
+    timeout(deadline, run_detached(work)).await.unwrap_or_else(|elapsed| {
         let unavailable = ApiError::new(ErrorId::ProviderUnavailable);
-        Err(unavailable.retry_after(RETRY_AFTER).caused_by(elapsed))
+        Err(unavailable.retry_after(RETRY_AFTER).with_cause(elapsed))
     })
 }

@@ -7,10 +7,10 @@ use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 use crate::error::ApiError;
 
 /// Lets only requests pass that say in one way whom they are for and where they end.
-pub(crate) struct Framing;
+pub(crate) struct RequestFraming;
 
 #[async_trait]
-impl Handler for Framing {
+impl Handler for RequestFraming {
     async fn handle(
         &self,
         req: &mut Request,
@@ -24,7 +24,10 @@ impl Handler for Framing {
             }
             Some((header, reason)) => {
                 ctrl.skip_rest();
-                ApiError::invalid_field(header, reason).closing().write(req, depot, res).await;
+                ApiError::invalid_field(header, reason)
+                    .closing_connection()
+                    .write(req, depot, res)
+                    .await;
             }
         }
     }

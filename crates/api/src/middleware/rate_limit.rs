@@ -9,13 +9,13 @@ use domain::use_cases::rate_limits::RateLimits;
 use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
-use crate::auth::service_of;
+use crate::auth::service_account;
 use crate::config::Proxy;
 use crate::error::ApiError;
 use crate::middleware::client_address::client_address;
 
 /// Where passwords and invitations could be guessed.
-const ADMIN_DOORS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
+const ADMIN_LOGIN_PATHS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
 
 /// Counts every request by the network it comes from; that of a trusted back end, which all its users'
 /// requests may come through, by its name.
@@ -48,7 +48,7 @@ impl Handler for Limit {
 
 impl Limit {
     fn key(&self, req: &Request) -> LimitKey {
-        if let Some(service) = service_of(req.headers(), self.services.as_ref()) {
+        if let Some(service) = service_account(req.headers(), self.services.as_ref()) {
             return LimitKey::Service(service.name);
         }
         // A connection without an address does not come over a network.
@@ -57,7 +57,7 @@ impl Limit {
         let path = req.uri().path();
         if path.starts_with("/health/") {
             LimitKey::HealthCheck(network)
-        } else if req.method() == Method::POST && ADMIN_DOORS.contains(&path) {
+        } else if req.method() == Method::POST && ADMIN_LOGIN_PATHS.contains(&path) {
             LimitKey::AdminSignIn(network)
         } else {
             LimitKey::Address(network)

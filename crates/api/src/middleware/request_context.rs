@@ -10,23 +10,23 @@ use salvo::http::HeaderMap;
 
 use crate::request::language::Language;
 use crate::request::limits::BodyLimits;
-use crate::response::error_format::Dialect;
+use crate::response::error_format::ErrorFormat;
 use crate::rfc3339;
 
 /// One request and its answer.
-pub(crate) struct Exchange {
+pub(crate) struct RequestContext {
     /// Names the request in the answer and in the log.
     pub(crate) request_id: RequestId,
     /// In which language the client is answered.
     pub(crate) language: Language,
     /// In which form the client is told of a failure.
-    pub(crate) dialect: Dialect,
+    pub(crate) error_format: ErrorFormat,
     /// How much of a body is waited for, and how long.
     pub(crate) limits: BodyLimits,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl Exchange {
+impl RequestContext {
     /// The exchange that this depot is the depot of.
     pub(crate) fn of(depot: &Depot) -> Option<&Self> {
         depot.get_typed::<Self>().ok()

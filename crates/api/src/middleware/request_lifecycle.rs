@@ -15,21 +15,21 @@ use tracing::{Instrument, Span, debug, error_span, info, warn};
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::metrics::Metrics;
-use crate::middleware::catch_panic::caught;
-use crate::middleware::current_request::on_behalf_of;
-use crate::middleware::request_context::{Exchange, request_id};
+use crate::middleware::catch_panic::catch_panic;
+use crate::middleware::current_request::with_request_id;
+use crate::middleware::request_context::{RequestContext, request_id};
 use crate::middleware::trace;
 use crate::request::language::Language;
 use crate::request::limits::BodyLimits;
 use crate::response::envelope;
-use crate::response::error_format::Dialect;
+use crate::response::error_format::ErrorFormat;
 use crate::response::oauth_error;
 use crate::server::drain::Drain;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The edge between the network and the routes.
-pub(crate) struct Edge {
+pub(crate) struct RequestLifecycle {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) limits: BodyLimits,
@@ -38,7 +38,7 @@ pub(crate) struct Edge {
 }
 
 #[async_trait]
-impl Handler for Edge {
+impl Handler for RequestLifecycle {
     async fn handle(
         &self,
         req: &mut Request,
@@ -47,10 +47,10 @@ impl Handler for Edge {
         ctrl: &mut FlowCtrl,
     ) {
         let started = Instant::now();
-        let exchange = Exchange {
+        let exchange = RequestContext {
             request_id: request_id(req.headers(), self.clock.as_ref(), self.random.as_ref()),
             language: Language::preferred(req.headers()),
-            dialect: Dialect::of(req.uri().path()),
+            error_format: ErrorFormat::of(req.uri().path()),
             limits: self.limits,
             clock: self.clock.clone(),
         };
@@ -60,9 +60,9 @@ impl Handler for Edge {
         trace::link(&span, req.headers());
         let request_id = HeaderValue::from_str(id.as_str()).ok();
         depot.insert_typed(exchange);
-        on_behalf_of(id, async {
-            if let Err(panic) = caught(ctrl.call_next(req, depot, res)).await {
-                depot.insert_typed(ApiError::new(ErrorId::Internal).caused_by(panic));
+        with_request_id(id, async {
+            if let Err(panic) = catch_panic(ctrl.call_next(req, depot, res)).await {
+                depot.insert_typed(ApiError::new(ErrorId::Internal).with_cause(panic));
                 res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
             }
             close(depot, res);
@@ -87,17 +87,17 @@ fn close(depot: &mut Depot, res: &mut Response) {
         let status = res.status_code.filter(|s| s.is_client_error() || s.is_server_error())?;
         (res.body.is_none() || res.body.is_error()).then(|| ApiError::from_status(status))
     });
-    if let (Some(failure), Some(exchange)) = (failure, Exchange::of(depot)) {
+    if let (Some(failure), Some(exchange)) = (failure, RequestContext::of(depot)) {
         failure.log();
         res.take_body();
-        match exchange.dialect {
-            Dialect::Envelope => envelope::render_failure(&failure, exchange, res),
-            Dialect::OAuth => oauth_error::render_failure(&failure, res),
+        match exchange.error_format {
+            ErrorFormat::Envelope => envelope::render_failure(&failure, exchange, res),
+            ErrorFormat::OAuth => oauth_error::render_failure(&failure, res),
         }
     }
 }
 
-impl Edge {
+impl RequestLifecycle {
     /// Counts a request, completes its trace, and logs it in one line. Successes are details: writing them all would halve
     /// what the service can take. Nothing of what the client sent is in it: of the path, only the
     /// pattern that it matched.

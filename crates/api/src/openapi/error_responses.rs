@@ -33,43 +33,43 @@ use crate::error::id::ErrorId;
 use crate::response::envelope;
 
 /// A failure of a use case that fails with `E`.
-pub(crate) struct Refused<E> {
+pub(crate) struct ErrorResponse<E> {
     error: ApiError,
     by: PhantomData<fn() -> E>,
 }
 
 /// Which ids the errors of a use case become.
-pub(crate) trait Refuses: Into<ApiError> {
+pub(crate) trait ErrorIds: Into<ApiError> {
     /// Each of them.
     const IDS: &'static [ErrorId];
 }
 
-impl<E: Refuses> From<E> for Refused<E> {
+impl<E: ErrorIds> From<E> for ErrorResponse<E> {
     fn from(error: E) -> Self {
         Self { error: error.into(), by: PhantomData }
     }
 }
 
-impl<E> From<ApiError> for Refused<E> {
+impl<E> From<ApiError> for ErrorResponse<E> {
     fn from(error: ApiError) -> Self {
         Self { error, by: PhantomData }
     }
 }
 
 #[async_trait]
-impl<E> Writer for Refused<E> {
+impl<E> Writer for ErrorResponse<E> {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut HttpResponse) {
         self.error.write(req, depot, res).await;
     }
 }
 
-impl<E: Refuses> EndpointOutRegister for Refused<E> {
+impl<E: ErrorIds> EndpointOutRegister for ErrorResponse<E> {
     fn register(components: &mut Components, operation: &mut Operation) {
         document(components, operation, E::IDS);
     }
 }
 
-impl Refuses for LoginError {
+impl ErrorIds for LoginError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::InvalidRequest,
         ErrorId::LoginCodeInvalid,
@@ -86,7 +86,7 @@ impl Refuses for LoginError {
     ];
 }
 
-impl Refuses for CodeExchangeError {
+impl ErrorIds for CodeExchangeError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::InvalidRequest,
         ErrorId::LoginCodeInvalid,
@@ -99,21 +99,21 @@ impl Refuses for CodeExchangeError {
     ];
 }
 
-impl Refuses for GetProfileError {
+impl ErrorIds for GetProfileError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
 }
 
-impl Refuses for UpdateProfileError {
+impl ErrorIds for UpdateProfileError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::Unauthenticated, ErrorId::MemberBanned, ErrorId::Internal];
 }
 
-impl Refuses for EraseMemberError {
+impl ErrorIds for EraseMemberError {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
 }
 
-impl Refuses for BindPhoneError {
+impl ErrorIds for BindPhoneError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::PhoneCodeInvalid,
         ErrorId::Unauthenticated,
@@ -128,7 +128,7 @@ impl Refuses for BindPhoneError {
     ];
 }
 
-impl Refuses for UseSessionKeyError {
+impl ErrorIds for UseSessionKeyError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::InvalidRequest,
         ErrorId::UserBlocked,
@@ -141,7 +141,7 @@ impl Refuses for UseSessionKeyError {
     ];
 }
 
-impl Refuses for AuthenticateError {
+impl ErrorIds for AuthenticateError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::Unauthenticated,
         ErrorId::TokenExpired,
@@ -151,7 +151,7 @@ impl Refuses for AuthenticateError {
     ];
 }
 
-impl Refuses for RefreshError {
+impl ErrorIds for RefreshError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::Unauthenticated,
         ErrorId::SessionRevoked,
@@ -162,29 +162,29 @@ impl Refuses for RefreshError {
     ];
 }
 
-impl Refuses for ReceivePushError {
+impl ErrorIds for ReceivePushError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::InvalidRequest, ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
 }
 
-impl Refuses for EndSessionError {
+impl ErrorIds for EndSessionError {
     const IDS: &'static [ErrorId] = &[ErrorId::NotFound, ErrorId::Internal];
 }
 
-impl Refuses for SignInError {
+impl ErrorIds for SignInError {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
 }
 
-impl Refuses for AuthenticateAdminError {
+impl ErrorIds for AuthenticateAdminError {
     const IDS: &'static [ErrorId] = &[ErrorId::Unauthenticated, ErrorId::Internal];
 }
 
-impl Refuses for ManageAdminsError {
+impl ErrorIds for ManageAdminsError {
     const IDS: &'static [ErrorId] =
         &[ErrorId::Unauthenticated, ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
 }
 
-impl Refuses for ManageAppsError {
+impl ErrorIds for ManageAppsError {
     const IDS: &'static [ErrorId] = &[
         ErrorId::InvalidRequest,
         ErrorId::Forbidden,
@@ -194,19 +194,19 @@ impl Refuses for ManageAppsError {
     ];
 }
 
-impl Refuses for ManageMembersError {
+impl ErrorIds for ManageMembersError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::NotFound, ErrorId::Internal];
 }
 
-impl Refuses for QueryAuditLogError {
+impl ErrorIds for QueryAuditLogError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
 }
 
-impl Refuses for WatchServiceError {
+impl ErrorIds for WatchServiceError {
     const IDS: &'static [ErrorId] = &[ErrorId::Forbidden, ErrorId::Internal];
 }
 
-impl Refuses for StoreError {
+impl ErrorIds for StoreError {
     const IDS: &'static [ErrorId] = &[ErrorId::Internal];
 }
 
@@ -287,7 +287,7 @@ mod tests {
     }
 
     /// The document tells of every id that the errors become, and of no other.
-    fn assert_told<E: Refuses>(errors: impl IntoIterator<Item = E>) {
+    fn assert_told<E: ErrorIds>(errors: impl IntoIterator<Item = E>) {
         let become_ids: BTreeSet<ErrorId> =
             errors.into_iter().map(|error| error.into().id).collect();
         assert_eq!(become_ids, E::IDS.iter().copied().collect());

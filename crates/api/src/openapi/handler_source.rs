@@ -12,23 +12,25 @@ use crate::routes::Api;
 
 /// Where handlers come from: the api, or nowhere.
 #[derive(Clone, Copy)]
-pub(crate) struct Wiring<'a>(pub(crate) Option<&'a Api>);
+pub(crate) struct HandlerSource<'a>(pub(crate) Option<&'a Api>);
 
-impl<'a> Wiring<'a> {
+impl<'a> HandlerSource<'a> {
     /// The handler that `pick` takes from the api.
-    pub(crate) fn to<H: Handler>(self, pick: impl FnOnce(&'a Api) -> H) -> Wired<H> {
-        self.0.map_or(Wired::Signature(PhantomData), |api| Wired::Handler(pick(api)))
+    pub(crate) fn to<H: Handler>(self, pick: impl FnOnce(&'a Api) -> H) -> HandlerOrSchema<H> {
+        self.0.map_or(HandlerOrSchema::Signature(PhantomData), |api| {
+            HandlerOrSchema::Handler(pick(api))
+        })
     }
 }
 
 /// A handler, or just its type.
-pub(crate) enum Wired<H> {
+pub(crate) enum HandlerOrSchema<H> {
     Handler(H),
     Signature(PhantomData<fn() -> H>),
 }
 
 #[async_trait]
-impl<H: Handler> Handler for Wired<H> {
+impl<H: Handler> Handler for HandlerOrSchema<H> {
     /// The document is found by the type of the handler inside.
     fn type_id(&self) -> TypeId {
         TypeId::of::<H>()

@@ -201,7 +201,7 @@ pub(crate) const ON_CONFLICT: Field<ConflictResolution> = Field {
 };
 
 /// What a newcomer wants to be called; `None` when they left what WeChat put there.
-pub(crate) const CHOSEN_NICKNAME: Field<Option<Nickname>> = Field {
+pub(crate) const PREFERRED_NICKNAME: Field<Option<Nickname>> = Field {
     name: "nickName",
     read: |value| match Nickname::parse(text(value)?) {
         Ok(nickname) => Ok(Some(nickname)),
@@ -435,8 +435,8 @@ mod tests {
             &longer,
         ];
         agree(&NICKNAME, &names);
-        agree(&CHOSEN_NICKNAME, &names);
-        agree(&CHOSEN_NICKNAME, &["", " ", "微信用户"]);
+        agree(&PREFERRED_NICKNAME, &names);
+        agree(&PREFERRED_NICKNAME, &["", " ", "微信用户"]);
         agree(&NICKNAME, &["", " ", "\u{3000}", " a ", "\u{feff}", "\u{200b}"]);
         let apps = ["", "main", "a\0", &"名".repeat(64), &"x".repeat(65)];
         agree(&APP, &apps);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::error::Faults;
+use crate::error::FieldErrors;
 
 /// One field of a request: its name, how its value is read, and what the document says of it.
 pub(crate) struct Field<T> {
@@ -37,7 +37,7 @@ pub(crate) trait FromForm: Sized + Send {
     const NAME: &'static str;
 
     /// What it is good for, in one sentence for the document.
-    const ABOUT: &'static str;
+    const DESCRIPTION: &'static str;
 
     /// Whether a request without any body means the same as one without any field.
     const MAY_BE_EMPTY: bool = false;
@@ -49,58 +49,62 @@ pub(crate) trait FromForm: Sized + Send {
 
 /// What is done with fields nobody asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Strangers {
-    Refused,
-    Ignored,
+pub(crate) enum UnknownFields {
+    Deny,
+    Ignore,
 }
 
 /// The fields of one request, each with the values given for it.
 #[derive(Default)]
-pub(crate) struct Filled {
+pub(crate) struct FormReader {
     values: BTreeMap<String, Vec<Value>>,
-    faults: Faults,
+    field_errors: FieldErrors,
 }
 
-impl Filled {
+impl FormReader {
     /// Adds a value as it came.
     pub(crate) fn insert(&mut self, name: String, value: Value) {
         self.values.entry(name).or_default().push(value);
     }
 
     /// Reads the whole, or tells everything that is wrong with it.
-    pub(crate) fn read<T: FromForm>(mut self, strangers: Strangers) -> Result<T, Faults> {
+    pub(crate) fn read<T: FromForm>(
+        mut self,
+        unknown_fields: UnknownFields,
+    ) -> Result<T, FieldErrors> {
         let read = T::from_form(&mut self);
-        if strangers == Strangers::Refused {
-            self.refuse_strangers();
+        if unknown_fields == UnknownFields::Deny {
+            self.deny_unknown_fields();
         }
         match read {
-            Some(value) if self.faults.is_empty() => Ok(value),
-            Some(_) | None => Err(self.faults),
+            Some(value) if self.field_errors.is_empty() => Ok(value),
+            Some(_) | None => Err(self.field_errors),
         }
     }
 
     /// Names a few of them, where the name is one that a developer may have misspelt.
-    fn refuse_strangers(&mut self) {
+    fn deny_unknown_fields(&mut self) {
         let plain = |name: &&String| {
             name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
         };
-        let strangers = self.values.keys().filter(plain).take(8);
-        self.faults.extend(strangers.map(|name| (name.clone(), "is not known here".to_owned())));
+        let unknown_fields = self.values.keys().filter(plain).take(8);
+        self.field_errors
+            .extend(unknown_fields.map(|name| (name.clone(), "is not known here".to_owned())));
         if !self.values.is_empty() {
             let fault = "holds fields that are not known here".to_owned();
-            self.faults.insert("body".to_owned(), fault);
+            self.field_errors.insert("body".to_owned(), fault);
         }
     }
 
     fn fault(&mut self, name: &str, reason: impl Into<String>) {
-        self.faults.insert(name.to_owned(), reason.into());
+        self.field_errors.insert(name.to_owned(), reason.into());
     }
 }
 
-impl Form for Filled {
+impl Form for FormReader {
     fn required<T>(&mut self, field: &Field<T>) -> Option<T> {
         let value = self.optional(field);
-        if value.is_none() && !self.faults.contains_key(field.name) {
+        if value.is_none() && !self.field_errors.contains_key(field.name) {
             self.fault(field.name, "is required");
         }
         value
@@ -120,25 +124,25 @@ impl Form for Filled {
     }
 
     fn refuse<T>(&mut self, reason: &'static str) -> Option<T> {
-        if self.faults.is_empty() {
+        if self.field_errors.is_empty() {
             self.fault("body", reason);
         }
         None
     }
 }
 
-impl<'de> Deserialize<'de> for Filled {
+impl<'de> Deserialize<'de> for FormReader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
         impl<'de> Visitor<'de> for Members {
-            type Value = Filled;
+            type Value = FormReader;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Filled, A::Error> {
-                let mut filled = Filled::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FormReader, A::Error> {
+                let mut filled = FormReader::default();
                 while let Some((name, value)) = members.next_entry()? {
                     filled.insert(name, value);
                 }
@@ -151,18 +155,18 @@ impl<'de> Deserialize<'de> for Filled {
 
 /// A form nobody has filled in: what is asked of it is what the document must tell.
 #[derive(Default)]
-pub(crate) struct Blank {
-    pub(crate) fields: Vec<BlankField>,
+pub(crate) struct FormSchema {
+    pub(crate) fields: Vec<FieldSchema>,
 }
 
 /// One field that is asked for.
-pub(crate) struct BlankField {
+pub(crate) struct FieldSchema {
     pub(crate) name: &'static str,
     pub(crate) required: bool,
     pub(crate) schema: Object,
 }
 
-impl Blank {
+impl FormSchema {
     /// The form of a request.
     pub(crate) fn of<T: FromForm>() -> Self {
         let mut blank = Self::default();
@@ -174,7 +178,7 @@ impl Blank {
     pub(crate) fn into_open_schema(self) -> Object {
         self.fields.into_iter().fold(
             Object::new(),
-            |object, BlankField { name, required, schema }| {
+            |object, FieldSchema { name, required, schema }| {
                 let object = object.property(name, schema);
                 if required { object.required(name) } else { object }
             },
@@ -185,7 +189,7 @@ impl Blank {
     pub(crate) fn into_schema(self) -> Object {
         let closed = AdditionalProperties::<Schema>::FreeForm(false);
         let object = Object::new().additional_properties(closed);
-        self.fields.into_iter().fold(object, |object, BlankField { name, required, schema }| {
+        self.fields.into_iter().fold(object, |object, FieldSchema { name, required, schema }| {
             if required {
                 object.property(name, schema).required(name)
             } else {
@@ -195,14 +199,18 @@ impl Blank {
     }
 }
 
-impl Form for Blank {
+impl Form for FormSchema {
     fn required<T>(&mut self, field: &Field<T>) -> Option<T> {
-        self.fields.push(BlankField { name: field.name, required: true, schema: (field.schema)() });
+        self.fields.push(FieldSchema {
+            name: field.name,
+            required: true,
+            schema: (field.schema)(),
+        });
         None
     }
 
     fn optional<T>(&mut self, field: &Field<T>) -> Option<T> {
-        self.fields.push(BlankField {
+        self.fields.push(FieldSchema {
             name: field.name,
             required: false,
             schema: (field.schema)(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::openapi::error_responses::document;
-use crate::request::form::{Blank, Filled, FromForm, Strangers};
+use crate::request::form::{FormReader, FormSchema, FromForm, UnknownFields};
 use crate::request::json_body::{is_declared, receive};
 use crate::request::limits::BodyLimits;
 
@@ -42,19 +42,19 @@ async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, A
     if !declared && !bytes.is_empty() {
         return Err(ApiError::new(ErrorId::UnsupportedMediaType));
     }
-    let mut filled = Filled::default();
+    let mut filled = FormReader::default();
     for (name, value) in form_urlencoded::parse(bytes) {
         let value = if value.is_empty() { Value::Null } else { Value::String(value.into()) };
         filled.insert(name.into(), value);
     }
-    filled.read(Strangers::Ignored).map_err(ApiError::invalid)
+    filled.read(UnknownFields::Ignore).map_err(ApiError::invalid)
 }
 
 impl<T: FromForm> EndpointArgRegister for FormBody<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let schema = Blank::of::<T>().into_open_schema().description(T::ABOUT);
+        let schema = FormSchema::of::<T>().into_open_schema().description(T::DESCRIPTION);
         components.schemas.insert(T::NAME, Schema::from(schema));
-        let body = RequestBody::new().description(T::ABOUT).required(Required::True);
+        let body = RequestBody::new().description(T::DESCRIPTION).required(Required::True);
         let content = Content::new(Ref::from_schema_name(T::NAME));
         operation.request_body = Some(body.add_content(FORM, content));
         let failures = [ErrorId::PayloadTooLarge, ErrorId::UnsupportedMediaType];

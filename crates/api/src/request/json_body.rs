@@ -16,12 +16,12 @@ use tokio::time::timeout;
 use crate::error::id::ErrorId;
 use crate::error::{ApiError, chain};
 use crate::openapi::error_responses::document;
-use crate::request::form::{Blank, Filled, FromForm, Strangers};
+use crate::request::form::{FormReader, FormSchema, FromForm, UnknownFields};
 
 /// What a JSON body means.
-pub(crate) struct Body<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<'ex, T: FromForm> Extractible<'ex> for Body<T> {
+impl<'ex, T: FromForm> Extractible<'ex> for JsonBody<T> {
     fn metadata() -> &'static Metadata {
         static METADATA: Metadata = Metadata::new("");
         &METADATA
@@ -70,13 +70,13 @@ async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, A
     let declared = is_declared(req.headers(), "application/json")?;
     let bytes = receive(req, limits).await?;
     match (bytes.is_empty(), declared) {
-        (true, _) if T::MAY_BE_EMPTY => return understood(Filled::default()),
+        (true, _) if T::MAY_BE_EMPTY => return understood(FormReader::default()),
         (true, _) => return Err(faulty_body("is required")),
         (false, false) => return Err(ApiError::new(ErrorId::UnsupportedMediaType)),
         (false, true) => {}
     }
     let text = str::from_utf8(bytes).map_err(|_| faulty_body("is not UTF-8"))?;
-    let filled: Filled = serde_json::from_str(text).map_err(|error| {
+    let filled: FormReader = serde_json::from_str(text).map_err(|error| {
         // The error itself would repeat what the client sent.
         faulty_body(match error.classify() {
             Category::Data => "is not a JSON object",
@@ -86,14 +86,14 @@ async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, A
     understood(filled)
 }
 
-fn understood<T: FromForm>(filled: Filled) -> Result<T, ApiError> {
-    filled.read(Strangers::Refused).map_err(ApiError::invalid)
+fn understood<T: FromForm>(filled: FormReader) -> Result<T, ApiError> {
+    filled.read(UnknownFields::Deny).map_err(ApiError::invalid)
 }
 
 /// Whether the body is declared as this type of text; not to declare it is good enough for an empty
 /// body only.
 pub(crate) fn is_declared(headers: &HeaderMap, essence: &str) -> Result<bool, ApiError> {
-    let unsupported = || ApiError::new(ErrorId::UnsupportedMediaType).closing();
+    let unsupported = || ApiError::new(ErrorId::UnsupportedMediaType).closing_connection();
     if headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
         return Err(unsupported());
     }
@@ -115,7 +115,7 @@ fn is_utf8(mime: &Mime) -> bool {
 
 /// The bytes of the body. Where they do not all come, the rest of the connection is unreadable.
 pub(crate) async fn receive(req: &mut Request, limits: BodyLimits) -> Result<&[u8], ApiError> {
-    let too_large = || ApiError::new(ErrorId::PayloadTooLarge).closing();
+    let too_large = || ApiError::new(ErrorId::PayloadTooLarge).closing_connection();
     let announced = req.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced
         .and_then(|length| length.parse().ok())
@@ -127,11 +127,11 @@ pub(crate) async fn receive(req: &mut Request, limits: BodyLimits) -> Result<&[u
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(ParseError::PayloadTooLarge)) => Err(too_large()),
         Ok(Err(error)) => {
-            Err(faulty_body("did not arrive whole").caused_by(chain(&error)).closing())
+            Err(faulty_body("did not arrive whole").with_cause(chain(&error)).closing_connection())
         }
         Err(_) => {
             let seconds = limits.within.as_secs_f32();
-            Err(faulty_body(&format!("did not arrive within {seconds} s")).closing())
+            Err(faulty_body(&format!("did not arrive within {seconds} s")).closing_connection())
         }
     }
 }
@@ -140,14 +140,14 @@ fn faulty_body(reason: &str) -> ApiError {
     ApiError::invalid_field("body", reason)
 }
 
-impl<T: FromForm> EndpointArgRegister for Body<T> {
+impl<T: FromForm> EndpointArgRegister for JsonBody<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let schema = Blank::of::<T>().into_schema().description(T::ABOUT);
+        let schema = FormSchema::of::<T>().into_schema().description(T::DESCRIPTION);
         components.schemas.insert(T::NAME, Schema::from(schema));
         let content = Content::new(Ref::from_schema_name(T::NAME));
         operation.request_body = Some(
             RequestBody::new()
-                .description(T::ABOUT)
+                .description(T::DESCRIPTION)
                 .required(if T::MAY_BE_EMPTY { Required::False } else { Required::True })
                 .add_content("application/json", content),
         );

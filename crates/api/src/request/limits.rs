@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::middleware::request_context::Exchange;
+use crate::middleware::request_context::RequestContext;
 use salvo::Depot;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct BodyLimits {
 impl BodyLimits {
     /// The limits of the request that the edge opened.
     pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
-        let unopened = || ApiError::new(ErrorId::Internal).caused_by("the request was not opened");
-        Exchange::of(depot).map(|exchange| exchange.limits).ok_or_else(unopened)
+        let unopened = || ApiError::new(ErrorId::Internal).with_cause("the request was not opened");
+        RequestContext::of(depot).map(|exchange| exchange.limits).ok_or_else(unopened)
     }
 }

@@ -21,19 +21,19 @@ const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 pub(crate) struct Path<T>(pub(crate) T);
 
 /// Something that stands in an address.
-pub(crate) trait InPath: Sized + Send {
+pub(crate) trait PathParameter: Sized + Send {
     /// Its name in the route.
     const NAME: &'static str;
 
     /// What the document says of it.
-    const ABOUT: &'static str;
+    const DESCRIPTION: &'static str;
 
     fn parse(text: &str) -> Option<Self>;
 
     fn schema() -> Object;
 }
 
-impl<'ex, T: InPath> Extractible<'ex> for Path<T> {
+impl<'ex, T: PathParameter> Extractible<'ex> for Path<T> {
     fn metadata() -> &'static Metadata {
         static METADATA: Metadata = Metadata::new("");
         &METADATA
@@ -48,17 +48,17 @@ impl<'ex, T: InPath> Extractible<'ex> for Path<T> {
     }
 }
 
-impl<T: InPath> EndpointArgRegister for Path<T> {
+impl<T: PathParameter> EndpointArgRegister for Path<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
         let parameter = Parameter::new(T::NAME).location(ParameterIn::Path).required(true);
-        operation.parameters.insert(parameter.description(T::ABOUT).schema(T::schema()));
+        operation.parameters.insert(parameter.description(T::DESCRIPTION).schema(T::schema()));
         document(components, operation, &[ErrorId::NotFound]);
     }
 }
 
-impl InPath for Uuid {
+impl PathParameter for Uuid {
     const NAME: &'static str = "id";
-    const ABOUT: &'static str = "Which one.";
+    const DESCRIPTION: &'static str = "Which one.";
 
     fn parse(text: &str) -> Option<Self> {
         let text = Some(text).filter(|text| text.len() == LENGTH)?;
@@ -70,22 +70,22 @@ impl InPath for Uuid {
     }
 }
 
-impl InPath for SessionId {
+impl PathParameter for SessionId {
     const NAME: &'static str = "session";
-    const ABOUT: &'static str = "Which of the member's sessions.";
+    const DESCRIPTION: &'static str = "Which of the member's sessions.";
 
     fn parse(text: &str) -> Option<Self> {
-        <Uuid as InPath>::parse(text).map(Self)
+        <Uuid as PathParameter>::parse(text).map(Self)
     }
 
     fn schema() -> Object {
-        <Uuid as InPath>::schema()
+        <Uuid as PathParameter>::schema()
     }
 }
 
-impl InPath for AppName {
+impl PathParameter for AppName {
     const NAME: &'static str = "app";
-    const ABOUT: &'static str = "The app's name here.";
+    const DESCRIPTION: &'static str = "The app's name here.";
 
     fn parse(text: &str) -> Option<Self> {
         AppName::parse(text).ok()

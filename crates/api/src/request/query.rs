@@ -6,7 +6,7 @@ use salvo::{Depot, Extractible, Request, Writer};
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::request::form::{Blank, Filled, FromForm, Strangers};
+use crate::request::form::{FormReader, FormSchema, FromForm, UnknownFields};
 
 /// What a query string means.
 ///
@@ -24,17 +24,17 @@ impl<'ex, T: FromForm> Extractible<'ex> for Query<T> {
         req: &'ex mut Request,
         _depot: &'ex mut Depot,
     ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let mut filled = Filled::default();
+        let mut filled = FormReader::default();
         for (name, value) in req.queries().flat_iter() {
             filled.insert(name.clone(), Value::String(value.clone()));
         }
-        filled.read(Strangers::Ignored).map(Self).map_err(ApiError::invalid)
+        filled.read(UnknownFields::Ignore).map(Self).map_err(ApiError::invalid)
     }
 }
 
 impl<T: FromForm> EndpointArgRegister for Query<T> {
     fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
-        for mut field in Blank::of::<T>().fields {
+        for mut field in FormSchema::of::<T>().fields {
             let description = field.schema.description.take().unwrap_or_default();
             let parameter = Parameter::new(field.name)
                 .location(ParameterIn::Query)

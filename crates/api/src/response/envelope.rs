@@ -13,12 +13,12 @@ use salvo::{Depot, Request, Response, Writer, async_trait};
 
 use crate::error::conflict::Conflict;
 use crate::error::id::ErrorId;
-use crate::error::{ApiError, Faults};
-use crate::middleware::request_context::Exchange;
+use crate::error::{ApiError, FieldErrors};
+use crate::middleware::request_context::RequestContext;
 use crate::request::language::Language;
 
 /// What a request asked for, on its way into the envelope.
-pub(crate) struct Data<T>(pub(crate) T);
+pub(crate) struct Envelope<T>(pub(crate) T);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,17 +38,17 @@ struct Failure<'a> {
     operation_time: String,
     error: &'a str,
     request_id: &'a str,
-    #[serde(skip_serializing_if = "Faults::is_empty")]
-    fields: &'a Faults,
+    #[serde(skip_serializing_if = "FieldErrors::is_empty")]
+    fields: &'a FieldErrors,
     #[serde(skip_serializing_if = "Option::is_none")]
     conflict: Option<Conflict>,
 }
 
 #[async_trait]
-impl<T: Serialize + Send> Writer for Data<T> {
+impl<T: Serialize + Send> Writer for Envelope<T> {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
-        let Some(exchange) = Exchange::of(depot) else {
-            let error = ApiError::new(ErrorId::Internal).caused_by("the request was not opened");
+        let Some(exchange) = RequestContext::of(depot) else {
+            let error = ApiError::new(ErrorId::Internal).with_cause("the request was not opened");
             return error.write(req, depot, res).await;
         };
         let msg = match exchange.language {
@@ -61,8 +61,8 @@ impl<T: Serialize + Send> Writer for Data<T> {
 }
 
 /// Puts a failure into the envelope.
-pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Response) {
-    render_head(error, res);
+pub(crate) fn render_failure(error: &ApiError, exchange: &RequestContext, res: &mut Response) {
+    render_headers(error, res);
     res.render(Json(Failure {
         code: error.status.as_u16(),
         msg: match (error.conflict, exchange.language) {
@@ -74,25 +74,25 @@ pub(crate) fn render_failure(error: &ApiError, exchange: &Exchange, res: &mut Re
         operation_time: exchange.operation_time(),
         error: error.id.id(),
         request_id: exchange.request_id.as_str(),
-        fields: &error.faults,
+        fields: &error.field_errors,
         conflict: error.conflict,
     }));
 }
 
 /// What every failure has before its body, whatever the form of that.
-pub(crate) fn render_head(error: &ApiError, res: &mut Response) {
+pub(crate) fn render_headers(error: &ApiError, res: &mut Response) {
     let headers = res.headers_mut();
     if let Some(wait) = error.retry_after {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
-    if error.closes {
+    if error.closes_connection {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     res.status_code(error.status);
 }
 
-impl<T: ToSchema> EndpointOutRegister for Data<T> {
+impl<T: ToSchema> EndpointOutRegister for Envelope<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let envelope = envelope(T::to_schema(components), 200..=200)
             .description("The envelope of every answer; `data` is what was asked for.");

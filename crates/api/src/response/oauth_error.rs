@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::response::envelope::render_head;
+use crate::response::envelope::render_headers;
 
 /// RFC 6749 section 5.2.
 #[derive(Serialize)]
@@ -22,10 +22,10 @@ struct Failure<'a> {
 
 /// Answers with a failure.
 pub(crate) fn render_failure(error: &ApiError, res: &mut Response) {
-    let told = error.faults.iter().map(|(name, reason)| format!("{name}: {reason}"));
+    let told = error.field_errors.iter().map(|(name, reason)| format!("{name}: {reason}"));
     let told = told.collect::<Vec<_>>().join("; ");
     let described = if told.is_empty() { describe(error.status) } else { &told };
-    render_head(error, res);
+    render_headers(error, res);
     res.render(Json(Failure { error: code(error.status), error_description: described }));
 }
 

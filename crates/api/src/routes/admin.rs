@@ -22,17 +22,17 @@ use salvo::extract::Metadata;
 use salvo::oapi::{Components, EndpointArgRegister, Operation};
 use salvo::{Depot, Extractible, Request, Router, Writer};
 
-use crate::auth::{Administrators, Authenticated, Gate};
+use crate::auth::{Administrators, AuthMiddleware, Authenticated};
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::openapi::error_responses::document;
-use crate::openapi::handler_source::Wiring;
+use crate::openapi::handler_source::HandlerSource;
 use crate::routes::admin::admins::AdminAccountsApi;
 use crate::routes::admin::apps::AdminAppsApi;
-use crate::routes::admin::audit::AdminRecordApi;
+use crate::routes::admin::audit::AdminAuditApi;
 use crate::routes::admin::members::AdminMembersApi;
 use crate::routes::admin::session::AdminSessionApi;
-use crate::routes::admin::status::AdminServiceApi;
+use crate::routes::admin::status::AdminStatusApi;
 
 /// The use cases of administrators.
 pub struct Administration {
@@ -58,9 +58,9 @@ pub(crate) struct AdminApi {
     accounts: AdminAccountsApi,
     apps: AdminAppsApi,
     members: AdminMembersApi,
-    record: AdminRecordApi,
-    service: AdminServiceApi,
-    administrators: Gate<Administrators>,
+    record: AdminAuditApi,
+    service: AdminStatusApi,
+    administrators: AuthMiddleware<Administrators>,
 }
 
 impl AdminApi {
@@ -70,10 +70,10 @@ impl AdminApi {
         Self {
             accounts: AdminAccountsApi { manage: manage.clone() },
             apps: AdminAppsApi { manage: administration.manage_apps },
-            members: AdminMembersApi { look_after: manage_members },
-            record: AdminRecordApi { query_audit_log: administration.query_audit_log },
-            service: AdminServiceApi { watch: administration.service_status },
-            administrators: Gate::new(Administrators(authenticate.clone())),
+            members: AdminMembersApi { manage_members: manage_members },
+            record: AdminAuditApi { query_audit_log: administration.query_audit_log },
+            service: AdminStatusApi { watch: administration.service_status },
+            administrators: AuthMiddleware::new(Administrators(authenticate.clone())),
             session: AdminSessionApi { sign_in, authenticate, manage },
         }
     }
@@ -81,10 +81,10 @@ impl AdminApi {
 
 /// An administrator who calls a route that takes the role `R`. The document tells it; whether they have
 /// it, the use case decides.
-pub(crate) struct By<R>(pub(crate) AdminPrincipal, PhantomData<R>);
+pub(crate) struct WithRole<R>(pub(crate) AdminPrincipal, PhantomData<R>);
 
 /// A role, as a type.
-pub(crate) trait Takes: Send + Sync {
+pub(crate) trait RequiredRole: Send + Sync {
     const ROLE: Role;
 }
 
@@ -92,19 +92,19 @@ pub(crate) struct Viewer;
 pub(crate) struct Operator;
 pub(crate) struct Admin;
 
-impl Takes for Viewer {
+impl RequiredRole for Viewer {
     const ROLE: Role = Role::Viewer;
 }
 
-impl Takes for Operator {
+impl RequiredRole for Operator {
     const ROLE: Role = Role::Operator;
 }
 
-impl Takes for Admin {
+impl RequiredRole for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-impl<'ex, R: Takes + 'ex> Extractible<'ex> for By<R> {
+impl<'ex, R: RequiredRole + 'ex> Extractible<'ex> for WithRole<R> {
     fn metadata() -> &'static Metadata {
         Authenticated::<AdminPrincipal>::metadata()
     }
@@ -119,7 +119,7 @@ impl<'ex, R: Takes + 'ex> Extractible<'ex> for By<R> {
     }
 }
 
-impl<R: Takes> EndpointArgRegister for By<R> {
+impl<R: RequiredRole> EndpointArgRegister for WithRole<R> {
     fn register(components: &mut Components, operation: &mut Operation, arg: &str) {
         Authenticated::<AdminPrincipal>::register(components, operation, arg);
         operation.extensions.insert("x-role".to_owned(), R::ROLE.name().into());
@@ -128,15 +128,15 @@ impl<R: Takes> EndpointArgRegister for By<R> {
 }
 
 /// Everything under `/admin/api`.
-pub(crate) fn admin_routes(to: Wiring<'_>) -> Router {
+pub(crate) fn admin_routes(to: HandlerSource<'_>) -> Router {
     Router::new()
-        .push(rooms(to))
+        .push(authenticated_routes(to))
         .push(Router::with_path("session").post(to.to(|api| api.admin.session.sign_in())))
         .push(Router::with_path("invitation").post(to.to(|api| api.admin.session.accept())))
 }
 
 /// Where only those come who are signed in.
-fn rooms(to: Wiring<'_>) -> Router {
+fn authenticated_routes(to: HandlerSource<'_>) -> Router {
     Router::new()
         .hoop(to.to(|api| api.admin.administrators.clone()))
         .push(
@@ -176,7 +176,7 @@ fn rooms(to: Wiring<'_>) -> Router {
 }
 
 /// The apps.
-fn apps(to: Wiring<'_>) -> Router {
+fn apps(to: HandlerSource<'_>) -> Router {
     let one = Router::with_path("{app}")
         .get(to.to(|api| api.admin.apps.show()))
         .delete(to.to(|api| api.admin.apps.remove()))

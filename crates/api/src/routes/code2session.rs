@@ -12,19 +12,19 @@ use salvo::writing::Writer;
 use serde::Serialize;
 
 use crate::auth::Authenticated;
-use crate::openapi::error_responses::Refused;
-use crate::request::json_body::Body;
-use crate::response::envelope::Data;
+use crate::openapi::error_responses::ErrorResponse;
+use crate::request::json_body::JsonBody;
+use crate::response::envelope::Envelope;
 use crate::routes::login::CodeRequest;
 
 /// Routes for callers with a service key.
 #[derive(Clone)]
-pub struct BackEndApi {
+pub struct Code2SessionApi {
     pub(crate) exchange_code: Arc<ExchangeCode>,
 }
 
 #[craft]
-impl BackEndApi {
+impl Code2SessionApi {
     /// Exchange a login code for the provider's session
     ///
     /// For the operator's own back ends, with a service key as bearer. The session key must never reach
@@ -33,10 +33,10 @@ impl BackEndApi {
     pub(crate) async fn code_to_session(
         &self,
         service: Authenticated<ServiceAccount>,
-        body: Body<CodeRequest>,
-    ) -> Result<Data<SessionData>, Refused<CodeExchangeError>> {
+        body: JsonBody<CodeRequest>,
+    ) -> Result<Envelope<SessionData>, ErrorResponse<CodeExchangeError>> {
         let CodeRequest { code, app } = body.0;
-        Ok(Data(self.exchange_code.run(&service.0, app.as_deref(), &code).await?.into()))
+        Ok(Envelope(self.exchange_code.run(&service.0, app.as_deref(), &code).await?.into()))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::chain;
 use crate::server::drain::Drain;
 
 /// How long the store may take to be called ready.
-const PATIENCE: Duration = Duration::from_secs(1);
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Routes about the service itself.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl HealthApi {
         if self.drain.has_begun() {
             return Readiness(false);
         }
-        let cause = match timeout(PATIENCE, self.directory.ready()).await {
+        let cause = match timeout(READY_TIMEOUT, self.directory.ready()).await {
             Ok(Ok(())) => return Readiness(true),
             Ok(Err(error)) => chain(&error),
             Err(elapsed) => chain(&elapsed),

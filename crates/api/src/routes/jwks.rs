@@ -20,13 +20,13 @@ const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// The route for whoever checks tokens.
 #[derive(Clone)]
-pub struct KeysApi {
+pub struct JwksApi {
     pub(crate) keys: Arc<dyn VerificationKeys>,
 }
 
 #[expect(clippy::unused_async, reason = "a handler is async, even one that only tells keys")]
 #[craft]
-impl KeysApi {
+impl JwksApi {
     /// Tell the keys of access tokens
     ///
     /// By RFC 7517, for all to see. Fetch them again when a token names a key that is not among them.

@@ -14,18 +14,18 @@ use salvo::writing::{Json, Writer};
 use serde::Serialize;
 
 use crate::metrics::Metrics;
-use crate::middleware::detached::detached_within;
-use crate::openapi::error_responses::Refused;
-use crate::request::fields::{APP, CHOSEN_NICKNAME, CODE, ON_CONFLICT, PHONE_CODE};
+use crate::middleware::detached::run_detached_with_timeout;
+use crate::openapi::error_responses::ErrorResponse;
+use crate::request::fields::{APP, CODE, ON_CONFLICT, PHONE_CODE, PREFERRED_NICKNAME};
 use crate::request::form::{Form, FromForm};
 use crate::request::idempotency_key::Key;
-use crate::request::json_body::Body;
+use crate::request::json_body::JsonBody;
 use crate::request::query::Query;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 
 /// Routes that anyone may call.
 #[derive(Clone)]
-pub struct EntranceApi {
+pub struct LoginApi {
     pub(crate) login: Arc<Login>,
     pub(crate) identify: Arc<GetOpenid>,
     pub(crate) deadline: Duration,
@@ -33,7 +33,7 @@ pub struct EntranceApi {
 }
 
 #[craft]
-impl EntranceApi {
+impl LoginApi {
     /// Log in
     ///
     /// Redeems the login code, and the phone code where there is one; a first login makes the member.
@@ -44,14 +44,14 @@ impl EntranceApi {
     pub(crate) async fn login(
         &self,
         key: Key,
-        body: Body<LoginRequest>,
-    ) -> Result<Data<LoginData>, Refused<LoginError>> {
+        body: JsonBody<LoginRequest>,
+    ) -> Result<Envelope<LoginData>, ErrorResponse<LoginError>> {
         let (login, request) =
             (self.login.clone(), LoginRequest { idempotency_key: key.0, ..body.0 });
         let work = async move { login.run(request).await };
-        let outcome = detached_within(self.deadline, work).await;
-        self.metrics.logged_in(&outcome);
-        Ok(Data(outcome?.into()))
+        let outcome = run_detached_with_timeout(self.deadline, work).await;
+        self.metrics.record_login(&outcome);
+        Ok(Envelope(outcome?.into()))
     }
 
     /// Tell the open id
@@ -60,10 +60,10 @@ impl EntranceApi {
     #[craft(endpoint(operation_id = "openid", tags("login")))]
     pub(crate) async fn openid(
         &self,
-        body: Body<CodeRequest>,
-    ) -> Result<Data<OpenidData>, Refused<CodeExchangeError>> {
+        body: JsonBody<CodeRequest>,
+    ) -> Result<Envelope<OpenidData>, ErrorResponse<CodeExchangeError>> {
         let CodeRequest { code, app } = body.0;
-        Ok(Data(self.identify.run(app.as_deref(), &code).await?.into()))
+        Ok(Envelope(self.identify.run(app.as_deref(), &code).await?.into()))
     }
 
     /// Tell the open id, the older way
@@ -74,7 +74,7 @@ impl EntranceApi {
     pub(crate) async fn external_openid(
         &self,
         query: Query<CodeRequest>,
-    ) -> Result<Json<ExternalOpenid>, Refused<CodeExchangeError>> {
+    ) -> Result<Json<ExternalOpenid>, ErrorResponse<CodeExchangeError>> {
         let CodeRequest { code, app } = query.0;
         let identified = self.identify.run(app.as_deref(), &code).await?;
         Ok(Json(ExternalOpenid { code: code.expose().to_owned(), open_id: identified.open_id }))
@@ -83,11 +83,11 @@ impl EntranceApi {
 
 impl FromForm for LoginRequest {
     const NAME: &'static str = "LoginRequest";
-    const ABOUT: &'static str = "What a mini program sends to log in.";
+    const DESCRIPTION: &'static str = "What a mini program sends to log in.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (code, phone_code) = (form.required(&CODE), form.optional(&PHONE_CODE));
-        let (nickname, app) = (form.optional(&CHOSEN_NICKNAME).flatten(), form.optional(&APP));
+        let (nickname, app) = (form.optional(&PREFERRED_NICKNAME).flatten(), form.optional(&APP));
         let on_conflict = form.optional(&ON_CONFLICT);
         let idempotency_key = None;
         Some(Self { app, code: code?, phone_code, nickname, on_conflict, idempotency_key })
@@ -102,7 +102,7 @@ pub(crate) struct CodeRequest {
 
 impl FromForm for CodeRequest {
     const NAME: &'static str = "CodeRequest";
-    const ABOUT: &'static str = "A login code to redeem.";
+    const DESCRIPTION: &'static str = "A login code to redeem.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (code, app) = (form.required(&CODE), form.optional(&APP));
@@ -138,15 +138,15 @@ pub(crate) struct LoginData {
 }
 
 impl From<LoggedIn> for LoginData {
-    fn from(logged_in: LoggedIn) -> Self {
+    fn from(record_login: LoggedIn) -> Self {
         Self {
-            token: logged_in.tokens.access_token.expose().to_owned(),
-            refresh_token: logged_in.tokens.refresh_token.expose().to_owned(),
-            expires_in: logged_in.tokens.expires_in.as_secs(),
-            nick_name: logged_in.nickname.as_str().to_owned(),
-            member_id: logged_in.member.0.to_string(),
-            is_new: logged_in.is_new,
-            merged: logged_in.merged.iter().map(|id| id.0.to_string()).collect(),
+            token: record_login.tokens.access_token.expose().to_owned(),
+            refresh_token: record_login.tokens.refresh_token.expose().to_owned(),
+            expires_in: record_login.tokens.expires_in.as_secs(),
+            nick_name: record_login.nickname.as_str().to_owned(),
+            member_id: record_login.member.0.to_string(),
+            is_new: record_login.is_new,
+            merged: record_login.merged.iter().map(|id| id.0.to_string()).collect(),
         }
     }
 }

@@ -16,12 +16,12 @@ use salvo::writing::Writer;
 use serde::Serialize;
 
 use crate::auth::Authenticated;
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{AVATAR, ENCRYPTED_DATA, GENDER, IV, NICKNAME, PHONE_CODE};
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
-use crate::response::envelope::Data;
+use crate::request::json_body::JsonBody;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
 
 /// Routes for members who are logged in.
@@ -39,8 +39,8 @@ impl MeApi {
     pub(crate) async fn get_me(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<MemberData>, Refused<GetProfileError>> {
-        Ok(Data(self.current_member.run(&caller.0).await?.into()))
+    ) -> Result<Envelope<MemberData>, ErrorResponse<GetProfileError>> {
+        Ok(Envelope(self.current_member.run(&caller.0).await?.into()))
     }
 
     /// Change my profile
@@ -50,9 +50,9 @@ impl MeApi {
     pub(crate) async fn update_me(
         &self,
         caller: Authenticated<Caller>,
-        body: Body<ProfileChange>,
-    ) -> Result<Data<MemberData>, Refused<UpdateProfileError>> {
-        Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
+        body: JsonBody<ProfileChange>,
+    ) -> Result<Envelope<MemberData>, ErrorResponse<UpdateProfileError>> {
+        Ok(Envelope(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 
     /// Change my profile, where there is no PATCH
@@ -62,9 +62,9 @@ impl MeApi {
     pub(crate) async fn update_me_by_post(
         &self,
         caller: Authenticated<Caller>,
-        body: Body<ProfileChange>,
-    ) -> Result<Data<MemberData>, Refused<UpdateProfileError>> {
-        Ok(Data(self.update_profile.run(&caller.0, body.0).await?.into()))
+        body: JsonBody<ProfileChange>,
+    ) -> Result<Envelope<MemberData>, ErrorResponse<UpdateProfileError>> {
+        Ok(Envelope(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 
     /// Bind my phone number
@@ -76,18 +76,18 @@ impl MeApi {
     pub(crate) async fn bind_phone(
         &self,
         caller: Authenticated<Caller>,
-        body: Body<PhoneProofInput>,
-    ) -> Result<Data<MemberData>, Refused<BindPhoneError>> {
+        body: JsonBody<PhoneProofInput>,
+    ) -> Result<Envelope<MemberData>, ErrorResponse<BindPhoneError>> {
         let bind_phone = self.bind_phone.clone();
         // The code is spent and was paid for: the number is bound even if the caller hangs up.
         let work = async move { bind_phone.run(&caller.0, &body.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 }
 
 impl FromForm for PhoneProofInput {
     const NAME: &'static str = "PhoneRequest";
-    const ABOUT: &'static str = "A phone number to bind: `phoneCode`, or `encryptedData` with `iv`. The button gives all three, and the code counts.";
+    const DESCRIPTION: &'static str = "A phone number to bind: `phoneCode`, or `encryptedData` with `iv`. The button gives all three, and the code counts.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (code, ciphertext) = (form.optional(&PHONE_CODE), form.optional(&ENCRYPTED_DATA));
@@ -103,7 +103,7 @@ impl FromForm for PhoneProofInput {
 
 impl FromForm for ProfileChange {
     const NAME: &'static str = "ProfileChange";
-    const ABOUT: &'static str = "What a member changes of their profile.";
+    const DESCRIPTION: &'static str = "What a member changes of their profile.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (nickname, avatar) = (form.optional(&NICKNAME), form.optional(&AVATAR));

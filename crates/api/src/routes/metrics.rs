@@ -8,7 +8,7 @@ use salvo::oapi::{
 use salvo::writing::{Text, Writer};
 use salvo::{Depot, Request, async_trait};
 
-use crate::auth::{Authenticated, Scraper};
+use crate::auth::{Authenticated, MetricsReader};
 use crate::metrics::Metrics;
 use crate::metrics::text;
 
@@ -25,7 +25,7 @@ impl MetricsApi {
     ///
     /// In Prometheus' text format. With a service key as bearer, unless the operator has made it public.
     #[craft(endpoint(operation_id = "metrics", tags("health")))]
-    pub(crate) async fn metrics(&self, _scraper: Authenticated<Scraper>) -> Page {
+    pub(crate) async fn metrics(&self, _scraper: Authenticated<MetricsReader>) -> Page {
         Page(self.metrics.page())
     }
 }

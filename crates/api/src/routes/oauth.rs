@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use crate::auth::credentials::is_token;
 use crate::auth::{Authenticated, OAuthClient};
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{TOKEN, TOKEN_TYPE_HINT};
 use crate::request::form::{Form, FromForm};
 use crate::request::form_body::FormBody;
@@ -41,7 +41,7 @@ impl OAuthApi {
         &self,
         _client: Authenticated<OAuthClient>,
         form: FormBody<TokenRequest>,
-    ) -> Result<Json<IntrospectionData>, Refused<StoreError>> {
+    ) -> Result<Json<IntrospectionData>, ErrorResponse<StoreError>> {
         let token = form.0.0;
         if !is_token(&token) {
             return Ok(Json(Introspection::Inactive.into()));
@@ -59,10 +59,10 @@ impl OAuthApi {
         &self,
         _client: Authenticated<OAuthClient>,
         form: FormBody<TokenRequest>,
-    ) -> Result<Revoked, Refused<StoreError>> {
+    ) -> Result<Revoked, ErrorResponse<StoreError>> {
         let (introspect, token) = (self.introspect.clone(), form.0.0);
         if is_token(&token) {
-            detached(async move { introspect.revoke(&token).await }).await?;
+            run_detached(async move { introspect.revoke(&token).await }).await?;
         }
         Ok(Revoked)
     }
@@ -73,7 +73,7 @@ pub(crate) struct TokenRequest(String);
 
 impl FromForm for TokenRequest {
     const NAME: &'static str = "TokenRequest";
-    const ABOUT: &'static str = "A token that a service was shown.";
+    const DESCRIPTION: &'static str = "A token that a service was shown.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (token, _hint) = (form.required(&TOKEN), form.optional(&TOKEN_TYPE_HINT));

@@ -15,19 +15,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::auth::Authenticated;
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
-use crate::response::envelope::Data;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
+use crate::response::envelope::Envelope;
 
 /// Routes for members over what is held of them.
 #[derive(Clone)]
-pub struct OwnDataApi {
+pub struct PersonalDataApi {
     pub(crate) export_member: Arc<ExportPersonalData>,
     pub(crate) erase_member: Arc<EraseMember>,
 }
 
 #[craft]
-impl OwnDataApi {
+impl PersonalDataApi {
     /// Tell everything that is held of me
     ///
     /// Every row that names the member, by the kind of thing it is about, with nothing masked. Times
@@ -36,8 +36,8 @@ impl OwnDataApi {
     pub(crate) async fn export(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<ExportData>, Refused<GetProfileError>> {
-        Ok(Data(self.export_member.run(&caller.0).await?.into()))
+    ) -> Result<Envelope<ExportData>, ErrorResponse<GetProfileError>> {
+        Ok(Envelope(self.export_member.run(&caller.0).await?.into()))
     }
 
     /// Erase me
@@ -48,10 +48,10 @@ impl OwnDataApi {
     pub(crate) async fn erase(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<Erased>, Refused<EraseMemberError>> {
+    ) -> Result<Envelope<Erased>, ErrorResponse<EraseMemberError>> {
         let erase = self.erase_member.clone();
-        detached(async move { erase.run(caller.0.member, None).await }).await?;
-        Ok(Data(Erased))
+        run_detached(async move { erase.run(caller.0.member, None).await }).await?;
+        Ok(Envelope(Erased))
     }
 }
 

@@ -13,8 +13,8 @@ use salvo::oapi::{
 use salvo::writing::Writer;
 use salvo::{Depot, Request, async_trait};
 
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{ECHOSTR, MESSAGE_SIGNATURE, NONCE, SIGNATURE, TIMESTAMP};
 use crate::request::form::{Form, FromForm};
 use crate::request::json_body::RawBody;
@@ -38,7 +38,7 @@ impl PushApi {
         &self,
         app: Path<AppName>,
         query: Query<CheckRequest>,
-    ) -> Result<Plain, Refused<ReceivePushError>> {
+    ) -> Result<Plain, ErrorResponse<ReceivePushError>> {
         self.receive_push.verify(&app.0, &query.0.signature)?;
         Ok(Plain(query.0.echostr))
     }
@@ -54,10 +54,10 @@ impl PushApi {
         app: Path<AppName>,
         query: Query<PushRequest>,
         body: RawBody,
-    ) -> Result<Plain, Refused<ReceivePushError>> {
+    ) -> Result<Plain, ErrorResponse<ReceivePushError>> {
         let receive = self.receive_push.clone();
         let work = async move { receive.run(&app.0, &query.0.0, &body.0).await };
-        detached(work).await?;
+        run_detached(work).await?;
         Ok(Plain("success".to_owned()))
     }
 }
@@ -67,7 +67,7 @@ pub(crate) struct PushRequest(PushSignature);
 
 impl FromForm for PushRequest {
     const NAME: &'static str = "PushRequest";
-    const ABOUT: &'static str = "The signature of a message.";
+    const DESCRIPTION: &'static str = "The signature of a message.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (signature, timestamp) = (form.required(&SIGNATURE), form.required(&TIMESTAMP));
@@ -85,7 +85,7 @@ pub(crate) struct CheckRequest {
 
 impl FromForm for CheckRequest {
     const NAME: &'static str = "CheckRequest";
-    const ABOUT: &'static str = "What is to be echoed, with its signature.";
+    const DESCRIPTION: &'static str = "What is to be echoed, with its signature.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (signature, echostr) = (PushRequest::from_form(form), form.required(&ECHOSTR));

@@ -17,13 +17,13 @@ use uuid::Uuid;
 
 use crate::auth::Authenticated;
 use crate::metrics::Metrics;
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::REFRESH_TOKEN;
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
+use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
 
 /// Routes around a member's sessions. What changes one runs to its end even if the caller hangs up.
@@ -44,13 +44,13 @@ impl SessionApi {
     #[craft(endpoint(operation_id = "refresh", tags("session")))]
     pub(crate) async fn refresh(
         &self,
-        body: Body<RefreshRequest>,
-    ) -> Result<Data<TokenData>, Refused<RefreshError>> {
+        body: JsonBody<RefreshRequest>,
+    ) -> Result<Envelope<TokenData>, ErrorResponse<RefreshError>> {
         let (refresh, token) = (self.refresh.clone(), body.0.0);
         let work = async move { refresh.run(token.expose()).await };
-        let outcome = detached(work).await;
-        self.metrics.refreshed(&outcome);
-        Ok(Data(outcome?.into()))
+        let outcome = run_detached(work).await;
+        self.metrics.record_refresh(&outcome);
+        Ok(Envelope(outcome?.into()))
     }
 
     /// Log out
@@ -61,11 +61,11 @@ impl SessionApi {
     pub(crate) async fn log_out(
         &self,
         caller: Authenticated<Caller>,
-        _body: Body<Nothing>,
-    ) -> Result<Data<Done>, Refused<StoreError>> {
+        _body: JsonBody<EmptyRequest>,
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<StoreError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.log_out(&caller.0).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { log_out.log_out(&caller.0).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Log out everywhere
@@ -75,11 +75,11 @@ impl SessionApi {
     pub(crate) async fn log_out_everywhere(
         &self,
         caller: Authenticated<Caller>,
-        _body: Body<Nothing>,
-    ) -> Result<Data<Done>, Refused<StoreError>> {
+        _body: JsonBody<EmptyRequest>,
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<StoreError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.log_out_everywhere(&caller.0).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { log_out.log_out_everywhere(&caller.0).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Tell my sessions
@@ -89,10 +89,10 @@ impl SessionApi {
     pub(crate) async fn list(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Data<SessionsData>, Refused<StoreError>> {
+    ) -> Result<Envelope<SessionsData>, ErrorResponse<StoreError>> {
         let sessions = self.log_out.list_sessions(&caller.0).await?.into_iter();
         let sessions = sessions.map(|session| MemberSession::new(&session, &caller.0));
-        Ok(Data(SessionsData { sessions: sessions.collect() }))
+        Ok(Envelope(SessionsData { sessions: sessions.collect() }))
     }
 
     /// End one of my sessions
@@ -101,10 +101,10 @@ impl SessionApi {
         &self,
         caller: Authenticated<Caller>,
         id: Path<Uuid>,
-    ) -> Result<Data<Done>, Refused<EndSessionError>> {
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<EndSessionError>> {
         let log_out = self.log_out.clone();
-        detached(async move { log_out.end_session(&caller.0, SessionId(id.0)).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { log_out.end_session(&caller.0, SessionId(id.0)).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 }
 
@@ -113,7 +113,7 @@ pub(crate) struct RefreshRequest(RefreshToken);
 
 impl FromForm for RefreshRequest {
     const NAME: &'static str = "RefreshRequest";
-    const ABOUT: &'static str = "A refresh token to exchange.";
+    const DESCRIPTION: &'static str = "A refresh token to exchange.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&REFRESH_TOKEN).map(Self)
@@ -121,11 +121,11 @@ impl FromForm for RefreshRequest {
 }
 
 /// A request that says all by its address.
-pub(crate) struct Nothing;
+pub(crate) struct EmptyRequest;
 
-impl FromForm for Nothing {
-    const NAME: &'static str = "Nothing";
-    const ABOUT: &'static str = "Nothing: an empty object, or no body at all.";
+impl FromForm for EmptyRequest {
+    const NAME: &'static str = "EmptyRequest";
+    const DESCRIPTION: &'static str = "Nothing: an empty object, or no body at all.";
     const MAY_BE_EMPTY: bool = true;
 
     fn from_form(_form: &mut impl Form) -> Option<Self> {
@@ -135,8 +135,8 @@ impl FromForm for Nothing {
 
 /// It is done; there is nothing to tell.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "Done"))]
-pub(crate) struct Done {}
+#[salvo(schema(name = "EmptyResponse"))]
+pub(crate) struct EmptyResponse {}
 
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]

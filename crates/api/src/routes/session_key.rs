@@ -10,13 +10,13 @@ use salvo::writing::Writer;
 use serde::Serialize;
 
 use crate::auth::Authenticated;
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{APP, DATA_SIGNATURE, OPENID, RAW_DATA};
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
-use crate::response::envelope::Data;
-use crate::routes::session::Done;
+use crate::request::json_body::JsonBody;
+use crate::response::envelope::Envelope;
+use crate::routes::session::EmptyResponse;
 
 /// Routes for callers with a service key, about the users of apps that keep session keys.
 #[derive(Clone)]
@@ -34,10 +34,10 @@ impl SessionKeyApi {
     pub(crate) async fn check(
         &self,
         service: Authenticated<ServiceAccount>,
-        body: Body<UserRef>,
-    ) -> Result<Data<ValidityData>, Refused<UseSessionKeyError>> {
+        body: JsonBody<UserRef>,
+    ) -> Result<Envelope<ValidityData>, ErrorResponse<UseSessionKeyError>> {
         let valid = self.use_session_key.check(&service.0, &body.0).await?;
-        Ok(Data(ValidityData { valid }))
+        Ok(Envelope(ValidityData { valid }))
     }
 
     /// Replace a session key
@@ -48,11 +48,11 @@ impl SessionKeyApi {
     pub(crate) async fn reset(
         &self,
         service: Authenticated<ServiceAccount>,
-        body: Body<UserRef>,
-    ) -> Result<Data<Done>, Refused<UseSessionKeyError>> {
+        body: JsonBody<UserRef>,
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<UseSessionKeyError>> {
         let use_session_key = self.use_session_key.clone();
-        detached(async move { use_session_key.reset(&service.0, &body.0).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { use_session_key.reset(&service.0, &body.0).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Check the signature of user data
@@ -63,18 +63,18 @@ impl SessionKeyApi {
     pub(crate) async fn verify_signature(
         &self,
         service: Authenticated<ServiceAccount>,
-        body: Body<SignedData>,
-    ) -> Result<Data<ValidityData>, Refused<UseSessionKeyError>> {
+        body: JsonBody<SignedData>,
+    ) -> Result<Envelope<ValidityData>, ErrorResponse<UseSessionKeyError>> {
         let SignedData { user, raw_data, signature } = body.0;
         let verdict =
             self.use_session_key.verify_signature(&service.0, &user, &raw_data, &signature);
-        Ok(Data(ValidityData { valid: verdict.await? }))
+        Ok(Envelope(ValidityData { valid: verdict.await? }))
     }
 }
 
 impl FromForm for UserRef {
     const NAME: &'static str = "UserRequest";
-    const ABOUT: &'static str = "The user of an app that keeps session keys.";
+    const DESCRIPTION: &'static str = "The user of an app that keeps session keys.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (open_id, app) = (form.required(&OPENID), form.optional(&APP));
@@ -91,7 +91,7 @@ pub(crate) struct SignedData {
 
 impl FromForm for SignedData {
     const NAME: &'static str = "SignedData";
-    const ABOUT: &'static str = "User data as WeChat signed them.";
+    const DESCRIPTION: &'static str = "User data as WeChat signed them.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let user = UserRef::from_form(form);

@@ -42,7 +42,7 @@ pub(crate) const PASSWORD: Field<AdminPassword> = Field {
 pub(crate) const CURRENT_PASSWORD: Field<AdminPassword> = Field { name: "current", ..PASSWORD };
 
 /// What they want to sign in with.
-pub(crate) const CHOSEN_PASSWORD: Field<AdminPassword> = Field {
+pub(crate) const NEW_PASSWORD: Field<AdminPassword> = Field {
     name: "password",
     read: |value| shown(value, AdminPassword::new_password),
     schema: || {
@@ -115,14 +115,14 @@ pub(crate) const QUERY: Field<MemberFilter> = Field {
 };
 
 /// Where a page of members ends that was told before.
-pub(crate) const OLDER_THAN: Field<MemberId> = Field {
+pub(crate) const BEFORE_MEMBER: Field<MemberId> = Field {
     name: "before",
     read: |value| id(value).map(MemberId),
     schema: || uuid("Only members who are older than this one: the last of the page before."),
 };
 
 /// Where a page of events ends that was told before.
-pub(crate) const EARLIER_THAN: Field<Uuid> = Field {
+pub(crate) const BEFORE_EVENT: Field<Uuid> = Field {
     name: "before",
     read: id,
     schema: || uuid("Only events before this one: the last of the page before."),
@@ -245,7 +245,7 @@ mod tests {
         );
         let (longest, longer) = ("x".repeat(256), "x".repeat(257));
         agree(&PASSWORD, &["", "x", "\0", &longest, &longer]);
-        agree(&CHOSEN_PASSWORD, &["", "eleven char", "twelve chars", &longest, &longer]);
+        agree(&NEW_PASSWORD, &["", "eleven char", "twelve chars", &longest, &longer]);
     }
 
     #[test]

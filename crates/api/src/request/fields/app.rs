@@ -160,7 +160,7 @@ pub(crate) const SESSION_TTL: Field<Duration> = Field {
 };
 
 /// What signs its pushes.
-pub(crate) const TOKEN_OF_PUSHES: Field<PushToken> = Field {
+pub(crate) const PUSH_TOKEN_FIELD: Field<PushToken> = Field {
     name: "pushToken",
     read: |value| parse(value, PushToken::parse),
     schema: || {
@@ -173,7 +173,7 @@ pub(crate) const TOKEN_OF_PUSHES: Field<PushToken> = Field {
 };
 
 /// What encrypts them.
-pub(crate) const KEY_OF_PUSHES: Field<PushKey> = Field {
+pub(crate) const PUSH_AES_KEY: Field<PushKey> = Field {
     name: "pushAesKey",
     read: |value| parse(value, PushKey::parse),
     schema: || {
@@ -228,8 +228,8 @@ mod tests {
             ["", &long[..15], &long[..16], &long[..128], &long, "0123456789abcde f", "密"];
         agree(&SECRET, &secrets);
         agree(&OPEN_PLATFORM, &["", "main", "a.b_c-D", "a b", "平台", &long[..64], &long[..65]]);
-        agree(&TOKEN_OF_PUSHES, &["", "ab", "abc", "a-c", &long[..32], &long[..33]]);
-        agree(&KEY_OF_PUSHES, &["", &long[..42], &long[..43], &long[..44], "a+"]);
+        agree(&PUSH_TOKEN_FIELD, &["", "ab", "abc", "a-c", &long[..32], &long[..33]]);
+        agree(&PUSH_AES_KEY, &["", &long[..42], &long[..43], &long[..44], "a+"]);
     }
 
     #[test]

@@ -12,15 +12,15 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::admin::{ACTIVE, ADMIN_NAME, ROLE};
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
+use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, By};
+use crate::routes::admin::{Admin, WithRole};
 
 /// Routes about administrators.
 #[derive(Clone)]
@@ -34,10 +34,10 @@ impl AdminAccountsApi {
     #[craft(endpoint(operation_id = "listAdmins", tags("administrators")))]
     pub(crate) async fn list(
         &self,
-        by: By<Admin>,
-    ) -> Result<Data<AdminsData>, Refused<ManageAdminsError>> {
+        by: WithRole<Admin>,
+    ) -> Result<Envelope<AdminsData>, ErrorResponse<ManageAdminsError>> {
         let admins = self.manage.list(&by.0).await?;
-        Ok(Data(AdminsData { admins: admins.into_iter().map(AdminData::from).collect() }))
+        Ok(Envelope(AdminsData { admins: admins.into_iter().map(AdminData::from).collect() }))
     }
 
     /// Invite an administrator
@@ -47,12 +47,12 @@ impl AdminAccountsApi {
     #[craft(endpoint(operation_id = "inviteAdmin", tags("administrators")))]
     pub(crate) async fn invite(
         &self,
-        by: By<Admin>,
-        body: Body<InvitationRequest>,
-    ) -> Result<Data<InvitationData>, Refused<ManageAdminsError>> {
+        by: WithRole<Admin>,
+        body: JsonBody<InvitationRequest>,
+    ) -> Result<Envelope<InvitationData>, ErrorResponse<ManageAdminsError>> {
         let (manage, InvitationRequest { name, role }) = (self.manage.clone(), body.0);
         let work = async move { manage.invite(Some(&by.0), &name, role).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Change what an administrator may do
@@ -61,13 +61,13 @@ impl AdminAccountsApi {
     #[craft(endpoint(operation_id = "changeAdmin", tags("administrators")))]
     pub(crate) async fn change(
         &self,
-        by: By<Admin>,
+        by: WithRole<Admin>,
         id: Path<Uuid>,
-        body: Body<AdminChange>,
-    ) -> Result<Data<AdminData>, Refused<ManageAdminsError>> {
+        body: JsonBody<AdminChange>,
+    ) -> Result<Envelope<AdminData>, ErrorResponse<ManageAdminsError>> {
         let manage = self.manage.clone();
         let work = async move { manage.change(&by.0, AdminId(id.0), body.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct InvitationRequest {
 
 impl FromForm for InvitationRequest {
     const NAME: &'static str = "InvitationRequest";
-    const ABOUT: &'static str = "Somebody to be an administrator.";
+    const DESCRIPTION: &'static str = "Somebody to be an administrator.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (name, role) = (form.required(&ADMIN_NAME), form.required(&ROLE));
@@ -89,7 +89,7 @@ impl FromForm for InvitationRequest {
 
 impl FromForm for AdminChange {
     const NAME: &'static str = "AdminChange";
-    const ABOUT: &'static str =
+    const DESCRIPTION: &'static str =
         "What changes of an administrator; what is absent or null stays as it is.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {

@@ -15,19 +15,19 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::app::{
-    ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, KEY_OF_PUSHES, OPEN_PLATFORM,
-    PHONE_REQUIRED, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS, TOKEN_OF_PUSHES,
+    ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, OPEN_PLATFORM, PHONE_REQUIRED,
+    PUSH_AES_KEY, PUSH_TOKEN_FIELD, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS,
 };
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
+use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, By, Viewer};
-use crate::routes::session::Done;
+use crate::routes::admin::{Admin, Viewer, WithRole};
+use crate::routes::session::EmptyResponse;
 
 /// Routes about apps.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub struct AdminAppsApi {
     pub(crate) manage: Arc<ManageApps>,
 }
 
-type Answer<T> = Result<Data<T>, Refused<ManageAppsError>>;
+type Answer<T> = Result<Envelope<T>, ErrorResponse<ManageAppsError>>;
 
 #[craft]
 impl AdminAppsApi {
@@ -43,25 +43,25 @@ impl AdminAppsApi {
     ///
     /// Those of the configuration first, then those that were added.
     #[craft(endpoint(operation_id = "listApps", tags("administrators")))]
-    pub(crate) async fn list(&self, by: By<Viewer>) -> Answer<AppsData> {
+    pub(crate) async fn list(&self, by: WithRole<Viewer>) -> Answer<AppsData> {
         let apps = self.manage.list(&by.0).await?;
-        Ok(Data(AppsData { apps: apps.into_iter().map(AppData::from).collect() }))
+        Ok(Envelope(AppsData { apps: apps.into_iter().map(AppData::from).collect() }))
     }
 
     /// Show an app
     #[craft(endpoint(operation_id = "showApp", tags("administrators")))]
-    pub(crate) async fn show(&self, by: By<Viewer>, app: Path<AppName>) -> Answer<AppData> {
-        Ok(Data(self.manage.get(&by.0, &app.0).await?.into()))
+    pub(crate) async fn show(&self, by: WithRole<Viewer>, app: Path<AppName>) -> Answer<AppData> {
+        Ok(Envelope(self.manage.get(&by.0, &app.0).await?.into()))
     }
 
     /// Add an app
     ///
     /// Its users can log in at once on this instance, and within a second on all the others.
     #[craft(endpoint(operation_id = "addApp", tags("administrators")))]
-    pub(crate) async fn add(&self, by: By<Admin>, body: Body<NewApp>) -> Answer<AppData> {
+    pub(crate) async fn add(&self, by: WithRole<Admin>, body: JsonBody<NewApp>) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.add(&by.0, &body.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Change what is asked of those who log in to an app
@@ -70,13 +70,13 @@ impl AdminAppsApi {
     #[craft(endpoint(operation_id = "setAppPolicy", tags("administrators")))]
     pub(crate) async fn set_policy(
         &self,
-        by: By<Admin>,
+        by: WithRole<Admin>,
         app: Path<AppName>,
-        body: Body<AppPolicy>,
+        body: JsonBody<AppPolicy>,
     ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.set_policy(&by.0, &app.0, &body.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Take an app's pushes
@@ -85,21 +85,25 @@ impl AdminAppsApi {
     #[craft(endpoint(operation_id = "setAppPush", tags("administrators")))]
     pub(crate) async fn set_push(
         &self,
-        by: By<Admin>,
+        by: WithRole<Admin>,
         app: Path<AppName>,
-        body: Body<AppPush>,
+        body: JsonBody<AppPush>,
     ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.set_push(&by.0, &app.0, Some(&body.0)).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Take no more of an app's pushes
     #[craft(endpoint(operation_id = "removeAppPush", tags("administrators")))]
-    pub(crate) async fn remove_push(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn remove_push(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.set_push(&by.0, &app.0, None).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Begin to change an app's secret
@@ -109,33 +113,41 @@ impl AdminAppsApi {
     #[craft(endpoint(operation_id = "rotateAppSecret", tags("administrators")))]
     pub(crate) async fn rotate(
         &self,
-        by: By<Admin>,
+        by: WithRole<Admin>,
         app: Path<AppName>,
-        body: Body<SecretRequest>,
+        body: JsonBody<SecretRequest>,
     ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.rotate_secret(&by.0, &app.0, &body.0.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Take an app's new secret back
     ///
     /// The new one is forgotten, and the one before is the secret again.
     #[craft(endpoint(operation_id = "takeAppSecretBack", tags("administrators")))]
-    pub(crate) async fn take_back(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn take_back(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.cancel_rotation(&by.0, &app.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Forget an app's former secret
     ///
     /// To be done once WeChat takes the new one: from now on the former is shown to nobody.
     #[craft(endpoint(operation_id = "dropFormerAppSecret", tags("administrators")))]
-    pub(crate) async fn end_rotation(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn end_rotation(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.finish_rotation(&by.0, &app.0).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Disable an app
@@ -143,13 +155,13 @@ impl AdminAppsApi {
     /// Nobody logs in, and no session is prolonged; access tokens are good until they expire. At once on
     /// this instance, and within a second on all the others.
     #[craft(endpoint(operation_id = "disableApp", tags("administrators")))]
-    pub(crate) async fn disable(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn disable(&self, by: WithRole<Admin>, app: Path<AppName>) -> Answer<AppData> {
         self.set_disabled(by.0, app.0, true).await
     }
 
     /// Enable an app again
     #[craft(endpoint(operation_id = "enableApp", tags("administrators")))]
-    pub(crate) async fn enable(&self, by: By<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn enable(&self, by: WithRole<Admin>, app: Path<AppName>) -> Answer<AppData> {
         self.set_disabled(by.0, app.0, false).await
     }
 
@@ -157,10 +169,14 @@ impl AdminAppsApi {
     ///
     /// One that is disabled, and by which no member is known. Another one's members come first.
     #[craft(endpoint(operation_id = "removeApp", tags("administrators")))]
-    pub(crate) async fn remove(&self, by: By<Admin>, app: Path<AppName>) -> Answer<Done> {
+    pub(crate) async fn remove(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> Answer<EmptyResponse> {
         let manage = self.manage.clone();
-        detached(async move { manage.remove(&by.0, &app.0).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { manage.remove(&by.0, &app.0).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 }
 
@@ -173,13 +189,13 @@ impl AdminAppsApi {
     ) -> Answer<AppData> {
         let manage = self.manage.clone();
         let work = async move { manage.set_disabled(&by, &app, disabled).await };
-        Ok(Data(detached(work).await?.into()))
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 }
 
 impl FromForm for NewApp {
     const NAME: &'static str = "NewApp";
-    const ABOUT: &'static str = "An app to be added.";
+    const DESCRIPTION: &'static str = "An app to be added.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (name, app_id) = (form.required(&APP_NAME), form.required(&APP_ID));
@@ -190,7 +206,7 @@ impl FromForm for NewApp {
 
 impl FromForm for AppPolicy {
     const NAME: &'static str = "AppPolicy";
-    const ABOUT: &'static str = "What is asked of those who log in to an app, and for how long they stay; what is absent or null is as by default.";
+    const DESCRIPTION: &'static str = "What is asked of those who log in to an app, and for how long they stay; what is absent or null is as by default.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let usual = Self::default();
@@ -213,10 +229,10 @@ impl FromForm for AppPolicy {
 
 impl FromForm for AppPush {
     const NAME: &'static str = "AppPush";
-    const ABOUT: &'static str = "What WeChat's pushes are believed by.";
+    const DESCRIPTION: &'static str = "What WeChat's pushes are believed by.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (token, key) = (form.required(&TOKEN_OF_PUSHES), form.optional(&KEY_OF_PUSHES));
+        let (token, key) = (form.required(&PUSH_TOKEN_FIELD), form.optional(&PUSH_AES_KEY));
         Some(Self { token: token?, key })
     }
 }
@@ -226,7 +242,7 @@ pub(crate) struct SecretRequest(AppSecret);
 
 impl FromForm for SecretRequest {
     const NAME: &'static str = "SecretRequest";
-    const ABOUT: &'static str = "The secret that WeChat is to take from now on.";
+    const DESCRIPTION: &'static str = "The secret that WeChat is to take from now on.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&SECRET).map(Self)

@@ -10,34 +10,36 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::openapi::error_responses::Refused;
-use crate::request::fields::admin::{BY, DAYS, EARLIER_THAN, KIND, LIMIT, MEMBER};
+use crate::openapi::error_responses::ErrorResponse;
+use crate::request::fields::admin::{BEFORE_EVENT, BY, DAYS, KIND, LIMIT, MEMBER};
 use crate::request::form::{Form, FromForm};
 use crate::request::query::Query;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
 use crate::routes::admin::members::PAGE;
-use crate::routes::admin::{By, Viewer};
+use crate::routes::admin::{Viewer, WithRole};
 
 /// Routes about what happened.
 #[derive(Clone)]
-pub struct AdminRecordApi {
+pub struct AdminAuditApi {
     pub(crate) query_audit_log: Arc<QueryAuditLog>,
 }
 
 #[craft]
-impl AdminRecordApi {
+impl AdminAuditApi {
     /// Read the record
     ///
     /// What happened that matters to security, the latest first. It names ids, no personal data.
     #[craft(endpoint(operation_id = "readRecord", tags("administrators")))]
     pub(crate) async fn events(
         &self,
-        by: By<Viewer>,
+        by: WithRole<Viewer>,
         query: Query<AuditQuery>,
-    ) -> Result<Data<EventsData>, Refused<QueryAuditLogError>> {
+    ) -> Result<Envelope<AuditEventList>, ErrorResponse<QueryAuditLogError>> {
         let events = self.query_audit_log.events(&by.0, &query.0).await?;
-        Ok(Data(EventsData { events: events.into_iter().map(EventData::from).collect() }))
+        Ok(Envelope(AuditEventList {
+            events: events.into_iter().map(AuditEventData::from).collect(),
+        }))
     }
 
     /// Count what happened, day by day
@@ -46,23 +48,23 @@ impl AdminRecordApi {
     #[craft(endpoint(operation_id = "readStatistics", tags("administrators")))]
     pub(crate) async fn statistics(
         &self,
-        by: By<Viewer>,
+        by: WithRole<Viewer>,
         query: Query<StatisticsQuery>,
-    ) -> Result<Data<StatisticsData>, Refused<QueryAuditLogError>> {
-        Ok(Data(self.query_audit_log.last_days(&by.0, query.0.days).await?.into()))
+    ) -> Result<Envelope<StatisticsData>, ErrorResponse<QueryAuditLogError>> {
+        Ok(Envelope(self.query_audit_log.last_days(&by.0, query.0.days).await?.into()))
     }
 }
 
 impl FromForm for AuditQuery {
     const NAME: &'static str = "AuditQuery";
-    const ABOUT: &'static str = "Which events are told.";
+    const DESCRIPTION: &'static str = "Which events are told.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self {
             kind: form.optional(&KIND),
             member: form.optional(&MEMBER),
             by: form.optional(&BY),
-            before: form.optional(&EARLIER_THAN),
+            before: form.optional(&BEFORE_EVENT),
             limit: form.optional(&LIMIT).unwrap_or(PAGE),
         })
     }
@@ -75,7 +77,7 @@ pub(crate) struct StatisticsQuery {
 
 impl FromForm for StatisticsQuery {
     const NAME: &'static str = "StatisticsQuery";
-    const ABOUT: &'static str = "How many days are counted.";
+    const DESCRIPTION: &'static str = "How many days are counted.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self { days: form.optional(&DAYS).unwrap_or(30) })
@@ -84,17 +86,17 @@ impl FromForm for StatisticsQuery {
 
 /// Some events.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "EventsData"))]
-pub(crate) struct EventsData {
+#[salvo(schema(name = "AuditEventList"))]
+pub(crate) struct AuditEventList {
     /// Each of them, the latest first. When there are as many as were asked for, there may be more.
-    events: Vec<EventData>,
+    events: Vec<AuditEventData>,
 }
 
 /// Something that happened.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[salvo(schema(name = "EventData"))]
-pub(crate) struct EventData {
+#[salvo(schema(name = "AuditEventData"))]
+pub(crate) struct AuditEventData {
     /// Which event this is.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     id: String,
@@ -130,7 +132,7 @@ pub(crate) struct EventData {
     request_id: Option<String>,
 }
 
-impl From<AuditEvent> for EventData {
+impl From<AuditEvent> for AuditEventData {
     fn from(event: AuditEvent) -> Self {
         Self {
             id: event.id.to_string(),
@@ -159,13 +161,13 @@ pub(crate) struct StatisticsData {
     #[salvo(schema(format = "date-time", example = "2026-11-20T16:00:00Z"))]
     to: String,
     /// What happened, the earliest day first; what did not happen is left out.
-    counts: Vec<CountData>,
+    counts: Vec<DailyCountData>,
 }
 
 /// How often something happened on one day.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "CountData"))]
-pub(crate) struct CountData {
+#[salvo(schema(name = "DailyCountData"))]
+pub(crate) struct DailyCountData {
     /// When the day began, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-19T16:00:00Z"))]
     day: String,
@@ -181,7 +183,7 @@ pub(crate) struct CountData {
 
 impl From<(DayRange, Vec<DailyCount>)> for StatisticsData {
     fn from((days, counts): (DayRange, Vec<DailyCount>)) -> Self {
-        let count = |count: DailyCount| CountData {
+        let count = |count: DailyCount| DailyCountData {
             day: rfc3339::seconds(count.day),
             kind: count.kind.name(),
             detail: count.detail,

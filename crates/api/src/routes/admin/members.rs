@@ -14,17 +14,17 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
-use crate::request::fields::admin::{LIMIT, OLDER_THAN, QUERY, REASON};
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
+use crate::request::fields::admin::{BEFORE_MEMBER, LIMIT, QUERY, REASON};
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
+use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
-use crate::response::envelope::Data;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, By, Operator, Viewer};
+use crate::routes::admin::{Admin, Operator, Viewer, WithRole};
 use crate::routes::me::MemberData;
-use crate::routes::session::Done;
+use crate::routes::session::EmptyResponse;
 
 /// How many are told at once where nobody says.
 pub(super) const PAGE: u16 = 50;
@@ -32,10 +32,10 @@ pub(super) const PAGE: u16 = 50;
 /// Routes about members.
 #[derive(Clone)]
 pub struct AdminMembersApi {
-    pub(crate) look_after: Arc<ManageMembers>,
+    pub(crate) manage_members: Arc<ManageMembers>,
 }
 
-type Answer<T> = Result<Data<T>, Refused<ManageMembersError>>;
+type Answer<T> = Result<Envelope<T>, ErrorResponse<ManageMembersError>>;
 
 #[craft]
 impl AdminMembersApi {
@@ -45,17 +45,21 @@ impl AdminMembersApi {
     #[craft(endpoint(operation_id = "searchMembers", tags("administrators")))]
     pub(crate) async fn search(
         &self,
-        by: By<Viewer>,
-        body: Body<MemberQuery>,
+        by: WithRole<Viewer>,
+        body: JsonBody<MemberQuery>,
     ) -> Answer<MembersData> {
-        let members = self.look_after.search(&by.0, &body.0).await?;
-        Ok(Data(MembersData { members: members.into_iter().map(MemberRow::from).collect() }))
+        let members = self.manage_members.search(&by.0, &body.0).await?;
+        Ok(Envelope(MembersData { members: members.into_iter().map(MemberRow::from).collect() }))
     }
 
     /// Show a member
     #[craft(endpoint(operation_id = "showMember", tags("administrators")))]
-    pub(crate) async fn show(&self, by: By<Viewer>, id: Path<Uuid>) -> Answer<MemberSheetData> {
-        Ok(Data(self.look_after.get(&by.0, MemberId(id.0)).await?.into()))
+    pub(crate) async fn show(
+        &self,
+        by: WithRole<Viewer>,
+        id: Path<Uuid>,
+    ) -> Answer<MemberSheetData> {
+        Ok(Envelope(self.manage_members.get(&by.0, MemberId(id.0)).await?.into()))
     }
 
     /// Ban a member
@@ -64,78 +68,85 @@ impl AdminMembersApi {
     #[craft(endpoint(operation_id = "banMember", tags("administrators")))]
     pub(crate) async fn ban(
         &self,
-        by: By<Operator>,
+        by: WithRole<Operator>,
         id: Path<Uuid>,
-        body: Body<Reason>,
-    ) -> Answer<Done> {
-        let (look_after, id, Reason(reason)) = (self.look_after.clone(), MemberId(id.0), body.0);
-        detached(async move { look_after.ban(&by.0, id, reason).await }).await?;
-        Ok(Data(Done {}))
+        body: JsonBody<Reason>,
+    ) -> Answer<EmptyResponse> {
+        let (manage_members, id, Reason(reason)) =
+            (self.manage_members.clone(), MemberId(id.0), body.0);
+        run_detached(async move { manage_members.ban(&by.0, id, reason).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Let a banned member in again
     #[craft(endpoint(operation_id = "unbanMember", tags("administrators")))]
     pub(crate) async fn unban(
         &self,
-        by: By<Operator>,
+        by: WithRole<Operator>,
         id: Path<Uuid>,
-        body: Body<Reason>,
-    ) -> Answer<Done> {
-        let (look_after, id, Reason(reason)) = (self.look_after.clone(), MemberId(id.0), body.0);
-        detached(async move { look_after.unban(&by.0, id, reason).await }).await?;
-        Ok(Data(Done {}))
+        body: JsonBody<Reason>,
+    ) -> Answer<EmptyResponse> {
+        let (manage_members, id, Reason(reason)) =
+            (self.manage_members.clone(), MemberId(id.0), body.0);
+        run_detached(async move { manage_members.unban(&by.0, id, reason).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// End all sessions of a member
     #[craft(endpoint(operation_id = "endMemberSessions", tags("administrators")))]
-    pub(crate) async fn end_sessions(&self, by: By<Operator>, id: Path<Uuid>) -> Answer<Done> {
-        let (look_after, id) = (self.look_after.clone(), MemberId(id.0));
-        detached(async move { look_after.end_sessions(&by.0, id, None).await }).await?;
-        Ok(Data(Done {}))
+    pub(crate) async fn end_sessions(
+        &self,
+        by: WithRole<Operator>,
+        id: Path<Uuid>,
+    ) -> Answer<EmptyResponse> {
+        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
+        run_detached(async move { manage_members.end_sessions(&by.0, id, None).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// End one session of a member
     #[craft(endpoint(operation_id = "endMemberSession", tags("administrators")))]
     pub(crate) async fn end_session(
         &self,
-        by: By<Operator>,
+        by: WithRole<Operator>,
         id: Path<Uuid>,
         session: Path<SessionId>,
-    ) -> Answer<Done> {
-        let (look_after, id) = (self.look_after.clone(), MemberId(id.0));
-        let work = async move { look_after.end_sessions(&by.0, id, Some(session.0)).await };
-        detached(work).await?;
-        Ok(Data(Done {}))
+    ) -> Answer<EmptyResponse> {
+        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
+        let work = async move { manage_members.end_sessions(&by.0, id, Some(session.0)).await };
+        run_detached(work).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Show a member's whole phone number
     ///
     /// It goes on record who asked, and when.
     #[craft(endpoint(operation_id = "unmaskPhone", tags("administrators")))]
-    pub(crate) async fn unmask(&self, by: By<Operator>, id: Path<Uuid>) -> Answer<PhoneData> {
-        let (look_after, id) = (self.look_after.clone(), MemberId(id.0));
-        let work = async move { look_after.unmask_phone(&by.0, id).await };
-        Ok(Data(detached(work).await?.into()))
+    pub(crate) async fn unmask(&self, by: WithRole<Operator>, id: Path<Uuid>) -> Answer<PhoneData> {
+        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
+        let work = async move { manage_members.unmask_phone(&by.0, id).await };
+        Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Erase a member
     ///
     /// For good: profile, phone number, ids and sessions go. A ban outlives it.
     #[craft(endpoint(operation_id = "eraseMember", tags("administrators")))]
-    pub(crate) async fn erase(&self, by: By<Admin>, id: Path<Uuid>) -> Answer<Done> {
-        let (look_after, id) = (self.look_after.clone(), MemberId(id.0));
-        detached(async move { look_after.erase(&by.0, id).await }).await?;
-        Ok(Data(Done {}))
+    pub(crate) async fn erase(&self, by: WithRole<Admin>, id: Path<Uuid>) -> Answer<EmptyResponse> {
+        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
+        run_detached(async move { manage_members.erase(&by.0, id).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 }
 
 impl FromForm for MemberQuery {
     const NAME: &'static str = "MemberQuery";
-    const ABOUT: &'static str = "Which members are looked for: all of them, where nothing is said.";
+    const DESCRIPTION: &'static str =
+        "Which members are looked for: all of them, where nothing is said.";
     const MAY_BE_EMPTY: bool = true;
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (criterion, before) = (form.optional(&QUERY), form.optional(&OLDER_THAN));
+        let (criterion, before) = (form.optional(&QUERY), form.optional(&BEFORE_MEMBER));
         let limit = form.optional(&LIMIT).unwrap_or(PAGE);
         Some(Self { criterion: criterion.unwrap_or(MemberFilter::Any), before, limit })
     }
@@ -146,7 +157,7 @@ pub(crate) struct Reason(StatusReason);
 
 impl FromForm for Reason {
     const NAME: &'static str = "Reason";
-    const ABOUT: &'static str = "Why a member is kept out, or let in again.";
+    const DESCRIPTION: &'static str = "Why a member is kept out, or let in again.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&REASON).map(Self)

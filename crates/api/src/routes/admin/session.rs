@@ -17,16 +17,16 @@ use serde::Serialize;
 
 use crate::auth::Authenticated;
 use crate::auth::admin_cookie::{forget, keep};
-use crate::middleware::detached::detached;
-use crate::openapi::error_responses::Refused;
+use crate::middleware::detached::run_detached;
+use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::admin::{
-    ADMIN_NAME, CHOSEN_PASSWORD, CURRENT_PASSWORD, INVITATION, PASSWORD,
+    ADMIN_NAME, CURRENT_PASSWORD, INVITATION, NEW_PASSWORD, PASSWORD,
 };
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::Body;
-use crate::response::envelope::Data;
+use crate::request::json_body::JsonBody;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::session::Done;
+use crate::routes::session::EmptyResponse;
 
 /// Routes for administrators who come and go.
 #[derive(Clone)]
@@ -46,11 +46,11 @@ impl AdminSessionApi {
     #[craft(endpoint(operation_id = "adminSignIn", tags("administrators")))]
     pub(crate) async fn sign_in(
         &self,
-        body: Body<Credentials>,
-    ) -> Result<WithCookie<AdministratorData>, Refused<SignInError>> {
+        body: JsonBody<Credentials>,
+    ) -> Result<WithCookie<AdministratorData>, ErrorResponse<SignInError>> {
         let (sign_in, Credentials { name, password }) = (self.sign_in.clone(), body.0);
         let work = async move { sign_in.run(&name, &password).await };
-        let SignedIn { administrator, token } = detached(work).await?;
+        let SignedIn { administrator, token } = run_detached(work).await?;
         Ok(WithCookie { cookie: keep(&token), data: administrator.into() })
     }
 
@@ -59,8 +59,8 @@ impl AdminSessionApi {
     pub(crate) fn who(
         &self,
         administrator: Authenticated<AdminPrincipal>,
-    ) -> Data<AdministratorData> {
-        Data(administrator.0.into())
+    ) -> Envelope<AdministratorData> {
+        Envelope(administrator.0.into())
     }
 
     /// Sign out
@@ -68,10 +68,10 @@ impl AdminSessionApi {
     pub(crate) async fn sign_out(
         &self,
         administrator: Authenticated<AdminPrincipal>,
-    ) -> Result<WithCookie<Done>, Refused<StoreError>> {
+    ) -> Result<WithCookie<EmptyResponse>, ErrorResponse<StoreError>> {
         let authenticate = self.authenticate.clone();
-        detached(async move { authenticate.sign_out(&administrator.0).await }).await?;
-        Ok(WithCookie { cookie: forget(), data: Done {} })
+        run_detached(async move { authenticate.sign_out(&administrator.0).await }).await?;
+        Ok(WithCookie { cookie: forget(), data: EmptyResponse {} })
     }
 
     /// Accept an invitation
@@ -80,11 +80,11 @@ impl AdminSessionApi {
     #[craft(endpoint(operation_id = "adminAcceptInvitation", tags("administrators")))]
     pub(crate) async fn accept(
         &self,
-        body: Body<Acceptance>,
-    ) -> Result<Data<Done>, Refused<ManageAdminsError>> {
+        body: JsonBody<Acceptance>,
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<ManageAdminsError>> {
         let (manage, Acceptance { name, code, password }) = (self.manage.clone(), body.0);
-        detached(async move { manage.accept(&name, &code, &password).await }).await?;
-        Ok(Data(Done {}))
+        run_detached(async move { manage.accept(&name, &code, &password).await }).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 
     /// Change my password
@@ -94,12 +94,12 @@ impl AdminSessionApi {
     pub(crate) async fn change_password(
         &self,
         administrator: Authenticated<AdminPrincipal>,
-        body: Body<PasswordChange>,
-    ) -> Result<Data<Done>, Refused<ManageAdminsError>> {
+        body: JsonBody<PasswordChange>,
+    ) -> Result<Envelope<EmptyResponse>, ErrorResponse<ManageAdminsError>> {
         let (manage, PasswordChange { current, new }) = (self.manage.clone(), body.0);
         let work = async move { manage.change_password(&administrator.0, &current, &new).await };
-        detached(work).await?;
-        Ok(Data(Done {}))
+        run_detached(work).await?;
+        Ok(Envelope(EmptyResponse {}))
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct Credentials {
 
 impl FromForm for Credentials {
     const NAME: &'static str = "AdminCredentials";
-    const ABOUT: &'static str = "What an administrator signs in with.";
+    const DESCRIPTION: &'static str = "What an administrator signs in with.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (name, password) = (form.required(&ADMIN_NAME), form.required(&PASSWORD));
@@ -128,11 +128,11 @@ pub(crate) struct Acceptance {
 
 impl FromForm for Acceptance {
     const NAME: &'static str = "AdminAcceptance";
-    const ABOUT: &'static str = "An invitation, and the password of whoever accepts it.";
+    const DESCRIPTION: &'static str = "An invitation, and the password of whoever accepts it.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let (name, code) = (form.required(&ADMIN_NAME), form.required(&INVITATION));
-        let password = form.required(&CHOSEN_PASSWORD);
+        let password = form.required(&NEW_PASSWORD);
         Some(Self { name: name?, code: code?, password: password? })
     }
 }
@@ -145,10 +145,10 @@ pub(crate) struct PasswordChange {
 
 impl FromForm for PasswordChange {
     const NAME: &'static str = "AdminPasswordChange";
-    const ABOUT: &'static str = "The present password, and the one from now on.";
+    const DESCRIPTION: &'static str = "The present password, and the one from now on.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (current, new) = (form.required(&CURRENT_PASSWORD), form.required(&CHOSEN_PASSWORD));
+        let (current, new) = (form.required(&CURRENT_PASSWORD), form.required(&NEW_PASSWORD));
         Some(Self { current: current?, new: new? })
     }
 }
@@ -193,13 +193,13 @@ pub(crate) struct WithCookie<T> {
 impl<T: Serialize + Send> Writer for WithCookie<T> {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
         res.headers_mut().extend(self.cookie.map(|cookie| (SET_COOKIE, cookie)));
-        Data(self.data).write(req, depot, res).await;
+        Envelope(self.data).write(req, depot, res).await;
     }
 }
 
 impl<T: ToSchema> EndpointOutRegister for WithCookie<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
-        Data::<T>::register(components, operation);
+        Envelope::<T>::register(components, operation);
         if let Some(RefOr::Type(response)) = operation.responses.get_mut("200") {
             let cookie = Header::new(Object::with_type(BasicType::String));
             let cookie = cookie.description("The session's cookie, or its end.").required(true);

@@ -12,29 +12,29 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::openapi::error_responses::Refused;
-use crate::response::envelope::Data;
+use crate::openapi::error_responses::ErrorResponse;
+use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{By, Viewer};
+use crate::routes::admin::{Viewer, WithRole};
 
 /// Routes about the service.
 #[derive(Clone)]
-pub struct AdminServiceApi {
+pub struct AdminStatusApi {
     pub(crate) watch: Arc<ServiceStatus>,
 }
 
-type Answer<T> = Result<Data<T>, Refused<WatchServiceError>>;
+type Answer<T> = Result<Envelope<T>, ErrorResponse<WatchServiceError>>;
 
 #[expect(clippy::unused_async, reason = "a handler is async, even one that only tells counts")]
 #[craft]
-impl AdminServiceApi {
+impl AdminStatusApi {
     /// List the keys of access tokens
     ///
     /// Which one signs, which one comes next and which are still believed. Nothing of it is secret.
     #[craft(endpoint(operation_id = "listKeys", tags("administrators")))]
-    pub(crate) async fn keys(&self, by: By<Viewer>) -> Answer<KeysData> {
+    pub(crate) async fn keys(&self, by: WithRole<Viewer>) -> Answer<SigningKeyList> {
         let keys = self.watch.signing_keys(&by.0).await?;
-        Ok(Data(KeysData { keys: keys.into_iter().map(KeyData::from).collect() }))
+        Ok(Envelope(SigningKeyList { keys: keys.into_iter().map(SigningKeyData::from).collect() }))
     }
 
     /// Count the calls to WeChat, hour by hour
@@ -42,24 +42,24 @@ impl AdminServiceApi {
     /// Those of the last day, as far as the instance that answers made them: others made others, and it
     /// forgets them when it ends. What lasts is in the metrics.
     #[craft(endpoint(operation_id = "readCalls", tags("administrators")))]
-    pub(crate) async fn wechat(&self, by: By<Viewer>) -> Answer<CallsData> {
-        Ok(Data(self.watch.provider_calls(&by.0)?.into()))
+    pub(crate) async fn wechat(&self, by: WithRole<Viewer>) -> Answer<CallStatistics> {
+        Ok(Envelope(self.watch.provider_calls(&by.0)?.into()))
     }
 }
 
 /// All keys that sign access tokens.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "KeysData"))]
-pub(crate) struct KeysData {
+#[salvo(schema(name = "SigningKeyList"))]
+pub(crate) struct SigningKeyList {
     /// Each of them, in the order in which they were made.
-    keys: Vec<KeyData>,
+    keys: Vec<SigningKeyData>,
 }
 
 /// A key that signs access tokens.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[salvo(schema(name = "KeyData"))]
-pub(crate) struct KeyData {
+#[salvo(schema(name = "SigningKeyData"))]
+pub(crate) struct SigningKeyData {
     /// Its place in the order in which keys were made.
     number: u32,
     /// How tokens name it.
@@ -80,7 +80,7 @@ pub(crate) struct KeyData {
     ends_at: Option<String>,
 }
 
-impl From<SigningKeyInfo> for KeyData {
+impl From<SigningKeyInfo> for SigningKeyData {
     fn from(key: SigningKeyInfo) -> Self {
         Self {
             number: key.number,
@@ -99,8 +99,8 @@ impl From<SigningKeyInfo> for KeyData {
 
 /// The calls to WeChat of the last day.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "CallsData"))]
-pub(crate) struct CallsData {
+#[salvo(schema(name = "CallStatistics"))]
+pub(crate) struct CallStatistics {
     /// Since when the instance that answers counts: when it began, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     since: String,
@@ -141,7 +141,7 @@ pub(crate) struct CallOutcomeData {
     count: u64,
 }
 
-impl From<CallStats> for CallsData {
+impl From<CallStats> for CallStatistics {
     fn from(calls: CallStats) -> Self {
         let hours = calls.hours().map(CallHourData::from).collect();
         Self { since: rfc3339::seconds(calls.since), hours }

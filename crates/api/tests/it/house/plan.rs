@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::config::ApiConfig;
 use api::metrics::Metrics;
-use api::middleware::current_request::ServedRequest;
+use api::middleware::current_request::CurrentRequest;
 use api::routes::Parts;
 use api::routes::admin::Administration;
 use api::server::drain::Drain;
@@ -191,7 +191,7 @@ impl Plan {
             sessions: SESSIONS,
         };
         let journal =
-            EventFactory { requests: Arc::new(ServedRequest), ..journal(clock.clone(), 9) };
+            EventFactory { requests: Arc::new(CurrentRequest), ..journal(clock.clone(), 9) };
         let erase_member = Arc::new(EraseMember {
             store: self.store.clone(),
             fingerprints: Arc::new(MemoryFingerprints),
