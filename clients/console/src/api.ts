@@ -275,7 +275,7 @@ export interface Failure {
      */
     reason:
       | 'phone_taken'
-      | 'two_members'
+      | 'merge_required'
       | 'union_id_changed'
       | 'app_configured'
       | 'app_taken'

@@ -42,7 +42,7 @@ export interface Failure {
      */
     reason:
       | 'phone_taken'
-      | 'two_members'
+      | 'merge_required'
       | 'union_id_changed'
       | 'app_configured'
       | 'app_taken'
@@ -118,7 +118,7 @@ export interface LoginRequest {
   nickName?: string | null
   /**
    * What the user wants if they turn out to be two members: to become one, or to stay two. Asked for
-   * by a `conflict` whose `reason` is `two_members`.
+   * by a `conflict` whose `reason` is `merge_required`.
    */
   onConflict?: 'merge' | 'separate' | null
   /** The one-time code of the phone button (`e.detail.code`), never that of `wx.login`. */

@@ -211,7 +211,7 @@ test('a failed login does not block the next one', async () => {
 
 test('conflict decision is sent with the same codes and idempotency key', async () => {
   const { menshen, service } = createDevice()
-  const conflict = { reason: 'two_members', choices: ['merge', 'separate'] }
+  const conflict = { reason: 'merge_required', choices: ['merge', 'separate'] }
   service.on('POST /login', failure(409, 'conflict', { conflict }), success({ ...LOGIN, merged: ['m2'] }))
   const event = phoneEvent('phone1')
   await assert.rejects(menshen.loginWithPhone(event), { id: 'conflict', conflict })
@@ -224,7 +224,7 @@ test('conflict decision is sent with the same codes and idempotency key', async 
 
 test('conflict decision with another phone code is a new login', async () => {
   const { menshen, service } = createDevice()
-  const conflict = { reason: 'two_members', choices: ['merge', 'separate'] }
+  const conflict = { reason: 'merge_required', choices: ['merge', 'separate'] }
   service.on('POST /login', failure(409, 'conflict', { conflict }), success(LOGIN))
   await assert.rejects(menshen.loginWithPhone(phoneEvent('phone1')), { id: 'conflict' })
   await menshen.loginWithPhone(phoneEvent('phone2'), { onConflict: 'merge' })

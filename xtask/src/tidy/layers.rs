@@ -121,10 +121,11 @@ const ALLOWED_IN_TESTS: [&str; 3] = ["reqwest", "sea-orm", "tracing-subscriber"]
 
 /// Third-party crates that the domain may depend on: no serialization, no ORM, no HTTP, no runtime
 /// (of tokio, only `sync`).
-const DOMAIN_DEPENDENCIES: [&str; 9] = [
+const DOMAIN_DEPENDENCIES: [&str; 10] = [
     "async-trait",
     "mockall",
     "secrecy",
+    "strum",
     "thiserror",
     "time",
     "tokio",

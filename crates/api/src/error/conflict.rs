@@ -117,7 +117,7 @@ impl Conflict {
         let text = || Object::with_type(BasicType::String);
         let reasons = [
             "phone_taken",
-            "two_members",
+            "merge_required",
             "union_id_changed",
             "app_configured",
             "app_taken",

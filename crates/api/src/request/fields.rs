@@ -189,14 +189,13 @@ pub(crate) const APP: Field<String> = Field {
 /// What becomes of two members who are one person.
 pub(crate) const ON_CONFLICT: Field<ConflictResolution> = Field {
     name: "onConflict",
-    read: |value| match value.as_str() {
-        Some("merge") => Ok(ConflictResolution::Merge),
-        Some("separate") => Ok(ConflictResolution::Separate),
-        Some(_) | None => Err("is neither `merge` nor `separate`".to_owned()),
+    read: |value| {
+        let resolution = value.as_str().and_then(ConflictResolution::from_name);
+        resolution.ok_or_else(|| "is neither `merge` nor `separate`".to_owned())
     },
     schema: || {
-        string("What the user wants if they turn out to be two members: to become one, or to stay two. Asked for by a `conflict` whose `reason` is `two_members`.", "merge")
-            .enum_values(["merge", "separate"])
+        string("What the user wants if they turn out to be two members: to become one, or to stay two. Asked for by a `conflict` whose `reason` is `merge_required`.", "merge")
+            .enum_values(ConflictResolution::NAMES.iter().copied())
     },
 };
 

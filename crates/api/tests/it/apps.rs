@@ -146,10 +146,10 @@ async fn a_secret_goes_in_and_never_out() {
         told,
         [
             "app_added null",
-            "app_secret_rotated begun",
-            "app_secret_rotated ended",
-            "app_secret_rotated begun",
-            "app_secret_rotated taken_back",
+            "app_secret_rotated started",
+            "app_secret_rotated finished",
+            "app_secret_rotated started",
+            "app_secret_rotated cancelled",
             "app_changed push",
             "app_changed push_removed",
         ]

@@ -57,7 +57,7 @@ async fn who_is_two_members_is_asked_and_told_who_they_were() {
     let revealed = late.with_union_id("u1");
     let asked = log_in(&house, &revealed, json!({})).await;
     let choices = json!(["merge", "separate"]);
-    assert_eq!(conflict(&asked), json!({ "reason": "two_members", "choices": choices }));
+    assert_eq!(conflict(&asked), json!({ "reason": "merge_required", "choices": choices }));
     let wrong = log_in(&house, &revealed, json!({ "onConflict": "perhaps" })).await;
     assert_eq!(wrong.fault("onConflict"), "is neither `merge` nor `separate`");
     let merged = log_in(&house, &revealed, json!({ "onConflict": "merge" })).await.json();

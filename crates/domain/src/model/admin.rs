@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 use uuid::Uuid;
 
 use crate::model::fingerprint::Fingerprint;
@@ -50,7 +51,21 @@ impl AdminName {
 }
 
 /// What an administrator may do; each role may all that the ones before may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Looks at members, with phone numbers masked, at what happened, and at statistics.
     Viewer,
@@ -61,23 +76,22 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+    /// All roles, the one with the fewest permissions first.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
-    /// What it is called wherever it is written down.
+    /// Stored and public names of the roles, in the order of [`Self::ALL`].
+    pub const NAMES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
+
+    /// Stored and public name of the role.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
-    /// The role of this name.
+    /// Returns the role with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
+        name.parse().ok()
     }
 }
 
@@ -297,10 +311,8 @@ mod tests {
 
     #[test]
     fn a_role_may_all_that_the_ones_before_may() {
-        let named: Vec<_> =
-            Role::ALL.into_iter().map(|role| Role::from_name(role.name())).collect();
-        assert_eq!(named, Role::ALL.map(Some));
-        for (n, role) in Role::ALL.into_iter().enumerate() {
+        for (n, &role) in Role::ALL.iter().enumerate() {
+            assert_eq!(Role::from_name(role.name()), Some(role));
             let administrator = AdminPrincipal {
                 id: admin().id,
                 name: admin().name,
@@ -308,7 +320,7 @@ mod tests {
                 session: CODE,
                 expires_at: NOW,
             };
-            for (m, needed) in Role::ALL.into_iter().enumerate() {
+            for (m, &needed) in Role::ALL.iter().enumerate() {
                 assert_eq!(
                     administrator.require_role(needed).is_ok(),
                     n >= m,

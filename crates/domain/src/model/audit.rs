@@ -2,6 +2,7 @@
 
 pub mod query;
 
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 use uuid::Uuid;
 
 use crate::model::admin::AdminId;
@@ -39,7 +40,10 @@ pub struct AuditEvent {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuditKind {
     /// Somebody became a member, and is logged in.
     Registered,
@@ -102,77 +106,22 @@ pub enum AuditKind {
 }
 
 impl AuditKind {
-    /// Every kind.
-    pub const ALL: [Self; 28] = [
-        Self::Registered,
-        Self::LoggedIn,
-        Self::LoginRefused,
-        Self::RefreshTokenReused,
-        Self::LoginCodeReused,
-        Self::UnionIdChanged,
-        Self::Merged,
-        Self::PhoneChanged,
-        Self::PhoneUnmasked,
-        Self::SessionsEnded,
-        Self::Banned,
-        Self::Unbanned,
-        Self::Erased,
-        Self::SigningKeyAdded,
-        Self::SigningKeyStarted,
-        Self::SigningKeyRemoved,
-        Self::Rekeyed,
-        Self::AdminInvited,
-        Self::AdminPasswordSet,
-        Self::AdminChanged,
-        Self::AdminSignedIn,
-        Self::AdminRefused,
-        Self::AppAdded,
-        Self::AppChanged,
-        Self::AppSecretRotated,
-        Self::AppDisabled,
-        Self::AppEnabled,
-        Self::AppRemoved,
-    ];
+    /// All kinds of audit events.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
-    /// What it is called wherever it is written down.
+    /// Stored and public names of the kinds, in the order of [`Self::ALL`].
+    pub const NAMES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
+
+    /// Stored and public name of the kind.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Registered => "registered",
-            Self::LoggedIn => "logged_in",
-            Self::LoginRefused => "login_refused",
-            Self::RefreshTokenReused => "refresh_replayed",
-            Self::LoginCodeReused => "login_code_reused",
-            Self::UnionIdChanged => "union_id_changed",
-            Self::Merged => "merged",
-            Self::PhoneChanged => "phone_changed",
-            Self::PhoneUnmasked => "phone_unmasked",
-            Self::SessionsEnded => "sessions_ended",
-            Self::Banned => "banned",
-            Self::Unbanned => "unbanned",
-            Self::Erased => "erased",
-            Self::SigningKeyAdded => "signing_key_added",
-            Self::SigningKeyStarted => "signing_key_started",
-            Self::SigningKeyRemoved => "signing_key_removed",
-            Self::Rekeyed => "rekeyed",
-            Self::AdminInvited => "admin_invited",
-            Self::AdminPasswordSet => "admin_password_set",
-            Self::AdminChanged => "admin_changed",
-            Self::AdminSignedIn => "admin_signed_in",
-            Self::AdminRefused => "admin_refused",
-            Self::AppAdded => "app_added",
-            Self::AppChanged => "app_changed",
-            Self::AppSecretRotated => "app_secret_rotated",
-            Self::AppDisabled => "app_disabled",
-            Self::AppEnabled => "app_enabled",
-            Self::AppRemoved => "app_removed",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
-    /// The kind of this name.
+    /// Returns the kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 }
 
@@ -214,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_name_of_its_own() {
-        for kind in AuditKind::ALL {
+        for &kind in AuditKind::ALL {
             assert_eq!(AuditKind::from_name(kind.name()), Some(kind));
         }
         assert_eq!(AuditKind::from_name("rained"), None);

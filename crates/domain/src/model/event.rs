@@ -2,6 +2,7 @@
 
 pub mod delivery;
 
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 use uuid::Uuid;
 
 use crate::model::id::uuid_v7;
@@ -25,59 +26,54 @@ pub struct DomainEvent {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
 pub enum EventKind {
     /// Somebody became a member.
+    #[strum(serialize = "member.registered")]
     Registered,
     /// The member has another name, picture or gender than before.
+    #[strum(serialize = "member.profile_changed")]
     ProfileChanged,
     /// The member has another phone number than before.
+    #[strum(serialize = "member.phone_bound")]
     PhoneBound,
     /// The member has no phone number any more.
+    #[strum(serialize = "member.phone_withdrawn")]
     PhoneWithdrawn,
     /// The member is kept out.
+    #[strum(serialize = "member.banned")]
     Banned,
     /// The member is let in again.
+    #[strum(serialize = "member.unbanned")]
     Unbanned,
     /// Another member turned out to be the same person, and is now this one. What this one had not, the
     /// other's was taken over.
+    #[strum(serialize = "member.merged")]
     Merged,
     /// The member is no more.
+    #[strum(serialize = "member.erased")]
     Erased,
 }
 
 impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Registered,
-        Self::ProfileChanged,
-        Self::PhoneBound,
-        Self::PhoneWithdrawn,
-        Self::Banned,
-        Self::Unbanned,
-        Self::Merged,
-        Self::Erased,
-    ];
+    /// All kinds of domain events.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
-    /// What it is called wherever it is written down.
+    /// Stored and public names of the kinds, in the order of [`Self::ALL`].
+    pub const NAMES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
+
+    /// Stored and public name of the kind.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Registered => "member.registered",
-            Self::ProfileChanged => "member.profile_changed",
-            Self::PhoneBound => "member.phone_bound",
-            Self::PhoneWithdrawn => "member.phone_withdrawn",
-            Self::Banned => "member.banned",
-            Self::Unbanned => "member.unbanned",
-            Self::Merged => "member.merged",
-            Self::Erased => "member.erased",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
-    /// The kind of this name.
+    /// Returns the kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 }
 
@@ -95,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_name_of_its_own() {
-        for kind in EventKind::ALL {
+        for &kind in EventKind::ALL {
             assert_eq!(EventKind::from_name(kind.name()), Some(kind));
         }
         assert_eq!(EventKind::from_name("member.sneezed"), None);

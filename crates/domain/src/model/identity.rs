@@ -4,6 +4,8 @@ pub mod conflict_policy;
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr};
+
 use crate::model::member::{Member, MemberId};
 use crate::model::secret::SessionKey;
 
@@ -28,7 +30,8 @@ impl fmt::Debug for Subject {
 }
 
 /// Which of a provider's ids a [`Subject`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum SubjectKind {
     /// The user within one app: the id that logs in.
     OpenId,
@@ -37,16 +40,16 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::OpenId, Self::UnionId];
-
-    /// What it is called wherever it is written down.
+    /// Stored and public name of the kind.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OpenId => "open_id",
-            Self::UnionId => "union_id",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 

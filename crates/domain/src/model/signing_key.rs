@@ -3,6 +3,8 @@
 use crate::model::timestamp::Timestamp;
 use std::time::Duration;
 
+use strum::IntoStaticStr;
+
 /// How much longer than its tokens a key is kept: clocks differ, and an instance hears of its
 /// successor a moment later.
 const CLOCK_SKEW_MARGIN: Duration = Duration::from_mins(1);
@@ -35,7 +37,8 @@ pub struct KeyPolicy {
 }
 
 /// Where a key stands in its life; after the last it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeyState {
     /// It is published, and signs after the current one.
     Next,
@@ -43,6 +46,14 @@ pub enum KeyState {
     Current,
     /// It signed tokens that may still be good.
     Previous,
+}
+
+impl KeyState {
+    /// Public name of the state.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// One step in the life of the keys.

@@ -146,7 +146,7 @@ async fn whatever_is_wrong_with_a_sign_in_looks_the_same_and_is_on_record() {
         assert!(matches!(refused, Err(SignInError::Refused)), "{who}: {refused:?}");
     }
     let details = office.details(AuditKind::AdminRefused);
-    assert_eq!(details, ["unknown", "wrong_password", "wrong_password", "shut_out"]);
+    assert_eq!(details, ["unknown", "wrong_password", "wrong_password", "deactivated"]);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn what_an_administrator_may_do_changes_at_once() {
     office.manage.change(&boss, now.id, shut_out).await.unwrap();
     assert!(!office.believes(&ann).await);
     let changes = office.details(AuditKind::AdminChanged);
-    assert_eq!(changes, ["viewer", "shut_out"]);
+    assert_eq!(changes, ["viewer", "deactivated"]);
 }
 
 #[tokio::test]

@@ -323,7 +323,7 @@ async fn a_secret_is_rotated_with_both_kept_until_it_is_ended() {
     manage.cancel_rotation(&admin, &shop).await.unwrap();
     assert_eq!(house.kept("shop").await.current, sealed("second"));
     let details: Vec<_> = house.record().into_iter().filter_map(|(_, detail, _)| detail).collect();
-    assert_eq!(details, ["begun", "ended", "begun", "taken_back"]);
+    assert_eq!(details, ["started", "finished", "started", "cancelled"]);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ fn events(reader: &Reader<'_>, key: &str) -> Vec<EventKind> {
     }
     let kinds = names.iter().map(|name| EventKind::from_name(name)).collect::<Option<_>>();
     kinds.unwrap_or_else(|| {
-        let known = EventKind::ALL.map(EventKind::name).join(", ");
+        let known = EventKind::NAMES.join(", ");
         reader.fault(key, format!("must be of these: {known}"));
         vec![]
     })

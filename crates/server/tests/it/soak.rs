@@ -198,7 +198,7 @@ async fn soak_a_replayed_refresh_token_ends_exactly_its_session() {
         other = refreshed.body["data"].clone();
     }
     let sessions: i64 = program.query("SELECT COUNT(*) FROM session").await;
-    let replays = "SELECT COUNT(*) FROM audit_event WHERE kind = 'refresh_replayed'";
+    let replays = "SELECT COUNT(*) FROM audit_event WHERE kind = 'refresh_token_reused'";
     let replays: i64 = program.query(replays).await;
     assert_eq!((sessions, usize::try_from(replays).unwrap()), (1, rounds));
     println!("{rounds} replays: each ended its session and no other, {:.0?}", begun.elapsed());

@@ -90,7 +90,7 @@ export function Events({ filter, reloadKey, withoutTarget = false }: EventsProps
 /** Kinds of events that can indicate an attack. They are highlighted. */
 const alarmingKinds = [
   'login_refused',
-  'refresh_replayed',
+  'refresh_token_reused',
   'login_code_reused',
   'union_id_changed',
   'admin_refused',

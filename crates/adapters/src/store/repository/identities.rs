@@ -126,10 +126,9 @@ pub(crate) fn subject(
     let text = |column, bytes: Vec<u8>| {
         String::from_utf8(bytes).map_err(|error| at.damaged(column, error.utf8_error()))
     };
-    let kind = SubjectKind::ALL.into_iter().find(|candidate| candidate.name() == named);
     Ok(Subject {
         namespace: text("namespace", namespace)?,
-        kind: kind.ok_or_else(|| at.damaged("kind", "no such kind"))?,
+        kind: SubjectKind::from_name(named).ok_or_else(|| at.damaged("kind", "no such kind"))?,
         value: text("value", value)?,
     })
 }

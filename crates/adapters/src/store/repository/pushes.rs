@@ -72,7 +72,7 @@ fn to_row(withdrawal: &Withdrawal) -> withdrawal::Model {
         namespace: subject.namespace.clone().into_bytes(),
         kind: subject.kind.name().to_owned(),
         value: subject.value.clone().into_bytes(),
-        withdrawn: withdrawn(*what).to_owned(),
+        withdrawn: what.name().to_owned(),
     }
 }
 
@@ -81,25 +81,8 @@ pub(crate) fn from_row(row: withdrawal::Model) -> Result<Withdrawal, StoreError>
     let at = Row { table: "withdrawal", id: row.id };
     let app = str::from_utf8(&row.app).map_err(|error| at.damaged("app", error))?;
     let app = AppName::parse(app).map_err(|error| at.damaged("app", error))?;
-    let all = [
-        WithdrawnData::Phone,
-        WithdrawnData::Profile,
-        WithdrawnData::Nickname,
-        WithdrawnData::Avatar,
-        WithdrawnData::Account,
-    ];
-    let what = all.into_iter().find(|candidate| withdrawn(*candidate) == row.withdrawn);
-    let withdrawn = what.ok_or_else(|| at.damaged("withdrawn", "no such thing"))?;
+    let withdrawn = WithdrawnData::from_name(&row.withdrawn);
+    let withdrawn = withdrawn.ok_or_else(|| at.damaged("withdrawn", "no such thing"))?;
     let subject = subject(at, row.namespace, &row.kind, row.value)?;
     Ok(Withdrawal { id: row.id, app, subject, withdrawn })
-}
-
-fn withdrawn(withdrawn: WithdrawnData) -> &'static str {
-    match withdrawn {
-        WithdrawnData::Phone => "phone",
-        WithdrawnData::Profile => "profile",
-        WithdrawnData::Nickname => "nickname",
-        WithdrawnData::Avatar => "avatar",
-        WithdrawnData::Account => "account",
-    }
 }

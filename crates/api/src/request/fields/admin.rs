@@ -67,11 +67,11 @@ pub(crate) const ROLE: Field<Role> = Field {
     name: "role",
     read: |value| {
         let role = value.as_str().and_then(Role::from_name);
-        role.ok_or_else(|| format!("is none of {}", Role::ALL.map(Role::name).join(", ")))
+        role.ok_or_else(|| format!("is none of {}", Role::NAMES.join(", ")))
     },
     schema: || {
         let about = "`viewer` looks, with phone numbers masked; `operator` bans, ends sessions and sees whole numbers, too; `admin` erases and decides who is an administrator, too.";
-        string(about, "operator").enum_values(Role::ALL.map(Role::name))
+        string(about, "operator").enum_values(Role::NAMES.iter().copied())
     },
 };
 
@@ -158,7 +158,7 @@ pub(crate) const KIND: Field<AuditKind> = Field {
     },
     schema: || {
         string("Only what is of this kind.", "banned")
-            .enum_values(AuditKind::ALL.map(AuditKind::name))
+            .enum_values(AuditKind::NAMES.iter().copied())
     },
 };
 

@@ -99,12 +99,12 @@ pub(crate) const CONFLICT_POLICY: Field<ConflictPolicy> = Field {
     read: |value| {
         let policy = value.as_str().and_then(ConflictPolicy::from_name);
         policy.ok_or_else(|| {
-            format!("is none of {}", ConflictPolicy::ALL.map(ConflictPolicy::name).join(", "))
+            format!("is none of {}", ConflictPolicy::NAMES.join(", "))
         })
     },
     schema: || {
         let about = "What becomes of two members who turn out to be one person: they are merged, the client asks, or they stay two. `merge` when absent.";
-        string(about, "merge").enum_values(ConflictPolicy::ALL.map(ConflictPolicy::name))
+        string(about, "merge").enum_values(ConflictPolicy::NAMES.iter().copied())
     },
 };
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::provider::call_stats::{CallStats, HourlyStats};
-use domain::model::signing_key::KeyState;
 use domain::model::timestamp::Timestamp;
 use domain::use_cases::admin::service_status::{ServiceStatus, SigningKeyInfo, WatchServiceError};
 use salvo::craft::craft;
@@ -85,11 +84,7 @@ impl From<SigningKeyInfo> for SigningKeyData {
         Self {
             number: key.number,
             kid: key.id,
-            state: match key.state {
-                KeyState::Next => "next",
-                KeyState::Current => "current",
-                KeyState::Previous => "previous",
-            },
+            state: key.state.name(),
             created_at: rfc3339::seconds(key.created_at),
             signs_from: key.signs_from.map(rfc3339::seconds),
             ends_at: key.ends_at.map(rfc3339::seconds),

@@ -1,8 +1,11 @@
 //! Two members who turn out to be one person, and who says what becomes of them.
 
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
 /// What an app does when its provider says that two members are one person: one was made before the
 /// provider told the union id that the other is known by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ConflictPolicy {
     /// Makes one member of them. Where that would cost one of two phone numbers, the client is asked.
     #[default]
@@ -14,7 +17,8 @@ pub enum ConflictPolicy {
 }
 
 /// What the person wants, as the client asked them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ConflictResolution {
     /// To be one member.
     Merge,
@@ -22,24 +26,31 @@ pub enum ConflictResolution {
     Separate,
 }
 
-impl ConflictPolicy {
-    /// Every policy.
-    pub const ALL: [Self; 3] = [Self::Merge, Self::Ask, Self::Refuse];
+impl ConflictResolution {
+    /// Public names of the resolutions.
+    pub const NAMES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
 
-    /// What it is called wherever it is written down.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Merge => "merge",
-            Self::Ask => "ask",
-            Self::Refuse => "refuse",
-        }
-    }
-
-    /// The policy of this name.
+    /// Returns the resolution with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.name() == name)
+        name.parse().ok()
+    }
+}
+
+impl ConflictPolicy {
+    /// Stored and public names of the policies.
+    pub const NAMES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
+
+    /// Stored and public name of the policy.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the policy with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 
     /// What becomes of the two; `None` where the client has to ask first. `costs_nothing` tells that a

@@ -149,7 +149,7 @@ impl ManageAdmins {
         if !admin.active {
             work.admins().end_all_sessions(id).await?;
         }
-        let what = if admin.active { admin.role.name() } else { "shut_out" };
+        let what = if admin.active { admin.role.name() } else { "deactivated" };
         let event = self.event(AuditKind::AdminChanged, &admin).with_actor(Some(by.id));
         work.audit().record(&event.with_detail(what)).await?;
         work.commit().await?;

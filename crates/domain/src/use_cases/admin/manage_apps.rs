@@ -223,7 +223,7 @@ impl ManageApps {
             let sealed = self.seal.seal(name, AppSecretKind::Secret, secret.expose());
             Ok(app.secret.rotate(sealed, now)?)
         };
-        self.change(by, name, AuditKind::AppSecretRotated, Some("begun"), &change).await
+        self.change(by, name, AuditKind::AppSecretRotated, Some("started"), &change).await
     }
 
     /// Forgets the secret before the present one.
@@ -233,7 +233,7 @@ impl ManageApps {
         name: &AppName,
     ) -> Result<AppDetails, ManageAppsError> {
         let change = |app: &mut RegisteredApp, _| Ok(app.secret.finish_rotation()?);
-        self.change(by, name, AuditKind::AppSecretRotated, Some("ended"), &change).await
+        self.change(by, name, AuditKind::AppSecretRotated, Some("finished"), &change).await
     }
 
     /// Forgets the present secret, and goes on with the one before.
@@ -243,7 +243,7 @@ impl ManageApps {
         name: &AppName,
     ) -> Result<AppDetails, ManageAppsError> {
         let change = |app: &mut RegisteredApp, now| Ok(app.secret.cancel_rotation(now)?);
-        self.change(by, name, AuditKind::AppSecretRotated, Some("taken_back"), &change).await
+        self.change(by, name, AuditKind::AppSecretRotated, Some("cancelled"), &change).await
     }
 
     /// Lets nobody log in, or everybody again. Who is logged in stays so until their access token

@@ -92,7 +92,7 @@ impl SignIn {
         } else if admin.active {
             self.open(work, admin).await
         } else {
-            self.refuse(work, Some(&admin), "shut_out").await
+            self.refuse(work, Some(&admin), "deactivated").await
         }
     }
 

@@ -33,11 +33,11 @@ impl LoginError {
             Self::CodeUsed => Some(RefusalReason::CodeUsed),
             Self::UnionIdChanged(changed) => Some(RefusalReason::UnionIdChanged(changed.member)),
             Self::Banned { member } => Some(RefusalReason::Banned(*member)),
-            Self::GuestAccount => Some(RefusalReason::Other("visitor")),
+            Self::GuestAccount => Some(RefusalReason::Other("guest_account")),
             Self::PhoneRequired => Some(RefusalReason::Other("phone_required")),
             Self::RegistrationClosed => Some(RefusalReason::Other("registration_closed")),
             Self::PhoneTaken { .. } => Some(RefusalReason::Other("phone_taken")),
-            Self::MergeRequired => Some(RefusalReason::Other("two_members")),
+            Self::MergeRequired => Some(RefusalReason::Other("merge_required")),
             Self::Verify(CodeExchangeError::UnknownApp | CodeExchangeError::AppDisabled(_))
             | Self::Shared(_)
             | Self::Store(_)

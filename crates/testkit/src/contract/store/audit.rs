@@ -61,7 +61,7 @@ pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
         ..event(0, AuditKind::Merged)
     };
     let mut events = vec![full];
-    events.extend((1..).zip(AuditKind::ALL).map(|(nth, kind)| event(nth, kind)));
+    events.extend((1..).zip(AuditKind::ALL).map(|(nth, &kind)| event(nth, kind)));
     for event in &events {
         let unit = store.begin().await.unwrap();
         unit.audit().record(event).await.unwrap();
@@ -122,7 +122,7 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
             at(Timestamp::from_unix_millis(from.unix_millis() - 1), refused, None),
             at(from, refused, Some("banned")),
             at(last(from), refused, Some("banned")),
-            at(last(from), refused, Some("visitor")),
+            at(last(from), refused, Some("guest_account")),
             at(second, refused, None),
             at(last(second), AuditKind::LoggedIn, None),
             at(to, refused, None),
@@ -139,7 +139,7 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
     };
     let expected = [
         count(from, refused, Some("banned"), 2),
-        count(from, refused, Some("visitor"), 1),
+        count(from, refused, Some("guest_account"), 1),
         count(second, AuditKind::LoggedIn, None, 1),
         count(second, refused, None, 1),
     ];

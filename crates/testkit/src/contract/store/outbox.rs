@@ -89,7 +89,7 @@ fn claimed(delivery: &Delivery) -> Delivery {
 pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
     let merged = merged(some_member(), some_member());
     let banned = event(EventKind::Banned, some_member());
-    let others = EventKind::ALL.into_iter();
+    let others = EventKind::ALL.iter().copied();
     let others = others.filter(|kind| ![EventKind::Merged, EventKind::Banned].contains(kind));
     let others = others.map(|kind| event(kind, some_member()));
     let mut events: Vec<DomainEvent> = others.chain([merged, banned.clone()]).collect();
