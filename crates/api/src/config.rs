@@ -1,4 +1,4 @@
-//! What is configurable about the HTTP side.
+//! Configuration of the HTTP API.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use ipnet::IpNet;
 use salvo::http::HeaderValue;
 use salvo::http::uri::Uri;
 
-/// What is configurable about the HTTP side.
+/// Configuration of the HTTP API.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// The longest request body, in bytes.
+    /// Maximum size of a request body in bytes (default 64 KiB).
     pub body_limit: usize,
-    /// How long a request body may take to arrive.
+    /// Maximum time for receiving a request body (default 5 s).
     pub body_timeout: Duration,
-    /// When a login is answered at the latest. WeChat cuts a request 5 s after its mini program goes
+    /// Maximum duration of a login (default 4 s). WeChat aborts requests 5 s after the mini program went
     /// to the background.
     pub login_deadline: Duration,
-    /// Whose pages may call from a browser; nobody's by default.
+    /// Origins whose pages may call the API from a browser (default: none).
     pub cors_origins: Vec<Origin>,
-    /// Whose word in `X-Forwarded-For` is believed; nobody's by default.
+    /// Proxies whose `X-Forwarded-For` is trusted (default: none).
     pub trusted_proxies: Vec<Proxy>,
-    /// Whether anyone may read the metrics, without a service key.
+    /// True if the metrics need no authentication (default: false).
     pub public_metrics: bool,
 }
 
@@ -38,30 +38,30 @@ impl Default for ApiConfig {
     }
 }
 
-/// Where pages come from: scheme, host and perhaps port, as a browser sends it in `Origin`.
+/// Origin of web pages: scheme, host and optional port, as browsers send it in `Origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
-/// The text is no origin.
+/// Error for a text that is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is http:// or https://, a host in lower case and perhaps a port, nothing more")]
+#[error("an origin consists of http:// or https://, a host in lower case and an optional port")]
 pub struct MalformedOrigin;
 
 impl Origin {
-    /// Takes an origin as configured, e.g. `https://admin.example.com`.
+    /// Parses a configured origin such as `https://admin.example.com`.
     ///
-    /// Neither `*` nor `null` is one: who may call is named.
+    /// `*` and `null` are rejected: allowed origins must be named.
     pub fn parse(raw: &str) -> Result<Self, MalformedOrigin> {
         let uri: Uri = raw.parse().map_err(|_| MalformedOrigin)?;
-        let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority());
-        let authority = authority.filter(|a| !a.as_str().contains('@')).ok_or(MalformedOrigin)?;
-        // What a browser sends is compared byte by byte.
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority =
+            uri.authority().filter(|a| !a.as_str().contains('@')).ok_or(MalformedOrigin)?;
+        // The `Origin` header is compared byte by byte.
         let canonical = format!("{scheme}://{authority}").to_ascii_lowercase();
-        if matches!(scheme, "http" | "https") && canonical == raw {
-            HeaderValue::from_str(raw).map(Self).map_err(|_| MalformedOrigin)
-        } else {
-            Err(MalformedOrigin)
+        if !matches!(scheme, "http" | "https") || canonical != raw {
+            return Err(MalformedOrigin);
         }
+        HeaderValue::from_str(raw).map(Self).map_err(|_| MalformedOrigin)
     }
 
     pub(crate) fn header_value(&self) -> HeaderValue {
@@ -69,17 +69,17 @@ impl Origin {
     }
 }
 
-/// A proxy of the operator's own, or a network of them.
+/// Address of a trusted proxy, or network of trusted proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy(IpNet);
 
-/// The text is no proxy.
+/// Error for a text that is not a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a proxy is an address, or a network as in 10.0.0.0/8, which cannot be everybody")]
+#[error("a proxy is an IP address or a network such as 10.0.0.0/8, but not the whole internet")]
 pub struct MalformedProxy;
 
 impl Proxy {
-    /// Takes an address or a network as configured.
+    /// Parses a configured address or network.
     pub fn parse(raw: &str) -> Result<Self, MalformedProxy> {
         let network = raw.parse::<IpAddr>().map(|address| address.to_canonical().into());
         let network = network.ok().or_else(|| raw.parse::<IpNet>().ok());
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_what_a_browser_sends() {
+    fn origin_format() {
         for good in [
             "https://a.example",
             "http://localhost:5173",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_an_address_or_a_network_but_not_everybody() {
+    fn proxy_is_an_address_or_a_network_but_not_the_whole_internet() {
         for good in ["10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "::ffff:10.0.0.1"] {
             assert!(Proxy::parse(good).is_ok(), "{good}");
         }

@@ -1,6 +1,6 @@
-//! The console of administrators: a page, and what it consists of.
+//! Files of the admin console.
 //!
-//! It is built from `clients/console` and embedded, so that the server needs no file and no build step.
+//! They are built from `clients/console` and embedded, so that the server needs no files at run time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -11,37 +11,37 @@ use salvo::http::header::{
 };
 use salvo::{Handler, Request, Response, Router, async_trait};
 
-/// What the page may do: run and look as its own files say, talk to this server, show pictures. No
-/// script or style inside of the page counts, nothing is sent elsewhere, and nobody frames it.
+/// Content security policy: scripts and styles from the console's own files, connections to this server,
+/// and images. Inline scripts and styles, forms and frames are blocked.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What goes with every file. Pictures of members come from elsewhere, and no place is told from where
-/// they are looked at.
+/// Headers of all files. `Referrer-Policy` keeps the console's address from the servers of the members'
+/// avatars.
 const HEADERS: [(HeaderName, &str); 6] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (REFERRER_POLICY, "no-referrer"),
     (X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    // Asked for each time, and sent again only when it changed: after an update nobody sees half of it.
+    // Browsers revalidate the files each time, so that they never mix files of two versions.
     (CACHE_CONTROL, "no-cache"),
 ];
 
-/// A file that is embedded.
+/// Embedded file.
 struct File {
-    kind: &'static str,
+    content_type: &'static str,
     contents: &'static [u8],
-    /// Another one for other contents; the same in every process of this program.
-    tag: String,
+    /// Entity tag: a hash of the contents, the same in all instances.
+    etag: String,
 }
 
 impl File {
-    fn new(kind: &'static str, contents: &'static [u8]) -> Self {
+    fn new(content_type: &'static str, contents: &'static [u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         contents.hash(&mut hasher);
-        Self { kind, contents, tag: format!("\"{:016x}\"", hasher.finish()) }
+        Self { content_type, contents, etag: format!("\"{:016x}\"", hasher.finish()) }
     }
 }
 
@@ -54,30 +54,31 @@ impl Handler for File {
         res: &mut Response,
         _ctrl: &mut salvo::FlowCtrl,
     ) {
-        let tag = self.tag.as_str();
-        let known = req.headers().get_all(IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
-        let fresh = known.flat_map(|it| it.split(',')).any(|it| it.trim().ends_with(tag));
+        let etag = self.etag.as_str();
+        let known = req.headers().get_all(IF_NONE_MATCH).iter();
+        let known = known.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        let is_cached = known.map(str::trim).any(|tag| tag.ends_with(etag));
         let headers = res.headers_mut();
         headers.extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag)));
-        if fresh {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.extend(HeaderValue::from_str(etag).ok().map(|etag| (ETAG, etag)));
+        if is_cached {
             res.status_code(StatusCode::NOT_MODIFIED);
         } else if let Err(error) = res.write_body(self.contents) {
-            tracing::error!(%error, "a file of the console was not sent");
+            tracing::error!(%error, "could not send a file of the admin console");
         }
     }
 }
 
-/// `GET /admin`, and the files it names.
+/// Returns the routes of `GET /admin` and its files.
 pub(crate) fn console() -> Router {
     let page = include_bytes!("../console/index.html");
     let script = include_bytes!("../console/console.js");
     let style = include_bytes!("../console/console.css");
     let icon = include_bytes!("../console/icon.svg");
-    let at = |name: &str, file| Router::with_path(name).get(file);
-    at("admin", File::new("text/html; charset=utf-8", page))
-        .push(at("console.js", File::new("text/javascript; charset=utf-8", script)))
-        .push(at("console.css", File::new("text/css; charset=utf-8", style)))
-        .push(at("icon.svg", File::new("image/svg+xml", icon)))
+    let file_at = |path: &str, file| Router::with_path(path).get(file);
+    file_at("admin", File::new("text/html; charset=utf-8", page))
+        .push(file_at("console.js", File::new("text/javascript; charset=utf-8", script)))
+        .push(file_at("console.css", File::new("text/css; charset=utf-8", style)))
+        .push(file_at("icon.svg", File::new("image/svg+xml", icon)))
 }

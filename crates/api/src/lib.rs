@@ -1,7 +1,7 @@
-//! The HTTP side: routes, envelope, error table, OpenAPI.
+//! HTTP API: routes, middleware, envelope, error table and OpenAPI document.
 //!
-//! [`service::service`] makes the whole of it over the use cases. A handler parses a request into
-//! values of the domain, runs one use case and converts the outcome; no rule is decided here.
+//! [`service::service`] builds it from the use cases. A handler parses a request into domain values, runs
+//! one use case and converts the outcome. It contains no business rules.
 
 mod auth;
 pub mod config;

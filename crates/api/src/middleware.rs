@@ -1,4 +1,4 @@
-//! Middleware that every request passes before and after its handler.
+//! Middleware around all handlers, and tasks that outlive their request.
 
 pub(crate) mod catch_panic;
 pub(crate) mod client_address;

@@ -1,5 +1,7 @@
-//! Parsing of requests into values of the domain.
+//! Parsing of requests into domain values.
 
+pub(crate) mod body;
+pub(crate) mod extracted;
 pub(crate) mod fields;
 pub(crate) mod form;
 pub(crate) mod form_body;

@@ -1,23 +1,25 @@
-//! Times as people and programs are told them: RFC 3339, always UTC.
+//! Formatting of times by RFC 3339, in UTC.
 
 use domain::model::timestamp::Timestamp;
 use time::UtcDateTime;
 
-/// To the second: `2026-11-20T10:00:00Z`.
+/// Formats a time to the second: `2026-11-20T10:00:00Z`.
 #[must_use]
 pub fn seconds(time: Timestamp) -> String {
-    format!("{}Z", local(time).0)
+    let (text, _) = date_and_time(time);
+    format!("{text}Z")
 }
 
-/// To the millisecond: `2026-11-20T10:00:00.000Z`.
+/// Formats a time to the millisecond: `2026-11-20T10:00:00.000Z`.
 pub(crate) fn millis(time: Timestamp) -> String {
-    let (text, millis) = local(time);
+    let (text, millis) = date_and_time(time);
     format!("{text}.{millis:03}Z")
 }
 
-/// Date and time without fraction, and the milliseconds; RFC 3339 knows the years 0 to 9999, what lies
-/// outside is shown as 1970.
-fn local(time: Timestamp) -> (String, u16) {
+/// Formats date and time without a fraction, and returns the milliseconds.
+///
+/// RFC 3339 allows the years 0 to 9999. Times out of this range are formatted as 1970.
+fn date_and_time(time: Timestamp) -> (String, u16) {
     let nanos = i128::from(time.unix_millis()) * 1_000_000;
     let time = UtcDateTime::from_unix_timestamp_nanos(nanos).ok();
     let t = time.filter(|time| time.year() >= 0).unwrap_or(UtcDateTime::UNIX_EPOCH);

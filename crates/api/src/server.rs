@@ -1,4 +1,4 @@
-//! Listening and serving until told to stop.
+//! HTTP server with graceful shutdown.
 
 pub(crate) mod acceptor;
 pub mod drain;
@@ -14,19 +14,20 @@ use tokio::time::sleep;
 
 use crate::server::acceptor::ClosingAcceptor;
 
-/// How long requests under way may take when the server stops. A login is answered within four seconds.
+/// Maximum time that requests have to complete when the server stops. A login takes at most 4 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server stays after its listener has closed before it says farewell: hyper ends a connection
-/// that has not yet brought a byte as soon as it is told to stop, though a request may be on its way, since
-/// the kernel had accepted the connection.
+/// Time between the closing of the listener and the graceful shutdown of connections.
+///
+/// The kernel may have accepted a connection whose first request is still on its way. hyper closes
+/// connections without any received byte as soon as the graceful shutdown starts.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// How long the head of a request may take to arrive, and how long a connection may wait for the next
-/// one. Proxies that keep connections should give them up sooner.
+/// Maximum time for the head of a request to arrive, and maximum idle time of a connection between two
+/// requests. Proxies should use a shorter keep-alive timeout.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An address the service already listens on; connections wait until it is served.
+/// Server that listens on an address. Connections wait until [`Server::serve`] is called.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -34,7 +35,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens. Port 0 means any free one.
+    /// Binds the address. Port 0 selects a free port.
     pub async fn listen(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -42,20 +43,22 @@ impl Server {
         Ok(Self { listener, address, fuse })
     }
 
-    /// Gives heads of requests another time to arrive than [`HEADER_TIMEOUT`].
+    /// Replaces [`HEADER_TIMEOUT`].
     #[must_use]
     pub fn header_timeout(self, timeout: Duration) -> Self {
         Self { fuse: self.fuse.with_http1_header_timeout(timeout), ..self }
     }
 
-    /// The address, with the port that was found.
+    /// Returns the bound address, with the selected port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop` is done, then accepts nothing new, serves for half a second what the connections of
-    /// before bring, and lets requests under way finish, for ten seconds at most.
+    /// Serves until `stop` completes.
+    ///
+    /// Then it accepts no new connections, serves requests on existing ones for another 0.5 s, and gives
+    /// running requests up to 10 s to complete.
     pub async fn serve(
         self,
         service: Service,
@@ -66,14 +69,14 @@ impl Server {
         let handle = server.handle();
         let serving = server.try_serve(service);
         tokio::pin!(serving);
-        let last_call = async {
-            // Never without a word: the acceptor lives as long as it is served from.
+        let linger = async {
+            // Cannot fail: the sender lives in the acceptor, which outlives this future.
             let _ = closed.await;
             sleep(LINGER).await;
         };
         tokio::select! {
             ended = &mut serving => ended,
-            () = last_call => {
+            () = linger => {
                 handle.stop_graceful(SHUTDOWN_TIMEOUT);
                 serving.await
             }

@@ -1,5 +1,6 @@
-//! The whole HTTP side as one service.
+//! The complete HTTP API as a Salvo service.
 
+use domain::use_cases::UseCases;
 use salvo::cors::{
     AllowHeaders, AllowMethods, AllowOrigin, CallNext, Cors, CorsHandler, ExposeHeaders,
 };
@@ -10,50 +11,54 @@ use salvo::{Router, Service};
 use crate::config::{ApiConfig, Origin};
 use crate::console::console;
 use crate::middleware::framing::RequestFraming;
-use crate::middleware::rate_limit::Limit;
+use crate::middleware::rate_limit::RateLimit;
 use crate::middleware::request_lifecycle::{RequestLifecycle, X_REQUEST_ID};
 use crate::openapi::handler_source::HandlerSource;
 use crate::openapi::openapi;
-use crate::openapi::swagger_ui::page;
+use crate::openapi::swagger_ui::swagger_ui;
 use crate::request::idempotency_key::IDEMPOTENCY_KEY;
 use crate::request::limits::BodyLimits;
-use crate::routes::{Api, Parts, routes};
+use crate::routes::{Api, ApiPorts, routes};
 use crate::server::drain::Drain;
 
-/// The service: what a server serves, and what tests call in process.
+/// Maximum time in seconds that browsers may cache the response to a CORS preflight request.
+const CORS_MAX_AGE: u64 = 600;
+
+/// Builds the service, for the server and for tests that call it in process.
 ///
-/// A request passes the edge, CORS, the limit of its caller and the check of its framing before its
-/// route; a failure anywhere becomes an envelope at the edge. `drain` tells it that the server is about to
-/// stop.
+/// A request passes these middlewares before its route, in this order: request lifecycle, CORS (if
+/// configured), rate limit, request framing. The request lifecycle renders failures of all of them.
+/// `drain` announces that the server is about to stop.
 #[must_use]
-pub fn service(parts: Parts, config: &ApiConfig, drain: Drain) -> Service {
-    let edge = RequestLifecycle {
-        clock: parts.clock.clone(),
-        random: parts.random.clone(),
-        limits: BodyLimits { bytes: config.body_limit, within: config.body_timeout },
-        metrics: parts.metrics.clone(),
+pub fn service(use_cases: UseCases, ports: ApiPorts, config: &ApiConfig, drain: Drain) -> Service {
+    let request_lifecycle = RequestLifecycle {
+        clock: ports.clock.clone(),
+        random: ports.random.clone(),
+        body_limits: BodyLimits { bytes: config.body_limit, timeout: config.body_timeout },
+        metrics: ports.metrics.clone(),
         drain: drain.clone(),
     };
-    let limit = Limit {
-        limits: parts.limits.clone(),
-        services: parts.services.clone(),
+    let rate_limit = RateLimit {
+        limits: ports.rate_limits.clone(),
+        services: ports.service_accounts.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    let api = Api::new(parts, config, drain);
+    let api = Api::new(use_cases, ports, config, drain);
     let router = Router::new()
-        .push(routes(HandlerSource(Some(&api))))
+        .push(routes(HandlerSource::new(&api)))
         .push(Router::with_path("openapi.json").get(openapi()))
-        .push(page())
+        .push(swagger_ui())
         .push(console());
-    let service = Service::new(router).hoop(edge);
+    let service = Service::new(router).hoop(request_lifecycle);
     let service = match config.cors_origins.as_slice() {
         [] => service,
         origins => service.hoop(cors(origins)),
     };
-    service.hoop(limit).hoop(RequestFraming)
+    service.hoop(rate_limit).hoop(RequestFraming)
 }
 
-/// The headers come before the route runs, so that a failure has them too.
+/// Returns the CORS middleware. It sets its headers before the route runs, so that failures have them
+/// too.
 fn cors(origins: &[Origin]) -> CorsHandler {
     let cors = Cors::new()
         .allow_origin(AllowOrigin::list(origins.iter().map(Origin::header_value)))
@@ -72,6 +77,6 @@ fn cors(origins: &[Origin]) -> CorsHandler {
             IDEMPOTENCY_KEY,
         ]))
         .expose_headers(ExposeHeaders::list([X_REQUEST_ID, RETRY_AFTER]))
-        .max_age(600);
+        .max_age(CORS_MAX_AGE);
     CorsHandler::new(cors, CallNext::After)
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// Tags of the routes, in the order of the page's sections.
 const TAGS: [&str; 7] =
-    ["login", "session", "member", "back ends", "wechat", "administrators", "health"];
+    ["login", "session", "member", "service accounts", "wechat", "administrators", "health"];
 
 /// Text before the routes.
 const HEAD: &str = "\

@@ -1,36 +1,39 @@
-//! The cookie of an administrator's session.
+//! Cookie of an administrator's session.
 
 use domain::model::secret::AdminToken;
 use salvo::http::HeaderMap;
 use salvo::http::header::{COOKIE, HeaderName, HeaderValue};
 
-/// Its name. With this prefix a browser takes it only over HTTPS (or from its own machine), only for this
-/// host, and for every path.
+/// Name of the cookie. Browsers accept the prefix `__Host-` only over HTTPS (or from localhost), for this
+/// host alone and for all paths.
 pub(crate) const ADMIN_COOKIE: &str = "__Host-menshen-admin";
 
-/// What has to come with it, from a page of this origin.
+/// Header that is required with the cookie. Pages of other origins cannot send it, which prevents
+/// cross-site request forgery.
 pub(crate) const ADMIN_HEADER: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// What has a browser keep the token, out of reach of any script and of links from elsewhere, until it is
-/// closed.
-pub(crate) fn keep(token: &AdminToken) -> Option<HeaderValue> {
-    set(token.expose(), "")
+/// Returns the `Set-Cookie` value that stores the token until the browser is closed. Scripts cannot read
+/// the cookie, and requests from other sites do not carry it.
+pub(crate) fn set_cookie(token: &AdminToken) -> Option<HeaderValue> {
+    cookie(token.expose(), "")
 }
 
-/// What has a browser forget it.
-pub(crate) fn forget() -> Option<HeaderValue> {
-    set("", "; Max-Age=0")
+/// Returns the `Set-Cookie` value that deletes the token.
+pub(crate) fn delete_cookie() -> Option<HeaderValue> {
+    cookie("", "; Max-Age=0")
 }
 
-fn set(value: &str, end: &str) -> Option<HeaderValue> {
+fn cookie(value: &str, suffix: &str) -> Option<HeaderValue> {
     let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
     let mut header =
-        HeaderValue::from_str(&format!("{ADMIN_COOKIE}={value}; {attributes}{end}")).ok()?;
+        HeaderValue::from_str(&format!("{ADMIN_COOKIE}={value}; {attributes}{suffix}")).ok()?;
     header.set_sensitive(true);
     Some(header)
 }
 
-/// The token of the one cookie of this name, where the header that belongs to it is there.
+/// Returns the token of the session cookie.
+///
+/// Returns `None` without the required header, and if several cookies have the name.
 pub(crate) fn admin_token(headers: &HeaderMap) -> Option<&str> {
     headers.get(ADMIN_HEADER).filter(|value| !value.is_empty())?;
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -55,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_counts_with_its_header_and_once() {
+    fn cookie_requires_the_header_and_must_not_be_repeated() {
         let ours = "__Host-menshen-admin=abc";
         assert_eq!(token(&[ours], Some("fetch")).as_deref(), Some("abc"));
         let among_others = format!("a=b; {ours};c=d");
         assert_eq!(token(&[&among_others], Some("fetch")).as_deref(), Some("abc"));
         assert_eq!(token(&["a=b", ours], Some("fetch")).as_deref(), Some("abc"));
-        assert_eq!(token(&[ours], None), None, "another origin's page could have sent this");
+        assert_eq!(token(&[ours], None), None, "pages of other origins can send this");
         assert_eq!(token(&[ours], Some("")), None);
         assert_eq!(token(&[ours, ours], Some("fetch")), None);
         for other in ["", "menshen-admin=abc", "__host-menshen-admin=abc", "abc"] {

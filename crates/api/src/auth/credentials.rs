@@ -1,4 +1,4 @@
-//! What stands in `Authorization`, taken apart.
+//! Parsing of the `Authorization` header.
 
 use std::str;
 
@@ -6,38 +6,38 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use salvo::http::HeaderMap;
 use salvo::http::header::AUTHORIZATION;
 
-/// The longest text that is looked at as a token or key, in bytes.
-const TOKEN_MAX: usize = 4096;
+/// Maximum length of a token or key in bytes.
+const MAX_TOKEN: usize = 4096;
 
-/// The longest `Authorization` that is looked at, in bytes.
-const AUTHORIZATION_MAX: usize = TOKEN_MAX + "Bearer ".len();
+/// Maximum length of `Authorization` in bytes.
+const MAX_AUTHORIZATION: usize = MAX_TOKEN + "Bearer ".len();
 
-/// What a back end shows of itself.
+/// Credentials of a service account.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum ServiceCredentials {
-    /// Its key alone.
+    /// Key alone.
     Bearer(String),
-    /// Its name and its key.
+    /// Name and key.
     Basic { name: String, key: String },
 }
 
 impl ServiceCredentials {
-    /// The readings of the one `Authorization` there is, in the order in which they are to be tried.
+    /// Returns the credentials that `Authorization` may mean, in the order to try them.
     ///
-    /// RFC 6749 section 2.3.1 has name and key escaped as in a form before they are joined; many
-    /// clients do not. Both are understood.
-    pub(crate) fn readings(headers: &HeaderMap) -> Vec<Self> {
+    /// RFC 6749 section 2.3.1 requires form encoding of name and key before they are joined. Many
+    /// clients do not encode them, so both readings are candidates.
+    pub(crate) fn candidates(headers: &HeaderMap) -> Vec<Self> {
         if let Some(key) = bearer_token(headers) {
             return vec![Self::Bearer(key.to_owned())];
         }
         let Some((name, key)) = basic(headers) else { return Vec::new() };
-        let escaped = Self::Basic { name: unescaped(&name), key: unescaped(&key) };
+        let decoded = Self::Basic { name: form_decoded(&name), key: form_decoded(&key) };
         let plain = Self::Basic { name, key };
-        if plain == escaped { vec![plain] } else { vec![plain, escaped] }
+        if plain == decoded { vec![plain] } else { vec![plain, decoded] }
     }
 }
 
-/// What follows `Bearer`, in any case, or else the whole of the one `Authorization` there is.
+/// Returns the token after `Bearer` (in any case), or the whole `Authorization` without a scheme.
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let line = authorization(headers)?;
     let token = match line.split_once(' ') {
@@ -48,12 +48,12 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     is_token(token).then_some(token)
 }
 
-/// Whether the text is worth being looked at as a token.
+/// Returns true if the text has the form of a token.
 pub(crate) fn is_token(text: &str) -> bool {
-    (1..=TOKEN_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Name and password of HTTP Basic (RFC 7617).
+/// Parses name and password of HTTP Basic (RFC 7617).
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let (scheme, credentials) = authorization(headers)?.split_once(' ')?;
     let credentials = scheme.eq_ignore_ascii_case("basic").then_some(credentials.trim())?;
@@ -65,11 +65,11 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-    line.to_str().ok().filter(|line| line.len() <= AUTHORIZATION_MAX)
+    line.to_str().ok().filter(|line| line.len() <= MAX_AUTHORIZATION)
 }
 
-/// The text behind a value of a form; the separators that a value cannot hold stay what they are.
-fn unescaped(text: &str) -> String {
+/// Decodes a form-encoded value. The separators `&` and `=` stay as they are.
+fn form_decoded(text: &str) -> String {
     let value = text.replace('&', "%26").replace('=', "%3D");
     form_urlencoded::parse(value.as_bytes())
         .next()
@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_with_its_scheme_or_bare() {
+    fn bearer_token_with_and_without_scheme() {
         for line in ["Bearer a.b-c_d", "bearer a.b-c_d", "BEARER   a.b-c_d ", "a.b-c_d"] {
             assert_eq!(token(&[line.as_bytes()]).as_deref(), Some("a.b-c_d"), "{line}");
         }
     }
 
     #[test]
-    fn anything_else_is_no_token() {
+    fn malformed_authorization_has_no_bearer_token() {
         let long = format!("Bearer {}", "x".repeat(4097));
         for line in [
             "",
@@ -115,24 +115,24 @@ mod tests {
             assert_eq!(token(&[line.as_bytes()]), None, "{line}");
         }
         assert_eq!(token(&[]), None);
-        assert_eq!(token(&[b"Bearer a", b"Bearer a"]), None, "two are one too many");
+        assert_eq!(token(&[b"Bearer a", b"Bearer a"]), None, "repeated header");
         assert_eq!(token(&[b"Bearer \xff"]), None);
         assert_eq!(token(&[&long.as_bytes()[..long.len() - 1]]).map(|t| t.len()), Some(4096));
     }
 
-    /// Name and key of every reading of `NAME:PASSWORD`.
+    /// Name and key of all candidates for `NAME:PASSWORD`.
     fn read(pair: &str) -> Vec<(String, String)> {
         let line = format!("basic {}", BASE64_STANDARD.encode(pair));
-        let readings = ServiceCredentials::readings(&headers(&[line.as_bytes()])).into_iter();
-        let basic = readings.map(|reading| match reading {
+        let candidates = ServiceCredentials::candidates(&headers(&[line.as_bytes()])).into_iter();
+        let basic = candidates.map(|candidate| match candidate {
             ServiceCredentials::Basic { name, key } => (name, key),
-            ServiceCredentials::Bearer(_) => panic!("{pair} is no bearer token"),
+            ServiceCredentials::Bearer(_) => panic!("{pair} parsed as a bearer token"),
         });
         basic.collect()
     }
 
     #[test]
-    fn basic_is_a_name_and_a_key_plain_or_escaped() {
+    fn basic_credentials_plain_and_form_encoded() {
         let pair = |name: &str, key: &str| (name.to_owned(), key.to_owned());
         assert_eq!(read("orders:k:e:y"), [pair("orders", "k:e:y")]);
         assert_eq!(read(":"), [pair("", "")]);
@@ -142,13 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_shows_nothing_of_a_back_end() {
+    fn malformed_authorization_has_no_service_credentials() {
         for line in
             ["", "Basic ", "Basic !", "Basic YTpi=", "Basic YWI=", "Basic /zr/", "Digest YTpi"]
         {
-            let readings = ServiceCredentials::readings(&headers(&[line.as_bytes()]));
-            assert!(readings.is_empty(), "{line}");
+            let candidates = ServiceCredentials::candidates(&headers(&[line.as_bytes()]));
+            assert!(candidates.is_empty(), "{line}");
         }
-        assert!(ServiceCredentials::readings(&headers(&[b"Basic YTpi", b"Basic YTpi"])).is_empty());
+        assert!(
+            ServiceCredentials::candidates(&headers(&[b"Basic YTpi", b"Basic YTpi"])).is_empty()
+        );
     }
 }

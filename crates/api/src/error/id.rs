@@ -1,86 +1,68 @@
-//! The error ids clients can rely on: one table of id, status, messages and meaning.
+//! Error ids: the stable codes of failures, each with its HTTP status, messages and meaning.
 
 use domain::ports::provider::ProviderFailure;
 use salvo::http::StatusCode;
+use strum::VariantArray;
 
-/// Why a request failed, as every failure names it in `error`.
+/// Stable id of a failure, in the field `error` of the response.
 ///
-/// Ids are stable: clients act on them. The table behind them is rendered into the documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Variants are in the order of the documentation, which is generated from this table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum ErrorId {
     /// The request is malformed.
     InvalidRequest,
-    /// The login code leads to nobody.
+    /// The provider does not accept the login code.
     LoginCodeInvalid,
-    /// The login code was spent before.
+    /// The login code was redeemed before.
     LoginCodeUsed,
-    /// The phone code leads to no number.
+    /// The provider does not accept the phone code.
     PhoneCodeInvalid,
-    /// The caller has not shown who they are.
+    /// Credentials are missing or invalid.
     Unauthenticated,
-    /// The access token is too old.
+    /// The access token has expired.
     TokenExpired,
-    /// The session was ended.
+    /// The session has ended.
     SessionRevoked,
-    /// The provider keeps the user out.
+    /// The provider blocks the user.
     UserBlocked,
-    /// This service keeps the member out.
+    /// The member is banned.
     MemberBanned,
-    /// The caller may not do this.
+    /// The caller has no permission.
     Forbidden,
-    /// Nothing is there.
+    /// The path or the resource does not exist.
     NotFound,
-    /// What is there already is in the way.
+    /// The request contradicts existing data.
     Conflict,
-    /// The body is too long.
+    /// The body exceeds the size limit.
     PayloadTooLarge,
-    /// The body is not JSON.
+    /// The body has another content type than the route accepts.
     UnsupportedMediaType,
-    /// Too many requests.
+    /// A rate limit is exceeded.
     RateLimited,
-    /// The provider does not answer properly.
+    /// The provider cannot be reached or does not respond properly.
     ProviderUnavailable,
-    /// The provider refuses the app itself.
+    /// The provider rejects the credentials or the address of the app.
     ProviderMisconfigured,
-    /// Something broke in here.
+    /// An internal error occurred.
     Internal,
 }
 
-/// What the provider was asked about.
+/// Call to the provider that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The login code.
+    /// Redemption of a login code.
     Login,
-    /// The phone code.
+    /// Redemption of a phone code.
     Phone,
-    /// The session key.
+    /// Use of a session key.
     SessionKey,
 }
 
 impl ErrorId {
-    /// Every id, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
-        Self::InvalidRequest,
-        Self::LoginCodeInvalid,
-        Self::LoginCodeUsed,
-        Self::PhoneCodeInvalid,
-        Self::Unauthenticated,
-        Self::TokenExpired,
-        Self::SessionRevoked,
-        Self::UserBlocked,
-        Self::MemberBanned,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::RateLimited,
-        Self::ProviderUnavailable,
-        Self::ProviderMisconfigured,
-        Self::Internal,
-    ];
+    /// All ids, in the order of the documentation.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// What a client is told when the provider fails at `step`.
+    /// Returns the error id for a failure of the provider at `step`.
     #[must_use]
     pub const fn of_provider(failure: ProviderFailure, step: Step) -> Self {
         match (failure, step) {
@@ -100,7 +82,7 @@ impl ErrorId {
         }
     }
 
-    /// The id as it stands in an answer, e.g. `login_code_used`.
+    /// Returns the id as in responses, for example `login_code_used`.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
@@ -125,7 +107,7 @@ impl ErrorId {
         }
     }
 
-    /// The HTTP status it comes with. A wrong method is the one exception: it is
+    /// Returns the HTTP status. The one exception is an unsupported method: it is
     /// [`Self::InvalidRequest`] with 405.
     #[must_use]
     pub const fn status(self) -> StatusCode {
@@ -147,7 +129,7 @@ impl ErrorId {
         }
     }
 
-    /// What the user is told in Chinese.
+    /// Returns the Chinese message for the user.
     #[must_use]
     pub const fn message_zh(self) -> &'static str {
         match self {
@@ -172,7 +154,7 @@ impl ErrorId {
         }
     }
 
-    /// What the user is told in English.
+    /// Returns the English message for the user.
     #[must_use]
     pub const fn message_en(self) -> &'static str {
         match self {
@@ -183,15 +165,15 @@ impl ErrorId {
             Self::LoginCodeUsed => "The login code was used before, please log in again",
             Self::PhoneCodeInvalid => "The phone number was not confirmed, please allow it again",
             Self::Unauthenticated => "Authentication failed, please log in",
-            Self::TokenExpired => "Authentication failed, the login has expired",
-            Self::SessionRevoked => "Authentication failed, the login was ended",
+            Self::TokenExpired => "Authentication failed, the login has expired, please log in",
+            Self::SessionRevoked => "Authentication failed, the session has ended, please log in",
             Self::UserBlocked => "This account is at risk and cannot log in for now",
             Self::MemberBanned => "This account is banned, please contact support",
             Self::Forbidden => "This is not allowed",
             Self::NotFound => "Nothing was found here",
             Self::Conflict => "This phone number or account belongs to another member",
             Self::PayloadTooLarge => "The request is too large",
-            Self::UnsupportedMediaType => "Only JSON is understood",
+            Self::UnsupportedMediaType => "Only JSON is supported",
             Self::RateLimited => "Too many requests, please try again later",
             Self::ProviderUnavailable => "Login is not available for the moment, please try again",
             Self::ProviderMisconfigured => {
@@ -201,68 +183,67 @@ impl ErrorId {
         }
     }
 
-    /// What happened and what a client does about it, in English, for developers.
+    /// Returns the meaning and the remedy, in English, for developers.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::InvalidRequest => {
-                "The request is malformed; `fields` says what and why. Do not send it again as \
-                 it is."
+                "The request is malformed; `fields` has the reasons. Do not retry it unchanged."
             }
             Self::LoginCodeInvalid => {
-                "The login code is wrong, expired or another app's. Fetch a new one with \
-                 `wx.login` and try once more."
+                "The login code is wrong, expired or from another app. Get a new one with `wx.login` \
+                 and retry once."
             }
             Self::LoginCodeUsed => {
-                "The login code was redeemed before, by another request or more than 60 seconds ago. \
-                 Fetch a new one with `wx.login` and try once more."
+                "The login code was redeemed by another request, or more than 60 seconds ago. Get a \
+                 new one with `wx.login` and retry once."
             }
             Self::PhoneCodeInvalid => {
-                "The phone code is wrong, expired, used or another user's, or the encrypted data \
-                 give no phone number. Let the user tap the phone button again; after a login the \
-                 login code is spent too."
+                "The phone code is wrong, expired, used or from another user, or the encrypted data \
+                 contain no phone number. Let the user tap the phone button again. After a failed \
+                 login, get a new login code too."
             }
             Self::Unauthenticated => {
-                "There is no token or service key in `Authorization`, or it is not a good one, \
-                 or the refresh token is none. Log in. Of administrators: nobody is signed in, or \
-                 name, password or invitation are not good."
+                "The access token, service account key or refresh token is missing or invalid. Log \
+                 in. In the admin API: the administrator is not signed in, or the name, password or \
+                 invitation code is wrong."
             }
-            Self::TokenExpired => "The access token is too old. Refresh it or log in.",
+            Self::TokenExpired => "The access token has expired. Refresh it or log in.",
             Self::SessionRevoked => {
-                "The session has ended: by the member, for their safety, or because it was not \
-                 prolonged in time. Log in."
+                "The session has ended: by a logout, for security reasons, or because it was not \
+                 refreshed in time. Log in."
             }
-            Self::UserBlocked => "The provider keeps this user out as a risk. Do not try again.",
-            Self::MemberBanned => "The member is banned here. Do not try again.",
+            Self::UserBlocked => "The provider blocks this user as a risk. Do not retry.",
+            Self::MemberBanned => "The member is banned. Do not retry.",
             Self::Forbidden => {
-                "The caller may not do this: a visitor without an account, an app that takes \
-                 no new members or is disabled, or a thing the provider refuses for this user. Of administrators: it takes another \
-                 role, is their own account, or the present password is another one."
+                "The caller has no permission: the user is a guest without an account, the app does \
+                 not register new members or is disabled, or the provider rejects the operation for \
+                 this user. In the admin API: the operation requires another role or concerns the \
+                 administrator's own account, or the current password is wrong."
             }
-            Self::NotFound => "There is no such address or thing.",
+            Self::NotFound => "The path or the resource does not exist.",
             Self::Conflict => {
-                "It contradicts what is known; `conflict` says what, and how the request can be \
-                 sent again. What `onConflict` adds under the same idempotency key needs no new \
-                 code."
+                "The request contradicts existing data; `conflict` has the reason and the choices. \
+                 If it is sent again with the same idempotency key and `onConflict`, it needs no new \
+                 codes."
             }
-            Self::PayloadTooLarge => "The body is longer than the limit.",
+            Self::PayloadTooLarge => "The body exceeds the size limit.",
             Self::UnsupportedMediaType => {
-                "The body is not declared as `application/json` in UTF-8 without content \
-                 coding."
+                "The body is not declared as `application/json` in UTF-8 without content coding."
             }
             Self::RateLimited => {
-                "Too many requests, to this service or from it to the provider. Wait for \
-                 `Retry-After` seconds, then try again; a login code must be a new one."
+                "Too many requests to this service, or from it to the provider. Retry after \
+                 `Retry-After` seconds, with a new login code."
             }
             Self::ProviderUnavailable => {
-                "The provider is down, busy, slow or unintelligible. Wait for `Retry-After` \
-                 seconds, then come with a new code."
+                "The provider is unreachable, overloaded or slow, or its response is invalid. Retry \
+                 after `Retry-After` seconds with new codes."
             }
             Self::ProviderMisconfigured => {
-                "The provider refuses the app itself (its id, secret or address). An alarm for \
-                 the operator; nothing a client can mend."
+                "The provider rejects the app id, the secret or the server's address. The operator \
+                 has to correct the configuration; clients cannot."
             }
-            Self::Internal => "Something broke in here; the cause is in the log under `requestId`.",
+            Self::Internal => "Internal error. The cause is in the log under `requestId`.",
         }
     }
 }

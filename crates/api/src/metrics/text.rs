@@ -1,13 +1,15 @@
-//! Prometheus' own text format, which every tool reads, out of the `OpenMetrics` that came after it.
+//! Conversion of metrics from the `OpenMetrics` format to the Prometheus text format, which all tools read.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// The type of the one text that is written here.
+/// Content type of the Prometheus text format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The same metrics: what heads a counter has the name of its samples here, with `_total`, and an info is
-/// a gauge. Units and the end are not marked.
+/// Converts `OpenMetrics` to the Prometheus text format.
+///
+/// The header lines of a counter get the name of its samples, with `_total`; an info becomes a gauge.
+/// Units and the end marker are removed.
 pub(crate) fn prometheus_text(open_metrics: &str) -> String {
     let heads =
         open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_is_headed_by_the_name_of_its_samples() {
+    fn header_lines_have_the_name_of_the_samples() {
         let open_metrics = "\
 # HELP logins Logins so far.
 # TYPE logins counter

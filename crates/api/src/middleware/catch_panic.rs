@@ -1,4 +1,4 @@
-//! Panics, turned into errors where one request ends and the others must go on.
+//! Conversion of panics into errors, so that one request cannot end the others.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -6,12 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What a panic said.
+/// Message of a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("panicked: {0}")]
 pub(crate) struct Panic(String);
 
-/// Runs a future to its end, or to its panic.
+/// Runs a future and returns its output or its panic.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

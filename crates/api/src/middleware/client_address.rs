@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as that can be believed.
+//! Address of the client, behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,25 +6,25 @@ use salvo::http::HeaderMap;
 
 use crate::config::Proxy;
 
-/// The address of the client: the peer, or, where that is a proxy of ours, the last address in
-/// `X-Forwarded-For` that is none.
+/// Returns the address of the client: the peer, or, if the peer is a trusted proxy, the last address in
+/// `X-Forwarded-For` that is not a trusted proxy.
 ///
-/// Every proxy appends whom it was called by, so only the right end was written by those we trust; what
-/// stands further left is the client's own word. No other header counts.
+/// Each proxy appends the address of its caller. Only the right end is therefore written by trusted
+/// proxies; everything to the left may be forged by the client. No other header is used.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Proxy]) -> IpAddr {
     let lines = headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
     let mut hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
     let mut client = peer.to_canonical();
     while trusted.iter().any(|proxy| proxy.covers(client)) {
-        // What cannot be read is as good as nothing: then whoever passed it on is the client.
-        let Some(address) = hops.pop().and_then(|hop| address(hop.trim())) else { break };
+        // An unreadable entry ends the chain: the proxy that passed it on counts as the client.
+        let Some(address) = hops.pop().and_then(|hop| parse_address(hop.trim())) else { break };
         client = address;
     }
     client
 }
 
-/// An address, with or without port, as proxies write it.
-fn address(hop: &str) -> Option<IpAddr> {
+/// Parses an address with or without port, in the formats of common proxies.
+fn parse_address(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse().or_else(|_| hop.parse().map(|socket: SocketAddr| socket.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_where_they_call_from_whatever_they_say() {
+    fn untrusted_peer_cannot_forge_its_address() {
         for forwarded in [&[][..], &["198.51.100.1"], &["10.0.0.1"], &["127.0.0.1, 10.0.0.1"]] {
             assert_eq!(client("203.0.113.7", forwarded), "203.0.113.7");
             assert_eq!(client("::ffff:203.0.113.7", forwarded), "203.0.113.7");
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_proxies_the_last_address_counts_that_is_none_of_theirs() {
+    fn last_untrusted_address_behind_trusted_proxies_is_the_client() {
         for (forwarded, is) in [
             (&["198.51.100.1"][..], "198.51.100.1"),
             (&["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_more_can_be_read_the_last_one_trusted_is_the_client() {
+    fn unreadable_entry_makes_the_last_trusted_proxy_the_client() {
         for (forwarded, is) in [
             (&[][..], "10.0.0.1"),
             (&[""], "10.0.0.1"),

@@ -1,4 +1,4 @@
-//! The request that is being served, for whatever is done on its behalf.
+//! Id of the request that the current task works for, as a task-local value.
 
 use domain::model::request_id::RequestId;
 use domain::ports::request_context::RequestContext;
@@ -8,7 +8,7 @@ task_local! {
     static REQUEST_ID: RequestId;
 }
 
-/// Knows the request on whose behalf the present task works.
+/// [`RequestContext`] of the request that the current task works for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CurrentRequest;
 
@@ -18,12 +18,12 @@ impl RequestContext for CurrentRequest {
     }
 }
 
-/// Does the work on behalf of a request.
+/// Runs `work` with this request id.
 pub(crate) async fn with_request_id<T>(request: RequestId, work: impl Future<Output = T>) -> T {
     REQUEST_ID.scope(request, work).await
 }
 
-/// The work, on behalf of the same request in whatever task it is done.
+/// Wraps `work` so that it keeps the current request id when it runs in another task.
 pub(crate) fn inherit_request_id<T>(
     work: impl Future<Output = T> + Send,
 ) -> impl Future<Output = T> + Send {

@@ -1,4 +1,4 @@
-//! Refuses requests that two programs on the way could read as different ones.
+//! Guard against request smuggling: rejects requests with ambiguous framing.
 
 use salvo::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use salvo::http::{HeaderMap, Version};
@@ -6,7 +6,8 @@ use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
 use crate::error::ApiError;
 
-/// Lets only requests pass that say in one way whom they are for and where they end.
+/// Middleware that rejects requests whose host or end is ambiguous, since two programs on the way could
+/// parse them differently.
 pub(crate) struct RequestFraming;
 
 #[async_trait]
@@ -33,17 +34,18 @@ impl Handler for RequestFraming {
     }
 }
 
-/// RFC 9112 sections 3.2 and 6.1: one Host, except before HTTP/1.1; one of length and chunks.
+/// Returns the ambiguous header and the reason, by RFC 9112 sections 3.2 and 6.1: exactly one `Host`
+/// from HTTP/1.1 on, and not both `Content-Length` and `Transfer-Encoding`.
 ///
-/// hyper takes the length out of a request that has both and closes the connection behind it, so the
-/// second rule speaks only where something else reads the head.
+/// hyper removes `Content-Length` from a request with both and closes the connection after it. The
+/// second rule applies if another server parses the head.
 fn ambiguity(version: Version, headers: &HeaderMap) -> Option<(&'static str, &'static str)> {
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
-        return Some(("host", "stands in the head exactly once"));
+        return Some(("host", "must be present exactly once"));
     }
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Some(("content-length", "does not go with transfer-encoding"));
+        return Some(("content-length", "must not be combined with transfer-encoding"));
     }
     None
 }

@@ -1,4 +1,4 @@
-//! Turns back whoever calls too often, before a byte of their body is read.
+//! Rate limiting of requests, before their body is read.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use domain::use_cases::rate_limits::RateLimits;
 use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
-use crate::auth::service_account;
+use crate::auth::authenticators::find_service_account;
 use crate::config::Proxy;
 use crate::error::ApiError;
 use crate::middleware::client_address::client_address;
 
-/// Where passwords and invitations could be guessed.
+/// Paths at which passwords and invitation codes could be guessed; they have a stricter quota.
 const ADMIN_LOGIN_PATHS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
 
-/// Counts every request by the network it comes from; that of a trusted back end, which all its users'
-/// requests may come through, by its name.
-pub(crate) struct Limit {
+/// Middleware that limits requests per network, or per service account. A service account has its own
+/// quota, because it may forward the requests of all its users.
+pub(crate) struct RateLimit {
     pub(crate) limits: Arc<RateLimits>,
     pub(crate) services: Arc<dyn ServiceAccountAuthenticator>,
     pub(crate) trusted_proxies: Vec<Proxy>,
 }
 
 #[async_trait]
-impl Handler for Limit {
+impl Handler for RateLimit {
     async fn handle(
         &self,
         req: &mut Request,
@@ -38,20 +38,20 @@ impl Handler for Limit {
             Ok(()) => {
                 ctrl.call_next(req, depot, res).await;
             }
-            Err(too_many) => {
+            Err(rate_limited) => {
                 ctrl.skip_rest();
-                ApiError::from(too_many).write(req, depot, res).await;
+                ApiError::from(rate_limited).write(req, depot, res).await;
             }
         }
     }
 }
 
-impl Limit {
+impl RateLimit {
     fn key(&self, req: &Request) -> LimitKey {
-        if let Some(service) = service_account(req.headers(), self.services.as_ref()) {
+        if let Some(service) = find_service_account(req.headers(), self.services.as_ref()) {
             return LimitKey::Service(service.name);
         }
-        // A connection without an address does not come over a network.
+        // Connections without an IP address are local.
         let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));
         let path = req.uri().path();

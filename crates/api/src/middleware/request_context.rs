@@ -1,4 +1,4 @@
-//! What is known of one request and its answer from the first moment on.
+//! Context of a request: its id, language, error format and body limits.
 
 use std::sync::Arc;
 
@@ -8,41 +8,43 @@ use domain::model::request_id::RequestId;
 use salvo::Depot;
 use salvo::http::HeaderMap;
 
+use crate::error::ApiError;
+use crate::error::id::ErrorId;
 use crate::request::language::Language;
 use crate::request::limits::BodyLimits;
 use crate::response::error_format::ErrorFormat;
 use crate::rfc3339;
 
-/// One request and its answer.
+/// Context of a request and its response.
 pub(crate) struct RequestContext {
-    /// Names the request in the answer and in the log.
+    /// Id in the response and in the log.
     pub(crate) request_id: RequestId,
-    /// In which language the client is answered.
+    /// Language of messages.
     pub(crate) language: Language,
-    /// In which form the client is told of a failure.
+    /// Format of error bodies.
     pub(crate) error_format: ErrorFormat,
-    /// How much of a body is waited for, and how long.
-    pub(crate) limits: BodyLimits,
+    /// Limits of the request body.
+    pub(crate) body_limits: BodyLimits,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl RequestContext {
-    /// The exchange that this depot is the depot of.
-    pub(crate) fn of(depot: &Depot) -> Option<&Self> {
-        depot.get_typed::<Self>().ok()
+    /// Returns the context that the request lifecycle middleware has stored.
+    pub(crate) fn of(depot: &Depot) -> Result<&Self, ApiError> {
+        let missing = || ApiError::new(ErrorId::Internal).with_cause("request has no context");
+        depot.get_typed::<Self>().map_err(|_| missing())
     }
 
-    /// The time now, as an answer carries it.
+    /// Returns the current time in the format of `operationTime`.
     pub(crate) fn operation_time(&self) -> String {
         rfc3339::seconds(self.clock.now())
     }
 }
 
-/// The id that a client or a proxy gave its request, when it is short and plain, or else a new one: a
-/// UUID of version 7.
+/// Returns the id in the only `x-request-id` of the request, if it is valid, otherwise a new UUIDv7.
 pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, random: &dyn Random) -> RequestId {
-    let mut given = headers.get_all("x-request-id").iter();
-    let only = given.next().filter(|_| given.next().is_none());
-    let plain = only.and_then(|id| id.to_str().ok()).and_then(RequestId::parse);
-    plain.unwrap_or_else(|| RequestId::generate(clock.now(), random))
+    let mut values = headers.get_all("x-request-id").iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let valid = only.and_then(|id| id.to_str().ok()).and_then(RequestId::parse);
+    valid.unwrap_or_else(|| RequestId::generate(clock.now(), random))
 }

@@ -1,4 +1,4 @@
-//! The outermost hoop: opens every request, and closes it with headers, envelope and log.
+//! Outermost middleware: creates the request context, renders failures, and logs and counts requests.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,11 +28,22 @@ use crate::server::drain::Drain;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The edge between the network and the routes.
+/// Methods that logs and metrics name; all others are `other`.
+const NAMED_METHODS: [Method; 7] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+];
+
+/// Middleware for the beginning and the end of a request.
 pub(crate) struct RequestLifecycle {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    pub(crate) limits: BodyLimits,
+    pub(crate) body_limits: BodyLimits,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
 }
@@ -47,32 +58,32 @@ impl Handler for RequestLifecycle {
         ctrl: &mut FlowCtrl,
     ) {
         let started = Instant::now();
-        let exchange = RequestContext {
+        let context = RequestContext {
             request_id: request_id(req.headers(), self.clock.as_ref(), self.random.as_ref()),
             language: Language::preferred(req.headers()),
             error_format: ErrorFormat::of(req.uri().path()),
-            limits: self.limits,
+            body_limits: self.body_limits,
             clock: self.clock.clone(),
         };
-        // Of the highest level, so that whatever is logged at all is logged with the request's id.
-        let id = exchange.request_id.clone();
+        let id = context.request_id.clone();
+        // The span has the highest level, so that all log lines of the request carry its id.
         let span = error_span!("request", request_id = id.as_str(), otel.kind = "server");
         trace::link(&span, req.headers());
-        let request_id = HeaderValue::from_str(id.as_str()).ok();
-        depot.insert_typed(exchange);
+        let id_header = HeaderValue::from_str(id.as_str()).ok();
+        depot.insert_typed(context);
         with_request_id(id, async {
             if let Err(panic) = catch_panic(ctrl.call_next(req, depot, res)).await {
                 depot.insert_typed(ApiError::new(ErrorId::Internal).with_cause(panic));
                 res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
             }
-            close(depot, res);
-            self.note(req, res, started.elapsed());
+            render_failure(depot, res);
+            self.record(req, res, started.elapsed());
         })
         .instrument(span)
         .await;
         let headers = res.headers_mut();
-        headers.extend(request_id.map(|id| (X_REQUEST_ID, id)));
-        // A route may say otherwise.
+        headers.extend(id_header.map(|id| (X_REQUEST_ID, id)));
+        // A handler may have set another value.
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if self.drain.has_begun() {
@@ -81,47 +92,42 @@ impl Handler for RequestLifecycle {
     }
 }
 
-/// Renders the failure that the request ended in, if it did: its own, or what the router left.
-fn close(depot: &mut Depot, res: &mut Response) {
+/// Renders the failure of the request, if it failed: the error of a handler or middleware, or the error
+/// status that the router set.
+fn render_failure(depot: &mut Depot, res: &mut Response) {
     let failure = depot.remove_typed::<ApiError>().ok().or_else(|| {
         let status = res.status_code.filter(|s| s.is_client_error() || s.is_server_error())?;
-        (res.body.is_none() || res.body.is_error()).then(|| ApiError::from_status(status))
+        let has_no_body = res.body.is_none() || res.body.is_error();
+        has_no_body.then(|| ApiError::from_status(status))
     });
-    if let (Some(failure), Some(exchange)) = (failure, RequestContext::of(depot)) {
+    if let (Some(failure), Ok(context)) = (failure, RequestContext::of(depot)) {
         failure.log();
         res.take_body();
-        match exchange.error_format {
-            ErrorFormat::Envelope => envelope::render_failure(&failure, exchange, res),
+        match context.error_format {
+            ErrorFormat::Envelope => envelope::render_failure(&failure, context, res),
             ErrorFormat::OAuth => oauth_error::render_failure(&failure, res),
         }
     }
 }
 
 impl RequestLifecycle {
-    /// Counts a request, completes its trace, and logs it in one line. Successes are details: writing them all would halve
-    /// what the service can take. Nothing of what the client sent is in it: of the path, only the
-    /// pattern that it matched.
-    fn note(&self, req: &Request, res: &Response, elapsed: Duration) {
-        let known = [
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::HEAD,
-            Method::OPTIONS,
-        ];
-        let method =
-            known.iter().find(|method| *method == req.method()).map_or("other", Method::as_str);
+    /// Counts the request, completes its trace and logs one line.
+    ///
+    /// Successes are logged at debug level: one line per success would halve the throughput. The line
+    /// has no client input; the path is the pattern of the route.
+    fn record(&self, req: &Request, res: &Response, elapsed: Duration) {
+        let mut methods = NAMED_METHODS.iter();
+        let method = methods.find(|method| *method == req.method()).map_or("other", Method::as_str);
         let route = req.matched_path();
         let status = res.status_code.unwrap_or_default();
-        trace::answered(&Span::current(), method, route, status);
-        let (status, ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
-        self.metrics.answered(method, route, status, elapsed);
+        trace::record_response(&Span::current(), method, route, status);
+        let status = status.as_u16();
+        self.metrics.record_request(method, route, status, elapsed);
+        let ms = elapsed.as_secs_f64() * 1000.0;
         match status {
-            500.. => warn!(method, route, status, ms, "answered"),
-            400.. => info!(method, route, status, ms, "answered"),
-            _ => debug!(method, route, status, ms, "answered"),
+            500.. => warn!(method, route, status, ms, "request completed"),
+            400.. => info!(method, route, status, ms, "request completed"),
+            _ => debug!(method, route, status, ms, "request completed"),
         }
     }
 }

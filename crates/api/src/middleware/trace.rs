@@ -1,4 +1,4 @@
-//! What of a request goes into its trace. Nothing that a client sent does, except the id of a request.
+//! Trace data of a request. The request id is the only client input in it.
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{
@@ -8,19 +8,19 @@ use salvo::http::{HeaderMap, StatusCode};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Notes which trace of others the request belongs to, if it says so (`traceparent` of W3C Trace Context).
+/// Links the span to the client's trace, if the request has a `traceparent` (W3C Trace Context).
 ///
-/// It is linked and not continued: whoever chose the id of our trace would decide by it what is sampled,
-/// and could mix their requests into the traces of others.
+/// The client's trace is not continued: the choice of the trace id would let clients decide which
+/// requests are sampled, and add their requests to the traces of other clients.
 pub(crate) fn link(span: &Span, headers: &HeaderMap) {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    if let Some(theirs) = given.and_then(parse) {
-        span.add_link(theirs);
+    if let Some(remote) = given.and_then(parse) {
+        span.add_link(remote);
     }
 }
 
-/// Notes what became of the request.
-pub(crate) fn answered(span: &Span, method: &str, route: &str, status: StatusCode) {
+/// Records the response in the span.
+pub(crate) fn record_response(span: &Span, method: &str, route: &str, status: StatusCode) {
     let context = span.context();
     let trace = context.span();
     if !trace.is_recording() {
@@ -37,7 +37,7 @@ pub(crate) fn answered(span: &Span, method: &str, route: &str, status: StatusCod
     }
 }
 
-/// A trace and a span in it, from version 00 of the header. What else it says does not count.
+/// Parses trace id and span id from version 00 of `traceparent`. Its flags are ignored.
 fn parse(traceparent: &str) -> Option<SpanContext> {
     let parts: Vec<&str> = traceparent.split('-').collect();
     let &["00", trace, span, flags] = parts.as_slice() else { return None };
@@ -47,9 +47,10 @@ fn parse(traceparent: &str) -> Option<SpanContext> {
     if !(hex(trace, 32) && hex(span, 16) && hex(flags, 2)) {
         return None;
     }
-    let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
-    let theirs = SpanContext::new(trace, span, TraceFlags::default(), true, TraceState::NONE);
-    theirs.is_valid().then_some(theirs)
+    let trace = TraceId::from_hex(trace).ok()?;
+    let span = SpanId::from_hex(span).ok()?;
+    let remote = SpanContext::new(trace, span, TraceFlags::default(), true, TraceState::NONE);
+    remote.is_valid().then_some(remote)
 }
 
 #[cfg(test)]
@@ -57,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_traceparent_is_taken_in_its_one_form_or_not_at_all() {
+    fn traceparent_is_parsed_strictly() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let theirs = parse(good).unwrap();
-        assert_eq!(theirs.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
-        assert_eq!(theirs.span_id().to_string(), "b7ad6b7169203331");
-        assert!(!theirs.is_sampled(), "whether they sample does not count");
+        let remote = parse(good).unwrap();
+        assert_eq!(remote.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(remote.span_id().to_string(), "b7ad6b7169203331");
+        assert!(!remote.is_sampled(), "the flags are ignored");
         for bad in [
             "",
             "00",

@@ -1,37 +1,58 @@
-//! Routes with their handlers, or with the handlers' signatures alone.
+//! Source of handlers for the route tree: the running API, or their OpenAPI schemas alone.
 //!
-//! The document of a route comes from the type of its handler, so it can be had without anything that
-//! a handler needs to run.
+//! Salvo finds the documentation of a route by the type of its handler. The same route tree can
+//! therefore be built without the use cases that the handlers need to run.
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 
-use crate::routes::Api;
+/// API `A` that the handlers belong to, or nothing if only their schemas are needed.
+pub(crate) struct HandlerSource<'a, A>(Option<&'a A>);
 
-/// Where handlers come from: the api, or nowhere.
-#[derive(Clone, Copy)]
-pub(crate) struct HandlerSource<'a>(pub(crate) Option<&'a Api>);
-
-impl<'a> HandlerSource<'a> {
-    /// The handler that `pick` takes from the api.
-    pub(crate) fn to<H: Handler>(self, pick: impl FnOnce(&'a Api) -> H) -> HandlerOrSchema<H> {
-        self.0.map_or(HandlerOrSchema::Signature(PhantomData), |api| {
-            HandlerOrSchema::Handler(pick(api))
-        })
+impl<A> Clone for HandlerSource<'_, A> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-/// A handler, or just its type.
+impl<A> Copy for HandlerSource<'_, A> {}
+
+impl<'a, A> HandlerSource<'a, A> {
+    /// Creates the source of handlers that run.
+    pub(crate) const fn new(api: &'a A) -> Self {
+        Self(Some(api))
+    }
+
+    /// Creates the source of handlers for the OpenAPI document.
+    pub(crate) const fn schemas() -> Self {
+        Self(None)
+    }
+
+    /// Returns the source for a part of the API.
+    pub(crate) fn part<B>(self, select: impl FnOnce(&'a A) -> &'a B) -> HandlerSource<'a, B> {
+        HandlerSource(self.0.map(select))
+    }
+
+    /// Returns the handler that `select` takes from the API.
+    pub(crate) fn handler<H: Handler>(self, select: impl FnOnce(&'a A) -> H) -> HandlerOrSchema<H> {
+        match self.0 {
+            Some(api) => HandlerOrSchema::Handler(select(api)),
+            None => HandlerOrSchema::Schema(PhantomData),
+        }
+    }
+}
+
+/// A handler, or only its type.
 pub(crate) enum HandlerOrSchema<H> {
     Handler(H),
-    Signature(PhantomData<fn() -> H>),
+    Schema(PhantomData<fn() -> H>),
 }
 
 #[async_trait]
 impl<H: Handler> Handler for HandlerOrSchema<H> {
-    /// The document is found by the type of the handler inside.
+    /// Returns the id of the inner handler's type, by which Salvo finds its documentation.
     fn type_id(&self) -> TypeId {
         TypeId::of::<H>()
     }

@@ -1,4 +1,4 @@
-//! The page that shows the OpenAPI document.
+//! Swagger UI page for the OpenAPI document.
 
 use salvo::oapi::swagger_ui::SwaggerUi;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, Writer, async_trait};
@@ -6,17 +6,17 @@ use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, Writer, async_t
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 
-/// What the page consists of; the first is the page itself.
+/// Files of the page; the first is the page itself.
 const FILES: [&str; 4] =
     ["", "swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"];
 
-/// Serves the page and its files from within the program, and nothing else.
+/// Handler that serves the page and its files from memory.
 ///
-/// Asked for any other file, Swagger UI itself would write the address into the log.
-struct Page(SwaggerUi);
+/// Other paths are answered here, because Swagger UI would log the requested path.
+struct SwaggerPage(SwaggerUi);
 
 #[async_trait]
-impl Handler for Page {
+impl Handler for SwaggerPage {
     async fn handle(
         &self,
         req: &mut Request,
@@ -32,8 +32,8 @@ impl Handler for Page {
     }
 }
 
-/// `GET /docs/`, to which `/docs` leads.
-pub(crate) fn page() -> Router {
-    let page = SwaggerUi::new("../openapi.json").title("Menshen");
-    Router::with_path("docs/{**}").get(Page(page))
+/// Returns the route of `GET /docs/`. `/docs` redirects to it.
+pub(crate) fn swagger_ui() -> Router {
+    let ui = SwaggerUi::new("../openapi.json").title("Menshen");
+    Router::with_path("docs/{**}").get(SwaggerPage(ui))
 }

@@ -1,4 +1,4 @@
-//! What requests carry, field by field: one declaration that is both read and documented.
+//! Fields of requests: one declaration both parses and documents a field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,50 +11,52 @@ use serde_json::Value;
 
 use crate::error::FieldErrors;
 
-/// One field of a request: its name, how its value is read, and what the document says of it.
+/// Field of a request: its name, its parser and its OpenAPI schema.
 pub(crate) struct Field<T> {
     pub(crate) name: &'static str,
-    /// The value, or why it is none; the reason never repeats what the client sent.
+    /// Parses the value. The reason of a failure never repeats the client's input.
     pub(crate) read: fn(&Value) -> Result<T, String>,
     pub(crate) schema: fn() -> Object,
 }
 
-/// Something that is asked for fields: a request, or the document.
+/// Visitor of a request type's fields: it reads them from a request, or collects their schemas.
 pub(crate) trait Form {
-    /// A field that must be there; `None` when it is not, or is faulty.
+    /// Visits a required field. Returns `None` if the field is absent or invalid.
     fn required<T>(&mut self, field: &Field<T>) -> Option<T>;
 
-    /// A field that may be absent or null; `None` also when it is faulty.
+    /// Visits an optional field. Returns `None` if the field is absent, null or invalid.
     fn optional<T>(&mut self, field: &Field<T>) -> Option<T>;
 
-    /// Fields that are sound each by itself, and mean nothing together.
-    fn refuse<T>(&mut self, reason: &'static str) -> Option<T>;
+    /// Rejects a combination of fields that are valid individually.
+    fn reject<T>(&mut self, reason: &'static str) -> Option<T>;
 }
 
-/// What a request means.
+/// Type that is read from the fields of a request.
 pub(crate) trait FromForm: Sized + Send {
-    /// Its name in the document.
+    /// Name of its schema in the OpenAPI document.
     const NAME: &'static str;
 
-    /// What it is good for, in one sentence for the document.
+    /// Description of its schema in the OpenAPI document, in one sentence.
     const DESCRIPTION: &'static str;
 
-    /// Whether a request without any body means the same as one without any field.
+    /// True if an absent body means the same as an object without fields.
     const MAY_BE_EMPTY: bool = false;
 
-    /// Asks for every field there is, and only then gives up if a required one is missing: so all
-    /// faults are told at once, and the document knows every field.
+    /// Reads the value.
+    ///
+    /// Implementations MUST visit all fields before they return `None`: all errors are then reported at
+    /// once, and every field gets into the OpenAPI document.
     fn from_form(form: &mut impl Form) -> Option<Self>;
 }
 
-/// What is done with fields nobody asked for.
+/// Handling of fields that the request type does not have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnknownFields {
     Deny,
     Ignore,
 }
 
-/// The fields of one request, each with the values given for it.
+/// Reader for the fields of one request. A field has several values if it was repeated.
 #[derive(Default)]
 pub(crate) struct FormReader {
     values: BTreeMap<String, Vec<Value>>,
@@ -62,12 +64,12 @@ pub(crate) struct FormReader {
 }
 
 impl FormReader {
-    /// Adds a value as it came.
+    /// Adds a value of a field.
     pub(crate) fn insert(&mut self, name: String, value: Value) {
         self.values.entry(name).or_default().push(value);
     }
 
-    /// Reads the whole, or tells everything that is wrong with it.
+    /// Reads the request, or returns the errors of all its fields.
     pub(crate) fn read<T: FromForm>(
         mut self,
         unknown_fields: UnknownFields,
@@ -82,21 +84,24 @@ impl FormReader {
         }
     }
 
-    /// Names a few of them, where the name is one that a developer may have misspelt.
+    /// Adds an error for unknown fields.
+    ///
+    /// Up to eight of them are named, if their name may be a misspelt field; other names could be any
+    /// input of the client.
     fn deny_unknown_fields(&mut self) {
-        let plain = |name: &&String| {
+        let may_be_misspelt = |name: &&String| {
             name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
         };
-        let unknown_fields = self.values.keys().filter(plain).take(8);
+        let unknown_fields = self.values.keys().filter(may_be_misspelt).take(8);
         self.field_errors
-            .extend(unknown_fields.map(|name| (name.clone(), "is not known here".to_owned())));
+            .extend(unknown_fields.map(|name| (name.clone(), "is unknown".to_owned())));
         if !self.values.is_empty() {
-            let fault = "holds fields that are not known here".to_owned();
-            self.field_errors.insert("body".to_owned(), fault);
+            let reason = "has unknown fields".to_owned();
+            self.field_errors.insert("body".to_owned(), reason);
         }
     }
 
-    fn fault(&mut self, name: &str, reason: impl Into<String>) {
+    fn add_error(&mut self, name: &str, reason: impl Into<String>) {
         self.field_errors.insert(name.to_owned(), reason.into());
     }
 }
@@ -105,7 +110,7 @@ impl Form for FormReader {
     fn required<T>(&mut self, field: &Field<T>) -> Option<T> {
         let value = self.optional(field);
         if value.is_none() && !self.field_errors.contains_key(field.name) {
-            self.fault(field.name, "is required");
+            self.add_error(field.name, "is required");
         }
         value
     }
@@ -114,18 +119,18 @@ impl Form for FormReader {
         match self.values.remove(field.name).as_deref() {
             None | Some([] | [Value::Null]) => None,
             Some([value]) => {
-                (field.read)(value).map_err(|reason| self.fault(field.name, reason)).ok()
+                (field.read)(value).map_err(|reason| self.add_error(field.name, reason)).ok()
             }
             Some([_, _, ..]) => {
-                self.fault(field.name, "is given more than once");
+                self.add_error(field.name, "is given more than once");
                 None
             }
         }
     }
 
-    fn refuse<T>(&mut self, reason: &'static str) -> Option<T> {
+    fn reject<T>(&mut self, reason: &'static str) -> Option<T> {
         if self.field_errors.is_empty() {
-            self.fault("body", reason);
+            self.add_error("body", reason);
         }
         None
     }
@@ -133,8 +138,8 @@ impl Form for FormReader {
 
 impl<'de> Deserialize<'de> for FormReader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
             type Value = FormReader;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,24 +147,24 @@ impl<'de> Deserialize<'de> for FormReader {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FormReader, A::Error> {
-                let mut filled = FormReader::default();
+                let mut reader = FormReader::default();
                 while let Some((name, value)) = members.next_entry()? {
-                    filled.insert(name, value);
+                    reader.insert(name, value);
                 }
-                Ok(filled)
+                Ok(reader)
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
-/// A form nobody has filled in: what is asked of it is what the document must tell.
+/// Collector of the fields' schemas, for the OpenAPI document.
 #[derive(Default)]
 pub(crate) struct FormSchema {
     pub(crate) fields: Vec<FieldSchema>,
 }
 
-/// One field that is asked for.
+/// Schema of one field.
 pub(crate) struct FieldSchema {
     pub(crate) name: &'static str,
     pub(crate) required: bool,
@@ -167,14 +172,14 @@ pub(crate) struct FieldSchema {
 }
 
 impl FormSchema {
-    /// The form of a request.
+    /// Collects the schemas of a request type.
     pub(crate) fn of<T: FromForm>() -> Self {
-        let mut blank = Self::default();
-        T::from_form(&mut blank);
-        blank
+        let mut schema = Self::default();
+        T::from_form(&mut schema);
+        schema
     }
 
-    /// The schema of the URL-encoded form that fills this one in.
+    /// Returns the schema of a URL-encoded form. It allows unknown fields.
     pub(crate) fn into_open_schema(self) -> Object {
         self.fields.into_iter().fold(
             Object::new(),
@@ -185,7 +190,7 @@ impl FormSchema {
         )
     }
 
-    /// The schema of the JSON object that fills the form in.
+    /// Returns the schema of a JSON object. It denies unknown fields.
     pub(crate) fn into_schema(self) -> Object {
         let closed = AdditionalProperties::<Schema>::FreeForm(false);
         let object = Object::new().additional_properties(closed);
@@ -218,7 +223,7 @@ impl Form for FormSchema {
         None
     }
 
-    fn refuse<T>(&mut self, _reason: &'static str) -> Option<T> {
+    fn reject<T>(&mut self, _reason: &'static str) -> Option<T> {
         None
     }
 }

@@ -1,63 +1,49 @@
-//! The URL-encoded body of a request, as the RFCs of OAuth have it.
+//! URL-encoded body of a request, as the OAuth RFCs define it.
 
-use salvo::extract::Metadata;
-use salvo::oapi::{
-    Components, Content, EndpointArgRegister, Operation, Ref, RequestBody, Required, Schema,
-};
-use salvo::{Depot, Extractible, Request, Writer};
+use salvo::oapi::{Components, Content, Operation, Ref, RequestBody, Required, Schema};
+use salvo::{Depot, Request};
 use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::openapi::error_responses::document;
+use crate::openapi::error_responses::document_errors;
+use crate::request::body::{is_declared, receive};
+use crate::request::extracted::{Extracted, Source};
 use crate::request::form::{FormReader, FormSchema, FromForm, UnknownFields};
-use crate::request::json_body::{is_declared, receive};
-use crate::request::limits::BodyLimits;
 
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// What a form means.
+/// Value of the URL-encoded body.
+pub(crate) type FormBody<T> = Extracted<FormSource, T>;
+
+/// The body as a URL-encoded form.
 ///
-/// RFC 6749 section 3.2: parameters nobody knows are ignored, those without a value count as absent,
-/// and none stands there twice.
-pub(crate) struct FormBody<T>(pub(crate) T);
+/// RFC 6749 section 3.2: unknown parameters are ignored, parameters without a value count as absent,
+/// and no parameter is repeated.
+pub(crate) struct FormSource;
 
-impl<'ex, T: FromForm> Extractible<'ex> for FormBody<T> {
-    fn metadata() -> &'static Metadata {
-        static METADATA: Metadata = Metadata::new("");
-        &METADATA
+impl<T: FromForm> Source<T> for FormSource {
+    async fn parse(req: &mut Request, depot: &mut Depot) -> Result<T, ApiError> {
+        let declared = is_declared(req.headers(), CONTENT_TYPE)?;
+        let bytes = receive(req, depot).await?;
+        if !declared && !bytes.is_empty() {
+            return Err(ApiError::new(ErrorId::UnsupportedMediaType));
+        }
+        let mut reader = FormReader::default();
+        for (name, value) in form_urlencoded::parse(bytes) {
+            let value = if value.is_empty() { Value::Null } else { Value::String(value.into()) };
+            reader.insert(name.into(), value);
+        }
+        reader.read(UnknownFields::Ignore).map_err(ApiError::invalid)
     }
 
-    async fn extract(
-        req: &'ex mut Request,
-        depot: &'ex mut Depot,
-    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        read(req, BodyLimits::of(depot)?).await.map(Self)
-    }
-}
-
-async fn read<T: FromForm>(req: &mut Request, limits: BodyLimits) -> Result<T, ApiError> {
-    let declared = is_declared(req.headers(), FORM)?;
-    let bytes = receive(req, limits).await?;
-    if !declared && !bytes.is_empty() {
-        return Err(ApiError::new(ErrorId::UnsupportedMediaType));
-    }
-    let mut filled = FormReader::default();
-    for (name, value) in form_urlencoded::parse(bytes) {
-        let value = if value.is_empty() { Value::Null } else { Value::String(value.into()) };
-        filled.insert(name.into(), value);
-    }
-    filled.read(UnknownFields::Ignore).map_err(ApiError::invalid)
-}
-
-impl<T: FromForm> EndpointArgRegister for FormBody<T> {
-    fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
+    fn document(components: &mut Components, operation: &mut Operation) {
         let schema = FormSchema::of::<T>().into_open_schema().description(T::DESCRIPTION);
         components.schemas.insert(T::NAME, Schema::from(schema));
         let body = RequestBody::new().description(T::DESCRIPTION).required(Required::True);
         let content = Content::new(Ref::from_schema_name(T::NAME));
-        operation.request_body = Some(body.add_content(FORM, content));
-        let failures = [ErrorId::PayloadTooLarge, ErrorId::UnsupportedMediaType];
-        document(components, operation, &failures);
+        operation.request_body = Some(body.add_content(CONTENT_TYPE, content));
+        let errors = [ErrorId::PayloadTooLarge, ErrorId::UnsupportedMediaType];
+        document_errors(components, operation, errors);
     }
 }

@@ -1,9 +1,9 @@
-//! In which language a client is told how it went.
+//! Language of the messages for users, chosen by `Accept-Language`.
 
 use salvo::http::HeaderMap;
 use salvo::http::header::ACCEPT_LANGUAGE;
 
-/// A language that messages exist in.
+/// Language of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Language {
     #[default]
@@ -12,13 +12,15 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// The language that `Accept-Language` gives more weight: English or Chinese in any of their
-    /// regional forms, the first one named where they weigh the same, Chinese where neither is named.
+    /// Returns the language with the higher weight in `Accept-Language`.
+    ///
+    /// Regional variants count. If the weights are equal, the first language wins; the default is
+    /// Chinese.
     pub(crate) fn preferred(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(ACCEPT_LANGUAGE).iter();
         let ranges = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
         let mut best = (Self::default(), 0.0);
-        for (language, weight) in ranges.filter_map(Self::weighed) {
+        for (language, weight) in ranges.filter_map(Self::parse_range) {
             if weight > best.1 {
                 best = (language, weight);
             }
@@ -26,17 +28,17 @@ impl Language {
         best.0
     }
 
-    /// One range such as `en-US;q=0.8`; nothing for another language or a malformed weight.
-    fn weighed(range: &str) -> Option<(Self, f32)> {
+    /// Parses a range such as `en-US;q=0.8`. Returns `None` for other languages and malformed weights.
+    fn parse_range(range: &str) -> Option<(Self, f32)> {
         let (tag, parameters) = range.split_once(';').unwrap_or((range, "q=1"));
         let (name, weight) = parameters.split_once('=')?;
         let weight: f32 = weight.trim().parse().ok()?;
         let primary = tag.split('-').next().unwrap_or_default().trim();
-        let language = [("zh", Self::Chinese), ("en", Self::English)]
+        let (_, language) = [("zh", Self::Chinese), ("en", Self::English)]
             .into_iter()
             .find(|(name, _)| primary.eq_ignore_ascii_case(name))?;
         (name.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight))
-            .then_some((language.1, weight))
+            .then_some((language, weight))
     }
 }
 
@@ -53,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn english_is_spoken_to_those_who_prefer_it() {
+    fn english_is_chosen_if_accept_language_prefers_it() {
         for line in [
             "en",
             "EN-gb",
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn chinese_is_spoken_to_all_others() {
+    fn chinese_is_the_default_language() {
         for line in [
             "",
             "*",

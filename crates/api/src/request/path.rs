@@ -1,31 +1,33 @@
-//! What an address ends in: ids, or an app.
+//! Parameters in the path of a request: ids and app names.
 
 use domain::model::app::name::AppName;
 use domain::model::session::SessionId;
-use salvo::extract::Metadata;
 use salvo::oapi::{
-    BasicType, Components, EndpointArgRegister, KnownFormat, Object, Operation, Parameter,
-    ParameterIn, SchemaFormat,
+    BasicType, Components, KnownFormat, Object, Operation, Parameter, ParameterIn, SchemaFormat,
 };
-use salvo::{Depot, Extractible, Request, Writer};
+use salvo::{Depot, Request};
 use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
-use crate::openapi::error_responses::document;
+use crate::openapi::error_responses::document_errors;
+use crate::request::extracted::{Extracted, Source};
 
-/// How long an id is in the one form in which it is handed out.
-const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
+/// Length of an id in its hyphenated form, the only one that is accepted.
+const ID_LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// A part of the address of a route. What cannot be one leads nowhere.
-pub(crate) struct Path<T>(pub(crate) T);
+/// Value of a path parameter.
+pub(crate) type Path<T> = Extracted<PathSource, T>;
 
-/// Something that stands in an address.
+/// The path. A malformed parameter is reported as `not_found`.
+pub(crate) struct PathSource;
+
+/// Type of a path parameter.
 pub(crate) trait PathParameter: Sized + Send {
-    /// Its name in the route.
+    /// Name of the parameter in the route.
     const NAME: &'static str;
 
-    /// What the document says of it.
+    /// Description in the OpenAPI document.
     const DESCRIPTION: &'static str;
 
     fn parse(text: &str) -> Option<Self>;
@@ -33,35 +35,27 @@ pub(crate) trait PathParameter: Sized + Send {
     fn schema() -> Object;
 }
 
-impl<'ex, T: PathParameter> Extractible<'ex> for Path<T> {
-    fn metadata() -> &'static Metadata {
-        static METADATA: Metadata = Metadata::new("");
-        &METADATA
+impl<T: PathParameter> Source<T> for PathSource {
+    async fn parse(req: &mut Request, _depot: &mut Depot) -> Result<T, ApiError> {
+        let parameter = req.params().get(T::NAME).and_then(|text| T::parse(text));
+        parameter.ok_or(ApiError::new(ErrorId::NotFound))
     }
 
-    async fn extract(
-        req: &'ex mut Request,
-        _depot: &'ex mut Depot,
-    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let part = req.params().get(T::NAME).and_then(|text| T::parse(text));
-        part.map(Self).ok_or(ApiError::new(ErrorId::NotFound))
-    }
-}
-
-impl<T: PathParameter> EndpointArgRegister for Path<T> {
-    fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
+    fn document(components: &mut Components, operation: &mut Operation) {
         let parameter = Parameter::new(T::NAME).location(ParameterIn::Path).required(true);
         operation.parameters.insert(parameter.description(T::DESCRIPTION).schema(T::schema()));
-        document(components, operation, &[ErrorId::NotFound]);
+        document_errors(components, operation, [ErrorId::NotFound]);
     }
 }
 
 impl PathParameter for Uuid {
     const NAME: &'static str = "id";
-    const DESCRIPTION: &'static str = "Which one.";
+    const DESCRIPTION: &'static str = "Id of the resource.";
 
     fn parse(text: &str) -> Option<Self> {
-        let text = Some(text).filter(|text| text.len() == LENGTH)?;
+        if text.len() != ID_LENGTH {
+            return None;
+        }
         Self::try_parse(text).ok()
     }
 
@@ -72,7 +66,7 @@ impl PathParameter for Uuid {
 
 impl PathParameter for SessionId {
     const NAME: &'static str = "session";
-    const DESCRIPTION: &'static str = "Which of the member's sessions.";
+    const DESCRIPTION: &'static str = "Id of the member's session.";
 
     fn parse(text: &str) -> Option<Self> {
         <Uuid as PathParameter>::parse(text).map(Self)
@@ -85,7 +79,7 @@ impl PathParameter for SessionId {
 
 impl PathParameter for AppName {
     const NAME: &'static str = "app";
-    const DESCRIPTION: &'static str = "The app's name here.";
+    const DESCRIPTION: &'static str = "Name of the app.";
 
     fn parse(text: &str) -> Option<Self> {
         AppName::parse(text).ok()

@@ -1,39 +1,32 @@
-//! What a request carries in its query string.
+//! Query string of a request.
 
-use salvo::extract::Metadata;
-use salvo::oapi::{Components, EndpointArgRegister, Operation, Parameter, ParameterIn};
-use salvo::{Depot, Extractible, Request, Writer};
+use salvo::oapi::{Components, Operation, Parameter, ParameterIn};
+use salvo::{Depot, Request};
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::request::extracted::{Extracted, Source};
 use crate::request::form::{FormReader, FormSchema, FromForm, UnknownFields};
 
-/// What a query string means.
+/// Value of the query string.
+pub(crate) type Query<T> = Extracted<QuerySource, T>;
+
+/// The query string.
 ///
-/// Parameters nobody knows are ignored, as browsers, caches and proxies add their own; the known ones
-/// stand there once.
-pub(crate) struct Query<T>(pub(crate) T);
+/// Unknown parameters are ignored, because browsers, caches and proxies add their own. Known
+/// parameters must not be repeated.
+pub(crate) struct QuerySource;
 
-impl<'ex, T: FromForm> Extractible<'ex> for Query<T> {
-    fn metadata() -> &'static Metadata {
-        static METADATA: Metadata = Metadata::new("");
-        &METADATA
-    }
-
-    async fn extract(
-        req: &'ex mut Request,
-        _depot: &'ex mut Depot,
-    ) -> Result<Self, impl Writer + Send + std::fmt::Debug + 'static> {
-        let mut filled = FormReader::default();
+impl<T: FromForm> Source<T> for QuerySource {
+    async fn parse(req: &mut Request, _depot: &mut Depot) -> Result<T, ApiError> {
+        let mut reader = FormReader::default();
         for (name, value) in req.queries().flat_iter() {
-            filled.insert(name.clone(), Value::String(value.clone()));
+            reader.insert(name.clone(), Value::String(value.clone()));
         }
-        filled.read(UnknownFields::Ignore).map(Self).map_err(ApiError::invalid)
+        reader.read(UnknownFields::Ignore).map_err(ApiError::invalid)
     }
-}
 
-impl<T: FromForm> EndpointArgRegister for Query<T> {
-    fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
+    fn document(_components: &mut Components, operation: &mut Operation) {
         for mut field in FormSchema::of::<T>().fields {
             let description = field.schema.description.take().unwrap_or_default();
             let parameter = Parameter::new(field.name)

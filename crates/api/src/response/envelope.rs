@@ -1,7 +1,4 @@
-//! The envelope around every answer of the member API, and how it is documented.
-
-use serde::Serialize;
-use serde_json::{Value, json};
+//! Envelope of responses, and its OpenAPI schema.
 
 use salvo::http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use salvo::oapi::{
@@ -10,6 +7,8 @@ use salvo::oapi::{
 };
 use salvo::writing::Json;
 use salvo::{Depot, Request, Response, Writer, async_trait};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::error::conflict::Conflict;
 use crate::error::id::ErrorId;
@@ -17,7 +16,7 @@ use crate::error::{ApiError, FieldErrors};
 use crate::middleware::request_context::RequestContext;
 use crate::request::language::Language;
 
-/// What a request asked for, on its way into the envelope.
+/// Response with `data` in the envelope.
 pub(crate) struct Envelope<T>(pub(crate) T);
 
 #[derive(Serialize)]
@@ -47,39 +46,39 @@ struct Failure<'a> {
 #[async_trait]
 impl<T: Serialize + Send> Writer for Envelope<T> {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
-        let Some(exchange) = RequestContext::of(depot) else {
-            let error = ApiError::new(ErrorId::Internal).with_cause("the request was not opened");
-            return error.write(req, depot, res).await;
+        let context = match RequestContext::of(depot) {
+            Ok(context) => context,
+            Err(error) => return error.write(req, depot, res).await,
         };
-        let msg = match exchange.language {
+        let msg = match context.language {
             Language::Chinese => "操作成功",
             Language::English => "Success",
         };
-        let operation_time = exchange.operation_time();
+        let operation_time = context.operation_time();
         res.render(Json(Success { code: 200, msg, data: self.0, operation_time }));
     }
 }
 
-/// Puts a failure into the envelope.
-pub(crate) fn render_failure(error: &ApiError, exchange: &RequestContext, res: &mut Response) {
+/// Renders a failure in the envelope.
+pub(crate) fn render_failure(error: &ApiError, context: &RequestContext, res: &mut Response) {
     render_headers(error, res);
     res.render(Json(Failure {
         code: error.status.as_u16(),
-        msg: match (error.conflict, exchange.language) {
+        msg: match (error.conflict, context.language) {
             (Some(conflict), language) => conflict.message(language),
             (None, Language::Chinese) => error.id.message_zh(),
             (None, Language::English) => error.id.message_en(),
         },
         data: (),
-        operation_time: exchange.operation_time(),
+        operation_time: context.operation_time(),
         error: error.id.id(),
-        request_id: exchange.request_id.as_str(),
+        request_id: context.request_id.as_str(),
         fields: &error.field_errors,
         conflict: error.conflict,
     }));
 }
 
-/// What every failure has before its body, whatever the form of that.
+/// Renders status and headers of a failure. They do not depend on the error format.
 pub(crate) fn render_headers(error: &ApiError, res: &mut Response) {
     let headers = res.headers_mut();
     if let Some(wait) = error.retry_after {
@@ -95,22 +94,22 @@ pub(crate) fn render_headers(error: &ApiError, res: &mut Response) {
 impl<T: ToSchema> EndpointOutRegister for Envelope<T> {
     fn register(components: &mut Components, operation: &mut Operation) {
         let envelope = envelope(T::to_schema(components), 200..=200)
-            .description("The envelope of every answer; `data` is what was asked for.");
-        let response = DocumentedResponse::new("Done.")
+            .description("Envelope of a successful response; `data` is the result.");
+        let response = DocumentedResponse::new("Success.")
             .add_content("application/json", Content::new(Schema::from(envelope)));
         operation.responses.insert("200", response);
     }
 }
 
-/// The schema of every failure, under one name.
+/// Adds the schema of failures to the components and returns a reference to it.
 pub(crate) fn failure_schema(components: &mut Components) -> RefOr<Schema> {
     let failure = envelope(Object::with_type(BasicType::Null), 400..=599)
-        .description("The envelope of every failure.")
-        .property("error", text("Which failure it is; stable, made to be acted on.")
-            .enum_values(ErrorId::ALL.map(ErrorId::id)))
-        .property("requestId", text("Names this request in the log; also the `x-request-id` header."))
+        .description("Envelope of a failure.")
+        .property("error", text("Stable error id for programs.")
+            .enum_values(ErrorId::ALL.iter().map(|id| id.id())))
+        .property("requestId", text("Id of the request in the log; also the `x-request-id` header."))
         .property("fields", Object::new()
-            .description("With `invalid_request`: what is wrong with which field of the request (`body` for the body as a whole). For developers, in English.")
+            .description("With `invalid_request`: reasons by field of the request (`body` for the whole body). For developers, in English.")
             .additional_properties(RefOr::Type(Schema::from(Object::with_type(BasicType::String)))))
         .property("conflict", Conflict::schema())
         .required("error")
@@ -119,7 +118,7 @@ pub(crate) fn failure_schema(components: &mut Components) -> RefOr<Schema> {
     Ref::from_schema_name("Failure").into()
 }
 
-/// What a failure of this id looks like.
+/// Returns an example of a failure.
 pub(crate) fn failure_example(id: ErrorId) -> Value {
     json!({
         "code": id.status().as_u16(),
@@ -134,15 +133,17 @@ pub(crate) fn failure_example(id: ErrorId) -> Value {
 fn envelope(data: impl Into<RefOr<Schema>>, codes: std::ops::RangeInclusive<u16>) -> Object {
     let code = Object::with_type(BasicType::Integer).minimum(*codes.start()).maximum(*codes.end());
     Object::new()
-        .property("code", code.description("The HTTP status."))
+        .property("code", code.description("HTTP status."))
         .property(
             "msg",
-            text("What to tell the user: Chinese, or English where `Accept-Language` prefers it."),
+            text(
+                "Message for the user: in Chinese, or in English if `Accept-Language` prefers it.",
+            ),
         )
         .property("data", data)
         .property(
             "operationTime",
-            text("When this was answered, UTC.")
+            text("Time of the response, UTC.")
                 .format(SchemaFormat::KnownFormat(KnownFormat::DateTime)),
         )
         .required("code")

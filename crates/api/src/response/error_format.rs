@@ -1,16 +1,16 @@
-//! Format of error bodies: the envelope, or the one of OAuth.
+//! Format of error bodies: the envelope, or the format of the OAuth RFCs.
 
-/// In which form a client is told of a failure.
+/// Format of error bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
-    /// The envelope of the member API.
+    /// Envelope.
     Envelope,
     /// RFC 6749 section 5.2.
     OAuth,
 }
 
 impl ErrorFormat {
-    /// What is spoken at this address.
+    /// Returns the format for a path.
     pub(crate) fn of(path: &str) -> Self {
         if path.starts_with("/oauth/") { Self::OAuth } else { Self::Envelope }
     }

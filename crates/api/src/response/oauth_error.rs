@@ -1,4 +1,6 @@
-//! Failures as the RFCs of OAuth have them, for the routes that other services call by these RFCs.
+//! Failures in the format of the OAuth RFCs, for the routes under `/oauth`.
+
+use std::collections::BTreeSet;
 
 use salvo::Response;
 use salvo::http::StatusCode;
@@ -13,24 +15,24 @@ use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::response::envelope::render_headers;
 
-/// RFC 6749 section 5.2.
+/// Error response by RFC 6749 section 5.2.
 #[derive(Serialize)]
 struct Failure<'a> {
     error: &'a str,
     error_description: &'a str,
 }
 
-/// Answers with a failure.
+/// Renders a failure.
 pub(crate) fn render_failure(error: &ApiError, res: &mut Response) {
-    let told = error.field_errors.iter().map(|(name, reason)| format!("{name}: {reason}"));
-    let told = told.collect::<Vec<_>>().join("; ");
-    let described = if told.is_empty() { describe(error.status) } else { &told };
+    let reasons = error.field_errors.iter().map(|(name, reason)| format!("{name}: {reason}"));
+    let reasons = reasons.collect::<Vec<_>>().join("; ");
+    let error_description = if reasons.is_empty() { describe(error.status) } else { &reasons };
     render_headers(error, res);
-    res.render(Json(Failure { error: code(error.status), error_description: described }));
+    res.render(Json(Failure { error: code(error.status), error_description }));
 }
 
-/// The code for failures of this status; `server_error` and `temporarily_unavailable` stand in RFC 6749
-/// section 4.1.2.1.
+/// Returns the error code for a status. `server_error` and `temporarily_unavailable` are defined in
+/// RFC 6749 section 4.1.2.1.
 fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "invalid_client",
@@ -40,52 +42,51 @@ fn code(status: StatusCode) -> &'static str {
     }
 }
 
-/// What a developer is told where nothing more is known: ASCII without quotation marks.
+/// Returns the description for a status: ASCII without quotation marks, as the RFC requires.
 fn describe(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => {
-            "show the key of a service, as bearer or with the service's name by HTTP Basic"
+            "send the key of a service account as bearer token, or its name and key with HTTP Basic"
         }
-        StatusCode::NOT_FOUND => "there is no such address",
-        StatusCode::METHOD_NOT_ALLOWED => "only POST is understood here",
-        StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than the limit",
+        StatusCode::NOT_FOUND => "unknown path",
+        StatusCode::METHOD_NOT_ALLOWED => "only POST is supported",
+        StatusCode::PAYLOAD_TOO_LARGE => "the body exceeds the size limit",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            "only application/x-www-form-urlencoded in UTF-8 without content coding is understood"
+            "only application/x-www-form-urlencoded in UTF-8 without content coding is supported"
         }
-        StatusCode::TOO_MANY_REQUESTS => "too many requests, come again after Retry-After seconds",
+        StatusCode::TOO_MANY_REQUESTS => "too many requests, retry after Retry-After seconds",
         other if other.is_server_error() => {
-            "something broke in here, the cause is in the log under the x-request-id"
+            "internal error, the cause is in the log under the x-request-id"
         }
         _ => "the request is malformed",
     }
 }
 
-/// Has the document tell of an operation's failures in this form instead of the envelope.
+/// Replaces the documented failures of an operation by this format.
 pub(crate) fn document(components: &mut Components, operation: &mut Operation) {
     components.schemas.insert("OAuthFailure", Schema::from(schema()));
-    let mut statuses: Vec<StatusCode> = ErrorId::ALL.map(ErrorId::status).into();
-    statuses.sort();
-    statuses.dedup();
+    let statuses: BTreeSet<StatusCode> = ErrorId::ALL.iter().map(|id| id.status()).collect();
     for status in statuses {
         let Some(RefOr::Type(response)) = operation.responses.get_mut(status.as_str()) else {
             continue;
         };
-        let (error, about) = (code(status), describe(status));
-        let example = serde_json::json!({ "error": error, "error_description": about });
+        let error = code(status);
+        let description = describe(status);
+        let example = serde_json::json!({ "error": error, "error_description": description });
         let content = Content::new(Ref::from_schema_name("OAuthFailure"));
-        *response = DocumentedResponse::new(format!("- `{error}`: {about}."));
+        *response = DocumentedResponse::new(format!("- `{error}`: {description}."));
         let content = content.example(example);
         response.contents.insert("application/json".to_owned(), content);
     }
 }
 
 fn schema() -> Object {
-    let text = |about: &str| Object::with_type(BasicType::String).description(about);
+    let text = |description: &str| Object::with_type(BasicType::String).description(description);
     let codes = ["invalid_request", "invalid_client", "temporarily_unavailable", "server_error"];
     Object::new()
-        .description("A failure, by RFC 6749 section 5.2.")
-        .property("error", text("Which failure it is.").enum_values(codes))
-        .property("error_description", text("What is wrong. For developers, in English."))
+        .description("Error response by RFC 6749 section 5.2.")
+        .property("error", text("Error code.").enum_values(codes))
+        .property("error_description", text("Reason. For developers, in English."))
         .required("error")
         .required("error_description")
 }

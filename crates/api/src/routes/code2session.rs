@@ -1,4 +1,4 @@
-//! What trusted back ends are given, and nobody else.
+//! Route `POST /code2session`: the provider's session, for service accounts.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::auth::Authenticated;
+use crate::auth::authenticated::Authenticated;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::json_body::JsonBody;
 use crate::response::envelope::Envelope;
 use crate::routes::login::CodeRequest;
 
-/// Routes for callers with a service key.
+/// Handlers for the exchange of login codes.
 #[derive(Clone)]
 pub struct Code2SessionApi {
     pub(crate) exchange_code: Arc<ExchangeCode>,
@@ -27,9 +27,8 @@ pub struct Code2SessionApi {
 impl Code2SessionApi {
     /// Exchange a login code for the provider's session
     ///
-    /// For the operator's own back ends, with a service key as bearer. The session key must never reach
-    /// a client.
-    #[craft(endpoint(operation_id = "code2Session", tags("back ends")))]
+    /// Never pass the session key on to a client.
+    #[craft(endpoint(operation_id = "code2Session", tags("service accounts")))]
     pub(crate) async fn code_to_session(
         &self,
         service: Authenticated<ServiceAccount>,
@@ -40,18 +39,19 @@ impl Code2SessionApi {
     }
 }
 
-/// The provider's session of a user.
+/// A user's session at the provider.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "SessionData"))]
 pub(crate) struct SessionData {
-    /// The user within the app.
+    /// Openid of the user in the app.
     #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
     openid: String,
-    /// The session key as the provider wrote it (Base64 for WeChat); null where it has none.
+    /// Session key in the provider's format (Base64 for WeChat); null if the provider has none.
     #[salvo(schema(required = true))]
     session_key: Option<String>,
-    /// The user across the apps of one owner; absent where the provider does not tell it.
+    /// Union id of the user across the apps of one Open Platform account; absent if the provider does not
+    /// return it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(value_type = String, required = false, example = "oUnion34567890abcdefghijklmn"))]
     unionid: Option<String>,

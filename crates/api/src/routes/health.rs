@@ -1,9 +1,9 @@
-//! What load balancers and operators ask.
+//! Health checks for load balancers and operators.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::store::members::MemberReader;
+use domain::ports::store::StoreHealth;
 use salvo::craft::craft;
 use salvo::http::StatusCode;
 use salvo::oapi::{Components, Content, EndpointOutRegister, Operation, Response, ToSchema};
@@ -15,72 +15,74 @@ use tokio::time::timeout;
 use crate::error::chain;
 use crate::server::drain::Drain;
 
-/// How long the store may take to be called ready.
+/// Maximum time for the store to respond.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Routes about the service itself.
+/// Handlers of the health checks.
 #[derive(Clone)]
 pub struct HealthApi {
-    pub(crate) directory: Arc<dyn MemberReader>,
+    pub(crate) store: Arc<dyn StoreHealth>,
     pub(crate) drain: Drain,
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async, even one that only says it lives")]
+#[expect(clippy::unused_async, reason = "handlers are async, and this one awaits nothing")]
 #[craft]
 impl HealthApi {
-    /// Tell whether the process lives
+    /// Liveness probe
+    ///
+    /// Succeeds while the process can respond.
     #[craft(endpoint(operation_id = "healthLive", tags("health")))]
     pub(crate) fn live(&self) -> Json<Health> {
-        Json(Health { status: Status::Live })
+        Json(Health { status: ReadinessStatus::Live })
     }
 
-    /// Tell whether requests can be served
+    /// Readiness probe
     ///
-    /// 503 while the store does not answer within a second, and from the moment the server is told to stop:
-    /// send requests elsewhere.
+    /// Fails with 503 if the database does not respond within one second, and after the server has received
+    /// the signal to stop. Send requests to other instances then.
     #[craft(endpoint(operation_id = "healthReady", tags("health")))]
     pub(crate) async fn ready(&self) -> Readiness {
         if self.drain.has_begun() {
             return Readiness(false);
         }
-        let cause = match timeout(READY_TIMEOUT, self.directory.ready()).await {
+        let cause = match timeout(READY_TIMEOUT, self.store.ready()).await {
             Ok(Ok(())) => return Readiness(true),
             Ok(Err(error)) => chain(&error),
             Err(elapsed) => chain(&elapsed),
         };
-        tracing::warn!(cause, "the store is not ready");
+        tracing::warn!(cause, "readiness check failed: the store is not available");
         Readiness(false)
     }
 }
 
-/// How the service is.
+/// Status of the service.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "Health"))]
 pub(crate) struct Health {
     #[salvo(schema(inline))]
-    status: Status,
+    status: ReadinessStatus,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[salvo(schema(name = "Status"))]
-enum Status {
+#[salvo(schema(name = "ReadinessStatus"))]
+enum ReadinessStatus {
     Live,
     Ready,
     Unavailable,
 }
 
-/// Whether requests can be served.
+/// Response of the readiness probe; true if requests can be served.
 pub(crate) struct Readiness(bool);
 
 #[async_trait]
 impl Writer for Readiness {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut salvo::Response) {
         if self.0 {
-            res.render(Json(Health { status: Status::Ready }));
+            res.render(Json(Health { status: ReadinessStatus::Ready }));
         } else {
             res.status_code(StatusCode::SERVICE_UNAVAILABLE);
-            res.render(Json(Health { status: Status::Unavailable }));
+            res.render(Json(Health { status: ReadinessStatus::Unavailable }));
         }
     }
 }
@@ -88,8 +90,9 @@ impl Writer for Readiness {
 impl EndpointOutRegister for Readiness {
     fn register(components: &mut Components, operation: &mut Operation) {
         let health = Content::new(Health::to_schema(components));
-        for (status, about) in [("200", "Ready."), ("503", "Not ready.")] {
-            let response = Response::new(about).add_content("application/json", health.clone());
+        for (status, description) in [("200", "Ready."), ("503", "Not ready.")] {
+            let response =
+                Response::new(description).add_content("application/json", health.clone());
             operation.responses.insert(status, response);
         }
     }

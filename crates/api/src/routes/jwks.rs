@@ -1,4 +1,4 @@
-//! The public keys with which anyone can check access tokens.
+//! Route of the JSON Web Key Set with the public keys of access tokens.
 
 use std::sync::Arc;
 
@@ -14,46 +14,51 @@ use salvo::writing::{Json, Writer};
 use salvo::{Depot, Request, async_trait};
 use serde::Serialize;
 
-/// How long others may keep the keys. A new key is told long before it signs, so nobody misses it; one
-/// that is taken back in an emergency is believed elsewhere for this long.
-const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Caching of the key set by clients.
+///
+/// New keys are published long before they sign, so that no client misses them. After the revocation of a
+/// leaked key, clients may accept it for this time.
+const CACHE_POLICY: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// The route for whoever checks tokens.
+/// Handler of the JSON Web Key Set.
 #[derive(Clone)]
 pub struct JwksApi {
     pub(crate) keys: Arc<dyn VerificationKeys>,
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async, even one that only tells keys")]
+#[expect(clippy::unused_async, reason = "handlers are async, and this one awaits nothing")]
 #[craft]
 impl JwksApi {
-    /// Tell the keys of access tokens
+    /// Get the JSON Web Key Set
     ///
-    /// By RFC 7517, for all to see. Fetch them again when a token names a key that is not among them.
-    #[craft(endpoint(operation_id = "jwks", tags("back ends")))]
-    pub(crate) async fn jwks(&self) -> KeySet {
-        KeySet { keys: self.keys.verification_keys().into_iter().map(PublicKey::from).collect() }
+    /// Public keys that verify access tokens, by RFC 7517. No authentication. Fetch the set again if a
+    /// token has an unknown `kid`.
+    #[craft(endpoint(operation_id = "getJwks", tags("service accounts")))]
+    pub(crate) async fn get_jwks(&self) -> JsonWebKeySet {
+        JsonWebKeySet {
+            keys: self.keys.verification_keys().into_iter().map(JsonWebKey::from).collect(),
+        }
     }
 }
 
-/// The keys of all tokens that may be good now, or will be soon.
+/// Public keys of all valid access tokens, and the key that signs next.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "KeySet"))]
-pub(crate) struct KeySet {
-    keys: Vec<PublicKey>,
+#[salvo(schema(name = "JsonWebKeySet"))]
+pub(crate) struct JsonWebKeySet {
+    keys: Vec<JsonWebKey>,
 }
 
-/// A point on the curve P-256 that checks signatures by ES256.
+/// Public key for ES256: a point on the curve P-256.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "PublicKey"))]
-struct PublicKey {
+#[salvo(schema(name = "JsonWebKey"))]
+struct JsonWebKey {
     /// Always `EC`.
     kty: &'static str,
     /// Always `P-256`.
     crv: &'static str,
-    /// The first coordinate, in Base64 for URLs.
+    /// X coordinate in Base64url.
     x: String,
-    /// The second coordinate, likewise.
+    /// Y coordinate in Base64url.
     y: String,
     /// Always `sig`.
     #[serde(rename = "use")]
@@ -61,11 +66,11 @@ struct PublicKey {
     purpose: &'static str,
     /// Always `ES256`.
     alg: &'static str,
-    /// How tokens name the key.
+    /// Key id, as in the header of tokens.
     kid: String,
 }
 
-impl From<VerificationKey> for PublicKey {
+impl From<VerificationKey> for JsonWebKey {
     fn from(key: VerificationKey) -> Self {
         let VerificationKey { id, x, y } = key;
         Self { kty: "EC", crv: "P-256", x, y, purpose: "sig", alg: "ES256", kid: id }
@@ -73,20 +78,21 @@ impl From<VerificationKey> for PublicKey {
 }
 
 #[async_trait]
-impl Writer for KeySet {
+impl Writer for JsonWebKeySet {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut salvo::Response) {
-        res.headers_mut().insert(CACHE_CONTROL, CACHING);
+        res.headers_mut().insert(CACHE_CONTROL, CACHE_POLICY);
         res.render(Json(self));
     }
 }
 
-impl EndpointOutRegister for KeySet {
+impl EndpointOutRegister for JsonWebKeySet {
     fn register(components: &mut Components, operation: &mut Operation) {
         let keys = Content::new(Self::to_schema(components));
-        let mut response = Response::new("The keys.").add_content("application/json", keys);
-        let caching = Header::new(Object::with_type(BasicType::String)).required(true);
-        let caching = caching.description("For how long they may be kept: five minutes.");
-        response.headers.insert(CACHE_CONTROL.to_string(), caching);
+        let mut response = Response::new("Success.").add_content("application/json", keys);
+        let cache_control = Header::new(Object::with_type(BasicType::String)).required(true);
+        let cache_control =
+            cache_control.description("Clients may cache the set for five minutes.");
+        response.headers.insert(CACHE_CONTROL.to_string(), cache_control);
         operation.responses.insert("200", response);
     }
 }

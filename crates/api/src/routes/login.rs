@@ -1,4 +1,4 @@
-//! The way in: codes become members and tokens, or ids.
+//! Routes for login and for the openid of a user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use serde::Serialize;
 use crate::metrics::Metrics;
 use crate::middleware::detached::run_detached_with_timeout;
 use crate::openapi::error_responses::ErrorResponse;
-use crate::request::fields::{APP, CODE, ON_CONFLICT, PHONE_CODE, PREFERRED_NICKNAME};
+use crate::request::fields::{APP, CODE, INITIAL_NICKNAME, ON_CONFLICT, PHONE_CODE};
 use crate::request::form::{Form, FromForm};
-use crate::request::idempotency_key::Key;
+use crate::request::idempotency_key::OptionalIdempotencyKey;
 use crate::request::json_body::JsonBody;
 use crate::request::query::Query;
 use crate::response::envelope::Envelope;
 
-/// Routes that anyone may call.
+/// Handlers of the routes without authentication.
 #[derive(Clone)]
 pub struct LoginApi {
     pub(crate) login: Arc<Login>,
-    pub(crate) identify: Arc<GetOpenid>,
+    pub(crate) get_openid: Arc<GetOpenid>,
     pub(crate) deadline: Duration,
     pub(crate) metrics: Metrics,
 }
@@ -36,65 +36,67 @@ pub struct LoginApi {
 impl LoginApi {
     /// Log in
     ///
-    /// Redeems the login code, and the phone code where there is one; a first login makes the member.
-    /// The login code is spent whatever the outcome: to try again, fetch a new one. With an
-    /// `Idempotency-Key` the same request can be sent again, also after a failure of the service: what
-    /// the codes proved is remembered for 60 seconds.
+    /// Redeems the login code and the optional phone code. The first login of a user creates the member.
+    /// A login code can be redeemed once, even if the login fails: get a new one to retry. With an
+    /// `Idempotency-Key`, the same request can be repeated for 60 seconds, also after an error of the
+    /// service: the results of the redeemed codes are stored for that time.
     #[craft(endpoint(operation_id = "login", tags("login")))]
     pub(crate) async fn login(
         &self,
-        key: Key,
+        key: OptionalIdempotencyKey,
         body: JsonBody<LoginRequest>,
     ) -> Result<Envelope<LoginData>, ErrorResponse<LoginError>> {
-        let (login, request) =
-            (self.login.clone(), LoginRequest { idempotency_key: key.0, ..body.0 });
+        let login = self.login.clone();
+        let request = LoginRequest { idempotency_key: key.0, ..body.0 };
         let work = async move { login.run(request).await };
         let outcome = run_detached_with_timeout(self.deadline, work).await;
         self.metrics.record_login(&outcome);
         Ok(Envelope(outcome?.into()))
     }
 
-    /// Tell the open id
+    /// Exchange a login code for the openid
     ///
-    /// Redeems the login code for the ids the provider knows the user by. No member is made.
-    #[craft(endpoint(operation_id = "openid", tags("login")))]
+    /// Redeems the login code and returns the user's ids at the provider. It creates no member.
+    #[craft(endpoint(operation_id = "getOpenid", tags("login")))]
     pub(crate) async fn openid(
         &self,
         body: JsonBody<CodeRequest>,
     ) -> Result<Envelope<OpenidData>, ErrorResponse<CodeExchangeError>> {
         let CodeRequest { code, app } = body.0;
-        Ok(Envelope(self.identify.run(app.as_deref(), &code).await?.into()))
+        Ok(Envelope(self.get_openid.run(app.as_deref(), &code).await?.into()))
     }
 
-    /// Tell the open id, the older way
+    /// Exchange a login code for the openid (legacy format)
     ///
-    /// As `POST /openid`, for callers made for the ecosystem's older back ends: a bare object without
-    /// envelope, with the code that was sent. Failures come in the envelope.
-    #[craft(endpoint(operation_id = "externalOpenid", tags("login")))]
+    /// The same as `POST /openid`, for clients of older services of the ecosystem. The response is a bare
+    /// object without envelope and repeats the code. Failures have the envelope.
+    #[craft(endpoint(operation_id = "getExternalOpenid", tags("login")))]
     pub(crate) async fn external_openid(
         &self,
         query: Query<CodeRequest>,
     ) -> Result<Json<ExternalOpenid>, ErrorResponse<CodeExchangeError>> {
         let CodeRequest { code, app } = query.0;
-        let identified = self.identify.run(app.as_deref(), &code).await?;
-        Ok(Json(ExternalOpenid { code: code.expose().to_owned(), open_id: identified.open_id }))
+        let ids = self.get_openid.run(app.as_deref(), &code).await?;
+        Ok(Json(ExternalOpenid { code: code.expose().to_owned(), open_id: ids.open_id }))
     }
 }
 
 impl FromForm for LoginRequest {
     const NAME: &'static str = "LoginRequest";
-    const DESCRIPTION: &'static str = "What a mini program sends to log in.";
+    const DESCRIPTION: &'static str = "Login of a mini program user.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (code, phone_code) = (form.required(&CODE), form.optional(&PHONE_CODE));
-        let (nickname, app) = (form.optional(&PREFERRED_NICKNAME).flatten(), form.optional(&APP));
+        let code = form.required(&CODE);
+        let phone_code = form.optional(&PHONE_CODE);
+        let nickname = form.optional(&INITIAL_NICKNAME).flatten();
+        let app = form.optional(&APP);
         let on_conflict = form.optional(&ON_CONFLICT);
         let idempotency_key = None;
         Some(Self { app, code: code?, phone_code, nickname, on_conflict, idempotency_key })
     }
 }
 
-/// A login code, and whose it is.
+/// Login code and its app.
 pub(crate) struct CodeRequest {
     pub(crate) code: LoginCode,
     pub(crate) app: Option<String>,
@@ -102,36 +104,37 @@ pub(crate) struct CodeRequest {
 
 impl FromForm for CodeRequest {
     const NAME: &'static str = "CodeRequest";
-    const DESCRIPTION: &'static str = "A login code to redeem.";
+    const DESCRIPTION: &'static str = "Login code to redeem.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (code, app) = (form.required(&CODE), form.optional(&APP));
+        let code = form.required(&CODE);
+        let app = form.optional(&APP);
         Some(Self { code: code?, app })
     }
 }
 
-/// A member who is logged in.
+/// Result of a login.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "LoginData"))]
 pub(crate) struct LoginData {
-    /// The access token: what `Authorization` carries from now on.
+    /// Access token, for `Authorization`.
     token: String,
-    /// What prolongs the login once the access token has expired.
+    /// Refresh token, to renew the access token.
     refresh_token: String,
-    /// How long the access token is good for, in seconds.
+    /// Lifetime of the access token in seconds.
     #[salvo(schema(minimum = 1, example = 7200))]
     expires_in: u64,
-    /// What the member is called.
+    /// Nickname of the member.
     #[salvo(schema(example = "好柿开花8915"))]
     nick_name: String,
-    /// The member's lasting id.
+    /// Permanent id of the member.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     member_id: String,
-    /// Whether this login made the member.
+    /// True if this login created the member.
     is_new: bool,
-    /// The ids of members who turned out to be the same person and are this member from now on;
-    /// absent where there are none. Tell whoever knows them by these.
+    /// Ids of members that were merged into this member; absent if there are none. Replace these ids
+    /// wherever your systems store them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[salvo(schema(value_type = Vec<String>, required = false))]
     merged: Vec<String>,
@@ -151,33 +154,34 @@ impl From<LoggedIn> for LoginData {
     }
 }
 
-/// The ids of a user.
+/// A user's ids at the provider.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "OpenidData"))]
 pub(crate) struct OpenidData {
-    /// The user within the app.
+    /// Openid of the user in the app.
     #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
     openid: String,
-    /// The user across the apps of one owner; absent where the provider does not tell it.
+    /// Union id of the user across the apps of one Open Platform account; absent if the provider does not
+    /// return it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(value_type = String, required = false, example = "oUnion34567890abcdefghijklmn"))]
     unionid: Option<String>,
 }
 
 impl From<ProviderIds> for OpenidData {
-    fn from(identified: ProviderIds) -> Self {
-        Self { openid: identified.open_id, unionid: identified.union_id }
+    fn from(ids: ProviderIds) -> Self {
+        Self { openid: ids.open_id, unionid: ids.union_id }
     }
 }
 
-/// The open id of a user, as older callers expect it.
+/// Openid of a user in the legacy format.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "ExternalOpenid"))]
 pub(crate) struct ExternalOpenid {
-    /// The login code that was sent.
+    /// Login code of the request.
     code: String,
-    /// The user within the app.
+    /// Openid of the user in the app.
     #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
     open_id: String,
 }

@@ -1,4 +1,4 @@
-//! Members and their own data.
+//! Routes for the profile of the logged-in member.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::auth::Authenticated;
+use crate::auth::authenticated::Authenticated;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{AVATAR, ENCRYPTED_DATA, GENDER, IV, NICKNAME, PHONE_CODE};
@@ -24,28 +24,28 @@ use crate::request::json_body::JsonBody;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
 
-/// Routes for members who are logged in.
+/// Handlers for the profile of the member.
 #[derive(Clone)]
 pub struct MeApi {
-    pub(crate) current_member: Arc<GetProfile>,
+    pub(crate) get_profile: Arc<GetProfile>,
     pub(crate) update_profile: Arc<UpdateProfile>,
     pub(crate) bind_phone: Arc<BindPhone>,
 }
 
 #[craft]
 impl MeApi {
-    /// Tell who I am
+    /// Get the current member
     #[craft(endpoint(operation_id = "getMe", tags("member")))]
     pub(crate) async fn get_me(
         &self,
         caller: Authenticated<Caller>,
     ) -> Result<Envelope<MemberData>, ErrorResponse<GetProfileError>> {
-        Ok(Envelope(self.current_member.run(&caller.0).await?.into()))
+        Ok(Envelope(self.get_profile.run(&caller.0).await?.into()))
     }
 
-    /// Change my profile
+    /// Update my profile
     ///
-    /// What is absent or null stays as it is. Answers with the member as they are then.
+    /// Fields that are absent or null stay unchanged. Returns the updated member.
     #[craft(endpoint(operation_id = "updateMe", tags("member")))]
     pub(crate) async fn update_me(
         &self,
@@ -55,9 +55,9 @@ impl MeApi {
         Ok(Envelope(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 
-    /// Change my profile, where there is no PATCH
+    /// Update my profile (for clients without PATCH)
     ///
-    /// The same as `PATCH /me`, which WeChat's `wx.request` does not know.
+    /// The same as `PATCH /me`, since WeChat's `wx.request` does not support PATCH.
     #[craft(endpoint(operation_id = "updateMeByPost", tags("member")))]
     pub(crate) async fn update_me_by_post(
         &self,
@@ -69,9 +69,8 @@ impl MeApi {
 
     /// Bind my phone number
     ///
-    /// Takes the `phoneCode`; without one, what the phone button gave before there were codes, where the
-    /// app keeps session keys. Answers with the member as they are then. A number of another member
-    /// stays theirs.
+    /// Send `phoneCode`, or the legacy `encryptedData` and `iv` if the app stores session keys. Returns the
+    /// updated member. A number that belongs to another member is a `conflict`.
     #[craft(endpoint(operation_id = "bindPhone", tags("member")))]
     pub(crate) async fn bind_phone(
         &self,
@@ -79,7 +78,7 @@ impl MeApi {
         body: JsonBody<PhoneProofInput>,
     ) -> Result<Envelope<MemberData>, ErrorResponse<BindPhoneError>> {
         let bind_phone = self.bind_phone.clone();
-        // The code is spent and was paid for: the number is bound even if the caller hangs up.
+        // The redeemed code costs money: the number is bound even if the client disconnects.
         let work = async move { bind_phone.run(&caller.0, &body.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
@@ -87,54 +86,59 @@ impl MeApi {
 
 impl FromForm for PhoneProofInput {
     const NAME: &'static str = "PhoneRequest";
-    const DESCRIPTION: &'static str = "A phone number to bind: `phoneCode`, or `encryptedData` with `iv`. The button gives all three, and the code counts.";
+    const DESCRIPTION: &'static str = "Phone number to bind: `phoneCode`, or `encryptedData` with `iv`. If all three are present, `phoneCode` is used.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (code, ciphertext) = (form.optional(&PHONE_CODE), form.optional(&ENCRYPTED_DATA));
-        match (code, ciphertext, form.optional(&IV)) {
+        let code = form.optional(&PHONE_CODE);
+        let ciphertext = form.optional(&ENCRYPTED_DATA);
+        let iv = form.optional(&IV);
+        match (code, ciphertext, iv) {
             (Some(code), _, _) => Some(Self::Code(code)),
             (None, Some(ciphertext), Some(iv)) => {
                 Some(Self::Encrypted(EncryptedData { ciphertext, iv }))
             }
-            (None, _, _) => form.refuse("needs `phoneCode`, or `encryptedData` and `iv`"),
+            (None, _, _) => form.reject("needs `phoneCode`, or `encryptedData` and `iv`"),
         }
     }
 }
 
 impl FromForm for ProfileChange {
     const NAME: &'static str = "ProfileChange";
-    const DESCRIPTION: &'static str = "What a member changes of their profile.";
+    const DESCRIPTION: &'static str = "Changes to a member's profile.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (nickname, avatar) = (form.optional(&NICKNAME), form.optional(&AVATAR));
-        Some(Self { nickname, avatar, gender: form.optional(&GENDER) })
+        Some(Self {
+            nickname: form.optional(&NICKNAME),
+            avatar: form.optional(&AVATAR),
+            gender: form.optional(&GENDER),
+        })
     }
 }
 
-/// A member.
+/// Profile of a member.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "MemberData"))]
 pub(crate) struct MemberData {
-    /// The member's lasting id.
+    /// Permanent id of the member.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     member_id: String,
-    /// What they are called.
+    /// Nickname.
     #[salvo(schema(example = "好柿开花8915"))]
     nick_name: String,
-    /// The address of their picture, where they have one.
+    /// URL of the avatar; null if there is none.
     #[salvo(schema(required = true, example = "https://img.example.com/a.png"))]
     avatar: Option<String>,
-    /// 0 not told, 1 male, 2 female.
+    /// Gender: 0 unknown, 1 male, 2 female.
     #[salvo(schema(minimum = 0, maximum = 2))]
     gender: u8,
-    /// Their phone number without its middle, where they have one.
+    /// Masked phone number; null if there is none.
     #[salvo(schema(required = true, example = "138******15"))]
     phone: Option<String>,
-    /// When they first logged in, UTC.
+    /// Time of the first login, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
     created_at: String,
-    /// When their data last changed, UTC.
+    /// Time of the last change, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
     updated_at: String,
 }

@@ -1,4 +1,4 @@
-//! What other services ask about members' tokens, by the RFCs of OAuth.
+//! Routes for token introspection (RFC 7662) and revocation (RFC 7009).
 
 use std::sync::Arc;
 
@@ -16,15 +16,16 @@ use salvo::writing::{Json, Writer};
 use salvo::{Depot, Request, async_trait};
 use serde::Serialize;
 
+use crate::auth::authenticated::Authenticated;
 use crate::auth::credentials::is_token;
-use crate::auth::{Authenticated, OAuthClient};
+use crate::auth::principal::OAuthClient;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{TOKEN, TOKEN_TYPE_HINT};
 use crate::request::form::{Form, FromForm};
 use crate::request::form_body::FormBody;
 
-/// Routes for services that were shown a token.
+/// Handlers for services that have received a token from a client.
 #[derive(Clone)]
 pub struct OAuthApi {
     pub(crate) introspect: Arc<Introspect>,
@@ -32,11 +33,11 @@ pub struct OAuthApi {
 
 #[craft]
 impl OAuthApi {
-    /// Tell whether a token is good
+    /// Introspect a token
     ///
-    /// By RFC 7662. Whatever is not good is `active` false and nothing more. A refresh token is told by
-    /// its `token_type` and must not be taken for an access token: only `Bearer` speaks for a member.
-    #[craft(endpoint(operation_id = "introspect", tags("back ends")))]
+    /// RFC 7662. An invalid token is reported as `active` false without further fields. `token_type` is
+    /// `Bearer` for access tokens. Do not accept a `refresh_token` as proof of the member's identity.
+    #[craft(endpoint(operation_id = "introspect", tags("service accounts")))]
     pub(crate) async fn introspect(
         &self,
         _client: Authenticated<OAuthClient>,
@@ -49,18 +50,19 @@ impl OAuthApi {
         Ok(Json(self.introspect.run(&token).await?.into()))
     }
 
-    /// End the session of a token
+    /// Revoke a token
     ///
-    /// By RFC 7009, for services only: no token works any more that was given to the same device. An
-    /// access token counts after its end too. A token that is no good is revoked already, so the answer
-    /// is the same.
-    #[craft(endpoint(operation_id = "revoke", tags("back ends")))]
+    /// RFC 7009. Ends the session of an access or refresh token, and so invalidates all tokens of the
+    /// session. Expired access tokens are accepted. Invalid tokens return success, because they are revoked
+    /// already.
+    #[craft(endpoint(operation_id = "revoke", tags("service accounts")))]
     pub(crate) async fn revoke(
         &self,
         _client: Authenticated<OAuthClient>,
         form: FormBody<TokenRequest>,
     ) -> Result<Revoked, ErrorResponse<StoreError>> {
-        let (introspect, token) = (self.introspect.clone(), form.0.0);
+        let introspect = self.introspect.clone();
+        let token = form.0.0;
         if is_token(&token) {
             run_detached(async move { introspect.revoke(&token).await }).await?;
         }
@@ -68,20 +70,21 @@ impl OAuthApi {
     }
 }
 
-/// A token that a service was shown.
+/// Token to introspect or revoke.
 pub(crate) struct TokenRequest(String);
 
 impl FromForm for TokenRequest {
     const NAME: &'static str = "TokenRequest";
-    const DESCRIPTION: &'static str = "A token that a service was shown.";
+    const DESCRIPTION: &'static str = "Token to introspect or revoke.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (token, _hint) = (form.required(&TOKEN), form.optional(&TOKEN_TYPE_HINT));
+        let token = form.required(&TOKEN);
+        let _ = form.optional(&TOKEN_TYPE_HINT);
         token.map(Self)
     }
 }
 
-/// What a token is, by RFC 7662 section 2.2.
+/// Introspection response by RFC 7662 section 2.2.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[salvo(schema(name = "IntrospectionData"))]
@@ -90,7 +93,7 @@ pub(crate) enum IntrospectionData {
     Inactive(InactiveToken),
 }
 
-/// A token that is good now.
+/// Valid token.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "ActiveToken"))]
 pub(crate) struct ActiveToken {
@@ -100,26 +103,26 @@ pub(crate) struct ActiveToken {
     /// `Bearer` for an access token, `refresh_token` for a refresh token.
     #[salvo(schema(example = "Bearer"))]
     token_type: &'static str,
-    /// The member.
+    /// Id of the member.
     #[salvo(schema(format = "uuid"))]
     sub: String,
-    /// The session.
+    /// Id of the session.
     #[salvo(schema(format = "uuid"))]
     sid: String,
-    /// The app the session was opened in.
+    /// App of the session.
     #[salvo(schema(example = "main"))]
     app: String,
-    /// When the token was made, in seconds since 1970.
+    /// Time of issue in Unix seconds.
     iat: i64,
-    /// When it ends, in seconds since 1970.
+    /// Time of expiry in Unix seconds.
     exp: i64,
-    /// Which access token it is; refresh tokens have none.
+    /// Id of the access token; absent for refresh tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(value_type = String, required = false, format = "uuid"))]
     jti: Option<String>,
 }
 
-/// A token that is no good, whatever it is or once was.
+/// Token that is not valid.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "InactiveToken"))]
 pub(crate) struct InactiveToken {
@@ -128,7 +131,7 @@ pub(crate) struct InactiveToken {
     active: bool,
 }
 
-/// Tells the two forms of an answer apart, for those who check them against the document.
+/// Schema by which validators distinguish the two forms of the response.
 fn always_true() -> Object {
     Object::with_type(BasicType::Boolean).enum_values([true])
 }
@@ -179,7 +182,7 @@ impl ActiveToken {
     }
 }
 
-/// The token is good for nothing now.
+/// Empty response of a revocation.
 pub(crate) struct Revoked;
 
 #[async_trait]
@@ -191,6 +194,6 @@ impl Writer for Revoked {
 
 impl EndpointOutRegister for Revoked {
     fn register(_components: &mut Components, operation: &mut Operation) {
-        operation.responses.insert("200", Response::new("Done; there is no body."));
+        operation.responses.insert("200", Response::new("Success; the response has no body."));
     }
 }

@@ -1,4 +1,4 @@
-//! What is held of members, for themselves: to take out, and to have erased.
+//! Routes for the export and the erasure of a member's personal data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,87 +14,84 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::auth::Authenticated;
+use crate::auth::authenticated::Authenticated;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::response::envelope::Envelope;
 
-/// Routes for members over what is held of them.
+/// Handlers for the personal data of the member.
 #[derive(Clone)]
 pub struct PersonalDataApi {
-    pub(crate) export_member: Arc<ExportPersonalData>,
+    pub(crate) export_personal_data: Arc<ExportPersonalData>,
     pub(crate) erase_member: Arc<EraseMember>,
 }
 
 #[craft]
 impl PersonalDataApi {
-    /// Tell everything that is held of me
+    /// Export my personal data
     ///
-    /// Every row that names the member, by the kind of thing it is about, with nothing masked. Times
-    /// are milliseconds since 1970.
+    /// All stored records of the member by type, with nothing masked. Times are Unix times in milliseconds.
     #[craft(endpoint(operation_id = "exportMe", tags("member")))]
     pub(crate) async fn export(
         &self,
         caller: Authenticated<Caller>,
     ) -> Result<Envelope<ExportData>, ErrorResponse<GetProfileError>> {
-        Ok(Envelope(self.export_member.run(&caller.0).await?.into()))
+        Ok(Envelope(self.export_personal_data.run(&caller.0).await?.into()))
     }
 
-    /// Erase me
+    /// Delete my account
     ///
-    /// For good: profile, phone number, ids and sessions go, and all tokens with them. Whoever logs in
-    /// again afterwards is a new member.
-    #[craft(endpoint(operation_id = "eraseMe", tags("member")))]
-    pub(crate) async fn erase(
+    /// Erases profile, phone number, identities and sessions permanently; all tokens become invalid. A later
+    /// login creates a new member.
+    #[craft(endpoint(operation_id = "deleteMe", tags("member")))]
+    pub(crate) async fn delete(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Envelope<Erased>, ErrorResponse<EraseMemberError>> {
+    ) -> Result<Envelope<NullResponse>, ErrorResponse<EraseMemberError>> {
         let erase = self.erase_member.clone();
         run_detached(async move { erase.run(caller.0.member, None).await }).await?;
-        Ok(Envelope(Erased))
+        Ok(Envelope(NullResponse))
     }
 }
 
-/// Everything that is held of a member.
+/// Personal data of a member.
 #[derive(Serialize)]
 pub(crate) struct ExportData(BTreeMap<String, Vec<Map<String, Value>>>);
 
 impl From<Vec<ExportedTable>> for ExportData {
-    fn from(holdings: Vec<ExportedTable>) -> Self {
+    fn from(tables: Vec<ExportedTable>) -> Self {
         let row = |row: Vec<(String, ExportedValue)>| {
-            row.into_iter().map(|(column, held)| (camel_case(&column), json(held))).collect()
+            row.into_iter().map(|(column, value)| (camel_case(&column), json(value))).collect()
         };
-        let table = |holding: ExportedTable| {
-            (camel_case(&holding.table), holding.rows.into_iter().map(row).collect())
+        let table = |table: ExportedTable| {
+            (camel_case(&table.table), table.rows.into_iter().map(row).collect())
         };
-        Self(holdings.into_iter().map(table).collect())
+        Self(tables.into_iter().map(table).collect())
     }
 }
 
-/// Which kinds there are is the store's matter and may grow: the document names none.
+/// The schema names no record types: the store defines them, and new ones may be added.
 impl ToSchema for ExportData {
     fn to_schema(components: &mut Components) -> RefOr<Schema> {
-        let row = Object::new().description("What is held, by its name.");
+        let row = Object::new().description("Values by field name.");
         let rows = Array::new().items(row);
-        let kinds = Object::new()
-            .description(
-                "Everything that is held of a member: by kind of thing, what is held of each.",
-            )
+        let types = Object::new()
+            .description("All stored records of a member by type.")
             .additional_properties(RefOr::Type(Schema::from(rows)));
-        components.schemas.insert("ExportData", Schema::from(kinds));
+        components.schemas.insert("ExportData", Schema::from(types));
         RefOr::Ref(Ref::from_schema_name("ExportData"))
     }
 }
 
-fn json(held: ExportedValue) -> Value {
-    match held {
+fn json(value: ExportedValue) -> Value {
+    match value {
         ExportedValue::Null => Value::Null,
         ExportedValue::Integer(number) => number.into(),
         ExportedValue::Text(text) => text.into(),
     }
 }
 
-/// `member_id` as `memberId`.
+/// Converts `member_id` to `memberId`.
 fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -104,11 +101,11 @@ fn camel_case(name: &str) -> String {
     })
 }
 
-/// There is nobody any more, and nothing to tell: null.
+/// Response without data: null.
 #[derive(Serialize)]
-pub(crate) struct Erased;
+pub(crate) struct NullResponse;
 
-impl ToSchema for Erased {
+impl ToSchema for NullResponse {
     fn to_schema(_components: &mut Components) -> RefOr<Schema> {
         RefOr::Type(Schema::from(Object::with_type(BasicType::Null)))
     }

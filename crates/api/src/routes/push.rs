@@ -1,4 +1,4 @@
-//! What WeChat sends by itself.
+//! Routes for WeChat's message push.
 
 use std::sync::Arc;
 
@@ -15,69 +15,75 @@ use salvo::{Depot, Request, async_trait};
 
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
+use crate::request::body::RawBody;
 use crate::request::fields::{ECHOSTR, MESSAGE_SIGNATURE, NONCE, SIGNATURE, TIMESTAMP};
 use crate::request::form::{Form, FromForm};
-use crate::request::json_body::RawBody;
 use crate::request::path::Path;
 use crate::request::query::Query;
 
-/// Routes for WeChat's message push, whose credential is the signature in the query.
+/// Handlers of WeChat's message push. The signature in the query authenticates WeChat.
 #[derive(Clone)]
 pub struct PushApi {
     pub(crate) receive_push: Arc<ReceivePush>,
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async, even one that only checks")]
+#[expect(clippy::unused_async, reason = "handlers are async, and this one awaits nothing")]
 #[craft]
 impl PushApi {
-    /// Answer WeChat's check of this address
+    /// Verify the message push URL
     ///
-    /// WeChat calls it when the address is entered in its console.
+    /// WeChat calls it when the URL is entered in its console.
     #[craft(endpoint(operation_id = "checkPush", tags("wechat")))]
     pub(crate) async fn check(
         &self,
         app: Path<AppName>,
         query: Query<CheckRequest>,
-    ) -> Result<Plain, ErrorResponse<ReceivePushError>> {
+    ) -> Result<PlainText, ErrorResponse<ReceivePushError>> {
         self.receive_push.verify(&app.0, &query.0.signature)?;
-        Ok(Plain(query.0.echostr))
+        Ok(PlainText(query.0.echostr))
     }
 
-    /// Take a message of WeChat's
+    /// Receive a WeChat message push
     ///
-    /// In JSON or XML, encrypted where the app has a key. Answered `success` once it is kept; what users
-    /// take back at WeChat (their phone number, name and picture, or the whole account) is erased within
-    /// seconds afterwards. What it says else is ignored.
+    /// The message is JSON or XML, and encrypted if the app has an AES key. The response is `success` after
+    /// the message is stored. Data whose authorization the user has revoked in WeChat (phone number, profile
+    /// or the whole account) are erased within seconds. Other messages are ignored.
     #[craft(endpoint(operation_id = "receivePush", tags("wechat")))]
     pub(crate) async fn receive(
         &self,
         app: Path<AppName>,
         query: Query<PushRequest>,
         body: RawBody,
-    ) -> Result<Plain, ErrorResponse<ReceivePushError>> {
+    ) -> Result<PlainText, ErrorResponse<ReceivePushError>> {
         let receive = self.receive_push.clone();
         let work = async move { receive.run(&app.0, &query.0.0, &body.0).await };
         run_detached(work).await?;
-        Ok(Plain("success".to_owned()))
+        Ok(PlainText("success".to_owned()))
     }
 }
 
-/// The signature of a message.
+/// Signature of a message.
 pub(crate) struct PushRequest(PushSignature);
 
 impl FromForm for PushRequest {
     const NAME: &'static str = "PushRequest";
-    const DESCRIPTION: &'static str = "The signature of a message.";
+    const DESCRIPTION: &'static str = "Signature of a message.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (signature, timestamp) = (form.required(&SIGNATURE), form.required(&TIMESTAMP));
-        let (nonce, message_signature) = (form.required(&NONCE), form.optional(&MESSAGE_SIGNATURE));
-        let (signature, timestamp) = (signature?, timestamp?);
-        Some(Self(PushSignature { signature, message_signature, timestamp, nonce: nonce? }))
+        let signature = form.required(&SIGNATURE);
+        let timestamp = form.required(&TIMESTAMP);
+        let nonce = form.required(&NONCE);
+        let message_signature = form.optional(&MESSAGE_SIGNATURE);
+        Some(Self(PushSignature {
+            signature: signature?,
+            message_signature,
+            timestamp: timestamp?,
+            nonce: nonce?,
+        }))
     }
 }
 
-/// What is to be echoed, with its signature.
+/// Text to echo, with its signature.
 pub(crate) struct CheckRequest {
     signature: PushSignature,
     echostr: String,
@@ -85,19 +91,20 @@ pub(crate) struct CheckRequest {
 
 impl FromForm for CheckRequest {
     const NAME: &'static str = "CheckRequest";
-    const DESCRIPTION: &'static str = "What is to be echoed, with its signature.";
+    const DESCRIPTION: &'static str = "Text to echo, with its signature.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (signature, echostr) = (PushRequest::from_form(form), form.required(&ECHOSTR));
+        let signature = PushRequest::from_form(form);
+        let echostr = form.required(&ECHOSTR);
         Some(Self { signature: signature?.0, echostr: echostr? })
     }
 }
 
-/// A bare text, as WeChat expects it.
-pub(crate) struct Plain(String);
+/// PlainText text response.
+pub(crate) struct PlainText(String);
 
 #[async_trait]
-impl Writer for Plain {
+impl Writer for PlainText {
     async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut salvo::Response) {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         res.headers_mut().insert(CONTENT_TYPE, plain);
@@ -105,10 +112,11 @@ impl Writer for Plain {
     }
 }
 
-impl EndpointOutRegister for Plain {
+impl EndpointOutRegister for PlainText {
     fn register(_components: &mut Components, operation: &mut Operation) {
         let text = Content::new(Object::with_type(BasicType::String));
-        let response = Response::new("What WeChat expects.").add_content("text/plain", text);
+        let response =
+            Response::new("The text that WeChat expects.").add_content("text/plain", text);
         operation.responses.insert("200", response);
     }
 }

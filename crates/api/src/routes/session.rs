@@ -1,4 +1,4 @@
-//! Members and their sessions: prolonging, listing and ending them.
+//! Routes for refreshing, listing and ending a member's sessions.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::Authenticated;
+use crate::auth::authenticated::Authenticated;
 use crate::metrics::Metrics;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
@@ -26,27 +26,28 @@ use crate::request::path::Path;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
 
-/// Routes around a member's sessions. What changes one runs to its end even if the caller hangs up.
+/// Handlers for the member's sessions. Changes complete even if the client disconnects.
 #[derive(Clone)]
 pub struct SessionApi {
     pub(crate) refresh: Arc<Refresh>,
-    pub(crate) log_out: Arc<ManageSessions>,
+    pub(crate) manage_sessions: Arc<ManageSessions>,
     pub(crate) metrics: Metrics,
 }
 
 #[craft]
 impl SessionApi {
-    /// Prolong a session
+    /// Refresh the session's tokens
     ///
-    /// Exchanges the refresh token for a new pair. When the answer is lost, send the same refresh token
-    /// again within a few seconds for the same successor. Sent later, once its successor exists, it
-    /// counts as stolen and ends the session.
-    #[craft(endpoint(operation_id = "refresh", tags("session")))]
+    /// Exchanges the refresh token for a new pair of tokens. If the response is lost, send the same refresh
+    /// token again within the grace period to get the same successor. Later use of a replaced refresh
+    /// token counts as theft and ends the session.
+    #[craft(endpoint(operation_id = "refreshToken", tags("session")))]
     pub(crate) async fn refresh(
         &self,
         body: JsonBody<RefreshRequest>,
     ) -> Result<Envelope<TokenData>, ErrorResponse<RefreshError>> {
-        let (refresh, token) = (self.refresh.clone(), body.0.0);
+        let refresh = self.refresh.clone();
+        let token = body.0.0;
         let work = async move { refresh.run(token.expose()).await };
         let outcome = run_detached(work).await;
         self.metrics.record_refresh(&outcome);
@@ -55,42 +56,42 @@ impl SessionApi {
 
     /// Log out
     ///
-    /// Ends the session of this device: neither its access token nor its refresh token works any more,
-    /// so a second call is `session_revoked`. The body may be absent.
+    /// Ends the session of this device and invalidates its tokens. A second call returns `session_revoked`.
+    /// The body is optional.
     #[craft(endpoint(operation_id = "logOut", tags("session")))]
     pub(crate) async fn log_out(
         &self,
         caller: Authenticated<Caller>,
         _body: JsonBody<EmptyRequest>,
     ) -> Result<Envelope<EmptyResponse>, ErrorResponse<StoreError>> {
-        let log_out = self.log_out.clone();
-        run_detached(async move { log_out.log_out(&caller.0).await }).await?;
+        let sessions = self.manage_sessions.clone();
+        run_detached(async move { sessions.log_out(&caller.0).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
     /// Log out everywhere
     ///
-    /// Ends all sessions of the member, this one with them. The body may be absent.
+    /// Ends all sessions of the member, including this one. The body is optional.
     #[craft(endpoint(operation_id = "logOutEverywhere", tags("session")))]
     pub(crate) async fn log_out_everywhere(
         &self,
         caller: Authenticated<Caller>,
         _body: JsonBody<EmptyRequest>,
     ) -> Result<Envelope<EmptyResponse>, ErrorResponse<StoreError>> {
-        let log_out = self.log_out.clone();
-        run_detached(async move { log_out.log_out_everywhere(&caller.0).await }).await?;
+        let sessions = self.manage_sessions.clone();
+        run_detached(async move { sessions.log_out_everywhere(&caller.0).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
-    /// Tell my sessions
+    /// List my sessions
     ///
-    /// The one used last comes first.
+    /// The most recently refreshed session comes first.
     #[craft(endpoint(operation_id = "listSessions", tags("session")))]
     pub(crate) async fn list(
         &self,
         caller: Authenticated<Caller>,
     ) -> Result<Envelope<SessionsData>, ErrorResponse<StoreError>> {
-        let sessions = self.log_out.list_sessions(&caller.0).await?.into_iter();
+        let sessions = self.manage_sessions.list_sessions(&caller.0).await?.into_iter();
         let sessions = sessions.map(|session| MemberSession::new(&session, &caller.0));
         Ok(Envelope(SessionsData { sessions: sessions.collect() }))
     }
@@ -102,30 +103,30 @@ impl SessionApi {
         caller: Authenticated<Caller>,
         id: Path<Uuid>,
     ) -> Result<Envelope<EmptyResponse>, ErrorResponse<EndSessionError>> {
-        let log_out = self.log_out.clone();
-        run_detached(async move { log_out.end_session(&caller.0, SessionId(id.0)).await }).await?;
+        let sessions = self.manage_sessions.clone();
+        run_detached(async move { sessions.end_session(&caller.0, SessionId(id.0)).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 }
 
-/// A refresh token to exchange.
+/// Refresh token to exchange.
 pub(crate) struct RefreshRequest(RefreshToken);
 
 impl FromForm for RefreshRequest {
     const NAME: &'static str = "RefreshRequest";
-    const DESCRIPTION: &'static str = "A refresh token to exchange.";
+    const DESCRIPTION: &'static str = "Refresh token to exchange.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&REFRESH_TOKEN).map(Self)
     }
 }
 
-/// A request that says all by its address.
+/// Request without parameters in its body.
 pub(crate) struct EmptyRequest;
 
 impl FromForm for EmptyRequest {
     const NAME: &'static str = "EmptyRequest";
-    const DESCRIPTION: &'static str = "Nothing: an empty object, or no body at all.";
+    const DESCRIPTION: &'static str = "Empty object, or no body.";
     const MAY_BE_EMPTY: bool = true;
 
     fn from_form(_form: &mut impl Form) -> Option<Self> {
@@ -133,21 +134,21 @@ impl FromForm for EmptyRequest {
     }
 }
 
-/// It is done; there is nothing to tell.
+/// Empty object.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "EmptyResponse"))]
 pub(crate) struct EmptyResponse {}
 
-/// The tokens of a session.
+/// Tokens of a session.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "TokenData"))]
 pub(crate) struct TokenData {
-    /// The access token: what `Authorization` carries from now on.
+    /// Access token, for `Authorization`.
     token: String,
-    /// What prolongs the session the next time; the one that was sent is spent.
+    /// New refresh token; it replaces the one of the request.
     refresh_token: String,
-    /// How long the access token is good for, in seconds; never longer than the session lasts.
+    /// Lifetime of the access token in seconds; it does not exceed the lifetime of the session.
     #[salvo(schema(minimum = 0, example = 7200))]
     expires_in: u64,
 }
@@ -162,34 +163,34 @@ impl From<TokenPair> for TokenData {
     }
 }
 
-/// The sessions of a member.
+/// Sessions of a member.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "SessionsData"))]
 pub(crate) struct SessionsData {
     sessions: Vec<MemberSession>,
 }
 
-/// A device that is logged in.
+/// Session of a member on one device.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "MemberSession"))]
 pub(crate) struct MemberSession {
-    /// Which session it is.
+    /// Id of the session.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     id: String,
-    /// The app it was opened in.
+    /// App of the session.
     #[salvo(schema(example = "main"))]
     app: String,
-    /// When the member logged in, UTC.
+    /// Time of the login, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
     created_at: String,
-    /// When it was prolonged last, UTC.
+    /// Time of the last refresh, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
     refreshed_at: String,
-    /// When it ends unless it is prolonged before, UTC.
+    /// Time at which the session ends if it is not refreshed, UTC.
     #[salvo(schema(format = "date-time", example = "2026-12-20T10:00:00.000Z"))]
     expires_at: String,
-    /// Whether it is the one of this request.
+    /// True for the session of this request.
     current: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What trusted back ends have done with session keys that are kept here, and that they never see.
+//! Routes for operations with stored session keys, which never leave the server.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
-use crate::auth::Authenticated;
+use crate::auth::authenticated::Authenticated;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::{APP, DATA_SIGNATURE, OPENID, RAW_DATA};
@@ -18,7 +18,7 @@ use crate::request::json_body::JsonBody;
 use crate::response::envelope::Envelope;
 use crate::routes::session::EmptyResponse;
 
-/// Routes for callers with a service key, about the users of apps that keep session keys.
+/// Handlers for users of apps that store session keys.
 #[derive(Clone)]
 pub struct SessionKeyApi {
     pub(crate) use_session_key: Arc<UseSessionKey>,
@@ -26,11 +26,11 @@ pub struct SessionKeyApi {
 
 #[craft]
 impl SessionKeyApi {
-    /// Tell whether a session key is current
+    /// Check a session key
     ///
-    /// Asks WeChat whether the key that is kept of the user is still theirs. If not, they have to log
-    /// in again before data that are encrypted or signed for them can be read.
-    #[craft(endpoint(operation_id = "checkSession", tags("back ends")))]
+    /// Asks WeChat whether the stored session key of the user is current. If not, the user has to log in
+    /// again before encrypted or signed data can be processed.
+    #[craft(endpoint(operation_id = "checkSession", tags("service accounts")))]
     pub(crate) async fn check(
         &self,
         service: Authenticated<ServiceAccount>,
@@ -40,11 +40,11 @@ impl SessionKeyApi {
         Ok(Envelope(ValidityData { valid }))
     }
 
-    /// Replace a session key
+    /// Reset a session key
     ///
-    /// Has WeChat put another key in place of the one that is kept of the user, which ends that at once,
-    /// and keeps the new one. Nobody is told either.
-    #[craft(endpoint(operation_id = "resetSessionKey", tags("back ends")))]
+    /// Asks WeChat for a new session key of the user and stores it. The previous key becomes invalid
+    /// immediately. Neither key is returned.
+    #[craft(endpoint(operation_id = "resetSessionKey", tags("service accounts")))]
     pub(crate) async fn reset(
         &self,
         service: Authenticated<ServiceAccount>,
@@ -55,34 +55,36 @@ impl SessionKeyApi {
         Ok(Envelope(EmptyResponse {}))
     }
 
-    /// Check the signature of user data
+    /// Verify the signature of user data
     ///
-    /// Tells whether WeChat signed the data for this user: by the key that is kept, without asking
+    /// Verifies with the stored session key that WeChat signed the data for this user. It makes no call to
     /// WeChat.
-    #[craft(endpoint(operation_id = "verifySignature", tags("back ends")))]
+    #[craft(endpoint(operation_id = "verifySignature", tags("service accounts")))]
     pub(crate) async fn verify_signature(
         &self,
         service: Authenticated<ServiceAccount>,
         body: JsonBody<SignedData>,
     ) -> Result<Envelope<ValidityData>, ErrorResponse<UseSessionKeyError>> {
         let SignedData { user, raw_data, signature } = body.0;
-        let verdict =
-            self.use_session_key.verify_signature(&service.0, &user, &raw_data, &signature);
-        Ok(Envelope(ValidityData { valid: verdict.await? }))
+        let use_session_key = &self.use_session_key;
+        let valid =
+            use_session_key.verify_signature(&service.0, &user, &raw_data, &signature).await?;
+        Ok(Envelope(ValidityData { valid }))
     }
 }
 
 impl FromForm for UserRef {
     const NAME: &'static str = "UserRequest";
-    const DESCRIPTION: &'static str = "The user of an app that keeps session keys.";
+    const DESCRIPTION: &'static str = "User of an app that stores session keys.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (open_id, app) = (form.required(&OPENID), form.optional(&APP));
+        let open_id = form.required(&OPENID);
+        let app = form.optional(&APP);
         Some(Self { app, open_id: open_id? })
     }
 }
 
-/// Data, and what is to be their signature.
+/// User data with their signature.
 pub(crate) struct SignedData {
     user: UserRef,
     raw_data: String,
@@ -91,19 +93,20 @@ pub(crate) struct SignedData {
 
 impl FromForm for SignedData {
     const NAME: &'static str = "SignedData";
-    const DESCRIPTION: &'static str = "User data as WeChat signed them.";
+    const DESCRIPTION: &'static str = "User data with WeChat's signature.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         let user = UserRef::from_form(form);
-        let (raw_data, signature) = (form.required(&RAW_DATA), form.required(&DATA_SIGNATURE));
+        let raw_data = form.required(&RAW_DATA);
+        let signature = form.required(&DATA_SIGNATURE);
         Some(Self { user: user?, raw_data: raw_data?, signature: signature? })
     }
 }
 
-/// Whether something is as it should be.
+/// Result of a check.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "ValidityData"))]
 pub(crate) struct ValidityData {
-    /// Whether it is.
+    /// True if the session key is current, or the signature is correct.
     valid: bool,
 }

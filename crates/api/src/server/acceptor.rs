@@ -1,4 +1,4 @@
-//! Accepts connections until told to stop, and then still those that clients take for accepted.
+//! Acceptor that closes its listener without losing connections in the accept queue.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -13,16 +13,16 @@ use salvo::http::uri::Scheme;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// A listener that closes when `stop` is done.
+/// Acceptor that closes its listener when `stop` completes.
 ///
-/// The kernel completes connections by itself. Those that wait when the listener is closed are reset,
-/// with whatever request is in them: salvo's own acceptor would leave them waiting until the server has
-/// ended, and lose them then.
+/// The kernel establishes connections before the program accepts them. When a listener is closed, the
+/// connections in its queue are reset, together with their requests. Salvo's own acceptor leaves them in
+/// the queue until the server ends; this one accepts them first.
 pub(crate) struct ClosingAcceptor<Stop> {
     open: Option<TcpListener>,
     stop: Pin<Box<Stop>>,
-    /// Accepted when the listener was closed.
-    last: VecDeque<(TcpStream, SocketAddr)>,
+    /// Connections that were in the queue when the listener was closed.
+    queued: VecDeque<(TcpStream, SocketAddr)>,
     closed: Option<oneshot::Sender<()>>,
     address: SocketAddr,
     fuse: FuseConfig,
@@ -31,23 +31,28 @@ pub(crate) struct ClosingAcceptor<Stop> {
 type Connection = Accepted<TcpCoupler<StraightStream<TcpStream>>, StraightStream<TcpStream>>;
 
 impl<Stop: Future<Output = ()> + Send> ClosingAcceptor<Stop> {
-    /// Accepts from `listener` until `stop` is done; the receiver learns when no connection will come any
-    /// more.
+    /// Creates an acceptor that accepts from `listener` until `stop` completes. The returned receiver is
+    /// notified after the last connection.
     pub(crate) fn new(
         listener: TcpListener,
         stop: Stop,
         fuse: FuseConfig,
     ) -> io::Result<(Self, oneshot::Receiver<()>)> {
-        let (closed, told) = oneshot::channel();
-        let address = listener.local_addr()?;
-        let (stop, last) = (Box::pin(stop), VecDeque::new());
-        let acceptor =
-            Self { open: Some(listener), stop, last, closed: Some(closed), address, fuse };
-        Ok((acceptor, told))
+        let (closed_sender, closed_receiver) = oneshot::channel();
+        let acceptor = Self {
+            address: listener.local_addr()?,
+            open: Some(listener),
+            stop: Box::pin(stop),
+            queued: VecDeque::new(),
+            closed: Some(closed_sender),
+            fuse,
+        };
+        Ok((acceptor, closed_receiver))
     }
 
     fn connection(&self, stream: TcpStream, remote: SocketAddr) -> Connection {
-        let (fuse, control) = (Some(self.fuse), ConnCtrl::new());
+        let fuse = Some(self.fuse);
+        let control = ConnCtrl::new();
         Accepted {
             coupler: TcpCoupler::new(),
             stream: StraightStream::new(stream, fuse, control.clone(), None),
@@ -79,32 +84,33 @@ impl<Stop: Future<Output = ()> + Send> Acceptor for ClosingAcceptor<Stop> {
             }
         }
         if let Some(listener) = self.open.take() {
-            self.last = close(listener)?;
+            self.queued = close(listener)?;
         }
-        if let Some((stream, remote)) = self.last.pop_front() {
+        if let Some((stream, remote)) = self.queued.pop_front() {
             return Ok(self.connection(stream, remote));
         }
         if let Some(closed) = self.closed.take() {
-            // Whoever serves no more need not be told.
+            // The receiver is gone if the server has already ended.
             let _ = closed.send(());
         }
         pending().await
     }
 }
 
-/// Closes a listener and answers with what the kernel had accepted for it.
+/// Closes a listener and returns the connections in its queue.
 ///
-/// Asked directly: the runtime may not have heard yet of a connection that is there.
+/// It accepts from the kernel directly, because the runtime may not have been notified of a connection.
 fn close(listener: TcpListener) -> io::Result<VecDeque<(TcpStream, SocketAddr)>> {
-    let (listener, mut accepted) = (listener.into_std()?, VecDeque::new());
+    let listener = listener.into_std()?;
+    let mut queued = VecDeque::new();
     loop {
         match listener.accept() {
             Ok((stream, remote)) => {
                 stream.set_nonblocking(true)?;
-                accepted.push_back((TcpStream::from_std(stream)?, remote));
+                queued.push_back((TcpStream::from_std(stream)?, remote));
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(accepted),
-            // That one has gone again.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(queued),
+            // The client has disconnected.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => return Err(error),
         }
@@ -118,20 +124,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_the_kernel_had_accepted_is_served_before_the_listener_is_gone() {
+    async fn connections_in_the_accept_queue_are_served_before_the_listener_closes() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // Nobody has accepted them, nor has the runtime had a chance to hear of them.
+        // They are in the queue of the kernel; the runtime has not been notified of them.
         let clients: Vec<Client> = (0..5).map(|_| Client::connect(address).unwrap()).collect();
         let stopped = std::future::ready(());
-        let (mut acceptor, mut told) =
+        let (mut acceptor, mut closed) =
             ClosingAcceptor::new(listener, stopped, FuseConfig::default()).unwrap();
         let mut served = Vec::new();
         loop {
             tokio::select! {
                 biased;
                 connection = acceptor.accept(None) => served.push(connection.unwrap().remote_addr.into_std().unwrap()),
-                _ = &mut told => break,
+                _ = &mut closed => break,
             }
         }
         let clients: Vec<_> = clients.iter().map(|client| client.local_addr().unwrap()).collect();

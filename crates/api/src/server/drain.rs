@@ -1,15 +1,15 @@
-//! Whether the server is about to stop, so that nobody sends it anything new.
+//! Draining: the announcement that the server is about to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Begun once, seen by every request; clones are one.
+/// Flag that draining has begun. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct Drain(Arc<AtomicBool>);
 
 impl Drain {
-    /// From now on the service says that it is not ready, and closes connections behind its answers:
-    /// load balancers turn to other instances, and none is left with a connection that is about to end.
+    /// Begins draining: the readiness probe fails, and responses close their connections, so that load
+    /// balancers send new requests to other instances.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

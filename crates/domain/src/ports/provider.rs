@@ -50,7 +50,7 @@ pub struct ProviderError {
 }
 
 /// What can be done about a provider's refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
 pub enum ProviderFailure {
     /// The code is wrong, expired or another app's: the client fetches a new one.
     CodeInvalid,

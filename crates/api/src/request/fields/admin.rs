@@ -1,4 +1,4 @@
-//! The fields that administrators' requests are made of.
+//! Fields of requests to the admin API.
 
 use domain::model::admin::{
     ADMIN_NAME_MAX, ADMIN_PASSWORD_MAX, ADMIN_PASSWORD_MIN, AdminId, AdminName, AdminPassword,
@@ -16,53 +16,56 @@ use uuid::Uuid;
 use crate::request::fields::{code, parse, string, text};
 use crate::request::form::Field;
 
-/// The longest text that is searched for, in Unicode scalar values.
-const QUERY_MAX: usize = 128;
+/// Default page size.
+pub(crate) const DEFAULT_LIMIT: u16 = 50;
 
-/// Who wants to sign in, or is to become an administrator.
+/// Maximum length of a search text in Unicode scalar values.
+const MAX_QUERY: usize = 128;
+
+/// Name of an administrator.
 pub(crate) const ADMIN_NAME: Field<AdminName> = Field {
     name: "name",
     read: |value| parse(value, AdminName::parse),
     schema: || {
-        string("The administrator's name: an address, or a short name.", "ann@example.com")
+        string("Name of the administrator: an email address or a short name.", "ann@example.com")
             .min_length(1)
             .max_length(ADMIN_NAME_MAX)
             .pattern("^[a-z0-9._+@-]+$")
     },
 };
 
-/// What they sign in with.
+/// Password.
 pub(crate) const PASSWORD: Field<AdminPassword> = Field {
     name: "password",
-    read: |value| shown(value, AdminPassword::parse),
-    schema: || password("The password.").min_length(1),
+    read: |value| parse_password(value, AdminPassword::parse),
+    schema: || password("Password.").min_length(1),
 };
 
-/// What they sign in with so far.
+/// Current password.
 pub(crate) const CURRENT_PASSWORD: Field<AdminPassword> = Field { name: "current", ..PASSWORD };
 
-/// What they want to sign in with.
+/// New password.
 pub(crate) const NEW_PASSWORD: Field<AdminPassword> = Field {
     name: "password",
-    read: |value| shown(value, AdminPassword::new_password),
+    read: |value| parse_password(value, AdminPassword::new_password),
     schema: || {
-        password("The new password: long is all that it must be.").min_length(ADMIN_PASSWORD_MIN)
+        password("New password; the only requirement is its length.").min_length(ADMIN_PASSWORD_MIN)
     },
 };
 
-/// What lets them choose one.
+/// Invitation code.
 pub(crate) const INVITATION: Field<InvitationCode> = Field {
     name: "code",
     read: |value| parse(value, InvitationCode::parse),
     schema: || {
         code(
-            "The code of the invitation.",
+            "Code of the invitation.",
             "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f",
         )
     },
 };
 
-/// What an administrator may do.
+/// Role of an administrator.
 pub(crate) const ROLE: Field<Role> = Field {
     name: "role",
     read: |value| {
@@ -70,122 +73,124 @@ pub(crate) const ROLE: Field<Role> = Field {
         role.ok_or_else(|| format!("is none of {}", Role::NAMES.join(", ")))
     },
     schema: || {
-        let about = "`viewer` looks, with phone numbers masked; `operator` bans, ends sessions and sees whole numbers, too; `admin` erases and decides who is an administrator, too.";
-        string(about, "operator").enum_values(Role::NAMES.iter().copied())
+        let description = "`viewer` reads, with masked phone numbers; `operator` also bans members, ends sessions and reads whole phone numbers; `admin` also erases members, and manages apps and administrators.";
+        string(description, "operator").enum_values(Role::NAMES.iter().copied())
     },
 };
 
-/// Whether an administrator may sign in.
+/// Activation of an administrator.
 pub(crate) const ACTIVE: Field<bool> = Field {
     name: "active",
     read: |value| value.as_bool().ok_or_else(|| "is neither true nor false".to_owned()),
     schema: || {
         Object::with_type(BasicType::Boolean)
-            .description("Whether they may sign in. Who may not is signed out at once.")
+            .description("True if the administrator may sign in. Deactivation ends their sessions immediately.")
             .example(true)
     },
 };
 
-/// Why a member is kept out, or is let in again.
+/// Reason for a ban or for its lifting.
 pub(crate) const REASON: Field<StatusReason> = Field {
     name: "reason",
     read: |value| parse(value, StatusReason::parse),
     schema: || {
-        string("Why. It is kept with the member, and goes with them.", "刷单")
+        string("Reason. It is stored with the member and erased with the member.", "刷单")
             .min_length(1)
             .max_length(STATUS_REASON_MAX)
             .pattern(REASON_PATTERN)
     },
 };
 
-/// Which members are looked for.
+/// Search text for members.
 pub(crate) const QUERY: Field<MemberFilter> = Field {
     name: "query",
     read: |value| {
         let query = text(value)?;
-        let fits = query.chars().count() <= QUERY_MAX;
+        let fits = query.chars().count() <= MAX_QUERY;
         fits.then(|| MemberFilter::parse(query))
-            .ok_or_else(|| format!("is longer than {QUERY_MAX} characters"))
+            .ok_or_else(|| format!("is longer than {MAX_QUERY} characters"))
     },
     schema: || {
-        string("A member id, a phone number (one without a country code is mainland China's), one as it looks where it is masked (`138******00`), an open id or a union id. Everyone when absent.", "138******00")
-            .max_length(QUERY_MAX)
+        string("Member id, phone number (without country code: mainland China), masked phone number (`138******00`), openid or union id. All members if absent.", "138******00")
+            .max_length(MAX_QUERY)
             .pattern(r"^[^\u0000]*$")
     },
 };
 
-/// Where a page of members ends that was told before.
+/// Cursor for the next page of members.
 pub(crate) const BEFORE_MEMBER: Field<MemberId> = Field {
     name: "before",
     read: |value| id(value).map(MemberId),
-    schema: || uuid("Only members who are older than this one: the last of the page before."),
+    schema: || {
+        uuid("Returns only members older than this one: the last member of the previous page.")
+    },
 };
 
-/// Where a page of events ends that was told before.
+/// Cursor for the next page of audit events.
 pub(crate) const BEFORE_EVENT: Field<Uuid> = Field {
     name: "before",
     read: id,
-    schema: || uuid("Only events before this one: the last of the page before."),
+    schema: || uuid("Returns only events before this one: the last event of the previous page."),
 };
 
-/// How many are told at once.
+/// Page size.
 pub(crate) const LIMIT: Field<u16> = Field {
     name: "limit",
-    read: |value| whole(value, 1, PAGE_MAX),
-    schema: || count("How many at most; 50 when absent.", PAGE_MAX, 50),
+    read: |value| whole_number(value, 1, PAGE_MAX),
+    schema: || integer("Maximum number of items (default 50).", PAGE_MAX, DEFAULT_LIMIT),
 };
 
-/// Whom events are about.
+/// Member that audit events concern.
 pub(crate) const MEMBER: Field<MemberId> = Field {
     name: "member",
     read: |value| id(value).map(MemberId),
-    schema: || uuid("Only what is about this member."),
+    schema: || uuid("Returns only events that concern this member."),
 };
 
-/// Who did what the events are about.
-pub(crate) const BY: Field<AdminId> = Field {
+/// Administrator who caused audit events.
+pub(crate) const ACTOR: Field<AdminId> = Field {
     name: "by",
     read: |value| id(value).map(AdminId),
-    schema: || uuid("Only what this administrator did."),
+    schema: || uuid("Returns only events caused by this administrator."),
 };
 
-/// What happened.
+/// Kind of audit events.
 pub(crate) const KIND: Field<AuditKind> = Field {
     name: "kind",
     read: |value| {
         let kind = value.as_str().and_then(AuditKind::from_name);
-        kind.ok_or_else(|| "is no kind of event".to_owned())
+        kind.ok_or_else(|| "is not a kind of event".to_owned())
     },
     schema: || {
-        string("Only what is of this kind.", "banned")
+        string("Returns only events of this kind.", "banned")
             .enum_values(AuditKind::NAMES.iter().copied())
     },
 };
 
-/// How many days are counted.
+/// Number of days in statistics.
 pub(crate) const DAYS: Field<u16> = Field {
     name: "days",
-    read: |value| whole(value, 1, DAYS_MAX),
-    schema: || count("How many days, today among them; 30 when absent.", DAYS_MAX, 30),
+    read: |value| whole_number(value, 1, DAYS_MAX),
+    schema: || integer("Number of days, including today (default 30).", DAYS_MAX, 30),
 };
 
-/// A text that is not blank and holds no control character.
+/// Pattern of a text that is not blank and has no control characters.
 const REASON_PATTERN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*[^\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000][^\u0000-\u001F\u007F-\u009F]*$";
 
-/// A password, which is kept nowhere and so may hold any character.
-fn shown(
+/// Parses a password. It may contain any character, because it is not stored.
+fn parse_password(
     value: &Value,
-    take: fn(&str) -> Result<AdminPassword, InvalidPassword>,
+    parse: fn(&str) -> Result<AdminPassword, InvalidPassword>,
 ) -> Result<AdminPassword, String> {
     let text = value.as_str().ok_or_else(|| "is not a text".to_owned())?;
-    take(text).map_err(|fault| fault.to_string())
+    parse(text).map_err(|error| error.to_string())
 }
 
-/// A number, or one in the text of a query string.
-fn whole(value: &Value, least: u16, most: u16) -> Result<u16, String> {
+/// Parses a whole number, or the digits of one from a query string.
+fn whole_number(value: &Value, min: u16, max: u16) -> Result<u16, String> {
     let number = value.as_f64().or_else(|| value.as_str().and_then(digits));
-    let whole = (least..=most).find(|whole| number == Some(f64::from(*whole)));
-    whole.ok_or_else(|| format!("is no whole number from {least} to {most}"))
+    let whole = (min..=max).find(|whole| number == Some(f64::from(*whole)));
+    whole.ok_or_else(|| format!("is not a whole number from {min} to {max}"))
 }
 
 fn digits(text: &str) -> Option<f64> {
@@ -196,39 +201,47 @@ fn id(value: &Value) -> Result<Uuid, String> {
     let text = text(value)?;
     let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
     let id = hyphenated.then(|| Uuid::try_parse(text).ok()).flatten();
-    id.ok_or_else(|| "is no id".to_owned())
+    id.ok_or_else(|| "is not an id".to_owned())
 }
 
-fn uuid(about: &str) -> Object {
-    string(about, "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f")
+fn uuid(description: &str) -> Object {
+    string(description, "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f")
         .format(SchemaFormat::KnownFormat(KnownFormat::Uuid))
 }
 
-fn count(about: &str, most: u16, example: u16) -> Object {
+fn integer(description: &str, max: u16, example: u16) -> Object {
     Object::with_type(BasicType::Integer)
-        .description(about)
+        .description(description)
         .minimum(1)
-        .maximum(most)
+        .maximum(max)
         .example(example)
 }
 
-fn password(about: &str) -> Object {
-    string(about, "correct horse battery staple").max_length(ADMIN_PASSWORD_MAX)
+fn password(description: &str) -> Object {
+    string(description, "correct horse battery staple").max_length(ADMIN_PASSWORD_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::fields::tests::agree;
+    use crate::request::fields::tests::assert_schema_matches_parser;
 
     #[test]
-    fn the_document_tells_what_administrators_send() {
-        let (longest, longer) = ("a".repeat(64), "a".repeat(65));
-        agree(&ADMIN_NAME, &["", "ann@example.com", "Ann", "a b", "a\n", "安", &longest, &longer]);
-        agree(&INVITATION, &["", "a b", "0f", "码"]);
-        agree(&QUERY, &["", "138", "a\0", &"名".repeat(128), &"名".repeat(129)]);
-        let (longest, longer) = ("由".repeat(200), "由".repeat(201));
-        agree(
+    fn schemas_of_admin_fields_match_their_parsers() {
+        let longest_name = "a".repeat(64);
+        let long_name = "a".repeat(65);
+        assert_schema_matches_parser(
+            &ADMIN_NAME,
+            &["", "ann@example.com", "Ann", "a b", "a\n", "安", &longest_name, &long_name],
+        );
+        assert_schema_matches_parser(&INVITATION, &["", "a b", "0f", "码"]);
+        assert_schema_matches_parser(
+            &QUERY,
+            &["", "138", "a\0", &"名".repeat(128), &"名".repeat(129)],
+        );
+        let longest_reason = "由".repeat(200);
+        let long_reason = "由".repeat(201);
+        assert_schema_matches_parser(
             &REASON,
             &[
                 "",
@@ -239,17 +252,24 @@ mod tests {
                 "a\n",
                 "a\u{2028}",
                 "\u{feff}",
-                &longest,
-                &longer,
+                &longest_reason,
+                &long_reason,
             ],
         );
-        let (longest, longer) = ("x".repeat(256), "x".repeat(257));
-        agree(&PASSWORD, &["", "x", "\0", &longest, &longer]);
-        agree(&NEW_PASSWORD, &["", "eleven char", "twelve chars", &longest, &longer]);
+        let longest_password = "x".repeat(256);
+        let long_password = "x".repeat(257);
+        assert_schema_matches_parser(
+            &PASSWORD,
+            &["", "x", "\0", &longest_password, &long_password],
+        );
+        assert_schema_matches_parser(
+            &NEW_PASSWORD,
+            &["", "eleven char", "twelve chars", &longest_password, &long_password],
+        );
     }
 
     #[test]
-    fn numbers_are_whole_and_may_stand_in_a_query_string() {
+    fn whole_numbers_in_json_and_query_strings() {
         for (value, number) in [
             ("1", Some(1)),
             ("100", Some(100)),

@@ -1,4 +1,4 @@
-//! Who is an administrator.
+//! Routes for managing administrators.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::auth::role::{Admin, WithRole};
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::admin::{ACTIVE, ADMIN_NAME, ROLE};
@@ -20,58 +21,59 @@ use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, WithRole};
 
-/// Routes about administrators.
+/// Handlers for administrators' accounts.
 #[derive(Clone)]
 pub struct AdminAccountsApi {
-    pub(crate) manage: Arc<ManageAdmins>,
+    pub(crate) manage_admins: Arc<ManageAdmins>,
 }
 
 #[craft]
 impl AdminAccountsApi {
-    /// List the administrators
+    /// List administrators
     #[craft(endpoint(operation_id = "listAdmins", tags("administrators")))]
     pub(crate) async fn list(
         &self,
         by: WithRole<Admin>,
     ) -> Result<Envelope<AdminsData>, ErrorResponse<ManageAdminsError>> {
-        let admins = self.manage.list(&by.0).await?;
+        let admins = self.manage_admins.list(&by.0).await?;
         Ok(Envelope(AdminsData { admins: admins.into_iter().map(AdminData::from).collect() }))
     }
 
     /// Invite an administrator
     ///
-    /// Who is new gets an account; who is not can choose another password, may sign in again, and has
-    /// this role from now on. The code is told this once: hand it on where nobody else sees it.
+    /// Creates the account, or changes an existing account: it gets this role, is activated, and can choose a
+    /// new password. The invitation code is returned only once; pass it on confidentially.
     #[craft(endpoint(operation_id = "inviteAdmin", tags("administrators")))]
     pub(crate) async fn invite(
         &self,
         by: WithRole<Admin>,
         body: JsonBody<InvitationRequest>,
     ) -> Result<Envelope<InvitationData>, ErrorResponse<ManageAdminsError>> {
-        let (manage, InvitationRequest { name, role }) = (self.manage.clone(), body.0);
-        let work = async move { manage.invite(Some(&by.0), &name, role).await };
+        let InvitationRequest { name, role } = body.0;
+        let manage_admins = self.manage_admins.clone();
+        let work = async move { manage_admins.invite(Some(&by.0), &name, role).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Change what an administrator may do
+    /// Update an administrator
     ///
-    /// Nobody changes their own account. Who is shut out is signed out at once, and can be invited again.
-    #[craft(endpoint(operation_id = "changeAdmin", tags("administrators")))]
-    pub(crate) async fn change(
+    /// Changes the role, or deactivates the account. Deactivation ends the administrator's sessions
+    /// immediately; a new invitation activates the account again. You cannot change your own account.
+    #[craft(endpoint(operation_id = "updateAdmin", tags("administrators")))]
+    pub(crate) async fn update(
         &self,
         by: WithRole<Admin>,
         id: Path<Uuid>,
         body: JsonBody<AdminChange>,
     ) -> Result<Envelope<AdminData>, ErrorResponse<ManageAdminsError>> {
-        let manage = self.manage.clone();
-        let work = async move { manage.change(&by.0, AdminId(id.0), body.0).await };
+        let manage_admins = self.manage_admins.clone();
+        let work = async move { manage_admins.change(&by.0, AdminId(id.0), body.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 }
 
-/// Somebody to be invited.
+/// Invitation of an administrator.
 pub(crate) struct InvitationRequest {
     name: AdminName,
     role: Role,
@@ -79,10 +81,11 @@ pub(crate) struct InvitationRequest {
 
 impl FromForm for InvitationRequest {
     const NAME: &'static str = "InvitationRequest";
-    const DESCRIPTION: &'static str = "Somebody to be an administrator.";
+    const DESCRIPTION: &'static str = "Invitation of an administrator.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (name, role) = (form.required(&ADMIN_NAME), form.required(&ROLE));
+        let name = form.required(&ADMIN_NAME);
+        let role = form.required(&ROLE);
         Some(Self { name: name?, role: role? })
     }
 }
@@ -90,33 +93,33 @@ impl FromForm for InvitationRequest {
 impl FromForm for AdminChange {
     const NAME: &'static str = "AdminChange";
     const DESCRIPTION: &'static str =
-        "What changes of an administrator; what is absent or null stays as it is.";
+        "Changes to an administrator; fields that are absent or null stay unchanged.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self { role: form.optional(&ROLE), active: form.optional(&ACTIVE) })
     }
 }
 
-/// An administrator.
+/// Administrator's account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AdminData"))]
 pub(crate) struct AdminData {
-    /// The administrator's lasting id.
+    /// Permanent id of the administrator.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     admin_id: String,
-    /// What they sign in with.
+    /// Name for signing in.
     #[salvo(schema(example = "ann@example.com"))]
     name: String,
-    /// What they may do.
+    /// `viewer`, `operator` or `admin`.
     #[salvo(schema(example = "operator"))]
     role: &'static str,
-    /// Whether they may sign in.
+    /// True if the administrator may sign in.
     active: bool,
-    /// Until when they can accept their invitation, UTC; null when there is none.
+    /// Expiry of the open invitation, UTC; null if there is none.
     #[salvo(schema(required = true, format = "date-time", example = "2026-11-21T10:00:00Z"))]
     invited_until: Option<String>,
-    /// When the account was made, UTC.
+    /// Time at which the account was created, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     created_at: String,
 }
@@ -134,21 +137,21 @@ impl From<Account> for AdminData {
     }
 }
 
-/// All administrators.
+/// List of all administrators.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "AdminsData"))]
 pub(crate) struct AdminsData {
-    /// Each of them, in the order in which their accounts were made.
+    /// Administrators, the oldest account first.
     admins: Vec<AdminData>,
 }
 
-/// Somebody who was invited.
+/// Result of an invitation.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "InvitationData"))]
 pub(crate) struct InvitationData {
-    /// Their account.
+    /// Account of the invited administrator.
     admin: AdminData,
-    /// What they choose their password with, once and within a day.
+    /// Invitation code for choosing a password; valid once within 24 hours.
     code: String,
 }
 

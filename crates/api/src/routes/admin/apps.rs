@@ -1,4 +1,4 @@
-//! Apps, as administrators see them, and what is changed of those that were added.
+//! Routes for managing apps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,167 +15,179 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
+use crate::auth::role::{Admin, Viewer, WithRole};
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::app::{
     ACCESS_TTL, APP_ID, APP_NAME, AUTO_REGISTER, CONFLICT_POLICY, OPEN_PLATFORM, PHONE_REQUIRED,
-    PUSH_AES_KEY, PUSH_TOKEN_FIELD, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS,
+    PUSH_AES_KEY, PUSH_TOKEN, REFRESH_TTL, SECRET, SESSION_TTL, STORE_SESSION_KEYS,
 };
 use crate::request::form::{Form, FromForm};
 use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, Viewer, WithRole};
 use crate::routes::session::EmptyResponse;
 
-/// Routes about apps.
+/// Handlers for apps.
 #[derive(Clone)]
 pub struct AdminAppsApi {
-    pub(crate) manage: Arc<ManageApps>,
+    pub(crate) manage_apps: Arc<ManageApps>,
 }
 
-type Answer<T> = Result<Envelope<T>, ErrorResponse<ManageAppsError>>;
+type AppResult<T> = Result<Envelope<T>, ErrorResponse<ManageAppsError>>;
 
 #[craft]
 impl AdminAppsApi {
-    /// List the apps
+    /// List apps
     ///
-    /// Those of the configuration first, then those that were added.
+    /// The apps of the configuration come first, followed by the registered apps.
     #[craft(endpoint(operation_id = "listApps", tags("administrators")))]
-    pub(crate) async fn list(&self, by: WithRole<Viewer>) -> Answer<AppsData> {
-        let apps = self.manage.list(&by.0).await?;
+    pub(crate) async fn list(&self, by: WithRole<Viewer>) -> AppResult<AppsData> {
+        let apps = self.manage_apps.list(&by.0).await?;
         Ok(Envelope(AppsData { apps: apps.into_iter().map(AppData::from).collect() }))
     }
 
-    /// Show an app
-    #[craft(endpoint(operation_id = "showApp", tags("administrators")))]
-    pub(crate) async fn show(&self, by: WithRole<Viewer>, app: Path<AppName>) -> Answer<AppData> {
-        Ok(Envelope(self.manage.get(&by.0, &app.0).await?.into()))
+    /// Get an app
+    #[craft(endpoint(operation_id = "getApp", tags("administrators")))]
+    pub(crate) async fn get(&self, by: WithRole<Viewer>, app: Path<AppName>) -> AppResult<AppData> {
+        Ok(Envelope(self.manage_apps.get(&by.0, &app.0).await?.into()))
     }
 
-    /// Add an app
+    /// Register an app
     ///
-    /// Its users can log in at once on this instance, and within a second on all the others.
+    /// Its users can log in immediately on this instance, and within one second on all others.
     #[craft(endpoint(operation_id = "addApp", tags("administrators")))]
-    pub(crate) async fn add(&self, by: WithRole<Admin>, body: JsonBody<NewApp>) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.add(&by.0, &body.0).await };
+    pub(crate) async fn add(
+        &self,
+        by: WithRole<Admin>,
+        body: JsonBody<NewApp>,
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.add(&by.0, &body.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Change what is asked of those who log in to an app
+    /// Replace an app's sign-in policy
     ///
-    /// The whole of it: what is absent becomes as it is by default.
+    /// Absent fields are reset to their defaults.
     #[craft(endpoint(operation_id = "setAppPolicy", tags("administrators")))]
     pub(crate) async fn set_policy(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
         body: JsonBody<AppPolicy>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.set_policy(&by.0, &app.0, &body.0).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.set_policy(&by.0, &app.0, &body.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Take an app's pushes
+    /// Configure message push
     ///
-    /// From now on `/wechat/push/{app}` takes what WeChat sends, believed by this.
+    /// Enables `/wechat/push/{app}`, with the token and the key that verify WeChat's messages.
     #[craft(endpoint(operation_id = "setAppPush", tags("administrators")))]
     pub(crate) async fn set_push(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
         body: JsonBody<AppPush>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.set_push(&by.0, &app.0, Some(&body.0)).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.set_push(&by.0, &app.0, Some(&body.0)).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Take no more of an app's pushes
+    /// Disable message push
     #[craft(endpoint(operation_id = "removeAppPush", tags("administrators")))]
     pub(crate) async fn remove_push(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.set_push(&by.0, &app.0, None).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.set_push(&by.0, &app.0, None).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Begin to change an app's secret
+    /// Start the rotation of an app's secret
     ///
-    /// From now on the new secret is shown to WeChat, and the one before where WeChat does not take it,
-    /// so that nobody's login fails whenever WeChat's own change comes.
+    /// The server uses the new secret, and the previous one if WeChat rejects it. Logins therefore succeed
+    /// before and after the change in WeChat's console.
     #[craft(endpoint(operation_id = "rotateAppSecret", tags("administrators")))]
-    pub(crate) async fn rotate(
+    pub(crate) async fn rotate_secret(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
         body: JsonBody<SecretRequest>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.rotate_secret(&by.0, &app.0, &body.0.0).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.rotate_secret(&by.0, &app.0, &body.0.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Take an app's new secret back
+    /// Cancel the rotation of an app's secret
     ///
-    /// The new one is forgotten, and the one before is the secret again.
-    #[craft(endpoint(operation_id = "takeAppSecretBack", tags("administrators")))]
-    pub(crate) async fn take_back(
+    /// Deletes the new secret and restores the previous one.
+    #[craft(endpoint(operation_id = "cancelAppSecretRotation", tags("administrators")))]
+    pub(crate) async fn cancel_rotation(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.cancel_rotation(&by.0, &app.0).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.cancel_rotation(&by.0, &app.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
-    /// Forget an app's former secret
+    /// Finish the rotation of an app's secret
     ///
-    /// To be done once WeChat takes the new one: from now on the former is shown to nobody.
-    #[craft(endpoint(operation_id = "dropFormerAppSecret", tags("administrators")))]
-    pub(crate) async fn end_rotation(
+    /// Deletes the previous secret. Call it after WeChat accepts the new one.
+    #[craft(endpoint(operation_id = "finishAppSecretRotation", tags("administrators")))]
+    pub(crate) async fn finish_rotation(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.finish_rotation(&by.0, &app.0).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.finish_rotation(&by.0, &app.0).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Disable an app
     ///
-    /// Nobody logs in, and no session is prolonged; access tokens are good until they expire. At once on
-    /// this instance, and within a second on all the others.
+    /// Rejects logins and token refreshes. Access tokens stay valid until they expire. It is effective
+    /// immediately on this instance, and within one second on all others.
     #[craft(endpoint(operation_id = "disableApp", tags("administrators")))]
-    pub(crate) async fn disable(&self, by: WithRole<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn disable(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> AppResult<AppData> {
         self.set_disabled(by.0, app.0, true).await
     }
 
-    /// Enable an app again
+    /// Enable an app
     #[craft(endpoint(operation_id = "enableApp", tags("administrators")))]
-    pub(crate) async fn enable(&self, by: WithRole<Admin>, app: Path<AppName>) -> Answer<AppData> {
+    pub(crate) async fn enable(
+        &self,
+        by: WithRole<Admin>,
+        app: Path<AppName>,
+    ) -> AppResult<AppData> {
         self.set_disabled(by.0, app.0, false).await
     }
 
     /// Remove an app
     ///
-    /// One that is disabled, and by which no member is known. Another one's members come first.
+    /// The app must be disabled and have no members.
     #[craft(endpoint(operation_id = "removeApp", tags("administrators")))]
     pub(crate) async fn remove(
         &self,
         by: WithRole<Admin>,
         app: Path<AppName>,
-    ) -> Answer<EmptyResponse> {
-        let manage = self.manage.clone();
-        run_detached(async move { manage.remove(&by.0, &app.0).await }).await?;
+    ) -> AppResult<EmptyResponse> {
+        let manage_apps = self.manage_apps.clone();
+        run_detached(async move { manage_apps.remove(&by.0, &app.0).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 }
@@ -186,38 +198,40 @@ impl AdminAppsApi {
         by: AdminPrincipal,
         app: AppName,
         disabled: bool,
-    ) -> Answer<AppData> {
-        let manage = self.manage.clone();
-        let work = async move { manage.set_disabled(&by, &app, disabled).await };
+    ) -> AppResult<AppData> {
+        let manage_apps = self.manage_apps.clone();
+        let work = async move { manage_apps.set_disabled(&by, &app, disabled).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 }
 
 impl FromForm for NewApp {
     const NAME: &'static str = "NewApp";
-    const DESCRIPTION: &'static str = "An app to be added.";
+    const DESCRIPTION: &'static str = "App to register.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (name, app_id) = (form.required(&APP_NAME), form.required(&APP_ID));
-        let (secret, policy) = (form.required(&SECRET), AppPolicy::from_form(form));
+        let name = form.required(&APP_NAME);
+        let app_id = form.required(&APP_ID);
+        let secret = form.required(&SECRET);
+        let policy = AppPolicy::from_form(form);
         Some(Self { name: name?, app_id: app_id?, secret: secret?, policy: policy? })
     }
 }
 
 impl FromForm for AppPolicy {
     const NAME: &'static str = "AppPolicy";
-    const DESCRIPTION: &'static str = "What is asked of those who log in to an app, and for how long they stay; what is absent or null is as by default.";
+    const DESCRIPTION: &'static str = "Sign-in policy and token lifetimes of an app; fields that are absent or null have their defaults.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let usual = Self::default();
+        let default = Self::default();
         Some(Self {
             open_platform: form.optional(&OPEN_PLATFORM),
-            auto_register: form.optional(&AUTO_REGISTER).unwrap_or(usual.auto_register),
-            phone_required: form.optional(&PHONE_REQUIRED).unwrap_or(usual.phone_required),
-            on_conflict: form.optional(&CONFLICT_POLICY).unwrap_or(usual.on_conflict),
+            auto_register: form.optional(&AUTO_REGISTER).unwrap_or(default.auto_register),
+            phone_required: form.optional(&PHONE_REQUIRED).unwrap_or(default.phone_required),
+            on_conflict: form.optional(&CONFLICT_POLICY).unwrap_or(default.on_conflict),
             store_session_keys: form
                 .optional(&STORE_SESSION_KEYS)
-                .unwrap_or(usual.store_session_keys),
+                .unwrap_or(default.store_session_keys),
             lifetimes: TokenLifetimes {
                 access: form.optional(&ACCESS_TTL),
                 idle: form.optional(&REFRESH_TTL),
@@ -229,96 +243,97 @@ impl FromForm for AppPolicy {
 
 impl FromForm for AppPush {
     const NAME: &'static str = "AppPush";
-    const DESCRIPTION: &'static str = "What WeChat's pushes are believed by.";
+    const DESCRIPTION: &'static str = "Token and key that verify WeChat's message push.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (token, key) = (form.required(&PUSH_TOKEN_FIELD), form.optional(&PUSH_AES_KEY));
+        let token = form.required(&PUSH_TOKEN);
+        let key = form.optional(&PUSH_AES_KEY);
         Some(Self { token: token?, key })
     }
 }
 
-/// A new secret.
+/// New secret of an app.
 pub(crate) struct SecretRequest(AppSecret);
 
 impl FromForm for SecretRequest {
     const NAME: &'static str = "SecretRequest";
-    const DESCRIPTION: &'static str = "The secret that WeChat is to take from now on.";
+    const DESCRIPTION: &'static str = "New secret of the app.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&SECRET).map(Self)
     }
 }
 
-/// All apps.
+/// List of all apps.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "AppsData"))]
 pub(crate) struct AppsData {
-    /// Each of them, those of the configuration first. A client that names none means the first.
+    /// Apps, those of the configuration first. The first one is the default app of clients.
     apps: Vec<AppData>,
 }
 
-/// An app. No secret is part of it.
+/// App, without its secrets.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AppData"))]
 pub(crate) struct AppData {
-    /// What it is called here.
+    /// Name of the app.
     #[salvo(schema(example = "shop"))]
     name: String,
-    /// What WeChat calls it.
+    /// AppID at WeChat.
     #[salvo(schema(example = "wx9b1f4c7d2e8a6035"))]
     app_id: String,
-    /// What is asked of those who log in.
+    /// Sign-in policy.
     policy: AppPolicyData,
-    /// Whether it takes WeChat's pushes.
+    /// True if message push is enabled.
     takes_pushes: bool,
-    /// What is known of an app that was added; null of one of the configuration, which is changed there.
+    /// State of a registered app; null for an app of the configuration.
     #[salvo(schema(required = true))]
     registration: Option<RegistrationData>,
 }
 
-/// What is asked of those who log in to an app.
+/// Sign-in policy and token lifetimes of an app.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AppPolicyData"))]
 pub(crate) struct AppPolicyData {
-    /// The group of apps whose union ids are comparable, where there is one.
+    /// Group of apps with comparable union ids; null if there is none.
     #[salvo(schema(required = true, example = "main"))]
     open_platform: Option<String>,
-    /// Whether someone unknown becomes a member by logging in.
+    /// True if unknown users become members by logging in.
     auto_register: bool,
-    /// Whether every member must have a phone number.
+    /// True if members must have a phone number.
     phone_required: bool,
-    /// What becomes of two members who turn out to be one person.
+    /// Policy if two members are the same user.
     #[salvo(schema(example = "merge"))]
     on_conflict: &'static str,
-    /// Whether WeChat's session keys are kept.
+    /// True if WeChat's session keys are stored.
     store_session_keys: bool,
-    /// Seconds an access token is good for, where that is not as usual.
+    /// Lifetime of access tokens in seconds; null for the default.
     #[salvo(schema(required = true, example = 3600))]
     access_ttl: Option<u64>,
-    /// Seconds a session lasts that is not refreshed, where that is not as usual.
+    /// Seconds after which a session ends if it is not refreshed; null for the default.
     #[salvo(schema(required = true, example = 604_800))]
     refresh_ttl: Option<u64>,
-    /// Seconds a session lasts at most, where that is not as usual.
+    /// Maximum lifetime of sessions in seconds; null for the default.
     #[salvo(schema(required = true, example = 2_592_000))]
     session_ttl: Option<u64>,
 }
 
-/// What is known of an app that was added.
+/// State of a registered app.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AppRegistrationData"))]
 pub(crate) struct RegistrationData {
-    /// Since when nobody may log in, UTC; null where everybody may.
+    /// Time at which the app was disabled, UTC; null if it is enabled.
     #[salvo(schema(required = true, format = "date-time", example = "2026-11-20T10:00:00Z"))]
     disabled_at: Option<String>,
-    /// When its secret was told, UTC.
+    /// Time at which the secret was set, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     secret_changed_at: String,
-    /// Whether the secret before is kept, and tried where WeChat does not take the present one.
+    /// True if a rotation is in progress: the previous secret is used if WeChat rejects the current one.
     former_secret_kept: bool,
-    /// When it was added, UTC.
+    /// Time of the registration, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     created_at: String,
 }
@@ -337,7 +352,7 @@ impl From<AppDetails> for AppData {
 
 impl From<AppPolicy> for AppPolicyData {
     fn from(policy: AppPolicy) -> Self {
-        let seconds = |life: Option<Duration>| life.map(|life| life.as_secs());
+        let seconds = |lifetime: Option<Duration>| lifetime.map(|it| it.as_secs());
         Self {
             open_platform: policy.open_platform,
             auto_register: policy.auto_register,

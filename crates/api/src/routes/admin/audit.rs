@@ -1,4 +1,4 @@
-//! What happened, as administrators read it.
+//! Routes for the audit log and daily statistics.
 
 use std::sync::Arc;
 
@@ -10,16 +10,17 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
+use crate::auth::role::{Viewer, WithRole};
 use crate::openapi::error_responses::ErrorResponse;
-use crate::request::fields::admin::{BEFORE_EVENT, BY, DAYS, KIND, LIMIT, MEMBER};
+use crate::request::fields::admin::{
+    ACTOR, BEFORE_EVENT, DAYS, DEFAULT_LIMIT, KIND, LIMIT, MEMBER,
+};
 use crate::request::form::{Form, FromForm};
 use crate::request::query::Query;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::members::PAGE;
-use crate::routes::admin::{Viewer, WithRole};
 
-/// Routes about what happened.
+/// Handlers for the audit log.
 #[derive(Clone)]
 pub struct AdminAuditApi {
     pub(crate) query_audit_log: Arc<QueryAuditLog>,
@@ -27,11 +28,11 @@ pub struct AdminAuditApi {
 
 #[craft]
 impl AdminAuditApi {
-    /// Read the record
+    /// List audit events
     ///
-    /// What happened that matters to security, the latest first. It names ids, no personal data.
-    #[craft(endpoint(operation_id = "readRecord", tags("administrators")))]
-    pub(crate) async fn events(
+    /// Security events, the newest first. They contain ids, but no personal data.
+    #[craft(endpoint(operation_id = "listAuditEvents", tags("administrators")))]
+    pub(crate) async fn list_events(
         &self,
         by: WithRole<Viewer>,
         query: Query<AuditQuery>,
@@ -42,11 +43,11 @@ impl AdminAuditApi {
         }))
     }
 
-    /// Count what happened, day by day
+    /// Get daily statistics
     ///
-    /// How many logins, refusals, new members and so on there were on each of the last days.
-    #[craft(endpoint(operation_id = "readStatistics", tags("administrators")))]
-    pub(crate) async fn statistics(
+    /// Numbers of audit events (logins, refused logins, new members and others) for each of the last days.
+    #[craft(endpoint(operation_id = "getStatistics", tags("administrators")))]
+    pub(crate) async fn get_statistics(
         &self,
         by: WithRole<Viewer>,
         query: Query<StatisticsQuery>,
@@ -57,77 +58,77 @@ impl AdminAuditApi {
 
 impl FromForm for AuditQuery {
     const NAME: &'static str = "AuditQuery";
-    const DESCRIPTION: &'static str = "Which events are told.";
+    const DESCRIPTION: &'static str = "Filter for audit events.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self {
             kind: form.optional(&KIND),
             member: form.optional(&MEMBER),
-            by: form.optional(&BY),
+            by: form.optional(&ACTOR),
             before: form.optional(&BEFORE_EVENT),
-            limit: form.optional(&LIMIT).unwrap_or(PAGE),
+            limit: form.optional(&LIMIT).unwrap_or(DEFAULT_LIMIT),
         })
     }
 }
 
-/// How many days are counted.
+/// Period of statistics.
 pub(crate) struct StatisticsQuery {
     days: u16,
 }
 
 impl FromForm for StatisticsQuery {
     const NAME: &'static str = "StatisticsQuery";
-    const DESCRIPTION: &'static str = "How many days are counted.";
+    const DESCRIPTION: &'static str = "Period of the statistics.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self { days: form.optional(&DAYS).unwrap_or(30) })
     }
 }
 
-/// Some events.
+/// Page of audit events.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "AuditEventList"))]
 pub(crate) struct AuditEventList {
-    /// Each of them, the latest first. When there are as many as were asked for, there may be more.
+    /// Events, the newest first. If their number equals `limit`, there may be more.
     events: Vec<AuditEventData>,
 }
 
-/// Something that happened.
+/// Audit event.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AuditEventData"))]
 pub(crate) struct AuditEventData {
-    /// Which event this is.
+    /// Id of the event.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     id: String,
-    /// When it happened, UTC.
+    /// Time of the event, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00.000Z"))]
     at: String,
-    /// What happened.
+    /// Kind of the event.
     #[salvo(schema(example = "login_refused"))]
     kind: &'static str,
-    /// What of that kind: why somebody was refused, which key or role it was about.
+    /// Kind-specific detail: the reason of a refusal, the key id or the role.
     #[salvo(schema(required = true, example = "banned"))]
     detail: Option<String>,
-    /// To which member.
+    /// Member that the event concerns.
     #[salvo(schema(required = true, format = "uuid"))]
     member_id: Option<String>,
-    /// In which session.
+    /// Session of the event.
     #[salvo(schema(required = true, format = "uuid"))]
     session_id: Option<String>,
-    /// Which other member it is about: the one who was merged into this one.
+    /// Member that was merged into `memberId`.
     #[salvo(schema(required = true, format = "uuid"))]
     other_member_id: Option<String>,
-    /// In which app.
+    /// App of the event.
     #[salvo(schema(required = true, example = "main"))]
     app: Option<String>,
-    /// Which administrator did it.
+    /// Administrator who caused the event.
     #[salvo(schema(required = true, format = "uuid"))]
     by: Option<String>,
-    /// To which administrator it happened.
+    /// Administrator that the event concerns.
     #[salvo(schema(required = true, format = "uuid"))]
     admin_id: Option<String>,
-    /// In which request.
+    /// Id of the request.
     #[salvo(schema(required = true))]
     request_id: Option<String>,
 }
@@ -141,7 +142,7 @@ impl From<AuditEvent> for AuditEventData {
             detail: event.detail,
             member_id: event.member.map(|member| member.0.to_string()),
             session_id: event.session.map(|session| session.0.to_string()),
-            other_member_id: event.merged_member.map(|other| other.0.to_string()),
+            other_member_id: event.merged_member.map(|member| member.0.to_string()),
             app: event.app.map(|app| app.as_str().to_owned()),
             by: event.actor.map(|admin| admin.0.to_string()),
             admin_id: event.target_admin.map(|admin| admin.0.to_string()),
@@ -150,40 +151,40 @@ impl From<AuditEvent> for AuditEventData {
     }
 }
 
-/// What happened on some days.
+/// Daily statistics of a period.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "StatisticsData"))]
 pub(crate) struct StatisticsData {
-    /// When the first day begins, UTC. Each is 24 hours long.
+    /// Start of the first day, UTC. Each day has 24 hours.
     #[salvo(schema(format = "date-time", example = "2026-11-19T16:00:00Z"))]
     from: String,
-    /// When the last one, which is today, ends.
+    /// End of the last day, which is today, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T16:00:00Z"))]
     to: String,
-    /// What happened, the earliest day first; what did not happen is left out.
+    /// Counts, the earliest day first; counts of 0 are omitted.
     counts: Vec<DailyCountData>,
 }
 
-/// How often something happened on one day.
+/// Number of events of one kind on one day.
 #[derive(Serialize, ToSchema)]
-#[salvo(schema(name = "DailyCountData"))]
+#[salvo(schema(name = "DailyCount"))]
 pub(crate) struct DailyCountData {
-    /// When the day began, UTC.
+    /// Start of the day, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-19T16:00:00Z"))]
     day: String,
-    /// What happened.
+    /// Kind of the events.
     #[salvo(schema(example = "login_refused"))]
     kind: &'static str,
-    /// What of that kind.
+    /// Kind-specific detail.
     #[salvo(schema(required = true, example = "banned"))]
     detail: Option<String>,
-    /// How often.
+    /// Number of events.
     count: u64,
 }
 
 impl From<(DayRange, Vec<DailyCount>)> for StatisticsData {
     fn from((days, counts): (DayRange, Vec<DailyCount>)) -> Self {
-        let count = |count: DailyCount| DailyCountData {
+        let daily_count = |count: DailyCount| DailyCountData {
             day: rfc3339::seconds(count.day),
             kind: count.kind.name(),
             detail: count.detail,
@@ -192,7 +193,7 @@ impl From<(DayRange, Vec<DailyCount>)> for StatisticsData {
         Self {
             from: rfc3339::seconds(days.from),
             to: rfc3339::seconds(days.to),
-            counts: counts.into_iter().map(count).collect(),
+            counts: counts.into_iter().map(daily_count).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Members, as administrators see them, and what is done to them.
+//! Routes for managing members.
 
 use std::sync::Arc;
 
@@ -14,81 +14,80 @@ use salvo::writing::Writer;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::auth::role::{Admin, Operator, Viewer, WithRole};
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
-use crate::request::fields::admin::{BEFORE_MEMBER, LIMIT, QUERY, REASON};
+use crate::request::fields::admin::{BEFORE_MEMBER, DEFAULT_LIMIT, LIMIT, QUERY, REASON};
 use crate::request::form::{Form, FromForm};
 use crate::request::json_body::JsonBody;
 use crate::request::path::Path;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Admin, Operator, Viewer, WithRole};
 use crate::routes::me::MemberData;
 use crate::routes::session::EmptyResponse;
 
-/// How many are told at once where nobody says.
-pub(super) const PAGE: u16 = 50;
-
-/// Routes about members.
+/// Handlers for members.
 #[derive(Clone)]
 pub struct AdminMembersApi {
     pub(crate) manage_members: Arc<ManageMembers>,
 }
 
-type Answer<T> = Result<Envelope<T>, ErrorResponse<ManageMembersError>>;
+type MemberResult<T> = Result<Envelope<T>, ErrorResponse<ManageMembersError>>;
 
 #[craft]
 impl AdminMembersApi {
     /// Search members
     ///
-    /// The newest come first. What is searched for stands in the body, since addresses end up in logs.
+    /// The newest members come first. The search text is in the body, because URLs are logged by proxies.
     #[craft(endpoint(operation_id = "searchMembers", tags("administrators")))]
     pub(crate) async fn search(
         &self,
         by: WithRole<Viewer>,
         body: JsonBody<MemberQuery>,
-    ) -> Answer<MembersData> {
+    ) -> MemberResult<MembersData> {
         let members = self.manage_members.search(&by.0, &body.0).await?;
         Ok(Envelope(MembersData { members: members.into_iter().map(MemberRow::from).collect() }))
     }
 
-    /// Show a member
-    #[craft(endpoint(operation_id = "showMember", tags("administrators")))]
-    pub(crate) async fn show(
+    /// Get a member
+    #[craft(endpoint(operation_id = "getMember", tags("administrators")))]
+    pub(crate) async fn get(
         &self,
         by: WithRole<Viewer>,
         id: Path<Uuid>,
-    ) -> Answer<MemberSheetData> {
+    ) -> MemberResult<MemberDetailsData> {
         Ok(Envelope(self.manage_members.get(&by.0, MemberId(id.0)).await?.into()))
     }
 
     /// Ban a member
     ///
-    /// Ends all sessions; no token of theirs works any more, and no login.
+    /// Ends all sessions, invalidates all tokens and rejects logins.
     #[craft(endpoint(operation_id = "banMember", tags("administrators")))]
     pub(crate) async fn ban(
         &self,
         by: WithRole<Operator>,
         id: Path<Uuid>,
-        body: JsonBody<Reason>,
-    ) -> Answer<EmptyResponse> {
-        let (manage_members, id, Reason(reason)) =
-            (self.manage_members.clone(), MemberId(id.0), body.0);
-        run_detached(async move { manage_members.ban(&by.0, id, reason).await }).await?;
+        body: JsonBody<StatusReasonRequest>,
+    ) -> MemberResult<EmptyResponse> {
+        let manage_members = self.manage_members.clone();
+        let StatusReasonRequest(reason) = body.0;
+        run_detached(async move { manage_members.ban(&by.0, MemberId(id.0), reason).await })
+            .await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
-    /// Let a banned member in again
+    /// Lift a member's ban
     #[craft(endpoint(operation_id = "unbanMember", tags("administrators")))]
     pub(crate) async fn unban(
         &self,
         by: WithRole<Operator>,
         id: Path<Uuid>,
-        body: JsonBody<Reason>,
-    ) -> Answer<EmptyResponse> {
-        let (manage_members, id, Reason(reason)) =
-            (self.manage_members.clone(), MemberId(id.0), body.0);
-        run_detached(async move { manage_members.unban(&by.0, id, reason).await }).await?;
+        body: JsonBody<StatusReasonRequest>,
+    ) -> MemberResult<EmptyResponse> {
+        let manage_members = self.manage_members.clone();
+        let StatusReasonRequest(reason) = body.0;
+        run_detached(async move { manage_members.unban(&by.0, MemberId(id.0), reason).await })
+            .await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
@@ -98,9 +97,10 @@ impl AdminMembersApi {
         &self,
         by: WithRole<Operator>,
         id: Path<Uuid>,
-    ) -> Answer<EmptyResponse> {
-        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
-        run_detached(async move { manage_members.end_sessions(&by.0, id, None).await }).await?;
+    ) -> MemberResult<EmptyResponse> {
+        let manage_members = self.manage_members.clone();
+        run_detached(async move { manage_members.end_sessions(&by.0, MemberId(id.0), None).await })
+            .await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
@@ -111,81 +111,92 @@ impl AdminMembersApi {
         by: WithRole<Operator>,
         id: Path<Uuid>,
         session: Path<SessionId>,
-    ) -> Answer<EmptyResponse> {
-        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
-        let work = async move { manage_members.end_sessions(&by.0, id, Some(session.0)).await };
+    ) -> MemberResult<EmptyResponse> {
+        let manage_members = self.manage_members.clone();
+        let work = async move {
+            manage_members.end_sessions(&by.0, MemberId(id.0), Some(session.0)).await
+        };
         run_detached(work).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
-    /// Show a member's whole phone number
+    /// Get a member's whole phone number
     ///
-    /// It goes on record who asked, and when.
+    /// The access is written to the audit log.
     #[craft(endpoint(operation_id = "unmaskPhone", tags("administrators")))]
-    pub(crate) async fn unmask(&self, by: WithRole<Operator>, id: Path<Uuid>) -> Answer<PhoneData> {
-        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
-        let work = async move { manage_members.unmask_phone(&by.0, id).await };
+    pub(crate) async fn unmask_phone(
+        &self,
+        by: WithRole<Operator>,
+        id: Path<Uuid>,
+    ) -> MemberResult<PhoneData> {
+        let manage_members = self.manage_members.clone();
+        let work = async move { manage_members.unmask_phone(&by.0, MemberId(id.0)).await };
         Ok(Envelope(run_detached(work).await?.into()))
     }
 
     /// Erase a member
     ///
-    /// For good: profile, phone number, ids and sessions go. A ban outlives it.
+    /// Erases profile, phone number, identities and sessions permanently. A ban stays effective.
     #[craft(endpoint(operation_id = "eraseMember", tags("administrators")))]
-    pub(crate) async fn erase(&self, by: WithRole<Admin>, id: Path<Uuid>) -> Answer<EmptyResponse> {
-        let (manage_members, id) = (self.manage_members.clone(), MemberId(id.0));
-        run_detached(async move { manage_members.erase(&by.0, id).await }).await?;
+    pub(crate) async fn erase(
+        &self,
+        by: WithRole<Admin>,
+        id: Path<Uuid>,
+    ) -> MemberResult<EmptyResponse> {
+        let manage_members = self.manage_members.clone();
+        run_detached(async move { manage_members.erase(&by.0, MemberId(id.0)).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 }
 
 impl FromForm for MemberQuery {
     const NAME: &'static str = "MemberQuery";
-    const DESCRIPTION: &'static str =
-        "Which members are looked for: all of them, where nothing is said.";
+    const DESCRIPTION: &'static str = "Filter for members; an empty filter matches all members.";
     const MAY_BE_EMPTY: bool = true;
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (criterion, before) = (form.optional(&QUERY), form.optional(&BEFORE_MEMBER));
-        let limit = form.optional(&LIMIT).unwrap_or(PAGE);
-        Some(Self { criterion: criterion.unwrap_or(MemberFilter::Any), before, limit })
+        Some(Self {
+            criterion: form.optional(&QUERY).unwrap_or(MemberFilter::Any),
+            before: form.optional(&BEFORE_MEMBER),
+            limit: form.optional(&LIMIT).unwrap_or(DEFAULT_LIMIT),
+        })
     }
 }
 
-/// Why something is done.
-pub(crate) struct Reason(StatusReason);
+/// Reason for a change of a member's status.
+pub(crate) struct StatusReasonRequest(StatusReason);
 
-impl FromForm for Reason {
-    const NAME: &'static str = "Reason";
-    const DESCRIPTION: &'static str = "Why a member is kept out, or let in again.";
+impl FromForm for StatusReasonRequest {
+    const NAME: &'static str = "StatusReasonRequest";
+    const DESCRIPTION: &'static str = "Reason for a ban or for its lifting.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         form.required(&REASON).map(Self)
     }
 }
 
-/// Some members.
+/// Page of members.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "MembersData"))]
 pub(crate) struct MembersData {
-    /// Each of them, the newest first. When there are as many as were asked for, there may be more.
+    /// Members, the newest first. If their number equals `limit`, there may be more.
     members: Vec<MemberRow>,
 }
 
-/// A member, as administrators see them.
+/// Member with the data that only administrators see.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "MemberRow"))]
 pub(crate) struct MemberRow {
-    /// The member, as they see themselves.
+    /// Profile.
     profile: MemberData,
-    /// `active`, or `banned`.
+    /// `active` or `banned`.
     #[salvo(schema(example = "active"))]
     status: &'static str,
-    /// Why, where whoever decided it said so.
+    /// Reason of the status; null if none was given.
     #[salvo(schema(required = true))]
     status_reason: Option<String>,
-    /// A note of those who run the service.
+    /// Remark of the operator.
     #[salvo(schema(required = true))]
     remark: Option<String>,
 }
@@ -204,39 +215,39 @@ impl From<Member> for MemberRow {
     }
 }
 
-/// A member, with what they are known under and where they are logged in.
+/// Member with identities and sessions.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "MemberDetails"))]
-pub(crate) struct MemberSheetData {
-    /// The member.
+pub(crate) struct MemberDetailsData {
+    /// Member.
     member: MemberRow,
-    /// What they are known under.
+    /// Identities at providers.
     identities: Vec<IdentityData>,
-    /// Where they are logged in, the session used last first.
-    sessions: Vec<DeviceData>,
+    /// Sessions, the most recently refreshed first.
+    sessions: Vec<MemberSessionData>,
 }
 
-impl From<MemberDetails> for MemberSheetData {
-    fn from(sheet: MemberDetails) -> Self {
+impl From<MemberDetails> for MemberDetailsData {
+    fn from(details: MemberDetails) -> Self {
         Self {
-            member: sheet.member.into(),
-            identities: sheet.subjects.into_iter().map(IdentityData::from).collect(),
-            sessions: sheet.sessions.iter().map(DeviceData::from).collect(),
+            member: details.member.into(),
+            identities: details.subjects.into_iter().map(IdentityData::from).collect(),
+            sessions: details.sessions.iter().map(MemberSessionData::from).collect(),
         }
     }
 }
 
-/// One id of a member's at a provider.
+/// Identity of a member at a provider.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "IdentityData"))]
 pub(crate) struct IdentityData {
-    /// Where the id means something: an app, or a group of apps.
+    /// Scope of the id: an app or a group of apps.
     #[salvo(schema(example = "wechat:wx5e8d6c0a4b2f1e37"))]
     namespace: String,
-    /// `open_id`, or `union_id`.
+    /// `open_id` or `union_id`.
     #[salvo(schema(example = "open_id"))]
     kind: &'static str,
-    /// The id.
+    /// Openid or union id.
     #[salvo(schema(example = "oABCD1234567890abcdefghijklm"))]
     value: String,
 }
@@ -247,29 +258,29 @@ impl From<Subject> for IdentityData {
     }
 }
 
-/// One session of a member's.
+/// Session of a member.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[salvo(schema(name = "DeviceData"))]
-pub(crate) struct DeviceData {
-    /// The session's id.
+#[salvo(schema(name = "MemberSessionData"))]
+pub(crate) struct MemberSessionData {
+    /// Id of the session.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     id: String,
-    /// The app it was opened in.
+    /// App of the session.
     #[salvo(schema(example = "main"))]
     app: String,
-    /// When the member logged in, UTC.
+    /// Time of the login, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     created_at: String,
-    /// When it was last prolonged, UTC.
+    /// Time of the last refresh, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     refreshed_at: String,
-    /// When it ends unless it is prolonged before, UTC.
+    /// Time at which the session ends if it is not refreshed, UTC.
     #[salvo(schema(format = "date-time", example = "2026-12-20T10:00:00Z"))]
     expires_at: String,
 }
 
-impl From<&Session> for DeviceData {
+impl From<&Session> for MemberSessionData {
     fn from(session: &Session) -> Self {
         Self {
             id: session.id.0.to_string(),
@@ -281,11 +292,11 @@ impl From<&Session> for DeviceData {
     }
 }
 
-/// A whole phone number.
+/// Unmasked phone number.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "PhoneData"))]
 pub(crate) struct PhoneData {
-    /// With its country code.
+    /// Phone number with country code.
     #[salvo(schema(example = "+8613800138000"))]
     phone: String,
 }

@@ -1,4 +1,4 @@
-//! Administrators and their sign-ins.
+//! Routes for signing in, invitations and passwords of administrators.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use salvo::oapi::{Components, EndpointOutRegister, Header, Object, Operation, Re
 use salvo::{Depot, Request, Response, Writer, async_trait};
 use serde::Serialize;
 
-use crate::auth::Authenticated;
-use crate::auth::admin_cookie::{forget, keep};
+use crate::auth::admin_cookie::{delete_cookie, set_cookie};
+use crate::auth::authenticated::Authenticated;
 use crate::middleware::detached::run_detached;
 use crate::openapi::error_responses::ErrorResponse;
 use crate::request::fields::admin::{
@@ -28,35 +28,36 @@ use crate::response::envelope::Envelope;
 use crate::rfc3339;
 use crate::routes::session::EmptyResponse;
 
-/// Routes for administrators who come and go.
+/// Handlers for administrators' sessions.
 #[derive(Clone)]
 pub struct AdminSessionApi {
     pub(crate) sign_in: Arc<SignIn>,
     pub(crate) authenticate: Arc<AuthenticateAdmin>,
-    pub(crate) manage: Arc<ManageAdmins>,
+    pub(crate) manage_admins: Arc<ManageAdmins>,
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async, even one that only says who calls")]
+#[expect(clippy::unused_async, reason = "handlers are async, and one of these awaits nothing")]
 #[craft]
 impl AdminSessionApi {
     /// Sign in
     ///
-    /// Answers with a cookie that no script can read. Every other request of an administrator's carries
-    /// it, and the header `X-Requested-With` with any value.
+    /// Sets the session cookie, which scripts cannot read. All other requests to the admin API need the
+    /// cookie and the header `X-Requested-With` with any value.
     #[craft(endpoint(operation_id = "adminSignIn", tags("administrators")))]
     pub(crate) async fn sign_in(
         &self,
         body: JsonBody<Credentials>,
     ) -> Result<WithCookie<AdministratorData>, ErrorResponse<SignInError>> {
-        let (sign_in, Credentials { name, password }) = (self.sign_in.clone(), body.0);
+        let Credentials { name, password } = body.0;
+        let sign_in = self.sign_in.clone();
         let work = async move { sign_in.run(&name, &password).await };
         let SignedIn { administrator, token } = run_detached(work).await?;
-        Ok(WithCookie { cookie: keep(&token), data: administrator.into() })
+        Ok(WithCookie { cookie: set_cookie(&token), data: administrator.into() })
     }
 
-    /// Tell who I am
-    #[craft(endpoint(operation_id = "adminSession", tags("administrators")))]
-    pub(crate) fn who(
+    /// Get the current administrator
+    #[craft(endpoint(operation_id = "getAdminSession", tags("administrators")))]
+    pub(crate) fn get(
         &self,
         administrator: Authenticated<AdminPrincipal>,
     ) -> Envelope<AdministratorData> {
@@ -71,39 +72,42 @@ impl AdminSessionApi {
     ) -> Result<WithCookie<EmptyResponse>, ErrorResponse<StoreError>> {
         let authenticate = self.authenticate.clone();
         run_detached(async move { authenticate.sign_out(&administrator.0).await }).await?;
-        Ok(WithCookie { cookie: forget(), data: EmptyResponse {} })
+        Ok(WithCookie { cookie: delete_cookie(), data: EmptyResponse {} })
     }
 
     /// Accept an invitation
     ///
-    /// Chooses the password of the account somebody was invited to. The code is good for one.
+    /// Sets the password of the invited account. The code is valid once.
     #[craft(endpoint(operation_id = "adminAcceptInvitation", tags("administrators")))]
-    pub(crate) async fn accept(
+    pub(crate) async fn accept_invitation(
         &self,
         body: JsonBody<Acceptance>,
     ) -> Result<Envelope<EmptyResponse>, ErrorResponse<ManageAdminsError>> {
-        let (manage, Acceptance { name, code, password }) = (self.manage.clone(), body.0);
-        run_detached(async move { manage.accept(&name, &code, &password).await }).await?;
+        let Acceptance { name, code, password } = body.0;
+        let manage_admins = self.manage_admins.clone();
+        run_detached(async move { manage_admins.accept(&name, &code, &password).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
     /// Change my password
     ///
-    /// Signs the administrator out everywhere, here too.
+    /// Ends all sessions of the administrator, including this one.
     #[craft(endpoint(operation_id = "adminChangePassword", tags("administrators")))]
     pub(crate) async fn change_password(
         &self,
         administrator: Authenticated<AdminPrincipal>,
         body: JsonBody<PasswordChange>,
     ) -> Result<Envelope<EmptyResponse>, ErrorResponse<ManageAdminsError>> {
-        let (manage, PasswordChange { current, new }) = (self.manage.clone(), body.0);
-        let work = async move { manage.change_password(&administrator.0, &current, &new).await };
+        let PasswordChange { current, new } = body.0;
+        let manage_admins = self.manage_admins.clone();
+        let work =
+            async move { manage_admins.change_password(&administrator.0, &current, &new).await };
         run_detached(work).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 }
 
-/// Name and password.
+/// Name and password of an administrator.
 pub(crate) struct Credentials {
     name: AdminName,
     password: AdminPassword,
@@ -111,15 +115,16 @@ pub(crate) struct Credentials {
 
 impl FromForm for Credentials {
     const NAME: &'static str = "AdminCredentials";
-    const DESCRIPTION: &'static str = "What an administrator signs in with.";
+    const DESCRIPTION: &'static str = "Name and password of an administrator.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (name, password) = (form.required(&ADMIN_NAME), form.required(&PASSWORD));
+        let name = form.required(&ADMIN_NAME);
+        let password = form.required(&PASSWORD);
         Some(Self { name: name?, password: password? })
     }
 }
 
-/// The password of somebody who was invited.
+/// Acceptance of an invitation.
 pub(crate) struct Acceptance {
     name: AdminName,
     code: InvitationCode,
@@ -127,17 +132,18 @@ pub(crate) struct Acceptance {
 }
 
 impl FromForm for Acceptance {
-    const NAME: &'static str = "AdminAcceptance";
-    const DESCRIPTION: &'static str = "An invitation, and the password of whoever accepts it.";
+    const NAME: &'static str = "InvitationAcceptance";
+    const DESCRIPTION: &'static str = "Invitation code, and the chosen password.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (name, code) = (form.required(&ADMIN_NAME), form.required(&INVITATION));
+        let name = form.required(&ADMIN_NAME);
+        let code = form.required(&INVITATION);
         let password = form.required(&NEW_PASSWORD);
         Some(Self { name: name?, code: code?, password: password? })
     }
 }
 
-/// Another password.
+/// Change of a password.
 pub(crate) struct PasswordChange {
     current: AdminPassword,
     new: AdminPassword,
@@ -145,29 +151,30 @@ pub(crate) struct PasswordChange {
 
 impl FromForm for PasswordChange {
     const NAME: &'static str = "AdminPasswordChange";
-    const DESCRIPTION: &'static str = "The present password, and the one from now on.";
+    const DESCRIPTION: &'static str = "Current password and new password.";
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
-        let (current, new) = (form.required(&CURRENT_PASSWORD), form.required(&NEW_PASSWORD));
+        let current = form.required(&CURRENT_PASSWORD);
+        let new = form.required(&NEW_PASSWORD);
         Some(Self { current: current?, new: new? })
     }
 }
 
-/// An administrator who is signed in.
+/// Signed-in administrator.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "AdministratorData"))]
 pub(crate) struct AdministratorData {
-    /// The administrator's lasting id.
+    /// Permanent id of the administrator.
     #[salvo(schema(format = "uuid", example = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f"))]
     admin_id: String,
-    /// What they sign in with.
+    /// Name for signing in.
     #[salvo(schema(example = "ann@example.com"))]
     name: String,
-    /// What they may do.
+    /// `viewer`, `operator` or `admin`.
     #[salvo(schema(example = "operator"))]
     role: &'static str,
-    /// When they are signed out if they do nothing until then, UTC.
+    /// Time at which the session ends if it is not used, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:30:00Z"))]
     expires_at: String,
 }
@@ -183,7 +190,7 @@ impl From<AdminPrincipal> for AdministratorData {
     }
 }
 
-/// An answer that sets or takes away the cookie.
+/// Response that sets or deletes the session cookie.
 pub(crate) struct WithCookie<T> {
     cookie: Option<HeaderValue>,
     data: T,
@@ -202,7 +209,7 @@ impl<T: ToSchema> EndpointOutRegister for WithCookie<T> {
         Envelope::<T>::register(components, operation);
         if let Some(RefOr::Type(response)) = operation.responses.get_mut("200") {
             let cookie = Header::new(Object::with_type(BasicType::String));
-            let cookie = cookie.description("The session's cookie, or its end.").required(true);
+            let cookie = cookie.description("The session cookie, or its deletion.").required(true);
             response.headers.insert("set-cookie".to_owned(), cookie);
         }
     }

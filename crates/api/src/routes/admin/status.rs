@@ -1,4 +1,4 @@
-//! The service itself, as administrators see it: its keys, and its calls to WeChat.
+//! Routes for signing keys and WeChat call statistics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,70 +11,77 @@ use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
 use serde::Serialize;
 
+use crate::auth::role::{Viewer, WithRole};
 use crate::openapi::error_responses::ErrorResponse;
 use crate::response::envelope::Envelope;
 use crate::rfc3339;
-use crate::routes::admin::{Viewer, WithRole};
 
-/// Routes about the service.
+/// Handlers for the status of the service.
 #[derive(Clone)]
 pub struct AdminStatusApi {
-    pub(crate) watch: Arc<ServiceStatus>,
+    pub(crate) service_status: Arc<ServiceStatus>,
 }
 
-type Answer<T> = Result<Envelope<T>, ErrorResponse<WatchServiceError>>;
+type StatusResult<T> = Result<Envelope<T>, ErrorResponse<WatchServiceError>>;
 
-#[expect(clippy::unused_async, reason = "a handler is async, even one that only tells counts")]
+#[expect(clippy::unused_async, reason = "handlers are async, and one of these awaits nothing")]
 #[craft]
 impl AdminStatusApi {
-    /// List the keys of access tokens
+    /// List signing keys
     ///
-    /// Which one signs, which one comes next and which are still believed. Nothing of it is secret.
-    #[craft(endpoint(operation_id = "listKeys", tags("administrators")))]
-    pub(crate) async fn keys(&self, by: WithRole<Viewer>) -> Answer<SigningKeyList> {
-        let keys = self.watch.signing_keys(&by.0).await?;
+    /// The current key, the next key, and previous keys whose tokens are still valid. Private keys are not
+    /// included.
+    #[craft(endpoint(operation_id = "listSigningKeys", tags("administrators")))]
+    pub(crate) async fn list_signing_keys(
+        &self,
+        by: WithRole<Viewer>,
+    ) -> StatusResult<SigningKeyList> {
+        let keys = self.service_status.signing_keys(&by.0).await?;
         Ok(Envelope(SigningKeyList { keys: keys.into_iter().map(SigningKeyData::from).collect() }))
     }
 
-    /// Count the calls to WeChat, hour by hour
+    /// Get hourly WeChat call statistics
     ///
-    /// Those of the last day, as far as the instance that answers made them: others made others, and it
-    /// forgets them when it ends. What lasts is in the metrics.
-    #[craft(endpoint(operation_id = "readCalls", tags("administrators")))]
-    pub(crate) async fn wechat(&self, by: WithRole<Viewer>) -> Answer<CallStatistics> {
-        Ok(Envelope(self.watch.provider_calls(&by.0)?.into()))
+    /// Calls of the last 24 hours by the responding instance, since its start. Other instances have their
+    /// own statistics. Use the metrics for permanent statistics of all instances.
+    #[craft(endpoint(operation_id = "getWechatCallStatistics", tags("administrators")))]
+    pub(crate) async fn get_call_statistics(
+        &self,
+        by: WithRole<Viewer>,
+    ) -> StatusResult<CallStatistics> {
+        Ok(Envelope(self.service_status.provider_calls(&by.0)?.into()))
     }
 }
 
-/// All keys that sign access tokens.
+/// List of signing keys.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "SigningKeyList"))]
 pub(crate) struct SigningKeyList {
-    /// Each of them, in the order in which they were made.
+    /// Keys, the oldest first.
     keys: Vec<SigningKeyData>,
 }
 
-/// A key that signs access tokens.
+/// Signing key of access tokens.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "SigningKeyData"))]
 pub(crate) struct SigningKeyData {
-    /// Its place in the order in which keys were made.
+    /// Sequence number.
     number: u32,
-    /// How tokens name it.
+    /// Key id, as in the header of tokens.
     #[salvo(schema(example = "pT4uZcdMSnyXpQj9nWcAbgCYxQ6dTqBDQ0ZW3yVyJ2g"))]
     kid: String,
     /// `next`, `current` or `previous`.
     #[salvo(schema(example = "current"))]
     state: &'static str,
-    /// Since when it is published, UTC.
+    /// Time of publication, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     created_at: String,
-    /// Since or from when it signs, UTC; null where that is not known yet.
+    /// Time from which the key signs, UTC; null if it is not scheduled.
     #[salvo(schema(required = true, format = "date-time", example = "2026-11-21T10:00:00Z"))]
-    signs_from: Option<String>,
-    /// When the current one's turn ends, or tokens of a previous one are believed no more, UTC; null
-    /// where that is not known.
+    active_from: Option<String>,
+    /// Time at which the current key stops signing, or tokens of a previous key become invalid, UTC; null if
+    /// it is not scheduled.
     #[salvo(schema(required = true, format = "date-time", example = "2026-12-21T10:00:00Z"))]
     ends_at: Option<String>,
 }
@@ -86,53 +93,53 @@ impl From<SigningKeyInfo> for SigningKeyData {
             kid: key.id,
             state: key.state.name(),
             created_at: rfc3339::seconds(key.created_at),
-            signs_from: key.signs_from.map(rfc3339::seconds),
+            active_from: key.signs_from.map(rfc3339::seconds),
             ends_at: key.ends_at.map(rfc3339::seconds),
         }
     }
 }
 
-/// The calls to WeChat of the last day.
+/// Calls to WeChat in the last 24 hours.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "CallStatistics"))]
 pub(crate) struct CallStatistics {
-    /// Since when the instance that answers counts: when it began, UTC.
+    /// Start of the responding instance, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     since: String,
-    /// The hours in which there were calls, the earliest first, each call apart.
+    /// Statistics by hour and path, the earliest first; hours without calls are omitted.
     hours: Vec<CallHourData>,
 }
 
-/// The calls of one kind within one hour.
+/// Calls of one path in one hour.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[salvo(schema(name = "CallHourData"))]
 pub(crate) struct CallHourData {
-    /// When the hour began, UTC.
+    /// Start of the hour, UTC.
     #[salvo(schema(format = "date-time", example = "2026-11-20T10:00:00Z"))]
     hour: String,
-    /// Which call it was: its path at WeChat.
+    /// Path of the WeChat API.
     #[salvo(schema(example = "/sns/jscode2session"))]
     path: &'static str,
-    /// How they ended.
+    /// Number of calls by outcome.
     outcomes: Vec<CallOutcomeData>,
-    /// Milliseconds within which half of them had ended, rounded up to 10, 25, 50, 100, 200, 400, 800,
-    /// 1200, 2000 or 5000; null where it took longer.
+    /// Median duration in milliseconds, rounded up to 10, 25, 50, 100, 200, 400, 800, 1200, 2000 or 5000;
+    /// null if it is longer.
     #[salvo(schema(required = true, example = 50))]
     median_ms: Option<u64>,
-    /// Milliseconds within which 95 of a hundred had ended, rounded up likewise.
+    /// 95th percentile of the duration in milliseconds, rounded up in the same way.
     #[salvo(schema(required = true, example = 200))]
     p95_ms: Option<u64>,
 }
 
-/// How many calls ended in one way.
+/// Number of calls with one outcome.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = "CallOutcomeData"))]
 pub(crate) struct CallOutcomeData {
-    /// `ok`, or the kind of failure, as in the metrics.
+    /// `ok`, or the class of the failure as in the metrics.
     #[salvo(schema(example = "busy"))]
     class: &'static str,
-    /// How many.
+    /// Number of calls.
     count: u64,
 }
 
@@ -146,7 +153,7 @@ impl From<CallStats> for CallStatistics {
 impl From<(Timestamp, &'static str, &HourlyStats)> for CallHourData {
     fn from((hour, path, calls): (Timestamp, &'static str, &HourlyStats)) -> Self {
         let outcomes = calls.outcomes.iter();
-        let within = |percent| {
+        let percentile_ms = |percent| {
             let millis = calls.percentile(percent).as_ref().map(Duration::as_millis);
             millis.and_then(|millis| u64::try_from(millis).ok())
         };
@@ -154,8 +161,8 @@ impl From<(Timestamp, &'static str, &HourlyStats)> for CallHourData {
             hour: rfc3339::seconds(hour),
             path,
             outcomes: outcomes.map(|(&class, &count)| CallOutcomeData { class, count }).collect(),
-            median_ms: within(50),
-            p95_ms: within(95),
+            median_ms: percentile_ms(50),
+            p95_ms: percentile_ms(95),
         }
     }
 }

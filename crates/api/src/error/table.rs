@@ -1,0 +1,195 @@
+//! The error table: how the errors of all use cases are reported to clients.
+
+use domain::model::admin::RoleRequired;
+use domain::model::rate_limit::RateLimited;
+use domain::ports::app::BuildAppError;
+use domain::ports::pushes::PushRejected;
+use domain::ports::store::error::StoreError;
+use domain::ports::tokens::TokenRejected;
+use domain::use_cases::admin::authenticate::AuthenticateAdminError;
+use domain::use_cases::admin::manage_admins::ManageAdminsError;
+use domain::use_cases::admin::manage_apps::ManageAppsError;
+use domain::use_cases::admin::manage_members::ManageMembersError;
+use domain::use_cases::admin::query_audit_log::QueryAuditLogError;
+use domain::use_cases::admin::service_status::WatchServiceError;
+use domain::use_cases::admin::sign_in::SignInError;
+use domain::use_cases::app::registry::CodeExchangeError;
+use domain::use_cases::login::LoginError;
+use domain::use_cases::member::bind_phone::BindPhoneError;
+use domain::use_cases::member::erase::EraseMemberError;
+use domain::use_cases::member::get_profile::GetProfileError;
+use domain::use_cases::member::update_profile::UpdateProfileError;
+use domain::use_cases::provider::receive_push::ReceivePushError;
+use domain::use_cases::provider::use_session_key::UseSessionKeyError;
+use domain::use_cases::session::authenticate::{AuthError, AuthenticateError};
+use domain::use_cases::session::log_out::EndSessionError;
+use domain::use_cases::session::refresh::RefreshError;
+use tracing::Level;
+
+use crate::error::conflict::Conflict;
+use crate::error::id::{ErrorId, Step};
+use crate::error::report::{
+    InvalidField, LoggedAt, ProviderAt, Recursive, RetryLater, Wrapped, error_table,
+};
+
+error_table! {
+    LoginError {
+        LoginError::Verify(error) => Wrapped::<CodeExchangeError>::new(), with error;
+        LoginError::CodeUsed => ErrorId::LoginCodeUsed;
+        LoginError::Phone(error) => ProviderAt(Step::Phone), with error;
+        LoginError::GuestAccount | LoginError::RegistrationClosed => ErrorId::Forbidden;
+        error @ LoginError::PhoneRequired => InvalidField("phoneCode"), with error;
+        LoginError::Banned { .. } => ErrorId::MemberBanned;
+        LoginError::PhoneTaken { phone_required: false, .. } => Conflict::PHONE_TAKEN;
+        LoginError::PhoneTaken { phone_required: true, .. } => Conflict::REQUIRED_PHONE_TAKEN;
+        LoginError::MergeRequired => Conflict::MERGE_REQUIRED;
+        // An identity may be assigned to the wrong member: the operator has to look into it.
+        LoginError::UnionIdChanged(_) => LoggedAt(Level::ERROR, Conflict::UNION_ID_CHANGED);
+        LoginError::Shared(error) => Recursive::<LoginError>::new(), with error;
+        LoginError::Store(_) | LoginError::Signing(_) | LoginError::Unseal(_) => ErrorId::Internal;
+    }
+
+    CodeExchangeError {
+        error @ CodeExchangeError::UnknownApp => InvalidField("app"), with error;
+        CodeExchangeError::AppDisabled(_) => ErrorId::Forbidden;
+        CodeExchangeError::Provider(error) => ProviderAt(Step::Login), with error;
+    }
+
+    RefreshError {
+        RefreshError::Invalid => ErrorId::Unauthenticated;
+        RefreshError::RateLimited(error) => Wrapped::<RateLimited>::new(), with error;
+        RefreshError::Ended => ErrorId::SessionRevoked;
+        // The refresh token may be stolen: the operator should see it in the log.
+        RefreshError::Reused => LoggedAt(Level::WARN, ErrorId::SessionRevoked);
+        RefreshError::AppDisabled(_) => ErrorId::Forbidden;
+        RefreshError::Banned(_) => ErrorId::MemberBanned;
+        RefreshError::Store(_) | RefreshError::Signing(_) => ErrorId::Internal;
+    }
+
+    AuthenticateError {
+        AuthenticateError::Token(TokenRejected::Invalid) => ErrorId::Unauthenticated;
+        AuthenticateError::Token(TokenRejected::Expired) => ErrorId::TokenExpired;
+        AuthenticateError::SessionEnded => ErrorId::SessionRevoked;
+        AuthenticateError::Banned(_) => ErrorId::MemberBanned;
+        AuthenticateError::Store(_) => ErrorId::Internal;
+    }
+
+    AuthError {
+        AuthError::Unauthenticated(error) => Wrapped::<AuthenticateError>::new(), with error;
+        AuthError::RateLimited(error) => Wrapped::<RateLimited>::new(), with error;
+    }
+
+    EndSessionError {
+        EndSessionError::NotFound => ErrorId::NotFound;
+        EndSessionError::Store(_) => ErrorId::Internal;
+    }
+
+    GetProfileError {
+        GetProfileError::NotFound => ErrorId::Unauthenticated;
+        GetProfileError::Banned(_) => ErrorId::MemberBanned;
+        GetProfileError::Store(_) => ErrorId::Internal;
+    }
+
+    UpdateProfileError {
+        UpdateProfileError::NotFound => ErrorId::Unauthenticated;
+        UpdateProfileError::Banned(_) => ErrorId::MemberBanned;
+        UpdateProfileError::Store(_) => ErrorId::Internal;
+    }
+
+    BindPhoneError {
+        BindPhoneError::NotFound => ErrorId::Unauthenticated;
+        BindPhoneError::Provider(error) => ProviderAt(Step::Phone), with error;
+        BindPhoneError::Undecipherable => ErrorId::PhoneCodeInvalid;
+        BindPhoneError::PhoneTaken => Conflict::REQUIRED_PHONE_TAKEN;
+        BindPhoneError::AppDisabled(_) => ErrorId::Forbidden;
+        BindPhoneError::Banned(_) => ErrorId::MemberBanned;
+        BindPhoneError::Store(_) => ErrorId::Internal;
+    }
+
+    EraseMemberError {
+        EraseMemberError::NotFound => ErrorId::Unauthenticated;
+        EraseMemberError::Store(_) => ErrorId::Internal;
+    }
+
+    UseSessionKeyError {
+        error @ (UseSessionKeyError::UnknownApp | UseSessionKeyError::NotKept) =>
+            InvalidField("app"), with error;
+        UseSessionKeyError::AppDisabled(_) => ErrorId::Forbidden;
+        UseSessionKeyError::NoKey => ErrorId::NotFound;
+        UseSessionKeyError::Provider(error) => ProviderAt(Step::SessionKey), with error;
+        UseSessionKeyError::Store(_) => ErrorId::Internal;
+    }
+
+    ReceivePushError {
+        ReceivePushError::UnknownApp => ErrorId::NotFound;
+        ReceivePushError::Rejected(PushRejected::Malformed(reason)) =>
+            InvalidField("body"), with reason;
+        ReceivePushError::Rejected(PushRejected::Forged | PushRejected::WrongRecipient)
+        | ReceivePushError::Stale
+        | ReceivePushError::Replayed => ErrorId::Forbidden;
+        ReceivePushError::Store(_) => ErrorId::Internal;
+    }
+
+    SignInError {
+        SignInError::Refused => ErrorId::Unauthenticated;
+        SignInError::Hash(_) | SignInError::Store(_) => ErrorId::Internal;
+    }
+
+    AuthenticateAdminError {
+        AuthenticateAdminError::SignedOut => ErrorId::Unauthenticated;
+        AuthenticateAdminError::Store(_) => ErrorId::Internal;
+    }
+
+    ManageAdminsError {
+        ManageAdminsError::Forbidden(_)
+        | ManageAdminsError::SelfModification
+        | ManageAdminsError::WrongPassword => ErrorId::Forbidden;
+        ManageAdminsError::NotFound => ErrorId::NotFound;
+        ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated;
+        ManageAdminsError::Hash(_) | ManageAdminsError::Store(_) => ErrorId::Internal;
+    }
+
+    ManageAppsError {
+        ManageAppsError::Forbidden(_) => ErrorId::Forbidden;
+        ManageAppsError::NotFound => ErrorId::NotFound;
+        ManageAppsError::Configured => Conflict::APP_CONFIGURED;
+        ManageAppsError::Taken => Conflict::APP_TAKEN;
+        ManageAppsError::RotationInProgress(_) => Conflict::APP_ROTATION;
+        ManageAppsError::NoRotation(_) => Conflict::NO_APP_ROTATION;
+        ManageAppsError::InUse => Conflict::APP_IN_USE;
+        ManageAppsError::InvalidSecret(BuildAppError::Secret(reason)) =>
+            InvalidField("secret"), with reason;
+        ManageAppsError::InvalidSecret(BuildAppError::Push(reason)) =>
+            InvalidField("pushToken"), with reason;
+        ManageAppsError::InvalidSecret(BuildAppError::Sealed(_))
+        | ManageAppsError::Store(_) => ErrorId::Internal;
+    }
+
+    ManageMembersError {
+        ManageMembersError::Forbidden(_) => ErrorId::Forbidden;
+        ManageMembersError::NotFound => ErrorId::NotFound;
+        ManageMembersError::Store(_) => ErrorId::Internal;
+    }
+
+    QueryAuditLogError {
+        QueryAuditLogError::Forbidden(_) => ErrorId::Forbidden;
+        QueryAuditLogError::Store(_) => ErrorId::Internal;
+    }
+
+    WatchServiceError {
+        WatchServiceError::Forbidden(_) => ErrorId::Forbidden;
+        WatchServiceError::Store(_) => ErrorId::Internal;
+    }
+
+    RoleRequired {
+        RoleRequired(_) => ErrorId::Forbidden;
+    }
+
+    RateLimited {
+        RateLimited { retry_after } => RetryLater(ErrorId::RateLimited), with *retry_after;
+    }
+
+    StoreError {
+        _ => ErrorId::Internal;
+    }
+}
