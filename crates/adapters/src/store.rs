@@ -36,8 +36,14 @@ use domain::model::member::{Member, MemberId};
 use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
+use domain::ports::store::StoreHealth;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberReader;
+use domain::ports::store::identities::IdentityReader;
+use domain::ports::store::members::{MemberReader, MemberSearch, PersonalDataReader};
+use domain::ports::store::pushes::WithdrawalReader;
+use domain::ports::store::redemptions::RedemptionReader;
+use domain::ports::store::session_keys::SessionKeyReader;
+use domain::ports::store::sessions::{SessionLister, SessionReader};
 use domain::ports::store::{Store, UnitOfWork};
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
@@ -140,10 +146,20 @@ impl SeaStore {
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
         let Opened { writer, reader, turns, pools } = opened;
-        let (pools, sessions) = (Arc::new(Pools(pools)), SessionMeters::default());
+        let pools = Arc::new(Pools(pools));
+        let sessions = SessionMeters::default();
         let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
         let subscriptions = Arc::default();
-        Ok(Self { writer, reader, turns, pools, sessions, keyring, subscriptions, change_notifier: None })
+        Ok(Self {
+            writer,
+            reader,
+            turns,
+            pools,
+            sessions,
+            keyring,
+            subscriptions,
+            change_notifier: None,
+        })
     }
 
     /// The same, keeping events for these receivers; without any, it keeps none.
@@ -175,8 +191,11 @@ impl SeaStore {
 
     /// A unit of work, when it is the caller's turn.
     async fn unit_of_work(&self) -> Result<SeaUnitOfWork, StoreError> {
-        let (keyring, subscriptions) = (Arc::clone(&self.keyring), Arc::clone(&self.subscriptions));
-        let (writer, turns, sessions) = (&self.writer, &self.turns, self.sessions.clone());
+        let keyring = Arc::clone(&self.keyring);
+        let subscriptions = Arc::clone(&self.subscriptions);
+        let writer = &self.writer;
+        let turns = &self.turns;
+        let sessions = self.sessions.clone();
         let told = Told::to(self.change_notifier.clone());
         SeaUnitOfWork::begin(writer, turns, sessions, keyring, subscriptions, told).await
     }
@@ -240,22 +259,10 @@ impl MemberReader for SeaStore {
             None => Ok(None),
         }
     }
+}
 
-    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
-        let reader = self.reader.clone();
-        let both = sessions::with_member(id);
-        let found = to_the_end(async move { both.one(&reader).await }).await?;
-        let Some((session, Some(member))) = found else { return Ok(None) };
-        Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))
-    }
-
-    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
-        let reader = self.reader.clone();
-        let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
-        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
-        rows.iter().map(sessions::from_row).collect()
-    }
-
+#[async_trait]
+impl MemberSearch for SeaStore {
     async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
         let mut members = Vec::new();
         for row in self.meant(query).await? {
@@ -263,11 +270,15 @@ impl MemberReader for SeaStore {
         }
         Ok(members)
     }
+}
 
+#[async_trait]
+impl PersonalDataReader for SeaStore {
     async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
         let reader = self.reader.clone();
         let held = to_the_end(async move { entity::export_member(&reader, member).await }).await?;
-        let (reader, not_in_clear) = (self.reader.clone(), member::Column::Phone.is_null());
+        let reader = self.reader.clone();
+        let not_in_clear = member::Column::Phone.is_null();
         let row = member::Entity::find_by_id(member.0).filter(not_in_clear);
         let Some(row) = to_the_end(async move { row.one(&reader).await }).await? else {
             return Ok(held);
@@ -275,35 +286,74 @@ impl MemberReader for SeaStore {
         let phone = self.phone(&row).await?;
         Ok(personal_data::with_phone(held, phone.as_ref()))
     }
+}
 
+#[async_trait]
+impl IdentityReader for SeaStore {
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let reader = self.reader.clone();
+        let theirs = identities::of_member(member);
+        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
+        rows.into_iter().map(identities::from_row).collect()
+    }
+}
+
+#[async_trait]
+impl SessionReader for SeaStore {
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let reader = self.reader.clone();
+        let both = sessions::with_member(id);
+        let found = to_the_end(async move { both.one(&reader).await }).await?;
+        let Some((session, Some(member))) = found else { return Ok(None) };
+        Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))
+    }
+}
+
+#[async_trait]
+impl SessionLister for SeaStore {
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        let reader = self.reader.clone();
+        let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
+        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
+        rows.iter().map(sessions::from_row).collect()
+    }
+}
+
+#[async_trait]
+impl RedemptionReader for SeaStore {
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
+        let reader = self.reader.clone();
+        let code = code.0.to_vec();
+        let row =
+            to_the_end(async move { redemption::Entity::find_by_id(code).one(&reader).await });
+        row.await?.map(redemptions::from_row).transpose()
+    }
+}
+
+#[async_trait]
+impl SessionKeyReader for SeaStore {
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError> {
+        let reader = self.reader.clone();
+        let key = session_keys::of(user);
+        let row = to_the_end(async move { key.one(&reader).await }).await?;
+        Ok(row.map(|row| session_keys::from_row(user.clone(), row)))
+    }
+}
+
+#[async_trait]
+impl WithdrawalReader for SeaStore {
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
         let reader = self.reader.clone();
         let rows = to_the_end(async move { pushes::oldest(limit).all(&reader).await }).await?;
         rows.into_iter().map(pushes::from_row).collect()
     }
+}
 
-    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        let (reader, theirs) = (self.reader.clone(), identities::of_member(member));
-        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
-        rows.into_iter().map(identities::from_row).collect()
-    }
-
-    async fn find_session_key(
-        &self,
-        user: &Subject,
-    ) -> Result<Option<SealedSessionKey>, StoreError> {
-        let (reader, key) = (self.reader.clone(), session_keys::of(user));
-        let row = to_the_end(async move { key.one(&reader).await }).await?;
-        Ok(row.map(|row| session_keys::from_row(user.clone(), row)))
-    }
-
-    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
-        let (reader, code) = (self.reader.clone(), code.0.to_vec());
-        let row =
-            to_the_end(async move { redemption::Entity::find_by_id(code).one(&reader).await });
-        row.await?.map(redemptions::from_row).transpose()
-    }
-
+#[async_trait]
+impl StoreHealth for SeaStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let reader = self.reader.clone();
         // A table of ours, so that a database that was never migrated is not ready.

@@ -7,11 +7,13 @@ pub mod shared_state;
 use std::sync::Arc;
 
 use adapters::cache::invalidation::ChangeNotifier;
-use adapters::crypto::login_responses::SealedAnswers;
+use adapters::crypto::app_secrets::SealedAppSecrets;
+use adapters::crypto::login_responses::SealedLoginResponses;
 use adapters::crypto::master_key::MasterKey;
+use adapters::crypto::password_hasher::Argon2PasswordHasher;
 use adapters::crypto::sealer::{Sealer, SealingKey};
 use adapters::crypto::service_keys::ServiceKeys;
-use adapters::rate_limiter::metered::CountedRateLimiter;
+use adapters::rate_limiter::metered::MeteredRateLimiter;
 use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom};
 use adapters::token::key_ring::KeyRing;
@@ -22,176 +24,113 @@ use adapters::webhook::Webhook;
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
 use anyhow::{Context, anyhow};
 use api::metrics::Metrics;
-use api::middleware::current_request::ServedRequest;
-use api::routes::Parts;
+use api::middleware::current_request::CurrentRequest;
+use api::routes::ApiPorts;
 use domain::model::clock::Clock;
 use domain::model::event::delivery::Subscriptions;
 use domain::model::random::Random;
-use domain::use_cases::app::registry::AppRegistry;
-use domain::use_cases::cleanup::Cleanup;
+use domain::ports::store::StoreReader;
+use domain::use_cases::UseCases;
 use domain::use_cases::event::deliver::DeliverEvents;
 use domain::use_cases::event::factory::EventFactory;
-use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::GetOpenid;
-use domain::use_cases::login::single_flight::InFlight;
-use domain::use_cases::login::{Login, LoginPolicy};
-use domain::use_cases::member::bind_phone::BindPhone;
-use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::member::export_personal_data::ExportPersonalData;
-use domain::use_cases::member::get_profile::GetProfile;
-use domain::use_cases::member::update_profile::UpdateProfile;
-use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
-use domain::use_cases::provider::receive_push::ReceivePush;
-use domain::use_cases::provider::use_session_key::UseSessionKey;
+use domain::use_cases::ports::{Policies, Ports, StoreReaders};
 use domain::use_cases::rate_limits::RateLimits;
-use domain::use_cases::session::authenticate::Authenticate;
-use domain::use_cases::session::introspect::Introspect;
-use domain::use_cases::session::log_out::ManageSessions;
-use domain::use_cases::session::refresh::Refresh;
 use domain::use_cases::signing_key::rotate::RotateKeys;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::config::webhooks::WebhookConfig;
-use crate::jobs::webhook_metrics::DeliveryMeters;
+use crate::jobs::metrics::JobMetrics;
+use crate::wiring::apps::WechatApps;
 use crate::wiring::shared_state::SharedState;
 
-/// The use cases over their adapters.
+/// Builds the use cases over their adapters, and the ports that only the API uses.
 ///
 /// # Errors
-/// When a key cannot be used, or WeChat's address is none.
-pub fn parts(
+/// When a key cannot be used, or an app or WeChat's address is invalid.
+pub fn use_cases(
     config: &Config,
     store: &Arc<SeaStore>,
     shared: &SharedState,
     tokens: &Arc<Es256Tokens>,
-    deliveries: &DeliveryMeters,
-) -> anyhow::Result<Parts> {
+    jobs: &JobMetrics,
+) -> anyhow::Result<(UseCases, ApiPorts)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let sealer = Arc::new(sealer(config)?);
+    let http = wechat(config)?;
     let mut registry = Registry::with_prefix("menshen");
     store.register(&mut registry);
-    deliveries.register(&mut registry);
+    jobs.register(&mut registry);
     shared.register(&mut registry);
-    let limiter = Arc::new(CountedRateLimiter::new(shared.limiter(&clock), &mut registry));
-    let remembering = shared.remembering(store);
-    let limits = Arc::new(RateLimits { limiter, quotas: config.quotas });
-    let http = wechat(config)?;
     http.register(&mut registry);
-    let sealer = Arc::new(sealer(config)?);
-    let shelf = shared.shelf(&sealer, &clock);
-    let serve_apps = apps::serve(config, store, http.clone(), &clock, &limits, &sealer, shelf)?;
-    let apps = Arc::clone(&serve_apps.apps);
-    let login = Login {
-        apps: Arc::clone(&apps),
+    let limiter = Arc::new(MeteredRateLimiter::new(shared.limiter(&clock), &mut registry));
+    let rate_limits = Arc::new(RateLimits { limiter, quotas: config.quotas });
+    let wechat_apps = WechatApps {
+        http: http.clone(),
+        clock: Arc::clone(&clock),
+        rate_limits: Arc::clone(&rate_limits),
+        sealer: Arc::clone(&sealer),
+        access_token_cache: shared.shelf(&sealer, &clock),
+        production: config.production,
+    };
+    let member_cache = shared.member_cache(store);
+    let reader: Arc<dyn StoreReader> = store.clone();
+    let ports = Ports {
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        request_context: Arc::new(CurrentRequest),
         store: store.clone(),
-        directory: store.clone(),
-        seal: Arc::new(SealedAnswers::new(sealer.clone())),
-        in_flight: InFlight::default(),
-        tokens: tokens.clone(),
-        fingerprints: sealer.clone(),
-        journal: journal(),
-        policy: LoginPolicy {
-            nickname_prefixes: config.nickname_prefixes.clone(),
-            access_ttl: config.access_ttl,
-            sessions: config.sessions,
+        readers: StoreReaders {
+            profiles: member_cache.clone(),
+            sessions: member_cache,
+            ..StoreReaders::new(&reader)
         },
-    };
-    let refresh = Refresh {
-        apps: Arc::clone(&apps),
-        store: store.clone(),
-        verifier: tokens.clone(),
-        issuer: tokens.clone(),
-        journal: journal(),
-        policy: config.sessions,
-        access_ttl: config.access_ttl,
-        limits: Arc::clone(&limits),
-    };
-    let authenticate = Arc::new(Authenticate {
-        tokens: tokens.clone(),
-        directory: Arc::clone(&remembering),
-        clock: Arc::clone(&clock),
-        limits: Arc::clone(&limits),
-    });
-    let introspect = Introspect {
-        apps: Arc::clone(&apps),
-        authenticate: Arc::clone(&authenticate),
-        tokens: tokens.clone(),
-        store: store.clone(),
-        policy: config.sessions,
-    };
-    let log_out = ManageSessions {
-        store: store.clone(),
-        directory: store.clone(),
-        clock: Arc::clone(&clock),
-    };
-    let receive_push = receive_push(Arc::clone(&apps), store, &sealer);
-    let erase_member = Arc::new(EraseMember {
-        store: store.clone(),
+        apps: Arc::new(wechat_apps.configured(config)?),
+        app_factory: Arc::new(wechat_apps),
+        app_secret_seal: Arc::new(SealedAppSecrets::new(Arc::clone(&sealer))),
+        rate_limits: Arc::clone(&rate_limits),
+        token_issuer: tokens.clone(),
+        token_verifier: tokens.clone(),
         fingerprints: sealer.clone(),
-        journal: journal(),
-    });
-    let bind_phone = BindPhone {
-        apps: Arc::clone(&apps),
-        store: store.clone(),
-        directory: store.clone(),
-        journal: journal(),
+        login_seal: Arc::new(SealedAnswers::new(sealer)),
+        // A single one, so that it limits how many passwords are hashed at the same time.
+        password_hasher: Arc::new(Argon2PasswordHasher::default()),
+        provider_stats: Arc::new(http),
     };
-    let administration = admin::wire(config, store, &sealer, &erase_member, serve_apps, http);
-    let update_profile = UpdateProfile { store: store.clone(), journal: journal() };
-    let use_session_key = UseSessionKey {
-        apps: Arc::clone(&apps),
-        store: store.clone(),
-        directory: store.clone(),
-        clock: Arc::clone(&clock),
-    };
-    Ok(Parts {
-        login: Arc::new(login),
-        authenticate,
-        refresh: Arc::new(refresh),
-        log_out: Arc::new(log_out),
-        introspect: Arc::new(introspect),
-        verification_keys: tokens.clone(),
-        identify: Arc::new(GetOpenid { apps: Arc::clone(&apps) }),
-        exchange_code: Arc::new(ExchangeCode { apps }),
-        current_member: Arc::new(GetProfile { directory: remembering }),
-        bind_phone: Arc::new(bind_phone),
-        use_session_key: Arc::new(use_session_key),
-        update_profile: Arc::new(update_profile),
-        export_member: Arc::new(ExportPersonalData { directory: store.clone() }),
-        erase_member,
-        receive_push: Arc::new(receive_push),
-        administration,
-        directory: store.clone(),
-        services: Arc::new(services(config)?),
-        limits,
-        metrics: Metrics::new(registry),
+    let api_ports = ApiPorts {
         clock,
         random,
-    })
+        rate_limits,
+        service_accounts: Arc::new(services(config)?),
+        verification_keys: tokens.clone(),
+        store_health: store.clone(),
+        metrics: Metrics::new(registry),
+    };
+    Ok((UseCases::new(&ports, &policies(config)), api_ports))
 }
 
-/// What makes events.
-#[must_use]
-pub fn journal() -> EventFactory {
-    EventFactory {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        requests: Arc::new(ServedRequest),
+fn policies(config: &Config) -> Policies {
+    Policies {
+        nickname_prefixes: config.nickname_prefixes.clone(),
+        access_ttl: config.access_ttl,
+        sessions: config.sessions,
+        admin_sessions: config.admin_sessions,
+        signing_keys: config.keys,
+        utc_offset: config.utc_offset,
+        audit_retention: config.audit_retention,
+        webhook_receivers: config.webhooks.iter().map(|webhook| webhook.name.clone()).collect(),
     }
 }
 
-/// What forgets what has expired.
+/// Returns the factory of audit events and domain events.
 #[must_use]
-pub fn housekeeping(config: &Config, store: &Arc<SeaStore>) -> Cleanup {
-    let receivers = config.webhooks.iter().map(|webhook| webhook.name.clone()).collect();
-    Cleanup {
-        store: store.clone(),
+pub fn event_factory() -> EventFactory {
+    EventFactory {
         clock: Arc::new(SystemClock),
-        admin_sessions: config.admin_sessions,
-        audit_retention: config.audit_retention,
-        receivers,
+        random: Arc::new(SystemRandom),
+        requests: Arc::new(CurrentRequest),
     }
 }
 
@@ -208,7 +147,7 @@ pub fn deliver_events(
             name: receiver.name.clone(),
             receiver: Arc::new(webhook(receiver)?),
             store: store.clone(),
-            directory: store.clone(),
+            outbox: store.clone(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             max_age: receiver.max_age,
@@ -239,7 +178,8 @@ pub async fn store(
     news: Option<Arc<dyn ChangeNotifier>>,
 ) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
-    let (max_connections, sealer) = (config.max_connections, Arc::new(sealer(config)?));
+    let max_connections = config.max_connections;
+    let sealer = Arc::new(sealer(config)?);
     let store = StoreConfig { url, max_connections, sealer };
     let store = SeaStore::connect(&store).await.context("database.url")?;
     let store = store.with_subscriptions(subscriptions(config));
@@ -247,32 +187,6 @@ pub async fn store(
         Some(news) => store.with_change_notifier(news),
         None => store,
     }))
-}
-
-/// What obeys those who took something back at WeChat, over what erases members.
-#[must_use]
-pub fn process_withdrawals(
-    config: &Config,
-    store: &Arc<SeaStore>,
-    erase: Arc<EraseMember>,
-) -> ProcessWithdrawals {
-    let nickname_prefixes = config.nickname_prefixes.clone();
-    ProcessWithdrawals { erase, directory: store.clone(), nickname_prefixes }
-}
-
-/// What takes the messages that WeChat sends.
-fn receive_push(
-    apps: Arc<AppRegistry>,
-    store: &Arc<SeaStore>,
-    sealer: &Arc<Sealer>,
-) -> ReceivePush {
-    ReceivePush {
-        apps,
-        store: store.clone(),
-        fingerprints: sealer.clone(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-    }
 }
 
 /// The way to WeChat.
@@ -310,9 +224,9 @@ pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
 pub fn rotate_keys(config: &Config, store: &Arc<SeaStore>, vault: &KeyVault) -> RotateKeys {
     RotateKeys {
         store: store.clone(),
-        directory: store.clone(),
+        signing_keys: store.clone(),
         generator: Arc::new(vault.clone()),
-        journal: journal(),
+        events: event_factory(),
         policy: config.keys,
     }
 }
@@ -334,7 +248,7 @@ pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     let mut sealer = Sealer::new(SealingKey::new(&current));
     for former in &config.former_sealing_keys {
         let former = MasterKey::from_base64(former.expose_secret());
-        sealer = sealer.also_opening(SealingKey::new(&former.context("sealing.former_keys")?));
+        sealer = sealer.with_former_key(SealingKey::new(&former.context("sealing.former_keys")?));
     }
     Ok(sealer)
 }

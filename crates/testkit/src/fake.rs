@@ -1,4 +1,4 @@
-//! Fakes of the ports that hold no members.
+//! Fakes of all ports but the store.
 
 pub mod apps;
 pub mod clock;
@@ -6,6 +6,7 @@ pub mod events;
 pub mod fingerprints;
 pub mod login_responses;
 pub mod passwords;
+pub mod ports;
 pub mod provider;
 pub mod random;
 pub mod rate_limiter;

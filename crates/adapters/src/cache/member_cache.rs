@@ -6,26 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::model::fingerprint::Fingerprint;
-use domain::model::identity::Subject;
-use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::ExportedTable;
-use domain::model::member::query::MemberQuery;
 use domain::model::member::{Member, MemberId};
-use domain::model::provider::session_key::SealedSessionKey;
-use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::{Session, SessionId};
 use domain::ports::store::error::StoreError;
 use domain::ports::store::members::MemberReader;
+use domain::ports::store::sessions::SessionReader;
 use quick_cache::sync::Cache;
 
 /// How many members and sessions are remembered at most, of each: about 10 MB.
 const CAPACITY: usize = 10_000;
 
-/// A directory that remembers members and sessions for as long as its changes are noted; everything else it
-/// asks for.
+/// Cache of members and sessions in front of the store. An entry is used until a change of it is reported,
+/// and for the time to live of the invalidation log at most.
 pub struct MemberCache {
-    directory: Arc<dyn MemberReader>,
+    member_reader: Arc<dyn MemberReader>,
+    session_reader: Arc<dyn SessionReader>,
     changes: Arc<InvalidationLog>,
     members: Cache<MemberId, Arc<Read<Member>>>,
     sessions: Cache<SessionId, Arc<Read<(Session, Member)>>>,
@@ -38,11 +33,21 @@ struct Read<T> {
 }
 
 impl MemberCache {
-    /// Remembers what `directory` tells until it is told in `changes`.
+    /// Caches what the readers return, until a change of it is reported in `changes`.
     #[must_use]
-    pub fn new(directory: Arc<dyn MemberReader>, changes: Arc<InvalidationLog>) -> Self {
-        let (members, sessions) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
-        Self { directory, changes, members, sessions, swept: Mutex::new(Instant::now()) }
+    pub fn new(
+        member_reader: Arc<dyn MemberReader>,
+        session_reader: Arc<dyn SessionReader>,
+        changes: Arc<InvalidationLog>,
+    ) -> Self {
+        Self {
+            member_reader,
+            session_reader,
+            changes,
+            members: Cache::new(CAPACITY),
+            sessions: Cache::new(CAPACITY),
+            swept: Mutex::new(Instant::now()),
+        }
     }
 
     /// Forgets what is too old, now and then: nobody's data stays longer than it is of use.
@@ -68,14 +73,17 @@ impl MemberReader for MemberCache {
         {
             return Ok(Some(read.value.clone()));
         }
-        let found = self.directory.find(id).await?;
+        let found = self.member_reader.find(id).await?;
         if let Some(member) = &found {
             self.sweep(began);
             self.members.insert(id, Arc::new(Read { began, value: member.clone() }));
         }
         Ok(found)
     }
+}
 
+#[async_trait]
+impl SessionReader for MemberCache {
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
         let began = Instant::now();
         if let Some(read) = self.sessions.get(&id)
@@ -83,47 +91,12 @@ impl MemberReader for MemberCache {
         {
             return Ok(Some(read.value.clone()));
         }
-        let found = self.directory.find_session(id).await?;
+        let found = self.session_reader.find_session(id).await?;
         if let Some(both) = &found {
             self.sweep(began);
             self.sessions.insert(id, Arc::new(Read { began, value: both.clone() }));
         }
         Ok(found)
-    }
-
-    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
-        self.directory.list_sessions(member).await
-    }
-
-    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
-        self.directory.search(query).await
-    }
-
-    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
-        self.directory.export_member(member).await
-    }
-
-    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
-        self.directory.withdrawals(limit).await
-    }
-
-    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        self.directory.list_identities(member).await
-    }
-
-    async fn find_session_key(
-        &self,
-        user: &Subject,
-    ) -> Result<Option<SealedSessionKey>, StoreError> {
-        self.directory.find_session_key(user).await
-    }
-
-    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
-        self.directory.find_redemption(code).await
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.directory.ready().await
     }
 }
 
@@ -136,6 +109,7 @@ mod tests {
     use domain::model::member::nickname::Nickname;
     use domain::model::timestamp::Timestamp;
     use domain::ports::store::members::MockMemberReader;
+    use domain::ports::store::sessions::MockSessionReader;
     use uuid::Uuid;
 
     use super::*;
@@ -148,14 +122,19 @@ mod tests {
     }
 
     /// A directory that has another nickname to tell each time, and does `meanwhile`.
-    fn directory(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberReader> {
-        let (mut directory, mut asked) = (MockMemberReader::new(), 0);
-        directory.expect_find().returning(move |_| {
+    fn reader(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberReader> {
+        let mut reader = MockMemberReader::new();
+        let mut asked = 0;
+        reader.expect_find().returning(move |_| {
             meanwhile();
             asked += 1;
             Ok(Some(member(&asked.to_string())))
         });
-        Arc::new(directory)
+        Arc::new(reader)
+    }
+
+    fn cache(reader: Arc<dyn MemberReader>, changes: Arc<InvalidationLog>) -> MemberCache {
+        MemberCache::new(reader, Arc::new(MockSessionReader::new()), changes)
     }
 
     async fn told(cache: &MemberCache) -> String {
@@ -165,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_stands_until_it_changes_or_is_too_old() {
         let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
-        let cache = MemberCache::new(directory(|| {}), Arc::clone(&changes));
+        let cache = cache(reader(|| {}), Arc::clone(&changes));
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "1".into()));
         changes.record(&[Change::Member(MemberId(Uuid::from_u128(2)))]);
         assert_eq!(told(&cache).await, "1");
@@ -183,14 +162,14 @@ mod tests {
     async fn what_changes_while_it_is_read_is_not_remembered() {
         let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
         let meanwhile = Arc::clone(&changes);
-        let directory = directory(move || meanwhile.record(&[Change::Member(ID)]));
-        let cache = MemberCache::new(directory, changes);
+        let reader = reader(move || meanwhile.record(&[Change::Member(ID)]));
+        let cache = cache(reader, changes);
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
     }
 
     #[tokio::test]
     async fn nothing_is_remembered_for_no_time() {
-        let cache = MemberCache::new(directory(|| {}), Arc::new(InvalidationLog::new(Duration::ZERO)));
+        let cache = cache(reader(|| {}), Arc::new(InvalidationLog::new(Duration::ZERO)));
         assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
     }
 

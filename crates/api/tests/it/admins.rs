@@ -67,8 +67,8 @@ async fn the_cookie_is_out_of_reach_of_scripts_links_and_other_hosts() {
     let credentials = json!({ "name": "ann", "password": ADMIN_PASSWORD });
     let answer = post("/admin/api/session").json(&credentials).send(&house).await;
     let cookie = answer.header("set-cookie");
-    let (name, attributes) =
-        (cookie.split('=').next().unwrap(), cookie.split_once("; ").unwrap().1);
+    let name = cookie.split('=').next().unwrap();
+    let attributes = cookie.split_once("; ").unwrap().1;
     assert_eq!(name, "__Host-menshen-admin");
     assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Strict");
     assert_eq!(answer.json()["data"]["role"], "viewer");
@@ -87,7 +87,8 @@ async fn the_cookie_is_out_of_reach_of_scripts_links_and_other_hosts() {
 #[tokio::test]
 async fn members_are_found_by_id_number_mask_and_openid_and_shown_masked() {
     let house = House::new();
-    let (id, desk) = (alice(&house).await, Desk::of(Role::Viewer, &house).await);
+    let id = alice(&house).await;
+    let desk = Desk::of(Role::Viewer, &house).await;
     for query in ["", &id, "13812345678", "+86 138 1234 5678", "138******78", OPEN_ID] {
         let found = desk.found(query).await;
         assert_eq!(found.len(), 1, "{query}");

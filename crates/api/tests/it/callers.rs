@@ -224,7 +224,8 @@ async fn call(document: &Value, route: &Route, kind: Kind) {
     let call = if kind == Kind::Herself { call.bearer(&member.token) } else { other.by(call) };
     let answer = call.send(&house).await;
 
-    let (guard, what) = (Guard::of(&route.2), format!("{} {} {kind:?}", route.0, route.1));
+    let guard = Guard::of(&route.2);
+    let what = format!("{} {} {kind:?}", route.0, route.1);
     match guard.refusal(kind) {
         Some((status, error)) => {
             let error = if route.1.starts_with("/oauth/") { "invalid_client" } else { error };

@@ -22,6 +22,7 @@ use domain::ports::store::apps::AppRepository;
 use domain::ports::store::audit::AuditLog;
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use domain::ports::store::identities::IdentityRepository;
+use domain::ports::store::identities::MockIdentityReader;
 use domain::ports::store::members::MockMemberReader;
 use domain::ports::store::members::{MemberRepository, TombstoneRepository};
 use domain::ports::store::outbox::Outbox;
@@ -29,6 +30,7 @@ use domain::ports::store::pushes::PushRepository;
 use domain::ports::store::redemptions::RedemptionRepository;
 use domain::ports::store::session_keys::SessionKeyRepository;
 use domain::ports::store::sessions::SessionRepository;
+use domain::ports::store::sessions::{MockSessionLister, MockSessionReader};
 use domain::ports::store::signing_keys::SigningKeyRepository;
 use domain::ports::store::{MockStore, Store, UnitOfWork};
 use domain::ports::tokens::{MockTokenIssuer, MockTokenVerifier, SigningError};
@@ -131,14 +133,15 @@ async fn a_banned_member_is_let_do_nothing() {
 
 #[tokio::test]
 async fn a_good_token_of_a_member_who_is_no_more_is_none() {
-    let house = House::planned(|plan| plan.verifier = Arc::new(anyone()));
+    let house = House::planned(|plan| plan.ports.token_verifier = Arc::new(anyone()));
     fails(&house, || get("/me").bearer("any"), ErrorId::SessionRevoked).await;
     // Gone between the gate and the use case.
     let house = House::planned(|plan| {
-        let mut directory = directory_of_anyone();
-        directory.expect_find().returning(|_| Ok(None));
-        plan.directory = Arc::new(directory);
-        plan.verifier = Arc::new(anyone());
+        let mut members = MockMemberReader::new();
+        members.expect_find().returning(|_| Ok(None));
+        plan.ports.readers.profiles = Arc::new(members);
+        plan.ports.readers.sessions = Arc::new(session_reader());
+        plan.ports.token_verifier = Arc::new(anyone());
     });
     for call in [&|| get("/me").bearer("any") as Call, &|| {
         patch("/me").bearer("any").json(&json!({ "gender": 1 }))
@@ -152,12 +155,13 @@ async fn a_good_token_of_a_member_who_is_no_more_is_none() {
 #[tokio::test]
 async fn a_broken_store_is_an_internal_failure() {
     let house = House::planned(|plan| {
-        let (mut store, mut directory) = (MockStore::new(), MockMemberReader::new());
+        let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
-        directory.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
-        plan.store = Arc::new(store);
-        plan.directory = Arc::new(directory);
-        plan.verifier = Arc::new(anyone());
+        let mut sessions = MockSessionReader::new();
+        sessions.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
+        plan.ports.store = Arc::new(store);
+        plan.ports.readers.sessions = Arc::new(sessions);
+        plan.ports.token_verifier = Arc::new(anyone());
     });
     everything_is_internal(&house).await;
     fails(&house, || get("/me").bearer("any"), ErrorId::Internal).await;
@@ -166,13 +170,18 @@ async fn a_broken_store_is_an_internal_failure() {
 #[tokio::test]
 async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
     let house = House::planned(|plan| {
-        let (mut store, mut directory) = (MockStore::new(), directory_of_anyone());
+        let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
-        directory.expect_find().returning(|_| Err(StoreError::new("store-canary")));
-        directory.expect_list_sessions().returning(|_| Err(StoreError::new("store-canary")));
-        plan.store = Arc::new(store);
-        plan.directory = Arc::new(directory);
-        plan.verifier = Arc::new(anyone());
+        let mut members = MockMemberReader::new();
+        members.expect_find().returning(|_| Err(StoreError::new("store-canary")));
+        let mut session_lists = MockSessionLister::new();
+        session_lists.expect_list_sessions().returning(|_| Err(StoreError::new("store-canary")));
+        plan.ports.store = Arc::new(store);
+        plan.ports.readers.profiles = Arc::new(members);
+        plan.ports.readers.session_lists = Arc::new(session_lists);
+        plan.ports.readers.sessions = Arc::new(session_reader());
+        plan.ports.readers.identities = Arc::new(identity_reader());
+        plan.ports.token_verifier = Arc::new(anyone());
     });
     everything_is_internal(&house).await;
     let session = format!("/me/sessions/{}", Uuid::nil());
@@ -191,9 +200,10 @@ async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
 #[tokio::test]
 async fn a_race_that_is_lost_time_and_again_is_an_internal_failure() {
     let house = House::planned(|plan| {
-        plan.store = Arc::new(Racing);
-        plan.directory = Arc::new(directory_of_anyone());
-        plan.verifier = Arc::new(anyone());
+        plan.ports.store = Arc::new(Racing);
+        plan.ports.readers.sessions = Arc::new(session_reader());
+        plan.ports.readers.identities = Arc::new(identity_reader());
+        plan.ports.token_verifier = Arc::new(anyone());
     });
     everything_is_internal(&house).await;
 }
@@ -231,7 +241,7 @@ async fn a_key_that_does_not_sign_is_an_internal_failure() {
     let house = House::planned(|plan| {
         let mut issuer = MockTokenIssuer::new();
         issuer.expect_access_token().returning(|_| Err(SigningError("key-canary".into())));
-        plan.issuer = Arc::new(issuer);
+        plan.ports.token_issuer = Arc::new(issuer);
     });
     let work = house.store.begin().await.unwrap();
     work.members().add(&member(MemberId(Uuid::nil()))).await.unwrap();
@@ -249,12 +259,13 @@ async fn a_key_that_does_not_sign_is_an_internal_failure() {
 #[tokio::test]
 async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
     let house = House::planned(|plan: &mut Plan| {
-        let (mut issuer, mut directory) = (MockTokenIssuer::new(), MockMemberReader::new());
+        let mut issuer = MockTokenIssuer::new();
         issuer.expect_access_token().returning(|_| panic!("panic-canary"));
-        directory.expect_find_session().returning(|_| panic!("panic-canary"));
-        plan.issuer = Arc::new(issuer);
-        plan.directory = Arc::new(directory);
-        plan.verifier = Arc::new(anyone());
+        let mut sessions = MockSessionReader::new();
+        sessions.expect_find_session().returning(|_| panic!("panic-canary"));
+        plan.ports.token_issuer = Arc::new(issuer);
+        plan.ports.readers.sessions = Arc::new(sessions);
+        plan.ports.token_verifier = Arc::new(anyone());
     });
     let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
     fails(&house, login, ErrorId::Internal).await;
@@ -281,13 +292,20 @@ fn anyone() -> MockTokenVerifier {
     verifier
 }
 
-/// Finds the session of that somebody.
-fn directory_of_anyone() -> MockMemberReader {
-    let mut directory = MockMemberReader::new();
+/// Finds one session, for every id.
+fn session_reader() -> MockSessionReader {
+    let mut sessions = MockSessionReader::new();
     let found = || (session_of_anyone(), member(MemberId(Uuid::nil())));
-    directory.expect_find_session().returning(move |_| Ok(Some(found())));
-    directory.expect_list_identities().returning(|_| Ok(vec![MemoryUser::person("o1").login]));
-    directory
+    sessions.expect_find_session().returning(move |_| Ok(Some(found())));
+    sessions
+}
+
+/// Finds the identity of one user, for every member.
+fn identity_reader() -> MockIdentityReader {
+    let mut identities = MockIdentityReader::new();
+    let subjects = || vec![MemoryUser::person("o1").login];
+    identities.expect_list_identities().returning(move |_| Ok(subjects()));
+    identities
 }
 
 fn session_of_anyone() -> Session {

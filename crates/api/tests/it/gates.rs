@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MockMemberReader;
+use domain::ports::store::sessions::MockSessionReader;
 use salvo::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -167,10 +167,10 @@ async fn a_store_that_fails_lets_nobody_in_and_blames_no_token() {
         let house = House::new();
         let token = house.token_of("o1").await;
         let broken = House::planned(|plan| {
-            let mut directory = MockMemberReader::new();
-            directory.expect_find_session().returning(move |_| fails().map(|()| None));
-            plan.directory = Arc::new(directory);
-            plan.verifier = house.tokens.clone();
+            let mut sessions = MockSessionReader::new();
+            sessions.expect_find_session().returning(move |_| fails().map(|()| None));
+            plan.ports.readers.sessions = Arc::new(sessions);
+            plan.ports.token_verifier = house.tokens.clone();
         });
         for route in member_routes() {
             let answer = call(&route).bearer(&token).send(&broken).await;

@@ -208,7 +208,8 @@ impl Chance {
 
 #[tokio::test]
 async fn no_request_however_hostile_breaks_the_service() {
-    let (house, chance) = (House::new(), Chance(FixedRandom::seeded(SEED)));
+    let house = House::new();
+    let chance = Chance(FixedRandom::seeded(SEED));
     println!("seed {SEED}");
     let mut tokens = house.log_in("o1").await;
     let mut seen = std::collections::BTreeMap::<(&str, u16), usize>::new();
@@ -221,7 +222,8 @@ async fn no_request_however_hostile_breaks_the_service() {
         );
         let member = ["/me", "/logout"].iter().any(|members| path.starts_with(members));
         let mut call = call.bearer(if member { &tokens.access } else { SERVICE_KEY });
-        let (oauth, astray) = (path.starts_with("/oauth/"), chance.one_in(20));
+        let oauth = path.starts_with("/oauth/");
+        let astray = chance.one_in(20);
         call =
             if oauth == astray { call.raw_json(chance.body()) } else { call.form(chance.form()) };
         for _ in 0..chance.below(3) {

@@ -5,7 +5,6 @@ pub(crate) mod plan;
 
 use std::sync::{Arc, Once};
 
-use api::service::service;
 use domain::model::admin::{AdminName, AdminPassword, Role};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
@@ -16,16 +15,12 @@ use domain::model::member::MemberStatus;
 use domain::model::member::phone::PhoneNumber;
 use domain::ports::app::AppSecretSeal;
 use domain::ports::store::Store;
-use domain::use_cases::admin::manage_admins::ManageAdmins;
-use domain::use_cases::event::factory::EventFactory;
-use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::UseCases;
 use salvo::Service;
 use serde_json::json;
 use testkit::fake::apps::MemoryAppSeal;
 use testkit::fake::clock::FixedClock;
-use testkit::fake::events::journal;
-use testkit::fake::fingerprints::MemoryFingerprints;
-use testkit::fake::passwords::MemoryPasswords;
+use testkit::fake::ports::{policies, ports};
 use testkit::fake::provider::{MemoryProvider, MemoryUser};
 use testkit::fake::tokens::MemoryTokens;
 use testkit::memory::MemoryStore;
@@ -50,7 +45,8 @@ pub(crate) struct House {
     pub(crate) phones: Arc<MemoryProvider>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tokens: Arc<MemoryTokens>,
-    journal: EventFactory,
+    /// Use cases over the same store, for what a test prepares.
+    use_cases: UseCases,
 }
 
 /// The two tokens of a device.
@@ -76,17 +72,17 @@ impl House {
 
     pub(crate) fn planned(change: impl FnOnce(&mut Plan)) -> Self {
         listen();
-        let (provider, phones) =
-            (Arc::<MemoryProvider>::default(), Arc::<MemoryProvider>::default());
-        let (store, clock) = (MemoryStore::default(), Arc::new(FixedClock::default()));
+        let provider = Arc::<MemoryProvider>::default();
+        let phones = Arc::<MemoryProvider>::default();
+        let store = MemoryStore::default();
+        let clock = Arc::new(FixedClock::default());
         let tokens = Arc::new(MemoryTokens::new(clock.clone()));
         let mut plan = Plan::over(&provider, &phones, &store, &tokens, &clock);
         change(&mut plan);
-        let config = plan.config.clone();
-        let drain = plan.drain.clone();
-        let service = service(plan.into_parts(&clock), &config, drain);
-        let journal = journal(clock.clone(), 8);
-        Self { service, store, provider, phones, clock, tokens, journal }
+        let admin_ports = ports(Arc::new(store.clone()), clock.clone(), vec![], 8);
+        let use_cases = UseCases::new(&admin_ports, &policies(plan::SESSIONS));
+        let service = plan.build();
+        Self { service, store, provider, phones, clock, tokens, use_cases }
     }
 
     pub(crate) fn login_code(&self, open_id: &str) -> String {
@@ -116,13 +112,7 @@ impl House {
 
     /// Makes somebody an administrator, and signs them in: their cookie.
     pub(crate) async fn admin(&self, name: &str, role: Role) -> String {
-        let manage = ManageAdmins {
-            store: Arc::new(self.store.clone()),
-            directory: Arc::new(self.store.clone()),
-            passwords: Arc::new(MemoryPasswords),
-            fingerprints: Arc::new(MemoryFingerprints),
-            journal: self.journal.clone(),
-        };
+        let manage = &self.use_cases.admin.manage_admins;
         let admin = AdminName::parse(name).unwrap();
         let invited = manage.invite(None, &admin, role).await.unwrap();
         let password = AdminPassword::new_password(ADMIN_PASSWORD).unwrap();
@@ -140,7 +130,8 @@ impl House {
 
     /// Adds an app, whose secret is being rotated or which is disabled.
     pub(crate) async fn register(&self, name: &str, rotating: bool, disabled: bool) {
-        let (name, now) = (AppName::parse(name).unwrap(), self.clock.now());
+        let name = AppName::parse(name).unwrap();
+        let now = self.clock.now();
         let seal = || MemoryAppSeal.seal(&name, AppSecretKind::Secret, "a secret");
         let app = RegisteredApp {
             app_id: AppId::parse(&format!("wx-{}", name.as_str())).unwrap(),
@@ -159,7 +150,7 @@ impl House {
 
     /// Bans the one member there is, as an operator does.
     pub(crate) async fn ban(&self) {
-        let ban = BanMember { store: Arc::new(self.store.clone()), journal: self.journal.clone() };
+        let ban = &self.use_cases.ban_member;
         ban.ban(self.store.members()[0].id, None, None).await.unwrap();
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::config::Proxy;
 use domain::model::rate_limit::Quota;
 use domain::ports::provider::MockIdentityProvider;
-use domain::ports::store::members::MockMemberReader;
+use domain::ports::store::redemptions::MockRedemptionReader;
 use domain::use_cases::rate_limits::Quotas;
 use serde_json::json;
 
@@ -142,7 +142,7 @@ async fn a_caller_turned_back_at_the_door_costs_nothing() {
         plan.quotas.address = Quota::new(1, 1);
         // Nothing is expected of these: whoever asks them fails the test.
         plan.identity = Arc::new(MockIdentityProvider::new());
-        plan.directory = Arc::new(MockMemberReader::new());
+        plan.ports.readers.redemptions = Arc::new(MockRedemptionReader::new());
     });
     get("/nowhere").send(&house).await;
     let body = json!({ "code": "a-good-one" });
@@ -172,9 +172,12 @@ async fn an_app_asks_its_provider_only_so_often() {
 
 #[tokio::test]
 async fn members_sessions_and_services_have_limits_of_their_own() {
-    let (member, session, service) = (ten(), ten(), ten());
+    let member = ten();
+    let session = ten();
+    let service = ten();
     let house = house(Quotas { member, session, service, ..Quotas::default() });
-    let (alice, bob) = (house.log_in("alice").await, house.token_of("bob").await);
+    let alice = house.log_in("alice").await;
+    let bob = house.token_of("bob").await;
     for number in 0..10 {
         let from = spoofed(number);
         assert_eq!(get("/me").bearer(&alice.access).send_from(&from, &house).await.status, 200);
@@ -194,7 +197,8 @@ async fn members_sessions_and_services_have_limits_of_their_own() {
 
 #[tokio::test]
 async fn a_back_end_is_counted_by_its_key_and_not_by_its_address() {
-    let (address, service) = (Quota::new(1, 1), ten());
+    let address = Quota::new(1, 1);
+    let service = ten();
     let house = house(Quotas { address, service, ..Quotas::default() });
     for number in 0..10 {
         let asked = post("/oauth/introspect").form("token=x");

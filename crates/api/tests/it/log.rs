@@ -8,8 +8,8 @@ use domain::model::identity::ProviderIdentity;
 use domain::model::secret::LoginCode;
 use domain::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
 use domain::ports::store::MockStore;
+use domain::ports::store::MockStoreHealth;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MockMemberReader;
 use salvo::async_trait;
 use serde_json::{Value, json};
 use testkit::fake::provider::MemoryUser;
@@ -60,7 +60,7 @@ async fn the_cause_of_an_internal_failure_is_logged_once_with_its_chain() {
     let house = House::planned(|plan| {
         let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new(io::Error::other("disk full"))));
-        plan.store = Arc::new(store);
+        plan.ports.store = Arc::new(store);
     });
     post("/login").json(&json!({ "code": house.login_code("o1") })).send(&house).await;
     let lines = log.lines();
@@ -139,7 +139,8 @@ async fn a_failed_request_is_one_line_and_a_good_one_is_none_by_default() {
 async fn nothing_secret_or_personal_is_logged_even_at_the_lowest_level() {
     let (log, _guard) = Log::at(Level::TRACE);
     let house = House::new();
-    let (code, phone) = (house.login_code("o-canary"), house.phone_code("o-canary", "13800138915"));
+    let code = house.login_code("o-canary");
+    let phone = house.phone_code("o-canary", "13800138915");
     let body = json!({ "code": code, "phoneCode": phone, "nickName": "canary-name" });
     let login = post("/login").json(&body).send(&house).await.json();
     let token = login["data"]["token"].as_str().unwrap();
@@ -175,7 +176,8 @@ async fn nothing_secret_or_personal_is_logged_even_at_the_lowest_level() {
     }
     delete("/me/sessions/canary").bearer(token).send(&house).await;
     post("/logout").bearer(token).json(&json!({ "canary": "canary" })).send(&house).await;
-    let (text, lines) = (log.text(), log.lines());
+    let text = log.text();
+    let lines = log.lines();
     assert!(lines.len() > 10, "{text}");
     for secret in
         ["canary", &code, &phone, "13800138915", "38001389", token, refresh, next, SERVICE_KEY]
@@ -188,9 +190,9 @@ async fn nothing_secret_or_personal_is_logged_even_at_the_lowest_level() {
 async fn a_panic_is_logged_with_what_it_said() {
     let (log, _guard) = Log::at(Level::INFO);
     let house = House::planned(|plan| {
-        let mut directory = MockMemberReader::new();
-        directory.expect_ready().returning(|| panic!("the roof is on fire"));
-        plan.directory = Arc::new(directory);
+        let mut store = MockStoreHealth::new();
+        store.expect_ready().returning(|| panic!("the roof is on fire"));
+        plan.store_health = Arc::new(store);
     });
     get("/health/ready").send(&house).await;
     let lines = log.lines();

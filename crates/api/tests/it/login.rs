@@ -27,7 +27,8 @@ async fn a_first_login_makes_a_member_and_a_second_one_finds_them() {
     assert_snapshot!(first.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7bc9-9618-4de7f13d3812","refreshToken":"refresh-01a1f866-0d7b-7d56-b4a5-808e6bfea553-0","expiresIn":7200,"nickName":"好柿开花8915","memberId":"01a1f866-0d7b-702d-8a5e-87afea6243ec","isNew":true},"operationTime":"2026-11-20T10:00:00Z"}"#);
 
     let second = post("/login").json(&json!({ "code": house.login_code("o1") })).send(&house).await;
-    let (first, second) = (first.json(), second.json());
+    let first = first.json();
+    let second = second.json();
     assert_eq!(second["data"]["isNew"], false);
     assert_eq!(second["data"]["memberId"], first["data"]["memberId"]);
     assert_eq!(second["data"]["nickName"], "好柿开花8915");
@@ -71,7 +72,7 @@ async fn every_faulty_field_is_told_at_once_and_no_code_is_spent() {
     let house = House::new();
     let body = json!({ "code": "a b", "phoneCode": 7, "nickName": "x".repeat(65), "app": "", "nickname": "x" });
     let answer = post("/login").json(&body).send(&house).await;
-    assert_snapshot!(answer.body, @r#"{"code":400,"msg":"请求参数有误","data":null,"operationTime":"2026-11-20T10:00:00Z","error":"invalid_request","requestId":"test-request","fields":{"app":"is not 1 to 64 characters long","body":"holds fields that are not known here","code":"a code is 1 to 512 visible ASCII characters","nickName":"a nickname has at most 64 characters","nickname":"is not known here","phoneCode":"is not a text"}}"#);
+    assert_snapshot!(answer.body, @r#"{"code":400,"msg":"请求参数有误","data":null,"operationTime":"2026-11-20T10:00:00Z","error":"invalid_request","requestId":"test-request","fields":{"app":"is not 1 to 64 characters long","body":"has unknown fields","code":"a code is 1 to 512 visible ASCII characters","nickName":"a nickname has at most 64 characters","nickname":"is unknown","phoneCode":"is not a text"}}"#);
     assert_eq!(house.provider.calls(), []);
 }
 
@@ -143,10 +144,11 @@ impl TokenIssuer for Witness {
 }
 
 fn slow_house(deadline: Duration) -> (House, Arc<SlowProvider>, Arc<Notify>) {
-    let (provider, done) = (Arc::<SlowProvider>::default(), Arc::<Notify>::default());
+    let provider = Arc::<SlowProvider>::default();
+    let done = Arc::<Notify>::default();
     let house = House::planned(|plan| {
         plan.identity = provider.clone();
-        plan.issuer = Arc::new(Witness(done.clone()));
+        plan.ports.token_issuer = Arc::new(Witness(done.clone()));
         plan.config.login_deadline = deadline;
     });
     (house, provider, done)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ports::store::MockStore;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MockMemberReader;
+use domain::ports::store::sessions::MockSessionReader;
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -121,7 +121,8 @@ async fn either_token_revokes_its_session_and_no_other() {
     for which in [|tokens: &Tokens| tokens.access.clone(), |tokens: &Tokens| tokens.refresh.clone()]
     {
         let house = House::new();
-        let (tokens, other) = (house.log_in("o1").await, house.log_in("o1").await);
+        let tokens = house.log_in("o1").await;
+        let other = house.log_in("o1").await;
         for _ in 0..2 {
             revoke(&house, &which(&tokens)).await;
         }
@@ -288,12 +289,13 @@ async fn a_store_that_fails_says_nothing_of_the_token() {
         let house = House::new();
         let tokens = house.log_in("o1").await;
         let broken = House::planned(|plan| {
-            let (mut store, mut directory) = (MockStore::new(), MockMemberReader::new());
+            let mut store = MockStore::new();
+            let mut sessions = MockSessionReader::new();
             store.expect_begin().returning(move || Err(fails()));
-            directory.expect_find_session().returning(move |_| Err(fails()));
-            plan.store = Arc::new(store);
-            plan.directory = Arc::new(directory);
-            plan.verifier = house.tokens.clone();
+            sessions.expect_find_session().returning(move |_| Err(fails()));
+            plan.ports.store = Arc::new(store);
+            plan.ports.readers.sessions = Arc::new(sessions);
+            plan.ports.token_verifier = house.tokens.clone();
         });
         for path in PATHS {
             for token in [&tokens.access, &tokens.refresh] {

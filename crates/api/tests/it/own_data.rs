@@ -35,7 +35,8 @@ async fn members_take_out_all_that_is_held_of_them_in_full() {
 #[tokio::test]
 async fn an_erased_member_is_gone_with_every_token() {
     let house = House::new();
-    let (first, second) = (house.token_of("o1").await, house.token_of("o1").await);
+    let first = house.token_of("o1").await;
+    let second = house.token_of("o1").await;
     let bystander = house.token_of("o2").await;
     let before = get("/me").bearer(&bystander).send(&house).await.body;
     let erased = delete("/me").bearer(&first).send(&house).await;

@@ -18,7 +18,8 @@ fn encrypted(house: &House, open_id: &str, national: &str) -> Value {
 }
 
 fn body(data: &EncryptedData) -> Value {
-    let (text, iv) = (BASE64_STANDARD.encode(&data.ciphertext), BASE64_STANDARD.encode(data.iv));
+    let text = BASE64_STANDARD.encode(&data.ciphertext);
+    let iv = BASE64_STANDARD.encode(data.iv);
     json!({ "encryptedData": text, "iv": iv })
 }
 
@@ -60,7 +61,8 @@ async fn all_that_the_button_gives_may_be_sent_and_the_code_counts() {
 #[tokio::test]
 async fn a_number_of_another_member_stays_theirs() {
     let house = House::new();
-    let (owner, other) = (house.token_of("o1").await, house.token_of("o2").await);
+    let owner = house.token_of("o1").await;
+    let other = house.token_of("o2").await;
     let code = json!({ "phoneCode": house.phone_code("o1", "13800138915") });
     assert_eq!(bind(&house, &owner, &code).await.status, 200);
     for body in [

@@ -53,7 +53,7 @@ async fn a_field_is_given_once_and_known() {
         .send(&house)
         .await;
     let told =
-        json!({ "Code": "is not known here", "body": "holds fields that are not known here" });
+        json!({ "Code": "is unknown", "body": "has unknown fields" });
     assert_eq!(answer.json()["fields"], told, "what is no name is not repeated");
     let many: Value = (0..1000)
         .map(|i| (format!("k{}", "x".repeat(i % 30)) + &i.to_string(), json!(i)))
@@ -69,7 +69,7 @@ async fn a_nul_is_refused_in_every_text() {
         let mut body = json!({ "code": house.login_code("o1") });
         body[field] = json!("a\u{0}b");
         let answer = login().json(&body).send(&house).await;
-        assert_eq!(answer.fault(field), "holds a NUL character");
+        assert_eq!(answer.fault(field), "contains a NUL character");
     }
 }
 
@@ -146,13 +146,13 @@ async fn a_body_has_a_longest_length() {
 async fn a_head_that_can_be_read_in_two_ways_is_refused() {
     let house = House::new();
     let answer = login().another_header("host", "evil.example").send(&house).await;
-    assert_eq!(answer.fault("host"), "stands in the head exactly once");
+    assert_eq!(answer.fault("host"), "must be present exactly once");
     assert_eq!(answer.header("connection"), "close");
     let answer =
         salvo::test::TestClient::get("http://localhost/health/live").send(&house.service).await;
     assert_eq!(answer.status_code.unwrap().as_u16(), 400, "no Host");
     let both = login().header("content-length", "2").header("transfer-encoding", "chunked");
     let answer = both.send(&house).await;
-    assert_eq!(answer.fault("content-length"), "does not go with transfer-encoding");
+    assert_eq!(answer.fault("content-length"), "must not be combined with transfer-encoding");
     assert_eq!(answer.header("connection"), "close");
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::model::audit::AuditKind;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::{MockStore, Store, UnitOfWork};
+use domain::ports::store::{MockStore, Store, StoreReader, UnitOfWork};
+use domain::use_cases::ports::StoreReaders;
 use insta::assert_snapshot;
 use salvo::async_trait;
 use serde_json::{Value, json};
@@ -43,7 +44,8 @@ async fn a_lost_reply_is_given_again_within_the_grace() {
 #[tokio::test]
 async fn a_replay_ends_the_session_and_no_other() {
     let house = House::new();
-    let (stolen, other) = (house.log_in("o1").await, house.log_in("o1").await);
+    let stolen = house.log_in("o1").await;
+    let other = house.log_in("o1").await;
     let second = Tokens::of(&house.refresh(&stolen.refresh).await);
     house.clock.advance(Duration::from_secs(10));
     for token in [&stolen.refresh, &stolen.refresh, &second.refresh] {
@@ -69,7 +71,8 @@ async fn a_session_that_is_not_refreshed_in_time_is_over() {
 #[tokio::test]
 async fn a_refresh_token_is_visible_ascii_of_bounded_length() {
     let house = House::new();
-    let (longest, longer) = ("x".repeat(512), "x".repeat(513));
+    let longest = "x".repeat(512);
+    let longer = "x".repeat(513);
     for bad in ["", " ", "a b", "a\n", "码", &longer] {
         let fault = house.refresh(bad).await.fault("refreshToken");
         assert_eq!(fault, "a refresh token is 1 to 512 visible ASCII characters", "{bad:?}");
@@ -79,14 +82,14 @@ async fn a_refresh_token_is_visible_ascii_of_bounded_length() {
         (json!({}), "is required"),
         (json!({ "refreshToken": null }), "is required"),
         (json!({ "refreshToken": 1 }), "is not a text"),
-        (json!({ "refreshToken": "a\u{0}" }), "holds a NUL character"),
+        (json!({ "refreshToken": "a\u{0}" }), "contains a NUL character"),
     ] {
         let answer = post("/token/refresh").json(&body).send(&house).await;
         assert_eq!(answer.fault("refreshToken"), fault);
     }
     let body = json!({ "refreshToken": "x", "refresh_token": "y" });
     let answer = post("/token/refresh").json(&body).send(&house).await;
-    assert_eq!(answer.fault("refresh_token"), "is not known here");
+    assert_eq!(answer.fault("refresh_token"), "is unknown");
 }
 
 #[tokio::test]
@@ -97,7 +100,8 @@ async fn a_logout_ends_this_session_only_and_needs_no_body() {
         post("/logout").header("content-type", "application/json"),
     ] {
         let house = House::new();
-        let (here, there) = (house.log_in("o1").await, house.log_in("o1").await);
+        let here = house.log_in("o1").await;
+        let there = house.log_in("o1").await;
         let answer = logout.bearer(&here.access).send(&house).await;
         let done =
             r#"{"code":200,"msg":"操作成功","data":{},"operationTime":"2026-11-20T10:00:00Z"}"#;
@@ -113,7 +117,8 @@ async fn a_logout_ends_this_session_only_and_needs_no_body() {
 #[tokio::test]
 async fn a_logout_everywhere_ends_all_sessions_of_this_member() {
     let house = House::new();
-    let (here, there) = (house.log_in("o1").await, house.log_in("o1").await);
+    let here = house.log_in("o1").await;
+    let there = house.log_in("o1").await;
     let bob = house.token_of("o2").await;
     let answer = post("/logout/all").bearer(&here.access).send(&house).await;
     assert_eq!(answer.json()["data"], json!({}));
@@ -131,7 +136,7 @@ async fn a_logout_whose_body_says_something_is_refused_and_ends_nothing() {
     let token = house.token_of("o1").await;
     for path in ["/logout", "/logout/all"] {
         let answer = post(path).bearer(&token).json(&json!({ "session": 1 })).send(&house).await;
-        assert_eq!(answer.fault("session"), "is not known here");
+        assert_eq!(answer.fault("session"), "is unknown");
         let answer = post(path).bearer(&token).raw_json("[]").send(&house).await;
         assert_eq!(answer.fault("body"), "is not a JSON object");
         let answer = post(path).bearer(&token).body("{}").send(&house).await;
@@ -160,14 +165,16 @@ async fn members_see_their_sessions_the_one_used_last_first() {
     let first = Tokens::of(&house.refresh(&first.refresh).await).access;
     let seen = sessions(&house, &first).await;
     let told: Vec<_> = seen.iter().map(|s| (&s["refreshedAt"], &s["current"])).collect();
-    let (early, late) = (json!("2026-11-20T10:01:00.123Z"), json!("2026-11-20T10:02:00.123Z"));
+    let early = json!("2026-11-20T10:01:00.123Z");
+    let late = json!("2026-11-20T10:02:00.123Z");
     assert_eq!(told, [(&late, &json!(true)), (&early, &json!(false))]);
 }
 
 #[tokio::test]
 async fn members_end_their_own_sessions_one_by_one() {
     let house = House::new();
-    let (here, there) = (house.log_in("o1").await, house.log_in("o1").await);
+    let here = house.log_in("o1").await;
+    let there = house.log_in("o1").await;
     let end = async |token: &str, session: &Value| {
         let path = format!("/me/sessions/{}", session["id"].as_str().unwrap());
         delete(&path).bearer(token).send(&house).await
@@ -191,7 +198,8 @@ async fn an_address_that_is_no_id_of_a_session_leads_nowhere() {
     let house = House::new();
     let token = house.token_of("o1").await;
     let id = sessions(&house, &token).await[0]["id"].as_str().unwrap().to_owned();
-    let (simple, braced) = (id.replace('-', ""), format!("%7b{id}%7d"));
+    let simple = id.replace('-', "");
+    let braced = format!("%7b{id}%7d");
     for bad in ["1", "me", "x%00", &simple, &braced, &format!("urn:uuid:{id}")] {
         let answer = delete(&format!("/me/sessions/{bad}")).bearer(&token).send(&house).await;
         assert_eq!(answer.failure(), (404, "not_found".into()), "{bad}");
@@ -231,10 +239,11 @@ async fn a_caller_who_hangs_up_stops_neither_a_refresh_nor_a_logout_half_way() {
         begin: Notify::new(),
     });
     let slow_house = House::planned(|plan| {
-        plan.store = slow.clone();
-        plan.directory = Arc::new(house.store.clone());
-        plan.verifier = house.tokens.clone();
-        plan.issuer = house.tokens.clone();
+        plan.ports.store = slow.clone();
+        let store: Arc<dyn StoreReader> = Arc::new(house.store.clone());
+        plan.ports.readers = StoreReaders::new(&store);
+        plan.ports.token_verifier = house.tokens.clone();
+        plan.ports.token_issuer = house.tokens.clone();
     });
     let refresh = post("/token/refresh").json(&json!({ "refreshToken": tokens.refresh }));
     let end = delete(&format!("/me/sessions/{id}")).bearer(&tokens.access);
@@ -274,7 +283,7 @@ async fn a_broken_store_is_told_as_such_to_one_who_refreshes() {
     let broken = House::planned(|plan| {
         let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
-        plan.store = Arc::new(store);
+        plan.ports.store = Arc::new(store);
     });
     let answer = broken.refresh(&tokens.refresh).await;
     assert_eq!(answer.failure(), (500, "internal".into()));

@@ -156,7 +156,8 @@ async fn malformed_heads_are_answered_once_and_closed() {
 async fn a_head_that_does_not_come_is_not_waited_for() {
     assert!(HEADER_TIMEOUT <= Duration::from_secs(10));
     let address = serve_with(House::new(), Duration::from_millis(100)).await;
-    let (started, whole) = (Instant::now(), "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n");
+    let started = Instant::now();
+    let whole = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
     for begun in ["", "G", "GET /health/live HTTP/1.1\r\nHost: a\r\nX: "] {
         let text = exchange(address, begun).await.expect("closed");
         assert!(!text.contains("200 OK"), "{text}");

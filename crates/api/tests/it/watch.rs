@@ -40,9 +40,9 @@ async fn keys_are_told_with_where_they_stand_and_nothing_secret() {
     work.commit().await.unwrap();
     let expected = json!({ "keys": [
         { "number": 1, "kid": "kid-1", "state": "current", "createdAt": "2026-11-20T10:00:00Z",
-          "signsFrom": "2026-11-20T10:00:00Z", "endsAt": "2026-12-20T10:00:00Z" },
+          "activeFrom": "2026-11-20T10:00:00Z", "endsAt": "2026-12-20T10:00:00Z" },
         { "number": 2, "kid": "kid-2", "state": "next", "createdAt": "2026-11-20T10:00:00Z",
-          "signsFrom": null, "endsAt": null },
+          "activeFrom": null, "endsAt": null },
     ] });
     assert_eq!(told(&house, "/admin/api/keys").await, expected);
 }
@@ -54,7 +54,7 @@ async fn calls_to_wechat_are_told_by_hour_outcome_and_duration() {
     for (outcome, millis) in [("ok", 30), ("ok", 40), ("busy", 9_000)] {
         calls.record(now, "/sns/jscode2session", outcome, Duration::from_millis(millis));
     }
-    let house = House::planned(|plan| plan.watch = Arc::new(watching(calls)));
+    let house = House::planned(|plan| plan.ports.provider_stats = Arc::new(watching(calls)));
     let expected = json!({ "since": "2026-11-20T10:00:00Z", "hours": [{
         "hour": "2026-11-20T10:00:00Z",
         "path": "/sns/jscode2session",

@@ -6,7 +6,7 @@ use crate::model::secret::SessionKey;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::session_keys::SessionKeyReader;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -90,10 +90,10 @@ impl SessionKeys {
     /// another.
     pub(crate) async fn load(
         &self,
-        directory: &dyn MemberReader,
+        stored: &dyn SessionKeyReader,
         user: &Subject,
     ) -> Result<Option<SessionKey>, StoreError> {
-        let Some(kept) = directory.find_session_key(user).await? else { return Ok(None) };
+        let Some(kept) = stored.find_session_key(user).await? else { return Ok(None) };
         let opened = self.seal.open(user, &kept.sealed);
         let opened = opened.inspect_err(|error| {
             let error: &(dyn std::error::Error + 'static) = error;

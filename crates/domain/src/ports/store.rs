@@ -17,19 +17,20 @@ pub mod session_keys;
 pub mod sessions;
 pub mod signing_keys;
 
-use crate::ports::store::admins::AdminRepository;
-use crate::ports::store::apps::AppRepository;
-use crate::ports::store::audit::AuditLog;
+use crate::ports::store::admins::{AdminReader, AdminRepository};
+use crate::ports::store::apps::{AppReader, AppRepository};
+use crate::ports::store::audit::{AuditLog, AuditReader};
 use crate::ports::store::error::StoreError;
-use crate::ports::store::identities::IdentityRepository;
-use crate::ports::store::members::MemberRepository;
-use crate::ports::store::members::TombstoneRepository;
-use crate::ports::store::outbox::Outbox;
-use crate::ports::store::pushes::PushRepository;
-use crate::ports::store::redemptions::RedemptionRepository;
-use crate::ports::store::session_keys::SessionKeyRepository;
-use crate::ports::store::sessions::SessionRepository;
-use crate::ports::store::signing_keys::SigningKeyRepository;
+use crate::ports::store::identities::{IdentityReader, IdentityRepository};
+use crate::ports::store::members::{
+    MemberReader, MemberRepository, MemberSearch, PersonalDataReader, TombstoneRepository,
+};
+use crate::ports::store::outbox::{Outbox, OutboxReader};
+use crate::ports::store::pushes::{PushRepository, WithdrawalReader};
+use crate::ports::store::redemptions::{RedemptionReader, RedemptionRepository};
+use crate::ports::store::session_keys::{SessionKeyReader, SessionKeyRepository};
+use crate::ports::store::sessions::{SessionLister, SessionReader, SessionRepository};
+use crate::ports::store::signing_keys::{SigningKeyReader, SigningKeyRepository};
 
 use async_trait::async_trait;
 
@@ -95,4 +96,51 @@ pub trait UnitOfWork: Send + Sync {
     /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut, and so
     /// MUST all that was read: who only reads, and tells somebody that something is so, commits as well.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Checks the connection to the store.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait StoreHealth: Send + Sync {
+    /// Fails unless the store answers a query.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// All read ports of one store. Implemented for every type that implements each of them.
+pub trait StoreReader:
+    MemberReader
+    + MemberSearch
+    + PersonalDataReader
+    + IdentityReader
+    + SessionReader
+    + SessionLister
+    + RedemptionReader
+    + SessionKeyReader
+    + WithdrawalReader
+    + AuditReader
+    + AdminReader
+    + AppReader
+    + OutboxReader
+    + SigningKeyReader
+    + StoreHealth
+{
+}
+
+impl<T> StoreReader for T where
+    T: MemberReader
+        + MemberSearch
+        + PersonalDataReader
+        + IdentityReader
+        + SessionReader
+        + SessionLister
+        + RedemptionReader
+        + SessionKeyReader
+        + WithdrawalReader
+        + AuditReader
+        + AdminReader
+        + AppReader
+        + OutboxReader
+        + SigningKeyReader
+        + StoreHealth
+{
 }

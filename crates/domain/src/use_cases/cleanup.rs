@@ -9,6 +9,7 @@ use crate::model::event::delivery::ReceiverName;
 use crate::model::provider::session_key::SESSION_KEY_TTL;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
 /// How long events wait for receivers that are configured no more: they may be by mistake, or elsewhere
@@ -30,12 +31,25 @@ pub struct Cleanup {
 }
 
 impl Cleanup {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            store: ports.store.clone(),
+            clock: ports.clock.clone(),
+            admin_sessions: policies.admin_sessions,
+            audit_retention: policies.audit_retention,
+            receivers: policies.webhook_receivers.clone(),
+        }
+    }
+
     /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
     /// login replaced for long; administrators' sessions that have ended; what happened long ago; and
     /// events that nobody is told of any more.
     pub async fn run(&self) -> Result<(), StoreError> {
         retry_on_contention(|| async {
-            let (work, now) = (self.store.begin().await?, self.clock.now());
+            let work = self.store.begin().await?;
+            let now = self.clock.now();
             work.redemptions().delete_expired(now).await?;
             work.session_keys().delete_obtained_before(now.minus(SESSION_KEY_TTL)).await?;
             work.admins().delete_sessions_before(now.minus(self.admin_sessions.idle)).await?;

@@ -25,12 +25,13 @@ use crate::ports::login_seal::{LoginSeal, UnsealError};
 use crate::ports::provider::ProviderError;
 use crate::ports::store::Store;
 use crate::ports::store::error::{Contention, StoreError};
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::redemptions::RedemptionReader;
 use crate::ports::tokens::{SigningError, TokenIssuer};
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::login::attempt::LoginAttempt;
 use crate::use_cases::login::single_flight::{InFlight, RedeemedCodes};
+use crate::use_cases::ports::{Policies, Ports};
 
 /// The use case.
 pub struct Login {
@@ -38,8 +39,8 @@ pub struct Login {
     pub apps: Arc<AppRegistry>,
     /// Where members are kept.
     pub store: Arc<dyn Store>,
-    /// Where it is looked up what became of a code.
-    pub directory: Arc<dyn MemberReader>,
+    /// Redeemed login codes.
+    pub redemptions: Arc<dyn RedemptionReader>,
     /// What makes tokens.
     pub tokens: Arc<dyn TokenIssuer>,
     /// What recognises banned members who were erased.
@@ -47,7 +48,7 @@ pub struct Login {
     /// What keeps answers and recognises codes.
     pub seal: Arc<dyn LoginSeal>,
     /// What makes events; it knows the time.
-    pub journal: EventFactory,
+    pub events: EventFactory,
     /// What is configurable about it.
     pub policy: LoginPolicy,
     /// The repeatable logins of this instance that are not done.
@@ -121,6 +122,26 @@ pub enum LoginError {
 }
 
 impl Login {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            store: ports.store.clone(),
+            redemptions: ports.readers.redemptions.clone(),
+            tokens: ports.token_issuer.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            seal: ports.login_seal.clone(),
+            events: EventFactory::new(ports),
+            policy: LoginPolicy {
+                nickname_prefixes: policies.nickname_prefixes.clone(),
+                access_ttl: policies.access_ttl,
+                sessions: policies.sessions,
+            },
+            in_flight: InFlight::default(),
+        }
+    }
+
     /// Logs in.
     ///
     /// The login code is redeemed first and the phone code only for a user who is known then: a bad
@@ -197,11 +218,10 @@ mod tests {
     use crate::ports::store::audit::MockAuditLog;
     use crate::ports::store::error::AddError;
     use crate::ports::store::identities::MockIdentityRepository;
-    use crate::ports::store::members::MockMemberReader;
     use crate::ports::store::members::MockMemberRepository;
     use crate::ports::store::members::MockTombstoneRepository;
     use crate::ports::store::outbox::MockOutbox;
-    use crate::ports::store::redemptions::MockRedemptionRepository;
+    use crate::ports::store::redemptions::{MockRedemptionReader, MockRedemptionRepository};
     use crate::ports::store::sessions::MockSessionRepository;
     use crate::ports::store::{MockStore, MockUnitOfWork, UnitOfWork};
     use crate::ports::tokens::MockTokenIssuer;
@@ -318,12 +338,12 @@ mod tests {
         Login {
             apps: Arc::new(AppRegistry::new(vec![app])),
             store: Arc::new(store),
-            directory: Arc::new(MockMemberReader::new()),
+            redemptions: Arc::new(MockRedemptionReader::new()),
             seal: Arc::new(seal),
             in_flight: InFlight::default(),
             tokens: Arc::new(tokens),
             fingerprints: Arc::new(fingerprints),
-            journal: EventFactory {
+            events: EventFactory {
                 clock: Arc::new(clock),
                 random: Arc::new(random),
                 requests: Arc::new(requests),

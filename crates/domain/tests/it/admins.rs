@@ -11,13 +11,12 @@ use domain::model::secret::InvitationCode;
 use domain::use_cases::admin::authenticate::{AuthenticateAdmin, AuthenticateAdminError};
 use domain::use_cases::admin::manage_admins::{AdminChange, ManageAdmins, ManageAdminsError};
 use domain::use_cases::admin::sign_in::{SignIn, SignInError, SignedIn};
+use domain::use_cases::{AdminUseCases, UseCases};
 use testkit::fake::clock::FixedClock;
-use testkit::fake::events::journal;
-use testkit::fake::fingerprints::MemoryFingerprints;
-use testkit::fake::passwords::MemoryPasswords;
+use testkit::fake::ports::{policies, ports};
 use testkit::memory::MemoryStore;
 
-use crate::door::ADMIN_SESSIONS;
+use crate::door::SESSIONS;
 
 const PASSWORD: &str = "correct horse battery staple";
 const OTHER_PASSWORD: &str = "another horse battery staple";
@@ -25,9 +24,9 @@ const OTHER_PASSWORD: &str = "another horse battery staple";
 struct Office {
     store: MemoryStore,
     clock: Arc<FixedClock>,
-    manage: ManageAdmins,
-    sign_in: SignIn,
-    authenticate: AuthenticateAdmin,
+    manage: Arc<ManageAdmins>,
+    sign_in: Arc<SignIn>,
+    authenticate: Arc<AuthenticateAdmin>,
 }
 
 fn name(name: &str) -> AdminName {
@@ -40,34 +39,12 @@ fn password(text: &str) -> AdminPassword {
 
 impl Office {
     fn new() -> Self {
-        let (memory, clock) = (MemoryStore::default(), Arc::new(FixedClock::default()));
-        let store = Arc::new(memory.clone());
-        Self {
-            manage: ManageAdmins {
-                store: store.clone(),
-                directory: store.clone(),
-                passwords: Arc::new(MemoryPasswords),
-                fingerprints: Arc::new(MemoryFingerprints),
-                journal: journal(clock.clone(), 1),
-            },
-            sign_in: SignIn {
-                store: store.clone(),
-                directory: store.clone(),
-                passwords: Arc::new(MemoryPasswords),
-                fingerprints: Arc::new(MemoryFingerprints),
-                journal: journal(clock.clone(), 2),
-                policy: ADMIN_SESSIONS,
-            },
-            authenticate: AuthenticateAdmin {
-                store: store.clone(),
-                directory: store,
-                fingerprints: Arc::new(MemoryFingerprints),
-                clock: clock.clone(),
-                policy: ADMIN_SESSIONS,
-            },
-            store: memory,
-            clock,
-        }
+        let store = MemoryStore::default();
+        let clock = Arc::new(FixedClock::default());
+        let ports = ports(Arc::new(store.clone()), clock.clone(), vec![], 1);
+        let AdminUseCases { manage_admins, sign_in, authenticate, .. } =
+            UseCases::new(&ports, &policies(SESSIONS)).admin;
+        Self { manage: manage_admins, sign_in, authenticate, store, clock }
     }
 
     /// Makes somebody an administrator who signs in with [`PASSWORD`].
@@ -162,10 +139,8 @@ async fn a_session_ends_when_idle_at_its_end_and_at_a_sign_out() {
     let again = office.sign_in("ann", PASSWORD).await.unwrap();
     office.clock.advance(Duration::from_mins(30));
     assert!(!office.believes(&again).await, "nobody used it");
-    let (here, there) = (
-        office.sign_in("ann", PASSWORD).await.unwrap(),
-        office.sign_in("ann", PASSWORD).await.unwrap(),
-    );
+    let here = office.sign_in("ann", PASSWORD).await.unwrap();
+    let there = office.sign_in("ann", PASSWORD).await.unwrap();
     office.authenticate.sign_out(&here.administrator).await.unwrap();
     assert!(!office.believes(&here).await && office.believes(&there).await);
 }
@@ -191,7 +166,8 @@ async fn another_password_ends_every_session() {
     let office = Office::new();
     let ann = office.hire("ann", Role::Viewer).await;
     let change = async |current: &str| {
-        let (current, new) = (password(current), password(OTHER_PASSWORD));
+        let current = password(current);
+        let new = password(OTHER_PASSWORD);
         office.manage.change_password(&ann.administrator, &current, &new).await
     };
     assert!(matches!(change(OTHER_PASSWORD).await, Err(ManageAdminsError::WrongPassword)));

@@ -19,25 +19,23 @@ use domain::use_cases::admin::manage_apps::{
     AppDetails, AppPush, ManageApps, ManageAppsError, NewApp,
 };
 use domain::use_cases::app::registry::{AppRegistry, CodeExchangeError};
-use domain::use_cases::app::reload::{AppCache, ReloadApps};
+use domain::use_cases::app::reload::ReloadApps;
 use domain::use_cases::login::{Login, LoginError};
-use domain::use_cases::rate_limits::Quotas;
-use domain::use_cases::session::introspect::{Introspect, Introspection};
+use domain::use_cases::ports::Ports;
+use domain::use_cases::session::introspect::Introspection;
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
-use testkit::fake::apps::{MemoryAppFactory, MemoryAppSeal};
-use testkit::fake::events::journal;
+use testkit::fake::apps::MemoryAppFactory;
 use testkit::fake::provider::MemoryUser;
-use testkit::fake::rate_limiter::MemoryRateLimiter;
 use uuid::Uuid;
 
-use crate::door::{Door, SESSIONS};
+use crate::door::{Door, Fakes};
 
 /// A service with one app in its configuration, `main`, and an office that adds others.
 struct House {
     door: Door,
     factory: Arc<MemoryAppFactory>,
-    manage: ManageApps,
-    refresh: Refresh,
+    manage: Arc<ManageApps>,
+    refresh: Arc<Refresh>,
 }
 
 fn name(name: &str) -> AppName {
@@ -59,31 +57,20 @@ fn by(role: Role) -> AdminPrincipal {
 }
 
 fn new(named: &str, app_id: &str) -> NewApp {
-    let (name, app_id) = (name(named), AppId::parse(app_id).unwrap());
+    let name = name(named);
+    let app_id = AppId::parse(app_id).unwrap();
     NewApp { name, app_id, secret: secret("first"), policy: AppPolicy::default() }
 }
 
 impl House {
     fn new() -> Self {
-        let door = Door::new();
-        let (apps, clock) = (door.login.apps.clone(), door.clock.clone());
-        let factory = Arc::new(MemoryAppFactory::new(door.provider.clone()));
-        let refresh = Refresh {
-            apps: apps.clone(),
-            store: Arc::new(door.store.clone()),
-            verifier: door.tokens.clone(),
-            issuer: door.tokens.clone(),
-            journal: journal(clock.clone(), 5),
-            policy: SESSIONS,
-            access_ttl: Duration::from_hours(2),
-            limits: MemoryRateLimiter::limits(Quotas::default(), clock.clone()),
-        };
-        let manage = ManageApps {
-            store: Arc::new(door.store.clone()),
-            seal: Arc::new(MemoryAppSeal),
-            serve: Arc::new(serve(&door, apps, &factory)),
-            journal: journal(clock, 6),
-        };
+        let fakes = Fakes::new();
+        let factory = Arc::new(MemoryAppFactory::new(fakes.provider.clone()));
+        let door = Door::over(fakes, ConflictPolicy::default(), |ports| {
+            ports.app_factory = factory.clone();
+        });
+        let manage = door.use_cases.admin.manage_apps.clone();
+        let refresh = door.use_cases.refresh.clone();
         Self { door, factory, manage, refresh }
     }
 
@@ -112,8 +99,8 @@ impl House {
 
 /// An instance over the same store.
 fn serve(door: &Door, apps: Arc<AppRegistry>, factory: &Arc<MemoryAppFactory>) -> ReloadApps {
-    let (directory, factory) = (Arc::new(door.store.clone()), factory.clone());
-    ReloadApps { apps, directory, factory, built: AppCache::default() }
+    let ports = door.fakes.ports(door.provider.clone(), ConflictPolicy::default());
+    ReloadApps::new(&Ports { apps, app_factory: factory.clone(), ..ports })
 }
 
 async fn log_in(door: &Door, login: &Login, app: &str) -> Result<LoggedIn, LoginError> {
@@ -151,7 +138,9 @@ async fn an_app_that_is_added_lets_people_in_by_its_name_and_its_id() {
 async fn whoever_may_not_decide_about_apps_changes_nothing() {
     let house = House::new();
     house.add("shop", "wx02").await;
-    let (manage, shop, operator) = (&house.manage, name("shop"), by(Role::Operator));
+    let manage = &house.manage;
+    let shop = name("shop");
+    let operator = by(Role::Operator);
     let forbidden = |outcome: Result<AppDetails, ManageAppsError>| {
         assert!(
             matches!(outcome, Err(ManageAppsError::Forbidden(RoleRequired(Role::Admin)))),
@@ -177,7 +166,8 @@ async fn whoever_may_not_decide_about_apps_changes_nothing() {
 #[tokio::test]
 async fn an_app_of_the_configuration_is_neither_shadowed_nor_changed() {
     let house = House::new();
-    let (manage, admin) = (&house.manage, by(Role::Admin));
+    let manage = &house.manage;
+    let admin = by(Role::Admin);
     for app in [new("main", "wx09"), new("other", "wx01"), new("wx01", "wx09")] {
         let refused = manage.add(&admin, &app).await;
         assert!(matches!(refused, Err(ManageAppsError::Configured)), "{refused:?}");
@@ -254,7 +244,8 @@ async fn of_a_disabled_app_nobody_logs_in_and_no_session_is_prolonged() {
     let here = house.log_in("shop").await.unwrap().tokens;
     let elsewhere = house.log_in("main").await.unwrap().tokens;
     let disable = async |disabled| {
-        let (admin, shop) = (by(Role::Admin), name("shop"));
+        let admin = by(Role::Admin);
+        let shop = name("shop");
         house.manage.set_disabled(&admin, &shop, disabled).await.unwrap();
     };
     disable(true).await;
@@ -282,20 +273,7 @@ async fn introspected(
     house: &House,
     tokens: &domain::model::session::token_pair::TokenPair,
 ) -> Introspection {
-    let clock = house.door.clock.clone();
-    let authenticate = domain::use_cases::session::authenticate::Authenticate {
-        tokens: house.door.tokens.clone(),
-        directory: Arc::new(house.door.store.clone()),
-        clock: clock.clone(),
-        limits: MemoryRateLimiter::limits(Quotas::default(), clock),
-    };
-    let introspect = Introspect {
-        apps: house.door.login.apps.clone(),
-        authenticate: Arc::new(authenticate),
-        tokens: house.door.tokens.clone(),
-        store: Arc::new(house.door.store.clone()),
-        policy: SESSIONS,
-    };
+    let introspect = &house.door.use_cases.introspect;
     introspect.run(tokens.refresh_token.expose()).await.unwrap()
 }
 
@@ -303,8 +281,11 @@ async fn introspected(
 async fn a_secret_is_rotated_with_both_kept_until_it_is_ended() {
     let house = House::new();
     house.add("shop", "wx02").await;
-    let (manage, admin, shop) = (&house.manage, by(Role::Admin), name("shop"));
-    let (added, later) = (house.door.clock.now(), Duration::from_mins(1));
+    let manage = &house.manage;
+    let admin = by(Role::Admin);
+    let shop = name("shop");
+    let added = house.door.clock.now();
+    let later = Duration::from_mins(1);
     house.door.clock.advance(later);
     let sheet = manage.rotate_secret(&admin, &shop, &secret("second")).await.unwrap();
     let registration = sheet.registration.unwrap();
@@ -330,7 +311,9 @@ async fn a_secret_is_rotated_with_both_kept_until_it_is_ended() {
 async fn an_app_by_which_members_are_known_is_not_removed() {
     let house = House::new();
     house.add("shop", "wx02").await;
-    let (manage, admin, shop) = (&house.manage, by(Role::Admin), name("shop"));
+    let manage = &house.manage;
+    let admin = by(Role::Admin);
+    let shop = name("shop");
     let in_use = |outcome: Result<(), ManageAppsError>| {
         assert!(matches!(outcome, Err(ManageAppsError::InUse)), "{outcome:?}");
     };
@@ -366,7 +349,8 @@ async fn another_instance_serves_what_was_changed_and_builds_nothing_that_was_no
     house.add("shop", "wx02").await;
     house.add("fair", "wx03").await;
     other.run().await.unwrap();
-    let (shop, fair) = (apps.select(Some("shop")).unwrap(), apps.select(Some("fair")).unwrap());
+    let shop = apps.select(Some("shop")).unwrap();
+    let fair = apps.select(Some("fair")).unwrap();
     let built = house.factory.built().len();
     other.run().await.unwrap();
     assert_eq!(house.factory.built().len(), built, "nothing has changed");
@@ -391,7 +375,8 @@ async fn an_app_whose_secret_does_not_open_keeps_no_other_from_being_served() {
     house.log_in("fair").await.unwrap();
     let unknown = house.log_in("shop").await.unwrap_err();
     assert!(matches!(unknown, LoginError::Verify(CodeExchangeError::UnknownApp)), "{unknown:?}");
-    let (admin, shop) = (by(Role::Admin), name("shop"));
+    let admin = by(Role::Admin);
+    let shop = name("shop");
     house.manage.rotate_secret(&admin, &shop, &secret("second")).await.unwrap();
     house.log_in("shop").await.unwrap();
 }
@@ -400,7 +385,8 @@ async fn an_app_whose_secret_does_not_open_keeps_no_other_from_being_served() {
 async fn what_pushes_are_believed_by_is_set_and_removed() {
     let house = House::new();
     house.add("shop", "wx02").await;
-    let (admin, shop) = (by(Role::Admin), name("shop"));
+    let admin = by(Role::Admin);
+    let shop = name("shop");
     let push = AppPush { token: PushToken::parse("aToken").unwrap(), key: None };
     let sheet = house.manage.set_push(&admin, &shop, Some(&push)).await.unwrap();
     assert!(sheet.takes_pushes);

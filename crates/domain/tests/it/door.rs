@@ -11,7 +11,7 @@ use domain::model::event::EventKind;
 use domain::model::event::delivery::{ReceiverName, Subscriptions};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::login::{LoggedIn, LoginRequest};
-use domain::model::member::nickname::{Nickname, NicknamePrefixes};
+use domain::model::member::nickname::Nickname;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::session::SessionPolicy;
 use domain::model::session::claims::Caller;
@@ -21,15 +21,17 @@ use domain::ports::provider::IdentityProvider;
 use domain::ports::session_keys::SessionKeys;
 use domain::ports::store::Store;
 use domain::ports::tokens::TokenVerifier;
+use domain::use_cases::UseCases;
 use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::cleanup::Cleanup;
 use domain::use_cases::event::factory::EventFactory;
-use domain::use_cases::login::single_flight::InFlight;
-use domain::use_cases::login::{Login, LoginError, LoginPolicy};
+use domain::use_cases::login::{Login, LoginError};
+use domain::use_cases::ports::Ports;
+use testkit::fake::apps::MemoryAppFactory;
 use testkit::fake::clock::FixedClock;
-use testkit::fake::events::journal;
-use testkit::fake::fingerprints::MemoryFingerprints;
+use testkit::fake::events::event_factory;
 use testkit::fake::login_responses::MemorySeal;
+use testkit::fake::ports::{policies, ports};
 use testkit::fake::provider::{MemoryProvider, MemoryUser};
 use testkit::fake::session_keys::MemoryKeySeal;
 use testkit::fake::tokens::MemoryTokens;
@@ -54,11 +56,11 @@ pub(crate) struct Fakes {
     pub(crate) clock: Arc<FixedClock>,
     store_session_keys: bool,
     seal: Arc<MemorySeal>,
-    pub(crate) journal: EventFactory,
+    pub(crate) events: EventFactory,
 }
 
 impl Fakes {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let crm = ReceiverName::parse("crm").unwrap();
         let subscriptions = Subscriptions::new(vec![(crm, EventKind::ALL.to_vec())]);
         let clock = Arc::new(FixedClock::at(Timestamp::from_unix_millis(1_800_000_000_000)));
@@ -66,15 +68,33 @@ impl Fakes {
             store: MemoryStore::default().with_subscriptions(subscriptions),
             provider: Arc::default(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
-            journal: journal(clock.clone(), 1),
+            events: event_factory(clock.clone(), 1),
             clock,
             store_session_keys: true,
             seal: Arc::default(),
         }
     }
 
+    /// Returns the ports of these fakes.
+    pub(crate) fn ports(
+        &self,
+        identity: Arc<dyn IdentityProvider>,
+        on_conflict: ConflictPolicy,
+    ) -> Ports {
+        let store = Arc::new(self.store.clone());
+        let apps = vec![self.app(identity, on_conflict)];
+        Ports {
+            random: self.events.random.clone(),
+            app_factory: Arc::new(MemoryAppFactory::new(self.provider.clone())),
+            token_issuer: self.tokens.clone(),
+            token_verifier: self.tokens.clone(),
+            login_seal: self.seal.clone(),
+            ..ports(store, self.clock.clone(), apps, 0)
+        }
+    }
+
     /// A login over these fakes, as a server that was just started has it.
-    pub(crate) fn login(&self, on_conflict: ConflictPolicy) -> Login {
+    pub(crate) fn login(&self, on_conflict: ConflictPolicy) -> Arc<Login> {
         self.login_over(self.provider.clone(), Arc::new(self.store.clone()), on_conflict)
     }
 
@@ -83,22 +103,9 @@ impl Fakes {
         identity: Arc<dyn IdentityProvider>,
         store: Arc<dyn Store>,
         on_conflict: ConflictPolicy,
-    ) -> Login {
-        Login {
-            apps: Arc::new(AppRegistry::new(vec![self.app(identity, on_conflict)])),
-            store,
-            directory: Arc::new(self.store.clone()),
-            seal: self.seal.clone(),
-            fingerprints: Arc::new(MemoryFingerprints),
-            in_flight: InFlight::default(),
-            tokens: self.tokens.clone(),
-            journal: self.journal.clone(),
-            policy: LoginPolicy {
-                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_hours(2),
-                sessions: SESSIONS,
-            },
-        }
+    ) -> Arc<Login> {
+        let ports = Ports { store, ..self.ports(identity, on_conflict) };
+        UseCases::new(&ports, &policies(SESSIONS)).login
     }
 
     /// The app that people log in to.
@@ -127,6 +134,8 @@ impl Fakes {
 pub(crate) struct Door {
     pub(crate) fakes: Fakes,
     pub(crate) login: Arc<Login>,
+    pub(crate) apps: Arc<AppRegistry>,
+    pub(crate) use_cases: UseCases,
 }
 
 impl Deref for Door {
@@ -143,14 +152,25 @@ impl Door {
     }
 
     pub(crate) fn with(on_conflict: ConflictPolicy) -> Self {
-        let fakes = Fakes::new();
-        Self { login: Arc::new(fakes.login(on_conflict)), fakes }
+        Self::over(Fakes::new(), on_conflict, |_| {})
     }
 
     /// A door of an app that keeps no session keys.
     pub(crate) fn keeping_no_keys() -> Self {
         let fakes = Fakes { store_session_keys: false, ..Fakes::new() };
-        Self { login: Arc::new(fakes.login(ConflictPolicy::default())), fakes }
+        Self::over(fakes, ConflictPolicy::default(), |_| {})
+    }
+
+    /// Connects the use cases with the fakes, after `change` has replaced some.
+    pub(crate) fn over(
+        fakes: Fakes,
+        on_conflict: ConflictPolicy,
+        change: impl FnOnce(&mut Ports),
+    ) -> Self {
+        let mut ports = fakes.ports(fakes.provider.clone(), on_conflict);
+        change(&mut ports);
+        let use_cases = UseCases::new(&ports, &policies(SESSIONS));
+        Self { login: use_cases.login.clone(), apps: ports.apps, use_cases, fakes }
     }
 
     pub(crate) fn housekeeping(&self) -> Cleanup {

@@ -8,22 +8,16 @@ use domain::model::member::MemberId;
 use domain::use_cases::login::LoginError;
 use domain::use_cases::member::ban::BanMember;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
-use testkit::fake::events::journal;
-use testkit::fake::fingerprints::MemoryFingerprints;
 use testkit::fake::provider::MemoryUser;
 
 use crate::door::Door;
 
-fn erase(door: &Door) -> EraseMember {
-    EraseMember {
-        store: Arc::new(door.store.clone()),
-        fingerprints: Arc::new(MemoryFingerprints),
-        journal: journal(door.clock.clone(), 3),
-    }
+fn erase(door: &Door) -> Arc<EraseMember> {
+    door.use_cases.erase_member.clone()
 }
 
-fn banning(door: &Door) -> BanMember {
-    BanMember { store: Arc::new(door.store.clone()), journal: journal(door.clock.clone(), 4) }
+fn banning(door: &Door) -> Arc<BanMember> {
+    door.use_cases.ban_member.clone()
 }
 
 async fn ban(door: &Door, member: MemberId) {
@@ -86,7 +80,8 @@ async fn an_erasure_and_a_ban_at_the_same_time_leave_no_way_back() {
         let door = Arc::new(Door::new());
         let alice = MemoryUser::person("oAlice");
         let member = door.log_in(&alice).await.unwrap().member;
-        let (ban, erase) = (banning(&door), erase(&door));
+        let ban = banning(&door);
+        let erase = erase(&door);
         let (banned, erased) = tokio::join!(ban.ban(member, None, None), erase.run(member, None));
         erased.unwrap();
         let back = door.log_in(&alice).await;

@@ -9,7 +9,7 @@ use domain::model::clock::Clock;
 use domain::model::event::delivery::{Delivery, ReceiverName};
 use domain::model::event::{DomainEvent, EventKind};
 use domain::model::identity::conflict_policy::ConflictPolicy;
-use domain::model::member::nickname::{Nickname, NicknamePrefixes};
+use domain::model::member::nickname::Nickname;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::member::{MemberId, ProfileChange};
@@ -20,11 +20,9 @@ use domain::ports::store::Store;
 use domain::use_cases::cleanup::Cleanup;
 use domain::use_cases::event::deliver::{CLAIM_LEASE, DeliverEvents, Outcome};
 use domain::use_cases::member::ban::BanMember;
-use domain::use_cases::member::bind_phone::{BindPhone, PhoneProofInput};
+use domain::use_cases::member::bind_phone::PhoneProofInput;
 use domain::use_cases::member::erase::EraseMember;
 use domain::use_cases::member::update_profile::UpdateProfile;
-use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
-use testkit::fake::fingerprints::MemoryFingerprints;
 use testkit::fake::provider::MemoryUser;
 use testkit::fake::random::FixedRandom;
 use uuid::Uuid;
@@ -38,18 +36,16 @@ fn crm() -> ReceiverName {
     ReceiverName::parse("crm").unwrap()
 }
 
-fn ban(door: &Door) -> BanMember {
-    BanMember { store: Arc::new(door.store.clone()), journal: door.journal.clone() }
+fn ban(door: &Door) -> Arc<BanMember> {
+    door.use_cases.ban_member.clone()
 }
 
-fn erase(door: &Door) -> EraseMember {
-    let (store, fingerprints) = (Arc::new(door.store.clone()), Arc::new(MemoryFingerprints));
-    EraseMember { store, fingerprints, journal: door.journal.clone() }
+fn erase(door: &Door) -> Arc<EraseMember> {
+    door.use_cases.erase_member.clone()
 }
 
-fn rename(door: &Door) -> UpdateProfile {
-    let store = Arc::new(door.store.clone());
-    UpdateProfile { store, journal: door.journal.clone() }
+fn rename(door: &Door) -> Arc<UpdateProfile> {
+    door.use_cases.update_profile.clone()
 }
 
 fn named(name: &str) -> ProfileChange {
@@ -69,18 +65,14 @@ async fn every_change_leaves_its_event_and_what_changes_nothing_leaves_none() {
     let door = Door::new();
     let alice = MemoryUser::person("oAlice");
     let logged_in = door.log_in_with_phone(&alice, "13800138000").await.unwrap();
-    let (id, caller) = (logged_in.member, door.caller(&logged_in));
+    let id = logged_in.member;
+    let caller = door.caller(&logged_in);
     door.log_in_with_phone(&alice, "13800138000").await.unwrap();
     door.log_in_with_phone(&alice, "13900139000").await.unwrap();
     for _ in 0..2 {
         rename(&door).run(&caller, named("Ann")).await.unwrap();
     }
-    let bind = BindPhone {
-        apps: Arc::clone(&door.login.apps),
-        store: Arc::new(door.store.clone()),
-        directory: Arc::new(door.store.clone()),
-        journal: door.journal.clone(),
-    };
+    let bind = &door.use_cases.bind_phone;
     let phone = PhoneNumber::new(86, "13700137000").unwrap();
     for _ in 0..2 {
         let code = PhoneProofInput::Code(door.provider.phone_code(&alice, &phone));
@@ -118,19 +110,15 @@ async fn what_is_taken_back_is_told() {
             rename(&door).run(&door.caller(&logged_in), named(name)).await.unwrap();
         }
         let before = told(&door).len();
-        let app = &door.login.apps.select(None).unwrap();
-        let (user, now) = (app.subject_of("oAlice"), door.clock.now());
+        let app = &door.apps.select(None).unwrap();
+        let user = app.subject_of("oAlice");
+        let now = door.clock.now();
         let withdrawal =
-            Withdrawal::new(app.name.clone(), user, withdrawn, now, door.journal.random.as_ref());
+            Withdrawal::new(app.name.clone(), user, withdrawn, now, door.events.random.as_ref());
         let work = door.store.begin().await.unwrap();
         work.pushes().add(&withdrawal).await.unwrap();
         work.commit().await.unwrap();
-        let obey = ProcessWithdrawals {
-            erase: Arc::new(erase(&door)),
-            directory: Arc::new(door.store.clone()),
-            nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-        };
-        obey.run().await.unwrap();
+        door.use_cases.process_withdrawals.run().await.unwrap();
         let told = told(&door).split_off(before);
         let kinds: Vec<EventKind> = told.into_iter().map(|(kind, ..)| kind).collect();
         assert_eq!(kinds, expected, "{withdrawn:?} {nickname:?}");
@@ -166,7 +154,8 @@ struct Flaky {
 
 impl Flaky {
     fn failing(percent: u64) -> Arc<Self> {
-        let (chance, failing) = (FixedRandom::seeded(percent), Mutex::new(percent));
+        let chance = FixedRandom::seeded(percent);
+        let failing = Mutex::new(percent);
         Arc::new(Self { chance, failing, taken: Mutex::default() })
     }
 
@@ -196,7 +185,7 @@ fn deliver(door: &Door, receiver: &Arc<Flaky>, seed: u64) -> DeliverEvents {
         name: crm(),
         receiver: receiver.clone(),
         store: Arc::new(door.store.clone()),
-        directory: Arc::new(door.store.clone()),
+        outbox: Arc::new(door.store.clone()),
         clock: door.clock.clone(),
         random: Arc::new(FixedRandom::seeded(seed)),
         max_age: MAX_AGE,
@@ -206,7 +195,7 @@ fn deliver(door: &Door, receiver: &Arc<Flaky>, seed: u64) -> DeliverEvents {
 /// Adds an event of a member who is not there.
 async fn happen(door: &Door, kind: EventKind, member: u128) -> DomainEvent {
     let member = MemberId(Uuid::from_u128(member));
-    let event = door.journal.domain_event(kind, member);
+    let event = door.events.domain_event(kind, member);
     let work = door.store.begin().await.unwrap();
     work.outbox().add(&event).await.unwrap();
     work.commit().await.unwrap();
@@ -235,11 +224,15 @@ fn without_repeats(events: Vec<DomainEvent>) -> HashMap<MemberId, Vec<DomainEven
 #[tokio::test]
 async fn whatever_fails_each_event_is_told_and_each_members_in_order() {
     const MEMBERS: u128 = 7;
-    let (door, flaky) = (Door::new(), Flaky::failing(60));
+    let door = Door::new();
+    let flaky = Flaky::failing(60);
     let instances = [1, 2, 3].map(|seed| deliver(&door, &flaky, seed));
-    let (fate, mut happened) = (FixedRandom::seeded(8), vec![]);
+    let fate = FixedRandom::seeded(8);
+    let mut happened = vec![];
     for nth in 0..70 {
-        happened.push(happen(&door, EventKind::ALL[nth % EventKind::ALL.len()], nth as u128 % MEMBERS).await);
+        happened.push(
+            happen(&door, EventKind::ALL[nth % EventKind::ALL.len()], nth as u128 % MEMBERS).await,
+        );
     }
     for _ in 0..4_000 {
         for instance in &instances {
@@ -265,7 +258,8 @@ async fn whatever_fails_each_event_is_told_and_each_members_in_order() {
 
 #[tokio::test]
 async fn what_fails_is_tried_again_after_growing_pauses_and_holds_back_nobody_else() {
-    let (door, flaky) = (Door::new(), Flaky::failing(100));
+    let door = Door::new();
+    let flaky = Flaky::failing(100);
     let crm = deliver(&door, &flaky, 1);
     happen(&door, EventKind::Registered, 1).await;
     happen(&door, EventKind::Banned, 1).await;
@@ -283,8 +277,10 @@ async fn what_fails_is_tried_again_after_growing_pauses_and_holds_back_nobody_el
 
 #[tokio::test]
 async fn a_claim_that_nobody_sees_through_runs_out() {
-    let (door, flaky) = (Door::new(), Flaky::failing(0));
-    let (crashed, other) = (deliver(&door, &flaky, 1), deliver(&door, &flaky, 2));
+    let door = Door::new();
+    let flaky = Flaky::failing(0);
+    let crashed = deliver(&door, &flaky, 1);
+    let other = deliver(&door, &flaky, 2);
     happen(&door, EventKind::Banned, 1).await;
     assert_eq!(crashed.claim(10).await.unwrap().len(), 1);
     let claimed_at = door.clock.now();
@@ -296,7 +292,8 @@ async fn a_claim_that_nobody_sees_through_runs_out() {
 
 #[tokio::test]
 async fn an_event_that_is_too_old_is_given_up_after_a_last_attempt_and_the_next_one_goes_on() {
-    let (door, flaky) = (Door::new(), Flaky::failing(100));
+    let door = Door::new();
+    let flaky = Flaky::failing(100);
     let crm = deliver(&door, &flaky, 1);
     happen(&door, EventKind::Banned, 1).await;
     door.clock.advance(MAX_AGE);

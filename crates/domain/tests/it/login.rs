@@ -16,7 +16,8 @@ use crate::door::Door;
 
 #[tokio::test]
 async fn a_first_login_makes_the_member_and_a_second_one_finds_them() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let first = door.log_in_with_phone(&alice, "13800138915").await.unwrap();
     assert!(first.is_new);
     assert_eq!(first.nickname.as_str(), "好柿开花8915");
@@ -36,8 +37,10 @@ async fn openids_that_differ_in_case_are_different_people() {
 
 #[tokio::test]
 async fn a_login_code_works_once() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
-    let (first, mut second) = (door.request(&alice), door.request(&alice));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
+    let first = door.request(&alice);
+    let mut second = door.request(&alice);
     second.code = domain::model::secret::LoginCode::parse(first.code.expose()).unwrap();
     door.login.run(first).await.unwrap();
     let error = door.login.run(second).await.unwrap_err();
@@ -58,7 +61,8 @@ async fn the_token_says_who_and_for_how_long() {
 
 #[tokio::test]
 async fn another_phone_number_replaces_the_old_one_and_the_nickname_stays() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     door.log_in_with_phone(&alice, "13800138915").await.unwrap();
     let later = door.log_in_with_phone(&alice, "13900139000").await.unwrap();
     assert_eq!(later.nickname.as_str(), "好柿开花8915");
@@ -68,7 +72,8 @@ async fn another_phone_number_replaces_the_old_one_and_the_nickname_stays() {
 
 #[tokio::test]
 async fn a_nickname_counts_at_the_first_login_only() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     assert_eq!(door.log_in_as(&alice, "Ann").await.unwrap().nickname.as_str(), "Ann");
     assert_eq!(door.log_in_as(&alice, "Bea").await.unwrap().nickname.as_str(), "Ann");
 }
@@ -84,7 +89,8 @@ async fn a_union_id_joins_two_openids_in_one_member() {
 
 #[tokio::test]
 async fn a_union_id_that_comes_late_is_attached() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let before = door.log_in(&alice).await.unwrap();
     let after = door.log_in(&alice.with_union_id("u1")).await.unwrap();
     assert_eq!(after.member, before.member);
@@ -94,7 +100,8 @@ async fn a_union_id_that_comes_late_is_attached() {
 
 #[tokio::test]
 async fn a_phone_number_of_another_member_is_never_taken_over() {
-    let (door, bob) = (Door::new(), MemoryUser::person("oBob"));
+    let door = Door::new();
+    let bob = MemoryUser::person("oBob");
     door.log_in_with_phone(&MemoryUser::person("oAlice"), "13800138915").await.unwrap();
     let error = door.log_in_with_phone(&bob, "13800138915").await.unwrap_err();
     assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
@@ -128,7 +135,8 @@ async fn a_visitor_is_not_kept() {
 
 #[tokio::test]
 async fn a_bad_login_never_spends_a_phone_code() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     door.provider.fail_next(ProviderFailure::CodeInvalid);
     door.log_in_with_phone(&alice, "13800138915").await.unwrap_err();
     assert_eq!(door.provider.calls(), [MemoryCall::Login]);
@@ -136,10 +144,12 @@ async fn a_bad_login_never_spends_a_phone_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_first_logins_of_one_openid_are_one_member() {
-    let (door, alice) = (Arc::new(Door::new()), MemoryUser::person("oAlice"));
+    let door = Arc::new(Door::new());
+    let alice = MemoryUser::person("oAlice");
     let logins: Vec<_> = (0..1_000)
         .map(|_| {
-            let (door, alice) = (Arc::clone(&door), alice.clone());
+            let door = Arc::clone(&door);
+            let alice = alice.clone();
             tokio::spawn(async move { door.log_in_with_phone(&alice, "13800138915").await })
         })
         .collect();

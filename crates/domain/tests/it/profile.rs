@@ -7,8 +7,6 @@ use domain::model::member::{Gender, Member, MemberId, MemberStatus, ProfileChang
 use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
 use domain::ports::store::Store;
-use domain::use_cases::login::exchange_code::ExchangeCode;
-use domain::use_cases::login::get_openid::GetOpenid;
 use domain::use_cases::member::get_profile::{GetProfile, GetProfileError};
 use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
 use testkit::fake::provider::MemoryUser;
@@ -16,12 +14,12 @@ use testkit::memory::MemoryStore;
 
 use crate::door::Door;
 
-fn current(store: &MemoryStore) -> GetProfile {
-    GetProfile { directory: Arc::new(store.clone()) }
+fn current(door: &Door) -> Arc<GetProfile> {
+    door.use_cases.get_profile.clone()
 }
 
-fn update(door: &Door) -> UpdateProfile {
-    UpdateProfile { store: Arc::new(door.store.clone()), journal: door.journal.clone() }
+fn update(door: &Door) -> Arc<UpdateProfile> {
+    door.use_cases.update_profile.clone()
 }
 
 fn renamed(name: &str) -> ProfileChange {
@@ -40,7 +38,7 @@ async fn ban(store: &MemoryStore) {
 async fn a_caller_is_told_who_they_are() {
     let door = Door::new();
     let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let member = current(&door.store).run(&door.caller(&logged_in)).await.unwrap();
+    let member = current(&door).run(&door.caller(&logged_in)).await.unwrap();
     assert_eq!(member.id, logged_in.member);
 }
 
@@ -50,7 +48,7 @@ async fn a_banned_member_is_told_and_changes_nothing_though_the_token_is_good() 
     let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
     let caller = door.caller(&logged_in);
     ban(&door.store).await;
-    let told = current(&door.store).run(&caller).await;
+    let told = current(&door).run(&caller).await;
     assert!(matches!(told, Err(GetProfileError::Banned(_))), "{told:?}");
     let changed = update(&door).run(&caller, renamed("Ann")).await;
     assert!(matches!(changed, Err(UpdateProfileError::Banned(_))), "{changed:?}");
@@ -62,7 +60,7 @@ async fn the_token_of_a_member_who_is_no_more_opens_nothing() {
     let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
     let nobody = MemberId(uuid::Uuid::nil());
     let caller = Caller { member: nobody, ..door.caller(&logged_in) };
-    let told = current(&door.store).run(&caller).await;
+    let told = current(&door).run(&caller).await;
     assert!(matches!(told, Err(GetProfileError::NotFound)), "{told:?}");
     let changed = update(&door).run(&caller, renamed("Ann")).await;
     assert!(matches!(changed, Err(UpdateProfileError::NotFound)), "{changed:?}");
@@ -86,7 +84,8 @@ async fn changes_at_the_same_time_do_not_undo_each_other() {
     let caller = door.caller(&logged_in);
     let gender = ProfileChange { gender: Some(Gender::Male), ..ProfileChange::default() };
     let changes = [renamed("Ann"), gender].map(|change| {
-        let (door, caller) = (Arc::clone(&door), caller.clone());
+        let door = Arc::clone(&door);
+        let caller = caller.clone();
         tokio::spawn(async move { update(&door).run(&caller, change).await })
     });
     for change in changes {
@@ -98,9 +97,10 @@ async fn changes_at_the_same_time_do_not_undo_each_other() {
 
 #[tokio::test]
 async fn identifying_makes_no_member() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice").with_union_id("u1"));
-    let identify = GetOpenid { apps: Arc::clone(&door.login.apps) };
-    let identified = identify.run(None, &door.provider.login_code(&alice)).await.unwrap();
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice").with_union_id("u1");
+    let identified =
+        door.use_cases.get_openid.run(None, &door.provider.login_code(&alice)).await.unwrap();
     assert_eq!(identified.open_id, "oAlice");
     assert_eq!(identified.union_id.as_deref(), Some("u1"));
     assert!(door.store.members().is_empty());
@@ -108,11 +108,11 @@ async fn identifying_makes_no_member() {
 
 #[tokio::test]
 async fn a_service_gets_the_session_key() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
-    let exchange = ExchangeCode { apps: Arc::clone(&door.login.apps) };
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let service = ServiceAccount { name: "backend".into() };
     let code = door.provider.login_code(&alice);
-    let session = exchange.run(&service, Some("main"), &code).await.unwrap();
+    let session = door.use_cases.exchange_code.run(&service, Some("main"), &code).await.unwrap();
     assert_eq!(session.open_id, "oAlice");
     assert_eq!(session.session_key.map(|key| key.expose().to_owned()), alice.session_key);
 }

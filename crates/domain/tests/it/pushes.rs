@@ -8,7 +8,6 @@ use domain::model::clock::Clock;
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::model::member::avatar::Avatar;
-use domain::model::member::nickname::NicknamePrefixes;
 use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::member::{Member, MemberId};
 use domain::model::provider::withdrawal::Withdrawal;
@@ -17,14 +16,12 @@ use domain::ports::pushes::MockPushReader;
 use domain::ports::pushes::{Push, PushRejected, PushSignature};
 use domain::ports::store::Store;
 use domain::ports::store::members::MemberReader;
+use domain::ports::store::pushes::WithdrawalReader;
+use domain::ports::store::sessions::SessionLister;
 use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::login::LoginError;
-use domain::use_cases::member::ban::BanMember;
-use domain::use_cases::member::erase::EraseMember;
-use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
+use domain::use_cases::ports::Ports;
 use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
-use testkit::fake::events::journal;
-use testkit::fake::fingerprints::MemoryFingerprints;
 use testkit::fake::provider::MemoryUser;
 use testkit::fake::random::FixedRandom;
 
@@ -36,14 +33,6 @@ fn main() -> AppName {
 
 fn alice() -> Subject {
     Subject { namespace: "memory".into(), kind: SubjectKind::OpenId, value: "oAlice".into() }
-}
-
-fn erase(door: &Door) -> EraseMember {
-    EraseMember {
-        store: Arc::new(door.store.clone()),
-        fingerprints: Arc::new(MemoryFingerprints),
-        journal: journal(door.clock.clone(), 3),
-    }
 }
 
 /// Receives messages that each say that alice takes back her phone number.
@@ -58,13 +47,9 @@ fn receive(door: &Door) -> ReceivePush {
     });
     let app = door.fakes.app(door.provider.clone(), ConflictPolicy::default());
     let app = App { pushes: Some(Arc::new(reader)), ..app };
-    ReceivePush {
-        apps: Arc::new(AppRegistry::new(vec![app])),
-        store: Arc::new(door.store.clone()),
-        fingerprints: Arc::new(MemoryFingerprints),
-        clock: door.clock.clone(),
-        random: Arc::new(FixedRandom::seeded(5)),
-    }
+    let apps = Arc::new(AppRegistry::new(vec![app]));
+    let ports = door.fakes.ports(door.provider.clone(), ConflictPolicy::default());
+    ReceivePush::new(&Ports { apps, ..ports })
 }
 
 /// A good signature, made so many seconds from now.
@@ -140,17 +125,13 @@ async fn withdraw(door: &Door, withdrawn: WithdrawnData) -> usize {
     let subject = door.store.identities().into_iter().map(|(_, subject)| subject);
     let mut subject = subject.filter(|subject| subject.value == "oAlice");
     let subject = subject.next().unwrap_or_else(alice);
-    let (now, random) = (door.clock.now(), FixedRandom::seeded(6));
+    let now = door.clock.now();
+    let random = FixedRandom::seeded(6);
     let work = door.store.begin().await.unwrap();
     let withdrawal = Withdrawal::new(main(), subject, withdrawn, now, &random);
     work.pushes().add(&withdrawal).await.unwrap();
     work.commit().await.unwrap();
-    let obey = ProcessWithdrawals {
-        erase: Arc::new(erase(door)),
-        directory: Arc::new(door.store.clone()),
-        nickname_prefixes: NicknamePrefixes::new(vec!["春风得意".into()]).unwrap(),
-    };
-    let obeyed = obey.run().await.unwrap();
+    let obeyed = door.use_cases.process_withdrawals.run().await.unwrap();
     assert_eq!(pending(door).await, 0, "what is obeyed is gone");
     obeyed
 }
@@ -239,8 +220,7 @@ async fn a_closed_account_ends_one_app_for_a_member_who_uses_another() {
 #[tokio::test]
 async fn a_ban_outlives_a_closed_account() {
     let (door, id) = two_members().await;
-    let journal = journal(door.clock.clone(), 4);
-    BanMember { store: Arc::new(door.store.clone()), journal }.ban(id, None, None).await.unwrap();
+    door.use_cases.ban_member.ban(id, None, None).await.unwrap();
     withdraw(&door, WithdrawnData::Account).await;
     assert_eq!(find(&door, id).await, None);
     let back = door.log_in(&MemoryUser::person("oAlice")).await;

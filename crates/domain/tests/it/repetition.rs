@@ -71,7 +71,8 @@ impl Sent {
 /// Everything that an answer tells a client.
 fn told(answer: &LoggedIn) -> (String, String, bool) {
     let tokens = &answer.tokens;
-    let (access, refresh) = (tokens.access_token.expose(), tokens.refresh_token.expose());
+    let access = tokens.access_token.expose();
+    let refresh = tokens.refresh_token.expose();
     (access.to_owned(), refresh.to_owned(), answer.is_new)
 }
 
@@ -81,7 +82,8 @@ fn is_code_used(outcome: &Result<LoggedIn, LoginError>) -> bool {
 
 #[tokio::test]
 async fn a_request_sent_again_gets_the_same_answer_without_a_second_call() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice).with_phone(&door, &alice);
     let first = sent.to(&door.login).await.unwrap();
     let again = sent.to(&door.login).await.unwrap();
@@ -93,7 +95,8 @@ async fn a_request_sent_again_gets_the_same_answer_without_a_second_call() {
 
 #[tokio::test]
 async fn another_server_over_the_same_store_gives_the_same_answer() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice);
     let first = sent.to(&door.login).await.unwrap();
     let other_server = door.fakes.login(ConflictPolicy::Merge);
@@ -103,11 +106,13 @@ async fn another_server_over_the_same_store_gives_the_same_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_at_once_are_one_login() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice);
     let all: Vec<_> = (0..50)
         .map(|_| {
-            let (login, sent) = (door.login.clone(), sent.clone());
+            let login = door.login.clone();
+            let sent = sent.clone();
             tokio::spawn(async move { told(&sent.to(&login).await.unwrap()) })
         })
         .collect();
@@ -122,7 +127,8 @@ async fn fifty_at_once_are_one_login() {
 
 #[tokio::test]
 async fn the_answer_is_repeated_for_a_minute() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice);
     sent.to(&door.login).await.unwrap();
     let redeemed_at = door.clock.now();
@@ -136,14 +142,16 @@ async fn the_answer_is_repeated_for_a_minute() {
 
 #[tokio::test]
 async fn the_same_code_under_another_key_is_refused_and_goes_on_record() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice);
     let member = sent.to(&door.login).await.unwrap().member;
     assert!(is_code_used(&sent.clone().under("attempt-2").to(&door.login).await));
     let session = door.store.sessions()[0].id;
     let events: Vec<_> = door.store.audit_besides_logins();
     assert_eq!(events.len(), 1);
-    let (event, expected) = (&events[0], AuditKind::LoginCodeReused);
+    let event = &events[0];
+    let expected = AuditKind::LoginCodeReused;
     assert_eq!((event.kind, event.member, event.session), (expected, Some(member), Some(session)));
     assert_eq!(door.provider.calls().len(), 1);
     sent.to(&door.login).await.expect("its own request still gets the answer");
@@ -151,7 +159,8 @@ async fn the_same_code_under_another_key_is_refused_and_goes_on_record() {
 
 #[tokio::test]
 async fn the_same_key_with_another_content_is_another_request() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice);
     sent.to(&door.login).await.unwrap();
     assert!(is_code_used(&sent.with_phone(&door, &alice).to(&door.login).await));
@@ -159,7 +168,8 @@ async fn the_same_key_with_another_content_is_another_request() {
 
 #[tokio::test]
 async fn a_second_redemption_goes_on_record_without_any_key_as_well() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent { key: "", ..Sent::by(&door, &alice) };
     sent.to(&door.login).await.unwrap();
     let refused = sent.to(&door.login).await.unwrap_err();
@@ -170,7 +180,8 @@ async fn a_second_redemption_goes_on_record_without_any_key_as_well() {
 
 #[tokio::test]
 async fn a_code_is_forgotten_when_it_can_do_no_harm_any_more() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let housekeeping = door.housekeeping();
     Sent::by(&door, &alice).to(&door.login).await.unwrap();
     let redeemed_at = door.clock.now();
@@ -206,7 +217,8 @@ impl Store for Failing {
 
 #[tokio::test]
 async fn when_the_store_fails_after_the_codes_are_spent_the_retry_succeeds() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let failing = Failing { store: door.store.clone(), failures: AtomicU32::new(4) };
     let provider = door.provider.clone();
     let login = door.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
@@ -224,7 +236,8 @@ async fn when_the_store_fails_after_the_codes_are_spent_the_retry_succeeds() {
 
 #[tokio::test]
 async fn what_the_codes_proved_is_forgotten_after_a_minute() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let failing = Failing { store: door.store.clone(), failures: AtomicU32::new(1) };
     let provider = door.provider.clone();
     let login = door.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
@@ -237,14 +250,16 @@ async fn what_the_codes_proved_is_forgotten_after_a_minute() {
 
 #[tokio::test]
 async fn a_login_code_that_was_accepted_is_not_sent_again_when_the_phone_fails() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let sent = Sent::by(&door, &alice).with_phone(&door, &alice);
     let gate = Gate::open(&door);
     let login = gate.login(&door);
     gate.before_phone(UNAVAILABLE);
     assert!(matches!(sent.to(&login).await, Err(LoginError::Phone(_))));
     sent.to(&login).await.unwrap();
-    let (login, phone) = (MemoryCall::Login, MemoryCall::Phone);
+    let login = MemoryCall::Login;
+    let phone = MemoryCall::Phone;
     assert_eq!(door.provider.calls(), [login, phone, phone]);
 }
 
@@ -257,7 +272,8 @@ struct Gate {
 
 impl Gate {
     fn shut(door: &Door) -> Arc<Self> {
-        let (provider, calls) = (door.provider.clone(), Arc::new(Semaphore::new(0)));
+        let provider = door.provider.clone();
+        let calls = Arc::new(Semaphore::new(0));
         Arc::new(Self { provider, calls, fail_phone: None.into() })
     }
 
@@ -269,7 +285,7 @@ impl Gate {
 
     fn login(self: &Arc<Self>, door: &Door) -> Arc<Login> {
         let store = Arc::new(door.store.clone());
-        Arc::new(door.fakes.login_over(self.clone(), store, ConflictPolicy::Merge))
+        door.fakes.login_over(self.clone(), store, ConflictPolicy::Merge)
     }
 
     /// Has the call that follows the next login fail.
@@ -295,7 +311,8 @@ async fn start(
     login: &Arc<Login>,
     sent: &Sent,
 ) -> tokio::task::JoinHandle<Result<LoggedIn, LoginError>> {
-    let (login, sent) = (login.clone(), sent.clone());
+    let login = login.clone();
+    let sent = sent.clone();
     let task = tokio::spawn(async move { sent.to(&login).await });
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -305,9 +322,11 @@ async fn start(
 
 #[tokio::test]
 async fn those_who_wait_share_a_failure_and_the_next_one_asks_again() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let gate = Gate::shut(&door);
-    let (login, sent) = (gate.login(&door), Sent::by(&door, &alice));
+    let login = gate.login(&door);
+    let sent = Sent::by(&door, &alice);
     let mut waiting = Vec::new();
     for _ in 0..20 {
         waiting.push(start(&login, &sent).await);
@@ -326,9 +345,11 @@ async fn those_who_wait_share_a_failure_and_the_next_one_asks_again() {
 
 #[tokio::test]
 async fn a_rival_for_a_code_in_hand_waits_and_is_refused_and_recorded() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let gate = Gate::shut(&door);
-    let (login, sent) = (gate.login(&door), Sent::by(&door, &alice));
+    let login = gate.login(&door);
+    let sent = Sent::by(&door, &alice);
     let first = start(&login, &sent).await;
     let rival = start(&login, &sent.clone().under("thief")).await;
     assert!(!rival.is_finished());
@@ -342,9 +363,11 @@ async fn a_rival_for_a_code_in_hand_waits_and_is_refused_and_recorded() {
 
 #[tokio::test]
 async fn when_a_login_is_broken_off_one_who_waits_takes_it_up() {
-    let (door, alice) = (Door::new(), MemoryUser::person("oAlice"));
+    let door = Door::new();
+    let alice = MemoryUser::person("oAlice");
     let gate = Gate::shut(&door);
-    let (login, sent) = (gate.login(&door), Sent::by(&door, &alice));
+    let login = gate.login(&door);
+    let sent = Sent::by(&door, &alice);
     let first = start(&login, &sent).await;
     let second = start(&login, &sent).await;
     first.abort();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::audit::AuditKind;
+use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::login::LoggedIn;
 use domain::model::rate_limit::{Quota, RateLimited};
 use domain::model::session::token_pair::TokenPair;
@@ -13,19 +14,18 @@ use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::authenticate::{AuthError, Authenticate, AuthenticateError};
 use domain::use_cases::session::log_out::{EndSessionError, ManageSessions};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
-use testkit::fake::events::journal;
 use testkit::fake::provider::MemoryUser;
 use testkit::fake::rate_limiter::MemoryRateLimiter;
 
-use crate::door::{Door, SESSIONS};
+use crate::door::{Door, Fakes, SESSIONS};
 
 /// The use cases around a session, over the fakes of a door.
 struct House {
     door: Door,
-    refresh: Refresh,
-    authenticate: Authenticate,
-    log_out: ManageSessions,
-    ban: BanMember,
+    refresh: Arc<Refresh>,
+    authenticate: Arc<Authenticate>,
+    log_out: Arc<ManageSessions>,
+    ban: Arc<BanMember>,
 }
 
 impl House {
@@ -34,33 +34,15 @@ impl House {
     }
 
     fn with(quotas: Quotas) -> Self {
-        let door = Door::new();
-        let store = Arc::new(door.store.clone());
-        let clock = door.clock.clone();
-        let limits = MemoryRateLimiter::limits(quotas, clock.clone());
+        let fakes = Fakes::new();
+        let limits = MemoryRateLimiter::limits(quotas, fakes.clock.clone());
+        let door = Door::over(fakes, ConflictPolicy::default(), |ports| ports.rate_limits = limits);
+        let use_cases = door.use_cases.clone();
         Self {
-            refresh: Refresh {
-                apps: door.login.apps.clone(),
-                store: store.clone(),
-                verifier: door.tokens.clone(),
-                issuer: door.tokens.clone(),
-                journal: journal(clock.clone(), 5),
-                policy: SESSIONS,
-                access_ttl: Duration::from_hours(2),
-                limits: limits.clone(),
-            },
-            authenticate: Authenticate {
-                tokens: door.tokens.clone(),
-                directory: store.clone(),
-                clock: clock.clone(),
-                limits,
-            },
-            log_out: ManageSessions {
-                store: store.clone(),
-                directory: store.clone(),
-                clock: clock.clone(),
-            },
-            ban: BanMember { store, journal: journal(clock, 6) },
+            refresh: use_cases.refresh,
+            authenticate: use_cases.authenticate,
+            log_out: use_cases.manage_sessions,
+            ban: use_cases.ban_member,
             door,
         }
     }
@@ -109,7 +91,8 @@ async fn a_lost_reply_costs_nothing_within_the_grace() {
 #[tokio::test]
 async fn a_replay_ends_that_session_leaves_an_event_and_touches_no_other() {
     let house = House::new();
-    let (stolen, other) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let stolen = house.log_in("oAlice").await;
+    let other = house.log_in("oAlice").await;
     let second = house.refresh(&stolen.tokens).await.unwrap();
     house.later(10);
     let replayed = house.refresh(&stolen.tokens).await;
@@ -131,7 +114,8 @@ async fn fifty_refreshes_at_once_have_one_successor() {
         let token = tokens.refresh_token.expose().to_owned();
         let refreshes: Vec<_> = (0..50)
             .map(|_| {
-                let (house, token) = (Arc::clone(&house), token.clone());
+                let house = Arc::clone(&house);
+                let token = token.clone();
                 tokio::spawn(async move { house.refresh.run(&token).await })
             })
             .collect();
@@ -169,8 +153,9 @@ async fn a_session_that_is_not_refreshed_ends() {
 #[tokio::test]
 async fn a_logout_ends_this_session_and_a_logout_everywhere_all_of_them() {
     let house = House::new();
-    let (a, b, c) =
-        (house.log_in("oAlice").await, house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let a = house.log_in("oAlice").await;
+    let b = house.log_in("oAlice").await;
+    let c = house.log_in("oAlice").await;
     house.log_out.log_out(&house.door.caller(&a)).await.unwrap();
     assert!(!house.lets_in(&a.tokens).await);
     assert!(matches!(house.refresh(&a.tokens).await, Err(RefreshError::Ended)));
@@ -184,9 +169,11 @@ async fn a_logout_ends_this_session_and_a_logout_everywhere_all_of_them() {
 #[tokio::test]
 async fn a_member_sees_and_ends_their_own_sessions_only() {
     let house = House::new();
-    let (here, there) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let here = house.log_in("oAlice").await;
+    let there = house.log_in("oAlice").await;
     let bob = house.log_in("oBob").await;
-    let (alice, bobs) = (house.door.caller(&here), house.door.caller(&bob).session);
+    let alice = house.door.caller(&here);
+    let bobs = house.door.caller(&bob).session;
     assert_eq!(house.log_out.list_sessions(&alice).await.unwrap().len(), 2);
     let stranger = house.log_out.end_session(&alice, bobs).await;
     assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
@@ -280,9 +267,11 @@ async fn a_limit_puts_the_truth_off_and_never_hides_it() {
 
 #[tokio::test]
 async fn members_and_sessions_are_counted_each_by_itself() {
-    let (member, session) = (Quota::new(4, 1), Quota::new(2, 1));
+    let member = Quota::new(4, 1);
+    let session = Quota::new(2, 1);
     let house = House::with(Quotas { member, session, ..Quotas::default() });
-    let (here, there) = (house.log_in("oAlice").await, house.log_in("oAlice").await);
+    let here = house.log_in("oAlice").await;
+    let there = house.log_in("oAlice").await;
     let bob = house.log_in("oBob").await;
     for _ in 0..2 {
         assert!(house.lets_in(&here.tokens).await && house.lets_in(&there.tokens).await);

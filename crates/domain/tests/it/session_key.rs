@@ -14,10 +14,9 @@ use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
 use domain::ports::session_keys::SessionKeySeal;
 use domain::ports::store::Store;
-use domain::ports::store::members::MemberReader;
+use domain::ports::store::session_keys::SessionKeyReader;
 use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneProofInput};
 use domain::use_cases::provider::use_session_key::{UseSessionKey, UseSessionKeyError, UserRef};
-use testkit::fake::events::journal;
 use testkit::fake::provider::{MemoryCall, MemoryUser};
 use testkit::fake::session_keys::MemoryKeySeal;
 
@@ -40,22 +39,12 @@ async fn kept(door: &Door) -> Option<SealedSessionKey> {
     door.store.find_session_key(&alice().login).await.unwrap()
 }
 
-fn bind_phone(door: &Door) -> BindPhone {
-    BindPhone {
-        apps: Arc::clone(&door.login.apps),
-        store: Arc::new(door.store.clone()),
-        directory: Arc::new(door.store.clone()),
-        journal: journal(door.clock.clone(), 3),
-    }
+fn bind_phone(door: &Door) -> Arc<BindPhone> {
+    door.use_cases.bind_phone.clone()
 }
 
-fn use_session_key(door: &Door) -> UseSessionKey {
-    UseSessionKey {
-        apps: Arc::clone(&door.login.apps),
-        store: Arc::new(door.store.clone()),
-        directory: Arc::new(door.store.clone()),
-        clock: door.clock.clone(),
-    }
+fn use_session_key(door: &Door) -> Arc<UseSessionKey> {
+    door.use_cases.use_session_key.clone()
 }
 
 fn named() -> UserRef {
@@ -182,7 +171,8 @@ async fn a_key_that_does_not_open_counts_as_none_until_the_next_login() {
 async fn a_replaced_key_is_kept_in_place_of_the_one_before() {
     let door = Door::new();
     log_in(&door).await;
-    let (used, before) = (use_session_key(&door), kept(&door).await.unwrap());
+    let used = use_session_key(&door);
+    let before = kept(&door).await.unwrap();
     door.clock.advance(Duration::from_secs(1));
     used.reset(&service(), &named()).await.unwrap();
     let after = kept(&door).await.unwrap();

@@ -10,7 +10,7 @@ use domain::ports::store::signing_keys::SigningKeyReader;
 use domain::use_cases::signing_key::rotate::{RotateKeys, RotateKeysError};
 use proptest::prelude::*;
 use testkit::fake::clock::FixedClock;
-use testkit::fake::events::journal;
+use testkit::fake::events::event_factory;
 use testkit::fake::tokens::MemoryKeyGenerator;
 use testkit::memory::MemoryStore;
 use tokio::task::JoinSet;
@@ -30,12 +30,13 @@ struct Keys {
 
 impl Keys {
     fn under(policy: KeyPolicy) -> Self {
-        let (clock, store) = (Arc::new(FixedClock::default()), Arc::new(MemoryStore::default()));
+        let clock = Arc::new(FixedClock::default());
+        let store = Arc::new(MemoryStore::default());
         let rotate = RotateKeys {
             store: store.clone(),
-            directory: store.clone(),
+            signing_keys: store.clone(),
             generator: Arc::new(MemoryKeyGenerator::default()),
-            journal: journal(clock.clone(), 7),
+            events: event_factory(clock.clone(), 7),
             policy,
         };
         Self { clock, store, rotate }

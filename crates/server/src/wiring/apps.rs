@@ -1,13 +1,11 @@
-//! Apps joined with WeChat, those of the configuration and those that were added: the one place where they
-//! are made.
+//! Factory of apps over WeChat.
 
 use std::sync::Arc;
 
 use adapters::crypto::app_secrets::SealedAppSecrets;
 use adapters::crypto::sealer::Sealer;
 use adapters::crypto::session_keys::SealedSessionKeys;
-use adapters::store::SeaStore;
-use adapters::wechat::access_token_cache::TokenShelf;
+use adapters::wechat::access_token_cache::AccessTokenCache;
 use adapters::wechat::http::WechatHttp;
 use adapters::wechat::push::WechatPushes;
 use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
@@ -22,55 +20,35 @@ use domain::ports::app::{AppFactory, BuildAppError};
 use domain::ports::pushes::PushReader;
 use domain::ports::session_keys::SessionKeys;
 use domain::use_cases::app::registry::AppRegistry;
-use domain::use_cases::app::reload::{AppCache, ReloadApps};
 use domain::use_cases::rate_limits::{RateLimitedProvider, RateLimits};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{AppConfig, Config, SANDBOX_PUSH_TOKEN, SANDBOX_SECRET};
+use crate::config::Config;
+use crate::config::apps::{AppConfig, SANDBOX_PUSH_TOKEN, SANDBOX_SECRET};
 
-/// Why what the sandbox has is no secret.
-const SANDBOX_IS_KNOWN: &str = "is the sandbox's; production needs your own";
+/// Error text for a secret of the sandbox in production.
+const SANDBOX_SECRET_MSG: &str = "is the sandbox's; production needs your own";
 
-/// What all apps have in common.
-struct WechatApps {
-    http: WechatHttp,
-    clock: Arc<dyn Clock>,
-    limits: Arc<RateLimits>,
-    sealer: Arc<Sealer>,
-    shelf: Option<Arc<dyn TokenShelf>>,
-    /// Whether what everyone knows is no secret.
-    production: bool,
+/// Factory of apps over WeChat, configured and registered ones.
+pub(super) struct WechatApps {
+    pub(super) http: WechatHttp,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rate_limits: Arc<RateLimits>,
+    pub(super) sealer: Arc<Sealer>,
+    pub(super) access_token_cache: Option<Arc<dyn AccessTokenCache>>,
+    /// Rejects the well-known secrets of the sandbox.
+    pub(super) production: bool,
 }
 
-/// What WeChat and an app share, in the open.
-pub(crate) struct Shared {
+/// Secrets that an app shares with WeChat, in plaintext.
+pub(crate) struct AppSecrets {
     secret: SecretString,
     former_secret: Option<SecretString>,
 }
 
-/// What serves the apps: so far those of the configuration.
-pub(super) fn serve(
-    config: &Config,
-    store: &Arc<SeaStore>,
-    http: WechatHttp,
-    clock: &Arc<dyn Clock>,
-    limits: &Arc<RateLimits>,
-    sealer: &Arc<Sealer>,
-    shelf: Option<Arc<dyn TokenShelf>>,
-) -> anyhow::Result<ReloadApps> {
-    let (clock, limits, sealer) = (Arc::clone(clock), Arc::clone(limits), Arc::clone(sealer));
-    let factory = WechatApps { http, clock, limits, sealer, shelf, production: config.production };
-    Ok(ReloadApps {
-        apps: Arc::new(factory.configured(config)?),
-        directory: store.clone(),
-        factory: Arc::new(factory),
-        built: AppCache::default(),
-    })
-}
-
 impl WechatApps {
-    /// The apps of the configuration.
-    fn configured(&self, config: &Config) -> anyhow::Result<AppRegistry> {
+    /// Returns the configured apps.
+    pub(super) fn configured(&self, config: &Config) -> anyhow::Result<AppRegistry> {
         let app = |app: &AppConfig| {
             let AppConfig { name, app_id, policy, push_token, push_aes_key, .. } = app;
             let reader =
@@ -78,42 +56,50 @@ impl WechatApps {
             let pushes = push_token.clone().map(reader).transpose();
             let pushes = pushes.with_context(|| format!("apps.{}", name.as_str()))?;
             let pushes = pushes.map(|reader| Arc::new(reader) as Arc<dyn PushReader>);
-            let users =
-                users(app_id, policy, Shared::of(app), &self.http, &self.clock, self.shelf.clone());
-            Ok(self.join(name.clone(), app_id.clone(), policy.clone(), users, pushes))
+            let wechat_app = wechat_app(app_id, policy, AppSecrets::of(app));
+            Ok(self.assemble(name.clone(), wechat_app, policy.clone(), pushes))
         };
         Ok(AppRegistry::new(config.apps.iter().map(app).collect::<anyhow::Result<_>>()?))
     }
 
-    fn join(
+    fn assemble(
         &self,
         name: AppName,
-        app_id: AppId,
+        app: WechatApp,
         policy: AppPolicy,
-        users: WechatMiniProgram,
         pushes: Option<Arc<dyn PushReader>>,
     ) -> App {
-        let users = Arc::new(users);
-        let limits = Arc::clone(&self.limits);
-        let identity = RateLimitedProvider { app: name.clone(), provider: users.clone(), limits };
+        let app_id = app.app_id.clone();
+        let mini_program = Arc::new(WechatMiniProgram::new(
+            app,
+            self.http.clone(),
+            Arc::clone(&self.clock),
+            self.access_token_cache.clone(),
+        ));
+        let identity = RateLimitedProvider {
+            app: name.clone(),
+            provider: mini_program.clone(),
+            limits: Arc::clone(&self.rate_limits),
+        };
         let session_keys = policy.store_session_keys.then(|| SessionKeys {
             seal: Arc::new(SealedSessionKeys::new(Arc::clone(&self.sealer))),
-            operations: users.clone(),
+            operations: mini_program.clone(),
         });
         App {
             name,
             app_id,
-            namespace: users.namespace(),
+            namespace: mini_program.namespace(),
             policy,
             disabled: false,
             identity: Arc::new(identity),
-            phone: users,
+            phone: mini_program,
             session_keys,
             pushes,
         }
     }
 
-    /// What reads the pushes to an app that was added.
+    /// Returns the reader of message pushes to a registered app. A push token or key that cannot be
+    /// decrypted disables message push, but not the app.
     fn push_reader(
         &self,
         app: &RegisteredApp,
@@ -126,12 +112,16 @@ impl WechatApps {
             (Ok(token), Ok(key)) => (token, key),
             (Err(error), _) | (Ok(_), Err(error)) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::error!(app = app.name.as_str(), error, "an app takes no pushes");
+                tracing::error!(
+                    app = app.name.as_str(),
+                    error,
+                    "message push disabled for app: its token or key cannot be decrypted"
+                );
                 return Ok(None);
             }
         };
         if self.production && token.expose_secret() == SANDBOX_PUSH_TOKEN {
-            return Err(BuildAppError::Push(SANDBOX_IS_KNOWN.into()));
+            return Err(BuildAppError::Push(SANDBOX_SECRET_MSG.into()));
         }
         let reader = WechatPushes::new(&app.app_id, token, key.as_ref());
         let reader = reader.map_err(|error| BuildAppError::Push(error.to_string()))?;
@@ -141,15 +131,14 @@ impl WechatApps {
 
 impl AppFactory for WechatApps {
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
-        let shared = Shared::unsealed(app, &self.sealer)?;
-        if self.production && shared.secret.expose_secret() == SANDBOX_SECRET {
-            return Err(BuildAppError::Secret(SANDBOX_IS_KNOWN.into()));
+        let secrets = AppSecrets::unsealed(app, &self.sealer)?;
+        if self.production && secrets.secret.expose_secret() == SANDBOX_SECRET {
+            return Err(BuildAppError::Secret(SANDBOX_SECRET_MSG.into()));
         }
-        let users =
-            users(&app.app_id, &app.policy, shared, &self.http, &self.clock, self.shelf.clone());
         let pushes = app.push.as_ref().map(|push| self.push_reader(app, push)).transpose()?;
-        let (name, app_id, policy) = (app.name.clone(), app.app_id.clone(), app.policy.clone());
-        let built = self.join(name, app_id, policy, users, pushes.flatten());
+        let wechat_app = wechat_app(&app.app_id, &app.policy, secrets);
+        let built =
+            self.assemble(app.name.clone(), wechat_app, app.policy.clone(), pushes.flatten());
         Ok(App { disabled: app.disabled_at.is_some(), ..built })
     }
 
@@ -158,13 +147,13 @@ impl AppFactory for WechatApps {
     }
 }
 
-impl Shared {
-    /// That of an app of the configuration.
+impl AppSecrets {
+    /// Returns the secret of a configured app.
     pub(crate) fn of(app: &AppConfig) -> Self {
         Self { secret: app.secret.clone(), former_secret: None }
     }
 
-    /// That of an app that was added. A former secret that does not open is left out.
+    /// Decrypts the secrets of a registered app. A former secret that cannot be decrypted is left out.
     pub(crate) fn unsealed(
         app: &RegisteredApp,
         sealer: &Arc<Sealer>,
@@ -176,28 +165,24 @@ impl Shared {
         let former = app.secret.former.as_deref().map(open).transpose();
         let former = former.inspect_err(|error| {
             let error: &dyn std::error::Error = error;
-            tracing::error!(app = app.name.as_str(), error, "an app has no former secret");
+            tracing::error!(
+                app = app.name.as_str(),
+                error,
+                "the former secret of an app cannot be decrypted"
+            );
         });
         Ok(Self { secret, former_secret: former.unwrap_or_default() })
     }
 }
 
-/// The users of one app.
-pub(crate) fn users(
-    app_id: &AppId,
-    policy: &AppPolicy,
-    shared: Shared,
-    http: &WechatHttp,
-    clock: &Arc<dyn Clock>,
-    shelf: Option<Arc<dyn TokenShelf>>,
-) -> WechatMiniProgram {
-    let wechat = WechatApp {
+/// Describes an app to the WeChat client.
+pub(crate) fn wechat_app(app_id: &AppId, policy: &AppPolicy, secrets: AppSecrets) -> WechatApp {
+    WechatApp {
         app_id: app_id.clone(),
-        secret: shared.secret,
-        former_secret: shared.former_secret,
+        secret: secrets.secret,
+        former_secret: secrets.former_secret,
         open_platform: policy.open_platform.clone(),
-    };
-    WechatMiniProgram::new(wechat, http.clone(), Arc::clone(clock), shelf)
+    }
 }
 
 #[cfg(test)]
@@ -225,10 +210,10 @@ mod tests {
         let current = secrets.seal(&name, AppSecretKind::Secret, secret);
         let apps = WechatApps {
             http: WechatHttp::new(&WechatHttpConfig::default()).unwrap(),
-            limits: MemoryRateLimiter::limits(Quotas::default(), Arc::clone(&clock)),
+            rate_limits: MemoryRateLimiter::limits(Quotas::default(), Arc::clone(&clock)),
             clock,
             sealer,
-            shelf: None,
+            access_token_cache: None,
             production,
         };
         apps.build(&RegisteredApp {
@@ -244,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn production_takes_no_secret_that_everyone_knows() {
+    fn production_rejects_sandbox_secrets() {
         let refused = build(true, SANDBOX_SECRET).unwrap_err();
         assert!(matches!(refused, BuildAppError::Secret(_)), "{refused}");
         assert!(build(false, SANDBOX_SECRET).is_ok());

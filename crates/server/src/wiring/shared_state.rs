@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use adapters::cache::invalidation::{InvalidationLog, ChangeNotifier};
+use adapters::cache::invalidation::{ChangeNotifier, InvalidationLog};
 use adapters::cache::member_cache::MemberCache;
 use adapters::crypto::sealer::Sealer;
 use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::redis::Redis;
-use adapters::redis::access_token_cache::RedisTokenShelf;
-use adapters::redis::change_notifier::RedisNews;
+use adapters::redis::access_token_cache::RedisAccessTokenCache;
+use adapters::redis::change_notifier::RedisChangeNotifier;
 use adapters::redis::rate_limiter::RedisRateLimiter;
 use adapters::store::SeaStore;
-use adapters::wechat::access_token_cache::TokenShelf;
+use adapters::wechat::access_token_cache::AccessTokenCache;
 use domain::model::clock::Clock;
 use domain::ports::rate_limiter::RateLimiter;
-use domain::ports::store::members::MemberReader;
 use prometheus_client::registry::Registry;
 
 use crate::config::Config;
@@ -31,11 +30,11 @@ impl SharedState {
     pub async fn open(config: &Config) -> Self {
         let changes = Arc::new(InvalidationLog::new(config.member_ttl));
         let redis = match config.redis_url.clone() {
-            Some(url) => Some(Redis::open(url, config.redis_prefix.clone()).await),
+            Some(url) => Some(Redis::connect(url, config.redis_prefix.clone()).await),
             None => None,
         };
         let news: Arc<dyn ChangeNotifier> = match redis.clone() {
-            Some(redis) => Arc::new(RedisNews::new(redis, Arc::clone(&changes))),
+            Some(redis) => Arc::new(RedisChangeNotifier::new(redis, Arc::clone(&changes))),
             None => Arc::clone(&changes) as Arc<dyn ChangeNotifier>,
         };
         Self { redis, changes, news }
@@ -61,14 +60,14 @@ impl SharedState {
         &self,
         sealer: &Arc<Sealer>,
         clock: &Arc<dyn Clock>,
-    ) -> Option<Arc<dyn TokenShelf>> {
+    ) -> Option<Arc<dyn AccessTokenCache>> {
         let redis = self.redis.clone()?;
-        Some(Arc::new(RedisTokenShelf::new(redis, Arc::clone(sealer), Arc::clone(clock))))
+        Some(Arc::new(RedisAccessTokenCache::new(redis, Arc::clone(sealer), Arc::clone(clock))))
     }
 
-    /// What remembers the members in the store for a moment.
-    pub(super) fn remembering(&self, store: &Arc<SeaStore>) -> Arc<dyn MemberReader> {
-        Arc::new(MemberCache::new(store.clone(), Arc::clone(&self.changes)))
+    /// Returns the cache of members and sessions in front of the store.
+    pub(super) fn member_cache(&self, store: &Arc<SeaStore>) -> Arc<MemberCache> {
+        Arc::new(MemberCache::new(store.clone(), store.clone(), Arc::clone(&self.changes)))
     }
 
     /// Shows operators how Redis goes.

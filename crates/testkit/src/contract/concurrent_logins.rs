@@ -3,27 +3,21 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::identity::Subject;
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::MemberId;
-use domain::model::member::nickname::NicknamePrefixes;
 use domain::ports::app::App;
-use domain::use_cases::app::registry::AppRegistry;
-use domain::use_cases::login::single_flight::InFlight;
-use domain::use_cases::login::{Login, LoginPolicy};
+use domain::use_cases::UseCases;
+use domain::use_cases::login::Login;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 
 use super::store::{Backend, SESSIONS, all_at_once, owner_of};
 use crate::fake::clock::FixedClock;
-use crate::fake::events::journal;
-use crate::fake::fingerprints::MemoryFingerprints;
-use crate::fake::login_responses::MemorySeal;
+use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
-use crate::fake::tokens::MemoryTokens;
 
 /// How many come at once.
 pub const CROWD: usize = 1_000;
@@ -42,7 +36,6 @@ impl Door {
     pub fn new(store: Arc<dyn Backend>) -> Self {
         let provider = Arc::<MemoryProvider>::default();
         let clock = Arc::<FixedClock>::default();
-        let journal = journal(clock.clone(), 0);
         let app = |name: &str| App {
             name: AppName::parse(name).unwrap(),
             app_id: AppId::parse(&format!("wx{name}")).unwrap(),
@@ -54,24 +47,9 @@ impl Door {
             session_keys: None,
             pushes: None,
         };
-        let login = Login {
-            apps: Arc::new(AppRegistry::new(vec![app("first"), app("second")])),
-            store: store.clone(),
-            directory: store.clone(),
-            tokens: Arc::new(MemoryTokens::new(clock)),
-            fingerprints: Arc::new(MemoryFingerprints),
-            seal: Arc::new(MemorySeal::default()),
-            journal: journal.clone(),
-            policy: LoginPolicy {
-                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_hours(2),
-                sessions: SESSIONS,
-            },
-            in_flight: InFlight::default(),
-        };
-        let fingerprints = Arc::new(MemoryFingerprints);
-        let erase = EraseMember { store: store.clone(), fingerprints, journal };
-        Self { store, login: Arc::new(login), erase: Arc::new(erase), provider }
+        let apps = vec![app("first"), app("second")];
+        let use_cases = UseCases::new(&ports(store.clone(), clock, apps, 0), &policies(SESSIONS));
+        Self { store, login: use_cases.login, erase: use_cases.erase_member, provider }
     }
 
     /// The first logins of `people`, in turn, each through one app.
@@ -109,7 +87,8 @@ impl Door {
     /// People log in while they are erased, again and again; then everybody is there who comes.
     pub async fn members_are_erased_meanwhile(&self, people: usize) {
         let erasures = (0..CROWD / 10).map(|nth| {
-            let (store, erase) = (self.store.clone(), self.erase.clone());
+            let store = self.store.clone();
+            let erase = self.erase.clone();
             async move {
                 let subject = person("first", nth % people).login;
                 let Some(owner) = owner_of(&*store, &subject).await else { return };
@@ -132,7 +111,8 @@ impl Door {
     async fn crowd(&self, who: impl Fn(usize) -> (&'static str, MemoryUser)) -> Vec<LoggedIn> {
         let logins = (0..CROWD).map(|nth| {
             let (app, user) = who(nth);
-            let (login, request) = (self.login.clone(), self.request(app, &user));
+            let login = self.login.clone();
+            let request = self.request(app, &user);
             async move { login.run(request).await }
         });
         let logins = all_at_once(logins.collect::<Vec<_>>()).await.into_iter();

@@ -16,21 +16,16 @@ use domain::model::identity::conflict_policy::{ConflictPolicy, ConflictResolutio
 use domain::model::identity::{AccountKind, ProviderIdentity, Subject, SubjectKind};
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::MemberId;
-use domain::model::member::nickname::NicknamePrefixes;
 use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode};
 use domain::ports::app::App;
 use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError};
-use domain::use_cases::app::registry::AppRegistry;
-use domain::use_cases::login::single_flight::InFlight;
-use domain::use_cases::login::{Login, LoginError, LoginPolicy};
+use domain::use_cases::UseCases;
+use domain::use_cases::login::{Login, LoginError};
 
 use super::store::{Backend, SESSIONS};
 use crate::fake::clock::FixedClock;
-use crate::fake::events::journal;
-use crate::fake::fingerprints::MemoryFingerprints;
-use crate::fake::login_responses::MemorySeal;
-use crate::fake::tokens::MemoryTokens;
+use crate::fake::ports::{policies, ports};
 
 /// A login, and what the provider tells on its occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +156,7 @@ fn number(run: &str, phone: char) -> PhoneNumber {
 struct Town {
     run: String,
     store: Arc<dyn Backend>,
-    login: Login,
+    login: Arc<Login>,
     clock: Arc<FixedClock>,
     policy: ConflictPolicy,
     choice: Option<ConflictResolution>,
@@ -201,21 +196,8 @@ impl Town {
             }
         };
         let clock = Arc::new(FixedClock::default());
-        let login = Login {
-            fingerprints: Arc::new(MemoryFingerprints),
-            apps: Arc::new(AppRegistry::new(vec![app(0), app(1)])),
-            store: store.clone(),
-            directory: store.clone(),
-            tokens: Arc::new(MemoryTokens::new(clock.clone())),
-            seal: Arc::new(MemorySeal::default()),
-            journal: journal(clock.clone(), seed(&run)),
-            policy: LoginPolicy {
-                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_hours(2),
-                sessions: SESSIONS,
-            },
-            in_flight: InFlight::default(),
-        };
+        let ports = ports(store.clone(), clock.clone(), vec![app(0), app(1)], seed(&run));
+        let login = UseCases::new(&ports, &policies(SESSIONS)).login;
         Self {
             run,
             store,

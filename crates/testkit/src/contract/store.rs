@@ -31,34 +31,16 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionPolicy};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::Store;
-use domain::ports::store::admins::AdminReader;
-use domain::ports::store::apps::AppReader;
-use domain::ports::store::audit::AuditReader;
+use domain::ports::store::{Store, StoreReader};
 use domain::ports::store::error::StoreError;
-use domain::ports::store::members::MemberReader;
-use domain::ports::store::outbox::OutboxReader;
-use domain::ports::store::signing_keys::SigningKeyReader;
 use domain::use_cases::retry::retry_on_contention;
 
 use crate::fake::random::FixedRandom;
 
-/// What the suite examines: a store, together with the directories that read the same rows.
-pub trait Backend:
-    Store + MemberReader + SigningKeyReader + AdminReader + AppReader + AuditReader + OutboxReader
-{
-}
+/// Store under test, with all its read ports.
+pub trait Backend: Store + StoreReader {}
 
-impl<T> Backend for T where
-    T: Store
-        + MemberReader
-        + SigningKeyReader
-        + AdminReader
-        + AppReader
-        + AuditReader
-        + OutboxReader
-{
-}
+impl<T: Store + StoreReader> Backend for T {}
 
 /// The receivers that the store under test MUST have been told to keep events for.
 #[must_use]

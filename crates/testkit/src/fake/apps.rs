@@ -1,4 +1,4 @@
-//! Registered apps that work without a provider's wire: their secrets are sealed by being named.
+//! Fake app factory and seal: a sealed secret contains its app and kind in plaintext.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use domain::ports::app::{AppFactory, AppSecretSeal, BuildAppError};
 
 use crate::fake::provider::MemoryProvider;
 
-/// Writes a secret down beside its app and kind, back to front.
+/// Seals a secret as its app, its kind and the reversed text.
 #[derive(Debug, Default)]
 pub struct MemoryAppSeal;
 
@@ -21,7 +21,7 @@ impl AppSecretSeal for MemoryAppSeal {
     }
 }
 
-/// Makes apps whose users one provider knows, and remembers which it made.
+/// Builds apps over one fake provider and records them.
 #[derive(Debug, Default)]
 pub struct MemoryAppFactory {
     provider: Arc<MemoryProvider>,
@@ -29,13 +29,13 @@ pub struct MemoryAppFactory {
 }
 
 impl MemoryAppFactory {
-    /// Makes apps whose users this provider knows.
+    /// Builds apps over this provider.
     #[must_use]
     pub fn new(provider: Arc<MemoryProvider>) -> Self {
         Self { provider, built: Mutex::default() }
     }
 
-    /// What was made so far, in its order.
+    /// Apps built so far, in order.
     #[must_use]
     pub fn built(&self) -> Vec<RegisteredApp> {
         self.built.lock().unwrap().clone()
@@ -43,7 +43,7 @@ impl MemoryAppFactory {
 }
 
 impl AppFactory for MemoryAppFactory {
-    /// An app whose secret is no sealed one of its own does not open.
+    /// Fails if the secret was not sealed for this app.
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
         let own = format!("{} Secret ", app.name.as_str());
         if !app.secret.current.starts_with(own.as_bytes()) {

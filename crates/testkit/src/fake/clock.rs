@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told otherwise.
+//! Fake clock that only moves when a test sets it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -6,30 +6,30 @@ use std::time::Duration;
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
 
-/// A clock set by hand.
+/// Clock that a test sets.
 #[derive(Debug)]
 pub struct FixedClock(AtomicI64);
 
 impl FixedClock {
-    /// A clock that shows this time.
+    /// Creates a clock with this time.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.unix_millis()))
     }
 
-    /// Sets another time, which may be an earlier one.
+    /// Sets the time, forward or backward.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.unix_millis(), Ordering::SeqCst);
     }
 
-    /// Moves the hands forward.
+    /// Advances the time.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().plus(span));
     }
 }
 
 impl Default for FixedClock {
-    /// 2026-11-20T10:00:00.123Z: a time whose milliseconds show when somebody drops them.
+    /// 2026-11-20T10:00:00.123Z. The milliseconds reveal code that truncates to seconds.
     fn default() -> Self {
         Self::at(Timestamp::from_unix_millis(1_795_168_800_123))
     }

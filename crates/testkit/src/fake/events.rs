@@ -1,4 +1,4 @@
-//! Events of a request that is always the same.
+//! Event factory with a fixed request id.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use domain::use_cases::event::factory::EventFactory;
 
 use crate::fake::random::FixedRandom;
 
-/// Is always in the request `test-request`.
+/// Request context with the id `test-request`.
 #[derive(Debug, Default)]
 pub struct FixedRequests;
 
@@ -19,8 +19,8 @@ impl RequestContext for FixedRequests {
     }
 }
 
-/// A journal by this clock.
-pub fn journal(clock: Arc<dyn Clock>, seed: u64) -> EventFactory {
+/// Returns an event factory with this clock, and randomness from this seed.
+pub fn event_factory(clock: Arc<dyn Clock>, seed: u64) -> EventFactory {
     EventFactory {
         clock,
         random: Arc::new(FixedRandom::seeded(seed)),

@@ -1,11 +1,11 @@
-//! Fingerprints without a key.
+//! Fake fingerprints, without a key.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use domain::model::fingerprint::Fingerprint;
 use domain::model::fingerprint::Fingerprints;
 
-/// Makes fingerprints that anyone could make. Never for anything real.
+/// Computes unkeyed fingerprints. For tests only.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryFingerprints;
 

@@ -1,4 +1,4 @@
-//! A seal that keeps the answers it is given and hands out numbers for them.
+//! Fake login seal: stores responses in memory and seals them as numbers.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use domain::ports::login_seal::{LoginSeal, UnsealError};
 
 use crate::fake::fingerprints::MemoryFingerprints;
 
-/// Recognises codes and requests, and keeps answers in memory.
+/// Fingerprints codes and requests, and stores responses in memory.
 #[derive(Debug, Default)]
 pub struct MemorySeal(Mutex<Vec<(Fingerprint, LoggedIn)>>);
 
@@ -48,7 +48,7 @@ impl LoginSeal for MemorySeal {
     }
 }
 
-/// Secrets are not cloned by accident.
+/// Copies a token pair. The type itself is not `Clone`, so that secrets are not cloned by accident.
 fn copy(answer: &LoggedIn) -> LoggedIn {
     let TokenPair { access_token, refresh_token, expires_in } = &answer.tokens;
     LoggedIn {

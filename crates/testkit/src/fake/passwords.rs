@@ -1,10 +1,10 @@
-//! Passwords that cost nothing.
+//! Fake password hasher.
 
 use async_trait::async_trait;
 use domain::model::admin::{AdminPassword, PasswordHash};
 use domain::ports::passwords::{HashError, PasswordHasher};
 
-/// Keeps passwords as they are. Never for anything real.
+/// Stores passwords in plaintext. For tests only.
 #[derive(Debug, Default)]
 pub struct MemoryPasswords;
 

@@ -1,4 +1,4 @@
-//! A provider that knows the users a test tells it about.
+//! Fake identity provider.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -12,18 +12,18 @@ use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError, Pr
 /// A user of the provider.
 #[derive(Clone, Debug)]
 pub struct MemoryUser {
-    /// The id that logs in.
+    /// Subject that logs in.
     pub login: Subject,
-    /// Further ids.
+    /// Other subjects of the user.
     pub aliases: Vec<Subject>,
-    /// What stands behind them.
+    /// Kind of the account.
     pub standing: AccountKind,
-    /// The session key, as the provider writes it.
+    /// Session key in the format of the provider.
     pub session_key: Option<String>,
 }
 
 impl MemoryUser {
-    /// A person with an openid in the namespace `memory` and nothing else.
+    /// Creates a user with an openid in the namespace `memory`.
     #[must_use]
     pub fn person(open_id: &str) -> Self {
         let login = Subject {
@@ -35,7 +35,7 @@ impl MemoryUser {
         Self { login, aliases: Vec::new(), standing: AccountKind::User, session_key }
     }
 
-    /// The same user with a union id, in the namespace `memory-group`.
+    /// Adds a union id in the namespace `memory-group`.
     #[must_use]
     pub fn with_union_id(mut self, union_id: &str) -> Self {
         self.aliases.push(Subject {
@@ -47,7 +47,7 @@ impl MemoryUser {
     }
 }
 
-/// Hands out codes that work once, for users it is shown.
+/// Issues one-time codes for users.
 #[derive(Debug, Default)]
 pub struct MemoryProvider(Mutex<State>);
 
@@ -56,7 +56,7 @@ pub(crate) struct State {
     minted: usize,
     logins: HashMap<String, Code<MemoryUser>>,
     phones: HashMap<String, Code<(Subject, PhoneNumber)>>,
-    /// The session keys of those who logged in.
+    /// Session keys of the users that have logged in.
     pub(crate) keys: HashMap<Subject, String>,
     failures: VecDeque<ProviderFailure>,
     calls: Vec<MemoryCall>,
@@ -68,19 +68,19 @@ enum Code<T> {
     Used,
 }
 
-/// A call the provider received.
+/// A call to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryCall {
-    /// A login code was to be redeemed.
+    /// Redemption of a login code.
     Login,
-    /// A phone code was to be redeemed.
+    /// Redemption of a phone code.
     Phone,
-    /// A session key was to be checked or replaced.
+    /// Check or rotation of a session key.
     Session,
 }
 
 impl MemoryProvider {
-    /// A code with which this user logs in, once.
+    /// Issues a login code of a user.
     pub fn login_code(&self, user: &MemoryUser) -> LoginCode {
         let mut state = self.state();
         let code = state.mint("login");
@@ -88,7 +88,7 @@ impl MemoryProvider {
         LoginCode::parse(&code).unwrap()
     }
 
-    /// A code that stands for this user's phone number, once.
+    /// Issues a phone code for a user's number.
     pub fn phone_code(&self, user: &MemoryUser, phone: &PhoneNumber) -> PhoneCode {
         let mut state = self.state();
         let code = state.mint("phone");
@@ -96,12 +96,12 @@ impl MemoryProvider {
         PhoneCode::parse(&code).unwrap()
     }
 
-    /// Lets the next call fail; said twice, the next two. The code of a failed call stays good.
+    /// Makes the next call fail; repeated calls add up. The code of a failed call stays valid.
     pub fn fail_next(&self, failure: ProviderFailure) {
         self.state().failures.push_back(failure);
     }
 
-    /// The calls so far, in their order, failed ones among them.
+    /// Calls so far, in order, including failed ones.
     #[must_use]
     pub fn calls(&self) -> Vec<MemoryCall> {
         self.state().calls.clone()

@@ -1,21 +1,21 @@
-//! Chance that comes out the same every time.
+//! Deterministic randomness.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::model::random::Random;
 
-/// Repeatable randomness: the same seed gives the same bytes. Never for anything real.
+/// Random source with a seed: equal seeds give equal bytes. For tests only.
 #[derive(Debug)]
 pub struct FixedRandom(AtomicU64);
 
 impl FixedRandom {
-    /// Randomness from a seed; two seeds give two sequences.
+    /// Creates a source from a seed.
     #[must_use]
     pub const fn seeded(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
-    /// The next 64 bits, by `SplitMix64` (Steele, Lea and Flood 2014).
+    /// Returns the next 64 bits of `SplitMix64` (Steele, Lea and Flood 2014).
     pub fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let z = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);

@@ -1,4 +1,4 @@
-//! Counts of requests that are never forgotten.
+//! Fake rate limiter without eviction.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,20 @@ use domain::model::rate_limit::{Bucket, LimitKey, Quota, RateLimited};
 use domain::ports::rate_limiter::RateLimiter;
 use domain::use_cases::rate_limits::{Quotas, RateLimits};
 
-/// Counts every key there ever was: for tests only, as its memory has no bound.
+/// Rate limiter without a bound on its memory. For tests only.
 pub struct MemoryRateLimiter {
     clock: Arc<dyn Clock>,
     buckets: Mutex<HashMap<LimitKey, Bucket>>,
 }
 
 impl MemoryRateLimiter {
-    /// Counts by this clock.
+    /// Creates a limiter with this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, buckets: Mutex::default() }
     }
 
-    /// Limits of these quotas, counted by this clock.
+    /// Creates rate limits with these quotas and this clock.
     #[must_use]
     pub fn limits(quotas: Quotas, clock: Arc<dyn Clock>) -> Arc<RateLimits> {
         Arc::new(RateLimits { limiter: Arc::new(Self::new(clock)), quotas })

@@ -1,16 +1,16 @@
-//! Trusted back ends known by plain keys.
+//! Fake authentication of service accounts.
 
 use std::collections::HashMap;
 
 use domain::model::service_account::ServiceAccount;
 use domain::ports::service_accounts::ServiceAccountAuthenticator;
 
-/// Back ends and their keys, as a test lists them.
+/// Service accounts with plaintext keys.
 #[derive(Debug, Default)]
 pub struct MemoryServices(HashMap<String, ServiceAccount>);
 
 impl MemoryServices {
-    /// Knows one more back end by its key.
+    /// Adds a service account with its key.
     #[must_use]
     pub fn with(mut self, name: &str, key: &str) -> Self {
         self.0.insert(key.to_owned(), ServiceAccount { name: name.to_owned() });

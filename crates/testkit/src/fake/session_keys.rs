@@ -1,4 +1,4 @@
-//! Session keys without ciphers: sealed, encrypted and signed by being named.
+//! Fake session key operations: sealed, encrypted and signed values are readable text.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,7 +12,7 @@ use domain::ports::session_keys::{SessionKeyOperations, SessionKeySeal, UnsealKe
 
 use crate::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
 
-/// Writes a key down beside its user, back to front.
+/// Seals a key as its user and the reversed text.
 #[derive(Debug, Default)]
 pub struct MemoryKeySeal;
 
@@ -34,7 +34,7 @@ impl SessionKeySeal for MemoryKeySeal {
     }
 }
 
-/// How the provider signs these data: in forty hexadecimal digits.
+/// Signature of data: forty hexadecimal digits.
 #[must_use]
 pub fn signature(key: &str, raw_data: &str) -> String {
     let mut hasher = DefaultHasher::new();
@@ -43,14 +43,14 @@ pub fn signature(key: &str, raw_data: &str) -> String {
 }
 
 impl MemoryProvider {
-    /// A phone number as this user's client gets it, under the key of their last login.
+    /// Encrypts a phone number with the session key of the user's last login.
     pub fn encrypted_phone(&self, user: &MemoryUser, phone: &PhoneNumber) -> EncryptedData {
         let key = self.state().keys.get(&user.login).cloned().unwrap_or_default();
         let ciphertext = format!("{key} {} {}", phone.country_code(), phone.national());
         EncryptedData { ciphertext: ciphertext.into_bytes(), iv: [0; 16] }
     }
 
-    /// Lets the user's key be another one, as the provider does now and then.
+    /// Replaces the user's session key, as the provider does at times.
     pub fn rotate_key(&self, user: &Subject) -> SessionKey {
         let mut state = self.state();
         let key = state.mint("session-key");

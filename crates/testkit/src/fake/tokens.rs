@@ -1,4 +1,4 @@
-//! Tokens that are only names of what they say: nothing is signed, everything is looked up.
+//! Fake tokens: unsigned names whose claims are looked up.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,20 +12,20 @@ use domain::model::signing_key::GeneratedKey;
 use domain::ports::signing_keys::{GenerateKeyError, KeyGenerator};
 use domain::ports::tokens::{SigningError, TokenIssuer, TokenRejected, TokenVerifier};
 
-/// Issues tokens and remembers what each one says.
+/// Issues tokens and stores their claims.
 pub struct MemoryTokens {
     clock: Arc<dyn Clock>,
     issued: Mutex<HashMap<String, AccessClaims>>,
 }
 
 impl MemoryTokens {
-    /// An issuer that has issued nothing; the clock tells which tokens have expired.
+    /// Creates an issuer; the clock decides which tokens have expired.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, issued: Mutex::default() }
     }
 
-    /// What a token says, whether it has expired or not.
+    /// Returns the claims of a token, expired or not.
     #[must_use]
     pub fn claims(&self, token: &str) -> Option<AccessClaims> {
         self.issued.lock().unwrap().get(token).cloned()
@@ -64,7 +64,7 @@ impl TokenVerifier for MemoryTokens {
     }
 }
 
-/// Makes signing keys that are only names.
+/// Generates signing keys that are only names.
 #[derive(Debug, Default)]
 pub struct MemoryKeyGenerator(AtomicU32);
 

@@ -37,3 +37,11 @@ pub trait IdentityRepository: Send + Sync {
     /// Whether anyone is known under a subject of this namespace.
     async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError>;
 }
+
+/// Reads identities outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait IdentityReader: Send + Sync {
+    /// Returns all subjects of a member, as last committed, in no order.
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
+}

@@ -1,14 +1,9 @@
 //! Members and tombstones in the store.
 
 use crate::model::fingerprint::Fingerprint;
-use crate::model::identity::Subject;
-use crate::model::login::redemption::Redemption;
 use crate::model::member::personal_data::ExportedTable;
 use crate::model::member::query::MemberQuery;
 use crate::model::member::{Member, MemberId};
-use crate::model::provider::session_key::SealedSessionKey;
-use crate::model::provider::withdrawal::Withdrawal;
-use crate::model::session::{Session, SessionId};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::AddError;
 use crate::ports::store::error::StoreError;
@@ -51,41 +46,28 @@ pub trait TombstoneRepository: Send + Sync {
     async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
 }
 
-/// Reads members outside of any unit of work, for requests that only look.
+/// Reads members outside of a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait MemberReader: Send + Sync {
-    /// The member of this id, as last committed.
+    /// Returns the member with this id, as last committed.
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
+}
 
-    /// A session and its member, as last committed.
-    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError>;
-
-    /// All sessions of a member, as last committed, in no order.
-    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
-
-    /// Members, as last committed: those that a query means, the newest first.
+/// Searches members outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait MemberSearch: Send + Sync {
+    /// Returns the members that match the query, as last committed, the newest first.
     async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError>;
+}
 
-    /// Everything that is held of a member, as last committed. MUST tell every value of every row that
-    /// names the member, and none of any other's.
+/// Reads all personal data of a member outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait PersonalDataReader: Send + Sync {
+    /// Exports all data stored about a member, as last committed.
+    ///
+    /// MUST contain every value of every row that references the member, and no value of another member.
     async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError>;
-
-    /// The withdrawals to be obeyed, as last committed: at most `limit`, the oldest first.
-    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
-
-    /// All subjects of a member, as last committed, in no order.
-    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
-
-    /// The session key kept of a user, as last committed.
-    async fn find_session_key(
-        &self,
-        user: &Subject,
-    ) -> Result<Option<SealedSessionKey>, StoreError>;
-
-    /// What became of a login code, as last committed.
-    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError>;
-
-    /// Whether the store answers.
-    async fn ready(&self) -> Result<(), StoreError>;
 }

@@ -25,3 +25,11 @@ pub trait PushRepository: Send + Sync {
     /// try at this moment.
     async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError>;
 }
+
+/// Reads pending withdrawals outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait WithdrawalReader: Send + Sync {
+    /// Returns the pending withdrawals, as last committed: at most `limit`, the oldest first.
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
+}

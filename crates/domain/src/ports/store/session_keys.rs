@@ -1,5 +1,6 @@
 //! Users' session keys in the store.
 
+use crate::model::identity::Subject;
 use crate::model::provider::session_key::SealedSessionKey;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
@@ -16,4 +17,15 @@ pub trait SessionKeyRepository: Send + Sync {
 
     /// Forgets the keys that were obtained at `then` or before.
     async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Reads session keys outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionKeyReader: Send + Sync {
+    /// Returns the stored session key of a user, as last committed.
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError>;
 }

@@ -34,3 +34,19 @@ pub trait SessionRepository: Send + Sync {
     /// Ends all sessions of a member.
     async fn remove_all(&self, member: MemberId) -> Result<(), StoreError>;
 }
+
+/// Reads single sessions outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionReader: Send + Sync {
+    /// Returns a session and its member, as last committed.
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError>;
+}
+
+/// Lists sessions outside of a unit of work.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionLister: Send + Sync {
+    /// Returns all sessions of a member, as last committed, in no order.
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
+}

@@ -9,14 +9,15 @@ use crate::ports::store::Store;
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::admin::sign_in::fingerprint;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases of an administrator's own session.
 pub struct AuthenticateAdmin {
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn AdminReader>,
+    /// Administrators.
+    pub admins: Arc<dyn AdminReader>,
     /// What recognises tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// The time.
@@ -37,10 +38,23 @@ pub enum AuthenticateAdminError {
 }
 
 impl AuthenticateAdmin {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            store: ports.store.clone(),
+            admins: ports.readers.admins.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            clock: ports.clock.clone(),
+            policy: policies.admin_sessions,
+        }
+    }
+
     /// Who the token speaks for. What they may do is looked up each time: it changes at once.
     pub async fn run(&self, token: &str) -> Result<AdminPrincipal, AuthenticateAdminError> {
-        let (token, now) = (fingerprint(self.fingerprints.as_ref(), token), self.clock.now());
-        let found = self.directory.find_admin_session(&token).await?;
+        let token = fingerprint(self.fingerprints.as_ref(), token);
+        let now = self.clock.now();
+        let found = self.admins.find_admin_session(&token).await?;
         let lasting =
             found.filter(|(session, admin)| admin.active && session.is_alive(&self.policy, now));
         let (mut session, admin) = lasting.ok_or(AuthenticateAdminError::SignedOut)?;

@@ -14,20 +14,21 @@ use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
 pub struct ManageAdmins {
     /// Where administrators are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn AdminReader>,
+    /// Administrators.
+    pub admins: Arc<dyn AdminReader>,
     /// What hashes passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// What recognises invitations.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// Somebody who was invited.
@@ -75,10 +76,22 @@ pub enum ManageAdminsError {
 }
 
 impl ManageAdmins {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            admins: ports.readers.admins.clone(),
+            passwords: ports.password_hasher.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            events: EventFactory::new(ports),
+        }
+    }
+
     /// All accounts.
     pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<Admin>, ManageAdminsError> {
         by.require_role(Role::Admin)?;
-        Ok(self.directory.admins().await?)
+        Ok(self.admins.admins().await?)
     }
 
     /// Invites somebody: who is new gets an account, who is not can choose another password and may
@@ -92,7 +105,7 @@ impl ManageAdmins {
         if let Some(by) = by {
             by.require_role(Role::Admin)?;
         }
-        let code = InvitationCode::generate(self.journal.random.as_ref());
+        let code = InvitationCode::generate(self.events.random.as_ref());
         let admin = retry_on_contention(|| self.try_to_invite(by, name, role, &code)).await?;
         Ok(Invited { admin, code })
     }
@@ -104,7 +117,8 @@ impl ManageAdmins {
         role: Role,
         code: &InvitationCode,
     ) -> Result<Admin, ManageAdminsError> {
-        let (now, random) = (self.journal.clock.now(), self.journal.random.as_ref());
+        let now = self.events.clock.now();
+        let random = self.events.random.as_ref();
         let work = self.store.begin().await?;
         let known = work.admins().find_named(name).await?;
         ensure_other(by, known.as_ref())?;
@@ -163,8 +177,9 @@ impl ManageAdmins {
         code: &InvitationCode,
         password: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
-        let (code, now) = (self.fingerprint(name, code), self.journal.clock.now());
-        let invited = self.directory.find_admin(name).await?;
+        let code = self.fingerprint(name, code);
+        let now = self.events.clock.now();
+        let invited = self.admins.find_admin(name).await?;
         let invitation = invited.and_then(|admin| admin.invitation);
         // Before the hash, which takes time and memory on purpose.
         invitation.filter(|invitation| invitation.code == code).ok_or(NotInvited)?;
@@ -186,7 +201,7 @@ impl ManageAdmins {
         current: &AdminPassword,
         new: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
-        let found = self.directory.find_admin(&administrator.name).await?;
+        let found = self.admins.find_admin(&administrator.name).await?;
         let present = found.and_then(|admin| admin.password);
         let present = present.ok_or(ManageAdminsError::WrongPassword)?;
         if !self.passwords.verify(current, &present).await? {
@@ -220,7 +235,7 @@ impl ManageAdmins {
     }
 
     fn event(&self, kind: AuditKind, admin: &Admin) -> AuditEvent {
-        AuditEvent { target_admin: Some(admin.id), ..self.journal.event(kind) }
+        AuditEvent { target_admin: Some(admin.id), ..self.events.event(kind) }
     }
 
     /// A code is good for one name.

@@ -17,6 +17,7 @@ use crate::ports::store::Store;
 use crate::ports::store::error::{AddError, StoreError};
 use crate::use_cases::app::reload::ReloadApps;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
@@ -28,7 +29,7 @@ pub struct ManageApps {
     /// What serves them, and makes them work.
     pub serve: Arc<ReloadApps>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// An app to be added.
@@ -112,10 +113,21 @@ pub enum ManageAppsError {
 }
 
 impl ManageApps {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, serve: Arc<ReloadApps>) -> Self {
+        Self {
+            store: ports.store.clone(),
+            seal: ports.app_secret_seal.clone(),
+            serve,
+            events: EventFactory::new(ports),
+        }
+    }
+
     /// All apps, those of the configuration first.
     pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<AppDetails>, ManageAppsError> {
         by.require_role(Role::Viewer)?;
-        let registered = self.serve.directory.registered_apps().await?;
+        let registered = self.serve.registered_apps.registered_apps().await?;
         let configured = self.serve.apps.configured().iter().map(|app| AppDetails::configured(app));
         Ok(configured.chain(registered.into_iter().map(AppDetails::from)).collect())
     }
@@ -154,7 +166,7 @@ impl ManageApps {
         by: &AdminPrincipal,
         new: &NewApp,
     ) -> Result<RegisteredApp, ManageAppsError> {
-        let now = self.journal.clock.now();
+        let now = self.events.clock.now();
         let current = self.seal.seal(&new.name, AppSecretKind::Secret, new.secret.expose());
         let app = RegisteredApp {
             name: new.name.clone(),
@@ -172,7 +184,7 @@ impl ManageApps {
             AddError::Taken => ManageAppsError::Taken,
             AddError::Store(error) => error.into(),
         })?;
-        let event = self.journal.event(AuditKind::AppAdded).in_app(app.name.clone());
+        let event = self.events.event(AuditKind::AppAdded).in_app(app.name.clone());
         work.audit().record(&event.with_actor(Some(by.id))).await?;
         work.commit().await?;
         Ok(app)
@@ -282,7 +294,7 @@ impl ManageApps {
             return Err(ManageAppsError::InUse);
         }
         work.apps().remove(&app).await.map_err(StoreError::from)?;
-        let event = self.journal.event(AuditKind::AppRemoved).in_app(app.name);
+        let event = self.events.event(AuditKind::AppRemoved).in_app(app.name);
         work.audit().record(&event.with_actor(Some(by.id))).await?;
         Ok(work.commit().await?)
     }
@@ -310,7 +322,7 @@ impl ManageApps {
     ) -> Result<RegisteredApp, ManageAppsError> {
         let work = self.store.begin().await?;
         let mut app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
-        change(&mut app, self.journal.clock.now())?;
+        change(&mut app, self.events.clock.now())?;
         // One that does not open may be replaced.
         if let Err(unfit @ (BuildAppError::Secret(_) | BuildAppError::Push(_))) =
             self.serve.factory.build(&app)
@@ -318,7 +330,7 @@ impl ManageApps {
             return Err(unfit.into());
         }
         work.apps().update(&app).await.map_err(StoreError::from)?;
-        let event = self.journal.event(kind).in_app(app.name.clone()).with_actor(Some(by.id));
+        let event = self.events.event(kind).in_app(app.name.clone()).with_actor(Some(by.id));
         let detail = detail.map(str::to_owned);
         work.audit().record(&AuditEvent { detail, ..event }).await?;
         work.commit().await?;

@@ -11,24 +11,33 @@ use crate::model::member::{Member, MemberId, StatusReason};
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::identities::IdentityReader;
+use crate::ports::store::members::{MemberReader, MemberSearch};
+use crate::ports::store::sessions::SessionLister;
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::member::ban::{BanError, BanMember};
 use crate::use_cases::member::erase::{EraseMember, EraseMemberError};
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
 pub struct ManageMembers {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Members.
+    pub members: Arc<dyn MemberReader>,
+    /// Search for members.
+    pub member_search: Arc<dyn MemberSearch>,
+    /// Identities.
+    pub identities: Arc<dyn IdentityReader>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionLister>,
     /// Keeps members out.
     pub ban: Arc<BanMember>,
     /// Forgets them.
     pub erase: Arc<EraseMember>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// A member, with what they are known under and where they are logged in.
@@ -74,6 +83,21 @@ impl From<EraseMemberError> for ManageMembersError {
 }
 
 impl ManageMembers {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, ban: Arc<BanMember>, erase: Arc<EraseMember>) -> Self {
+        Self {
+            store: ports.store.clone(),
+            members: ports.readers.members.clone(),
+            member_search: ports.readers.member_search.clone(),
+            identities: ports.readers.identities.clone(),
+            sessions: ports.readers.session_lists.clone(),
+            ban,
+            erase,
+            events: EventFactory::new(ports),
+        }
+    }
+
     /// The members that a query means.
     pub async fn search(
         &self,
@@ -81,7 +105,7 @@ impl ManageMembers {
         query: &MemberQuery,
     ) -> Result<Vec<Member>, ManageMembersError> {
         by.require_role(Role::Viewer)?;
-        Ok(self.directory.search(query).await?)
+        Ok(self.member_search.search(query).await?)
     }
 
     /// One member.
@@ -91,10 +115,11 @@ impl ManageMembers {
         id: MemberId,
     ) -> Result<MemberDetails, ManageMembersError> {
         by.require_role(Role::Viewer)?;
-        let found = self.directory.find(id).await?;
+        let found = self.members.find(id).await?;
         let member = found.ok_or(ManageMembersError::NotFound)?;
-        let (subjects, now) = (self.directory.list_identities(id).await?, self.journal.clock.now());
-        let mut sessions = self.directory.list_sessions(id).await?;
+        let subjects = self.identities.list_identities(id).await?;
+        let now = self.events.clock.now();
+        let mut sessions = self.sessions.list_sessions(id).await?;
         sessions.retain(|session| session.is_alive(now));
         sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
         Ok(MemberDetails { member, subjects, sessions })
@@ -142,7 +167,7 @@ impl ManageMembers {
         let work = self.store.begin().await?;
         work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
         let event =
-            self.journal.event(AuditKind::SessionsEnded).with_member(id).with_actor(Some(by.id));
+            self.events.event(AuditKind::SessionsEnded).with_member(id).with_actor(Some(by.id));
         let event = match session {
             None => {
                 work.sessions().remove_all(id).await?;
@@ -171,11 +196,8 @@ impl ManageMembers {
             let work = self.store.begin().await?;
             let member = work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
             let phone = member.phone.ok_or(ManageMembersError::NotFound)?;
-            let event = self
-                .journal
-                .event(AuditKind::PhoneUnmasked)
-                .with_member(id)
-                .with_actor(Some(by.id));
+            let event =
+                self.events.event(AuditKind::PhoneUnmasked).with_member(id).with_actor(Some(by.id));
             work.audit().record(&event).await?;
             work.commit().await?;
             Ok(phone)

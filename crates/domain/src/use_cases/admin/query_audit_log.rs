@@ -10,6 +10,7 @@ use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::audit::AuditReader;
 use crate::ports::store::error::StoreError;
+use crate::use_cases::ports::{Policies, Ports};
 
 /// How long a day is. There is none with a leap second in this count.
 const DAY: Duration = Duration::from_hours(24);
@@ -19,8 +20,8 @@ pub const DAYS_MAX: u16 = 92;
 
 /// The use cases.
 pub struct QueryAuditLog {
-    /// Where it is written.
-    pub directory: Arc<dyn AuditReader>,
+    /// Audit log.
+    pub audit: Arc<dyn AuditReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// When a day begins: how much later than in UTC (earlier where it is negative), in milliseconds.
@@ -39,6 +40,16 @@ pub enum QueryAuditLogError {
 }
 
 impl QueryAuditLog {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            audit: ports.readers.audit.clone(),
+            clock: ports.clock.clone(),
+            utc_offset: policies.utc_offset,
+        }
+    }
+
     /// The events that a query means, the latest first.
     pub async fn events(
         &self,
@@ -46,7 +57,7 @@ impl QueryAuditLog {
         query: &AuditQuery,
     ) -> Result<Vec<AuditEvent>, QueryAuditLogError> {
         by.require_role(Role::Viewer)?;
-        Ok(self.directory.events(query).await?)
+        Ok(self.audit.events(query).await?)
     }
 
     /// What happened on each of the last days, today among them; the earliest first.
@@ -57,7 +68,7 @@ impl QueryAuditLog {
     ) -> Result<(DayRange, Vec<DailyCount>), QueryAuditLogError> {
         by.require_role(Role::Viewer)?;
         let days = self.days(days);
-        let mut counts = self.directory.count_by_day(&days).await?;
+        let mut counts = self.audit.count_by_day(&days).await?;
         counts.sort_by(|a, b| {
             let key = |count: &DailyCount| (count.day, count.kind.name(), count.detail.clone());
             key(a).cmp(&key(b))
@@ -85,9 +96,9 @@ mod tests {
     fn days(now: i64, utc_offset: i64, days: u16) -> (i64, i64) {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(Timestamp::from_unix_millis(now));
-        let directory = Arc::new(MockAuditReader::new());
+        let audit = Arc::new(MockAuditReader::new());
         let DayRange { from, to } =
-            QueryAuditLog { directory, clock: Arc::new(clock), utc_offset }.days(days);
+            QueryAuditLog { audit, clock: Arc::new(clock), utc_offset }.days(days);
         (from.unix_millis() / HOUR, to.unix_millis() / HOUR)
     }
 

@@ -10,6 +10,7 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::provider_stats::ProviderStats;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::signing_keys::SigningKeyReader;
+use crate::use_cases::ports::{Policies, Ports};
 
 /// The use cases.
 pub struct ServiceStatus {
@@ -53,6 +54,17 @@ pub enum WatchServiceError {
 }
 
 impl ServiceStatus {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            keys: ports.readers.signing_keys.clone(),
+            policy: policies.signing_keys,
+            provider: ports.provider_stats.clone(),
+            clock: ports.clock.clone(),
+        }
+    }
+
     /// The keys that sign access tokens, in the order in which they were made.
     pub async fn signing_keys(
         &self,
@@ -70,7 +82,8 @@ impl ServiceStatus {
                 }
                 KeyState::Previous => keys.kept_until(key, &self.policy, now),
             };
-            let (id, created_at) = (key.id.clone(), key.created_at);
+            let id = key.id.clone();
+            let created_at = key.created_at;
             SigningKeyInfo {
                 number: key.number,
                 id,
@@ -128,7 +141,8 @@ mod tests {
             prepublish: Duration::from_secs(1),
             access_ttl: Duration::from_hours(2),
         };
-        let (keys, provider) = (Arc::new(directory), Arc::new(provider));
+        let keys = Arc::new(directory);
+        let provider = Arc::new(provider);
         ServiceStatus { keys, policy, provider, clock: Arc::new(clock) }
     }
 

@@ -14,20 +14,21 @@ use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
 pub struct SignIn {
     /// Where administrators are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn AdminReader>,
+    /// Administrators.
+    pub admins: Arc<dyn AdminReader>,
     /// What knows passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// What recognises tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
     /// How long sessions last.
     pub policy: AdminSessionPolicy,
 }
@@ -62,13 +63,26 @@ pub(crate) fn fingerprint(fingerprints: &dyn Fingerprints, token: &str) -> Finge
 }
 
 impl SignIn {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            store: ports.store.clone(),
+            admins: ports.readers.admins.clone(),
+            passwords: ports.password_hasher.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            events: EventFactory::new(ports),
+            policy: policies.admin_sessions,
+        }
+    }
+
     /// Opens a session. It takes as long for a name that is nobody's.
     pub async fn run(
         &self,
         name: &AdminName,
         password: &AdminPassword,
     ) -> Result<SignedIn, SignInError> {
-        let found = self.directory.find_admin(name).await?;
+        let found = self.admins.find_admin(name).await?;
         let known = found.as_ref().and_then(|admin| admin.password.clone());
         let hash = known.clone().unwrap_or_else(|| self.passwords.dummy_hash());
         let is_right = self.passwords.verify(password, &hash).await? && known.is_some();
@@ -97,8 +111,8 @@ impl SignIn {
     }
 
     async fn open(&self, work: Box<dyn UnitOfWork>, admin: Admin) -> Result<SignedIn, SignInError> {
-        let now = self.journal.clock.now();
-        let token = AdminToken::generate(self.journal.random.as_ref());
+        let now = self.events.clock.now();
+        let token = AdminToken::generate(self.events.random.as_ref());
         let session = AdminSession {
             token: fingerprint(self.fingerprints.as_ref(), token.expose()),
             admin: admin.id,
@@ -106,7 +120,7 @@ impl SignIn {
             used_at: now,
         };
         work.admins().add_session(&session).await?;
-        let event = self.journal.event(AuditKind::AdminSignedIn).with_actor(Some(admin.id));
+        let event = self.events.event(AuditKind::AdminSignedIn).with_actor(Some(admin.id));
         work.audit().record(&event).await?;
         work.commit().await?;
         let administrator = AdminPrincipal {
@@ -125,7 +139,7 @@ impl SignIn {
         admin: Option<&Admin>,
         why: &str,
     ) -> Result<SignedIn, SignInError> {
-        let event = self.journal.event(AuditKind::AdminRefused).with_detail(why);
+        let event = self.events.event(AuditKind::AdminRefused).with_detail(why);
         let event = AuditEvent { target_admin: admin.map(|admin| admin.id), ..event };
         work.audit().record(&event).await?;
         work.commit().await?;

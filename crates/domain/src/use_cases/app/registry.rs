@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_user_is_known_by_the_open_id_of_this_very_app() {
-        let (main, shop) = (app("main", "wx01"), app("shop", "wx02"));
+        let main = app("main", "wx01");
+        let shop = app("shop", "wx02");
         let alias = Subject { kind: SubjectKind::UnionId, ..main.subject_of("u") };
         let subjects = [shop.subject_of("o2"), alias, main.subject_of("o1")];
         assert_eq!(main.subject_in(&subjects), Some(&main.subject_of("o1")));

@@ -10,13 +10,14 @@ use crate::ports::app::AppFactory;
 use crate::ports::store::apps::AppReader;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::ports::Ports;
 
 /// The use case.
 pub struct ReloadApps {
     /// The apps served.
     pub apps: Arc<AppRegistry>,
-    /// Where those are looked up that were added.
-    pub directory: Arc<dyn AppReader>,
+    /// Registered apps.
+    pub registered_apps: Arc<dyn AppReader>,
     /// What makes them work.
     pub factory: Arc<dyn AppFactory>,
     /// Those that are served now.
@@ -36,12 +37,23 @@ struct CachedApp {
 }
 
 impl ReloadApps {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            registered_apps: ports.readers.apps.clone(),
+            factory: ports.app_factory.clone(),
+            built: AppCache::default(),
+        }
+    }
+
     /// Serves what is registered, in place of what was before. To be called every second, so that an
     /// instance hears of what another one changed: what it costs is one read.
     pub async fn run(&self) -> Result<(), StoreError> {
         // Held while reading: or what was read first could be served last.
         let mut built = self.built.0.lock().await;
-        let registered = self.directory.registered_apps().await?;
+        let registered = self.registered_apps.registered_apps().await?;
         if registered.iter().eq(built.iter().map(|one| &one.registered)) {
             return Ok(());
         }

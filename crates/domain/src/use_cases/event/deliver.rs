@@ -24,8 +24,8 @@ pub struct DeliverEvents {
     pub receiver: Arc<dyn EventSink>,
     /// Where events wait.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn OutboxReader>,
+    /// Outbox.
+    pub outbox: Arc<dyn OutboxReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -50,7 +50,7 @@ impl DeliverEvents {
     /// [`CLAIM`] lasts. Each is to be delivered at once.
     pub async fn claim(&self, most: u64) -> Result<Vec<Delivery>, StoreError> {
         let now = self.clock.now();
-        let mut due = self.directory.due(&self.name, now, most).await?;
+        let mut due = self.outbox.due(&self.name, now, most).await?;
         if due.is_empty() {
             return Ok(due);
         }
@@ -109,7 +109,7 @@ impl DeliverEvents {
 
     /// When the oldest event happened that the receiver has not taken yet.
     pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.directory.oldest(&self.name).await
+        self.outbox.oldest(&self.name).await
     }
 }
 
@@ -139,11 +139,13 @@ mod tests {
             merged_member: None,
         };
         let claimed = Delivery { receiver: name.clone(), event, attempts: 1 };
-        let (mut receiver, mut store) = (MockEventSink::new(), MockStore::new());
+        let mut receiver = MockEventSink::new();
+        let mut store = MockStore::new();
         receiver.expect_deliver().times(1).returning(|_, _| Ok(()));
         let mut quicker = 1;
         store.expect_begin().times(2).returning(move || {
-            let (mut outbox, mut unit) = (MockOutbox::new(), MockUnitOfWork::new());
+            let mut outbox = MockOutbox::new();
+            let mut unit = MockUnitOfWork::new();
             outbox.expect_remove().times(1).returning(|_| Ok(()));
             unit.expect_outbox().return_const(Box::new(outbox) as Box<_>);
             let lost = std::mem::take(&mut quicker) > 0;
@@ -158,7 +160,7 @@ mod tests {
             name,
             receiver: Arc::new(receiver),
             store: Arc::new(store),
-            directory: Arc::new(MockOutboxReader::new()),
+            outbox: Arc::new(MockOutboxReader::new()),
             clock: Arc::new(clock),
             random: Arc::new(MockRandom::new()),
             max_age: Duration::from_secs(1),

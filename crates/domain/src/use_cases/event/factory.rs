@@ -8,6 +8,7 @@ use crate::model::id::uuid_v7;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
 use crate::ports::request_context::RequestContext;
+use crate::use_cases::ports::Ports;
 use std::sync::Arc;
 
 /// What makes events: it knows the time and the request that is being served.
@@ -22,6 +23,16 @@ pub struct EventFactory {
 }
 
 impl EventFactory {
+    /// Connects the factory with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
+            requests: ports.request_context.clone(),
+        }
+    }
+
     /// Something that happened now.
     #[must_use]
     pub fn event(&self, kind: AuditKind) -> AuditEvent {

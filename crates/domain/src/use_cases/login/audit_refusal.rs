@@ -87,17 +87,17 @@ impl Login {
         code: Fingerprint,
         refusal: RefusalReason,
     ) -> Result<(), StoreError> {
-        let refused = |why: &str| self.journal.event(AuditKind::LoginRefused).with_detail(why);
+        let refused = |why: &str| self.events.event(AuditKind::LoginRefused).with_detail(why);
         let event = match refusal {
-            RefusalReason::CodeUsed => match self.directory.find_redemption(&code).await? {
+            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
                 Some(redeemed) => {
-                    let event = self.journal.event(AuditKind::LoginCodeReused);
+                    let event = self.events.event(AuditKind::LoginCodeReused);
                     event.with_member(redeemed.member).in_session(redeemed.session)
                 }
                 None => refused("code_used"),
             },
             RefusalReason::UnionIdChanged(member) => {
-                self.journal.event(AuditKind::UnionIdChanged).with_member(member)
+                self.events.event(AuditKind::UnionIdChanged).with_member(member)
             }
             RefusalReason::Banned(member) => AuditEvent { member, ..refused("banned") },
             RefusalReason::Other(why) => refused(why),

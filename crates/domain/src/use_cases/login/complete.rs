@@ -24,7 +24,7 @@ impl Login {
     }
 
     async fn try_complete(&self, arrival: &LoginAttempt<'_>) -> Result<LoggedIn, LoginError> {
-        let now = self.journal.clock.now();
+        let now = self.events.clock.now();
         let work = self.store.begin().await?;
         let recognised = self.resolve_member(work.as_ref(), arrival, now).await?;
         let ResolvedMember { member, is_new, merged } = recognised;
@@ -38,14 +38,16 @@ impl Login {
             let sessions = work.sessions().list_by_member(member.id).await?;
             work.sessions().remove(&sessions_to_evict(sessions, &policy, now)).await?;
         }
-        let (app, random) = (arrival.app.name.clone(), self.journal.random.as_ref());
+        let app = arrival.app.name.clone();
+        let random = self.events.random.as_ref();
         let session = Session::open(member.id, app, &policy, now, random);
         work.sessions().add(&session).await?;
         // Signed before the commit: the answer is kept with what it is about, or neither is.
-        let (issuer, ttl) = (self.tokens.as_ref(), lives.access(self.policy.access_ttl));
+        let issuer = self.tokens.as_ref();
+        let ttl = lives.access(self.policy.access_ttl);
         let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
         let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
-        let event = self.journal.event(kind).with_member(member.id).in_session(session.id);
+        let event = self.events.event(kind).with_member(member.id).in_session(session.id);
         work.audit().record(&AuditEvent { app: Some(session.app.clone()), ..event }).await?;
         let Member { id, nickname, .. } = member;
         let logged_in = LoggedIn { member: id, nickname, is_new, merged, tokens };

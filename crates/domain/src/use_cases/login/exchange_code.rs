@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::secret::{LoginCode, SessionKey};
 use crate::model::service_account::ServiceAccount;
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
+use crate::use_cases::ports::Ports;
 
 /// The use case.
 pub struct ExchangeCode {
@@ -24,6 +25,12 @@ pub struct ProviderSession {
 }
 
 impl ExchangeCode {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { apps: ports.apps.clone() }
+    }
+
     /// Redeems the code for `service`, which has shown its key: a caller without one has no
     /// [`Service`] to pass.
     pub async fn run(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::secret::LoginCode;
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
+use crate::use_cases::ports::Ports;
 
 /// The use case.
 pub struct GetOpenid {
@@ -21,6 +22,12 @@ pub struct ProviderIds {
 }
 
 impl GetOpenid {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { apps: ports.apps.clone() }
+    }
+
     /// Redeems the code and tells the ids; the session key that comes with them ends here.
     pub async fn run(
         &self,

@@ -19,7 +19,7 @@ impl Login {
         fingerprint: Fingerprint,
     ) -> Result<LoggedIn, LoginError> {
         loop {
-            match self.in_flight.take(code, fingerprint, self.journal.clock.now()) {
+            match self.in_flight.take(code, fingerprint, self.events.clock.now()) {
                 Slot::Acquired(ticket) => return self.execute(app, request, code, ticket).await,
                 Slot::SameRequest(waiting) => match waiting.outcome().await {
                     Some(Ok(())) => {
@@ -51,12 +51,12 @@ impl Login {
         let outcome = self.replay_or_execute(app, request, code, &mut ticket).await;
         match self.audit_refusal(app, code, outcome).await {
             Ok(logged_in) => {
-                ticket.finish(Ok(()), self.journal.clock.now());
+                ticket.finish(Ok(()), self.events.clock.now());
                 Ok(logged_in)
             }
             Err(error) => {
                 let error = Arc::new(error);
-                ticket.finish(Err(Arc::clone(&error)), self.journal.clock.now());
+                ticket.finish(Err(Arc::clone(&error)), self.events.clock.now());
                 Err(Arc::try_unwrap(error).unwrap_or_else(LoginError::Shared))
             }
         }
@@ -89,8 +89,10 @@ impl Login {
         code: Fingerprint,
         request: Fingerprint,
     ) -> Result<Option<LoggedIn>, LoginError> {
-        let Some(redeemed) = self.directory.find_redemption(&code).await? else { return Ok(None) };
-        let answer = redeemed.response_for(request, self.journal.clock.now());
+        let Some(redeemed) = self.redemptions.find_redemption(&code).await? else {
+            return Ok(None);
+        };
+        let answer = redeemed.response_for(request, self.events.clock.now());
         let answer = answer.ok_or(LoginError::CodeUsed)?;
         Ok(Some(self.seal.open(&code, answer)?))
     }

@@ -56,7 +56,7 @@ impl Login {
         if arrival.app.policy.phone_required && arrival.phone.is_none() {
             return Err(LoginError::PhoneRequired);
         }
-        let random = self.journal.random.as_ref();
+        let random = self.events.random.as_ref();
         let nickname = arrival.request.nickname.clone();
         let nickname = nickname
             .unwrap_or_else(|| self.policy.nickname_prefixes.nickname(arrival.phone, random));
@@ -67,7 +67,7 @@ impl Login {
             AddError::Taken => phone_taken(arrival, error),
             AddError::Store(error) => error.into(),
         })?;
-        work.outbox().add(&self.journal.domain_event(EventKind::Registered, id)).await?;
+        work.outbox().add(&self.events.domain_event(EventKind::Registered, id)).await?;
         Ok(ResolvedMember { member, is_new: true, merged: vec![] })
     }
 
@@ -104,13 +104,13 @@ impl Login {
             })?;
         }
         for gone in &merged {
-            let event = self.journal.domain_event(EventKind::Merged, member.id);
+            let event = self.events.domain_event(EventKind::Merged, member.id);
             work.outbox().add(&DomainEvent { merged_member: Some(*gone), ..event }).await?;
         }
         if phone_changed {
-            let event = self.journal.event(AuditKind::PhoneChanged).with_member(member.id);
+            let event = self.events.event(AuditKind::PhoneChanged).with_member(member.id);
             work.audit().record(&event).await?;
-            let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
+            let event = self.events.domain_event(EventKind::PhoneBound, member.id);
             work.outbox().add(&event).await?;
         }
         Ok(ResolvedMember { member, is_new: false, merged })
@@ -135,7 +135,7 @@ impl Login {
         work.sessions().remove_all(gone).await?;
         work.members().remove(&younger).await.map_err(StoreError::from)?;
         member.merge_from(younger, now);
-        let event = self.journal.event(AuditKind::Merged).with_member(member.id);
+        let event = self.events.event(AuditKind::Merged).with_member(member.id);
         work.audit().record(&AuditEvent { merged_member: Some(gone), ..event }).await?;
         Ok(gone)
     }

@@ -9,6 +9,7 @@ use crate::model::member::{MemberId, MemberStatus, StatusReason};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases.
@@ -16,7 +17,7 @@ pub struct BanMember {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// Why nothing was changed.
@@ -31,6 +32,12 @@ pub enum BanError {
 }
 
 impl BanMember {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { store: ports.store.clone(), events: EventFactory::new(ports) }
+    }
+
     /// Keeps the member out: no login, no refresh and no token of theirs works once this is done.
     pub async fn ban(
         &self,
@@ -74,11 +81,11 @@ impl BanMember {
         };
         let work = self.store.begin().await?;
         let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
-        member.set_status(status, reason, self.journal.clock.now());
+        member.set_status(status, reason, self.events.clock.now());
         work.members().update(&member).await.map_err(StoreError::from)?;
         work.sessions().remove_all(id).await?;
-        work.audit().record(&self.journal.event(kind).with_member(id).with_actor(by)).await?;
-        work.outbox().add(&self.journal.domain_event(told, id)).await?;
+        work.audit().record(&self.events.event(kind).with_member(id).with_actor(by)).await?;
+        work.outbox().add(&self.events.domain_event(told, id)).await?;
         Ok(work.commit().await?)
     }
 }

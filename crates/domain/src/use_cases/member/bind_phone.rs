@@ -14,9 +14,11 @@ use crate::ports::app::{App, AppDisabled};
 use crate::ports::provider::ProviderError;
 use crate::ports::store::Store;
 use crate::ports::store::error::{StoreError, UpdateError};
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::identities::IdentityReader;
+use crate::ports::store::session_keys::SessionKeyReader;
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
@@ -25,10 +27,12 @@ pub struct BindPhone {
     pub apps: Arc<AppRegistry>,
     /// Where members are kept.
     pub store: Arc<dyn Store>,
-    /// Where it is looked up who the caller is in the app.
-    pub directory: Arc<dyn MemberReader>,
+    /// Identities.
+    pub identities: Arc<dyn IdentityReader>,
+    /// Stored session keys.
+    pub session_keys: Arc<dyn SessionKeyReader>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// What a client shows for a number to be the caller's.
@@ -66,6 +70,18 @@ pub enum BindPhoneError {
 }
 
 impl BindPhone {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            store: ports.store.clone(),
+            identities: ports.readers.identities.clone(),
+            session_keys: ports.readers.session_keys.clone(),
+            events: EventFactory::new(ports),
+        }
+    }
+
     /// Binds the number to the caller's own member, and tells what the member is then. A number of
     /// another member stays theirs.
     pub async fn run(
@@ -75,7 +91,7 @@ impl BindPhone {
     ) -> Result<Member, BindPhoneError> {
         let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::NotFound)?;
         app.ensure_enabled()?;
-        let subjects = self.directory.list_identities(caller.member).await?;
+        let subjects = self.identities.list_identities(caller.member).await?;
         let user = app.subject_in(&subjects).ok_or(BindPhoneError::NotFound)?;
         let phone = match evidence {
             PhoneProofInput::Code(code) => app.phone.redeem_phone_code(user, code).await?,
@@ -91,13 +107,14 @@ impl BindPhone {
         data: &EncryptedData,
     ) -> Result<PhoneNumber, BindPhoneError> {
         let keys = app.session_keys.as_ref().ok_or(BindPhoneError::Undecipherable)?;
-        let key = keys.load(self.directory.as_ref(), user).await?;
+        let key = keys.load(self.session_keys.as_ref(), user).await?;
         let phone = key.and_then(|key| keys.operations.decrypt_phone(&key, data));
         phone.ok_or(BindPhoneError::Undecipherable)
     }
 
     async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
-        let (work, now) = (self.store.begin().await?, self.journal.clock.now());
+        let work = self.store.begin().await?;
+        let now = self.events.clock.now();
         let found = work.members().find(caller.member).await?;
         let mut member = found.ok_or(BindPhoneError::NotFound)?;
         member.ensure_active()?;
@@ -109,9 +126,9 @@ impl BindPhone {
             UpdateError::Taken => BindPhoneError::PhoneTaken,
             UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
         })?;
-        let event = self.journal.event(AuditKind::PhoneChanged).with_member(member.id);
+        let event = self.events.event(AuditKind::PhoneChanged).with_member(member.id);
         work.audit().record(&event.in_session(caller.session)).await?;
-        let event = self.journal.domain_event(EventKind::PhoneBound, member.id);
+        let event = self.events.domain_event(EventKind::PhoneBound, member.id);
         work.outbox().add(&event).await?;
         work.commit().await?;
         Ok(member)

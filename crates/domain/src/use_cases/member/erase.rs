@@ -11,6 +11,7 @@ use crate::model::member::{Member, MemberId, MemberStatus};
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
@@ -20,7 +21,7 @@ pub struct EraseMember {
     /// What recognises banned members who come back.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// Why nobody was erased.
@@ -35,6 +36,16 @@ pub enum EraseMemberError {
 }
 
 impl EraseMember {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            events: EventFactory::new(ports),
+        }
+    }
+
     /// Erases the member with all their identities and sessions. What stays is the record of security
     /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
     /// whose doing it is, if it is one's.
@@ -65,12 +76,12 @@ impl EraseMember {
         if member.status == MemberStatus::Banned {
             let subjects = work.identities().list_by_member(member.id).await?;
             let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, self.journal.clock.now()).await?;
+            work.tombstones().add(&tombstones, self.events.clock.now()).await?;
         }
-        let event = self.journal.event(AuditKind::Erased).with_member(member.id).with_actor(by);
+        let event = self.events.event(AuditKind::Erased).with_member(member.id).with_actor(by);
         work.audit().record(&event).await?;
         work.members().remove(member).await?;
-        let event = self.journal.domain_event(EventKind::Erased, member.id);
+        let event = self.events.domain_event(EventKind::Erased, member.id);
         work.outbox().add(&event).await
     }
 

@@ -6,11 +6,12 @@ use crate::model::member::{Banned, Member};
 use crate::model::session::claims::Caller;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::members::MemberReader;
+use crate::use_cases::ports::Ports;
 
 /// The use case.
 pub struct GetProfile {
-    /// Where members are looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Members.
+    pub members: Arc<dyn MemberReader>,
 }
 
 /// Why callers are not told who they are.
@@ -28,9 +29,15 @@ pub enum GetProfileError {
 }
 
 impl GetProfile {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { members: ports.readers.profiles.clone() }
+    }
+
     /// The member behind a verified token.
     pub async fn run(&self, caller: &Caller) -> Result<Member, GetProfileError> {
-        let member = self.directory.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
+        let member = self.members.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
         member.ensure_active()?;
         Ok(member)
     }

@@ -8,6 +8,7 @@ use crate::model::session::claims::Caller;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use case.
@@ -15,7 +16,7 @@ pub struct UpdateProfile {
     /// Where members are kept.
     pub store: Arc<dyn Store>,
     /// What makes events.
-    pub journal: EventFactory,
+    pub events: EventFactory,
 }
 
 /// Why a profile was not changed.
@@ -33,6 +34,12 @@ pub enum UpdateProfileError {
 }
 
 impl UpdateProfile {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self { store: ports.store.clone(), events: EventFactory::new(ports) }
+    }
+
     /// Applies the change to the caller's own member, and tells what the member is then.
     pub async fn run(
         &self,
@@ -51,9 +58,9 @@ impl UpdateProfile {
         let found = work.members().find(caller.member).await?;
         let mut member = found.ok_or(UpdateProfileError::NotFound)?;
         member.ensure_active()?;
-        if member.change_profile(change, self.journal.clock.now()) {
+        if member.change_profile(change, self.events.clock.now()) {
             work.members().update(&member).await.map_err(StoreError::from)?;
-            let event = self.journal.domain_event(EventKind::ProfileChanged, member.id);
+            let event = self.events.domain_event(EventKind::ProfileChanged, member.id);
             work.outbox().add(&event).await?;
         }
         work.commit().await?;

@@ -11,9 +11,10 @@ use crate::model::member::{Member, MemberStatus};
 use crate::model::provider::withdrawal::Withdrawal;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::pushes::WithdrawalReader;
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::member::erase::EraseMember;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
 /// How many withdrawals are looked at in one go.
@@ -23,18 +24,29 @@ const BATCH: u64 = 100;
 pub struct ProcessWithdrawals {
     /// What erases members, and where they are kept.
     pub erase: Arc<EraseMember>,
-    /// Where withdrawals are looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Pending withdrawals.
+    pub withdrawals: Arc<dyn WithdrawalReader>,
     /// What the names begin with of those who take theirs back.
     pub nickname_prefixes: NicknamePrefixes,
 }
 
 impl ProcessWithdrawals {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies, erase: Arc<EraseMember>) -> Self {
+        Self {
+            erase,
+            withdrawals: ports.readers.withdrawals.clone(),
+            nickname_prefixes: policies.nickname_prefixes.clone(),
+        }
+    }
+
     /// Obeys what is to be obeyed, and tells how many withdrawals that were. One that fails stays for the
     /// next time and does not keep the others; of several failures the last is told.
     pub async fn run(&self) -> Result<usize, StoreError> {
-        let (mut obeyed, mut failure) = (0, None);
-        for withdrawal in self.directory.withdrawals(BATCH).await? {
+        let mut obeyed = 0;
+        let mut failure = None;
+        for withdrawal in self.withdrawals.withdrawals(BATCH).await? {
             match retry_on_contention(|| self.process(&withdrawal)).await {
                 Ok(()) => obeyed += 1,
                 Err(error) => failure = Some(error),
@@ -69,12 +81,13 @@ impl ProcessWithdrawals {
             return self.close_account(work, withdrawal, &owner).await;
         }
         let mut member = owner.member;
-        let EventFactory { clock, random, .. } = &self.erase.journal;
-        let (before, names) = (member.clone(), &self.nickname_prefixes);
+        let EventFactory { clock, random, .. } = &self.erase.events;
+        let before = member.clone();
+        let names = &self.nickname_prefixes;
         if member.apply_withdrawal(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
             work.members().update(&member).await?;
             for kind in changed_events(&before, &member) {
-                work.outbox().add(&self.erase.journal.domain_event(kind, member.id)).await?;
+                work.outbox().add(&self.erase.events.domain_event(kind, member.id)).await?;
             }
         }
         Ok(())
@@ -97,7 +110,7 @@ impl ProcessWithdrawals {
         }
         if member.status == MemberStatus::Banned {
             let tombstones = tombstones(&closed, self.erase.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, self.erase.journal.clock.now()).await?;
+            work.tombstones().add(&tombstones, self.erase.events.clock.now()).await?;
         }
         work.identities().remove(&closed).await?;
         let sessions = work.sessions().list_by_member(member.id).await?.into_iter();

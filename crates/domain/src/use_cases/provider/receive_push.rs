@@ -15,6 +15,7 @@ use crate::ports::pushes::{PushReader, PushRejected, PushSignature};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// How far from our clock a signature may have been made.
@@ -58,6 +59,18 @@ pub enum ReceivePushError {
 }
 
 impl ReceivePush {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            store: ports.store.clone(),
+            fingerprints: ports.fingerprints.clone(),
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
+        }
+    }
+
     /// Whether the provider made this signature, and now: it checks who answers at our address.
     pub fn verify(&self, app: &AppName, signature: &PushSignature) -> Result<(), ReceivePushError> {
         self.reader(app)?.verify(signature)?;

@@ -11,8 +11,9 @@ use crate::ports::provider::ProviderError;
 use crate::ports::session_keys::SessionKeys;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::session_keys::SessionKeyReader;
 use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases. A caller without a service key has no [`Service`] to pass.
@@ -21,8 +22,8 @@ pub struct UseSessionKey {
     pub apps: Arc<AppRegistry>,
     /// Where a new key is kept.
     pub store: Arc<dyn Store>,
-    /// Where keys are looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Stored session keys.
+    pub session_keys: Arc<dyn SessionKeyReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -66,6 +67,17 @@ struct KeptSessionKey {
 }
 
 impl UseSessionKey {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            store: ports.store.clone(),
+            session_keys: ports.readers.session_keys.clone(),
+            clock: ports.clock.clone(),
+        }
+    }
+
     /// Whether the key is the user's present one, by the provider's word.
     pub async fn check(
         &self,
@@ -112,7 +124,7 @@ impl UseSessionKey {
         let app = app.ok_or(UseSessionKeyError::UnknownApp)?;
         app.ensure_enabled()?;
         let user = app.subject_of(&named.open_id);
-        let key = session_keys_of(&app)?.load(self.directory.as_ref(), &user).await?;
+        let key = session_keys_of(&app)?.load(self.session_keys.as_ref(), &user).await?;
         Ok(KeptSessionKey { app, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
     }
 }

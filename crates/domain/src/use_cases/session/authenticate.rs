@@ -8,8 +8,9 @@ use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::session::claims::{AccessClaims, Caller};
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::sessions::SessionReader;
 use crate::ports::tokens::{TokenRejected, TokenVerifier};
+use crate::use_cases::ports::Ports;
 use crate::use_cases::rate_limits::RateLimits;
 
 /// The use case. Every route that a member calls passes through it, so that none can forget what ends
@@ -17,8 +18,8 @@ use crate::use_cases::rate_limits::RateLimits;
 pub struct Authenticate {
     /// What checks the token itself.
     pub tokens: Arc<dyn TokenVerifier>,
-    /// Where the session is looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionReader>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How often a member may call.
@@ -54,6 +55,17 @@ pub enum AuthError {
 }
 
 impl Authenticate {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            tokens: ports.token_verifier.clone(),
+            sessions: ports.readers.sessions.clone(),
+            clock: ports.clock.clone(),
+            limits: ports.rate_limits.clone(),
+        }
+    }
+
     /// Who the access token speaks for, if its session still lasts and they do not call too often.
     /// Calls are counted before anything is looked up.
     pub async fn run(&self, token: &str) -> Result<Caller, AuthError> {
@@ -78,7 +90,7 @@ impl Authenticate {
 
     /// The session, if it still lasts and its member may come in.
     pub async fn session(&self, id: SessionId) -> Result<Session, AuthenticateError> {
-        let found = self.directory.find_session(id).await?;
+        let found = self.sessions.find_session(id).await?;
         let (session, member) = found.ok_or(AuthenticateError::SessionEnded)?;
         member.ensure_active()?;
         if session.is_alive(self.clock.now()) {

@@ -9,6 +9,7 @@ use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::ports::tokens::TokenVerifier;
 use crate::use_cases::app::registry::AppRegistry;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 use crate::use_cases::session::authenticate::{Authenticate, AuthenticateError};
 
@@ -43,6 +44,18 @@ pub enum Introspection {
 }
 
 impl Introspect {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies, authenticate: Arc<Authenticate>) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            authenticate,
+            tokens: ports.token_verifier.clone(),
+            store: ports.store.clone(),
+            policy: policies.sessions,
+        }
+    }
+
     /// What the token is now. A refresh token is not spent by asking.
     pub async fn run(&self, token: &str) -> Result<Introspection, StoreError> {
         let Some(claims) = self.tokens.open_refresh_token(token) else {

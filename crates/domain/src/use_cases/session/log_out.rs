@@ -7,15 +7,16 @@ use crate::model::session::claims::Caller;
 use crate::model::session::{Session, SessionId};
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
-use crate::ports::store::members::MemberReader;
+use crate::ports::store::sessions::SessionLister;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
 /// The use cases around a member's own sessions.
 pub struct ManageSessions {
     /// Where sessions are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn MemberReader>,
+    /// Sessions.
+    pub sessions: Arc<dyn SessionLister>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -32,6 +33,16 @@ pub enum EndSessionError {
 }
 
 impl ManageSessions {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            sessions: ports.readers.session_lists.clone(),
+            clock: ports.clock.clone(),
+        }
+    }
+
     /// Ends the session the caller speaks in.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         retry_on_contention(|| async {
@@ -71,7 +82,7 @@ impl ManageSessions {
     /// The sessions of the caller that last, the one used last first.
     pub async fn list_sessions(&self, caller: &Caller) -> Result<Vec<Session>, StoreError> {
         let now = self.clock.now();
-        let mut sessions = self.directory.list_sessions(caller.member).await?;
+        let mut sessions = self.sessions.list_sessions(caller.member).await?;
         sessions.retain(|session| session.is_alive(now));
         sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
         Ok(sessions)

@@ -17,6 +17,7 @@ use crate::ports::store::error::{Contention, StoreError};
 use crate::ports::tokens::{SigningError, TokenIssuer, TokenVerifier};
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::rate_limits::RateLimits;
 use crate::use_cases::retry::retry_on_contention;
 
@@ -31,7 +32,7 @@ pub struct Refresh {
     /// What makes tokens.
     pub issuer: Arc<dyn TokenIssuer>,
     /// What makes events, and knows the time.
-    pub journal: EventFactory,
+    pub events: EventFactory,
     /// How long sessions live, where their app says nothing else.
     pub policy: SessionPolicy,
     /// How long an access token is good for, where its app says nothing else.
@@ -70,6 +71,21 @@ pub enum RefreshError {
 }
 
 impl Refresh {
+    /// Connects the use case with its ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            apps: ports.apps.clone(),
+            store: ports.store.clone(),
+            verifier: ports.token_verifier.clone(),
+            issuer: ports.token_issuer.clone(),
+            events: EventFactory::new(ports),
+            policy: policies.sessions,
+            access_ttl: policies.access_ttl,
+            limits: ports.rate_limits.clone(),
+        }
+    }
+
     /// Exchanges a refresh token.
     ///
     /// The same token shown again within the grace gets the same successor, however many ask at once:
@@ -83,7 +99,7 @@ impl Refresh {
 
     /// The present tokens of the session.
     async fn try_to_advance(&self, claims: RefreshClaims) -> Result<TokenPair, RefreshError> {
-        let now = self.journal.clock.now();
+        let now = self.events.clock.now();
         let work = self.store.begin().await?;
         let found = work.sessions().find_with_member(claims.session).await?;
         let (session, member) = found.ok_or(RefreshError::Ended)?;
@@ -109,7 +125,7 @@ impl Refresh {
             }
             RefreshTokenState::Reused => {
                 work.sessions().remove(&[session.id]).await?;
-                let event = self.journal.event(AuditKind::RefreshTokenReused);
+                let event = self.events.event(AuditKind::RefreshTokenReused);
                 let event = event.with_member(session.member).in_session(session.id);
                 work.audit().record(&event).await?;
                 work.commit().await?;
@@ -136,7 +152,8 @@ impl Refresh {
         lives: &TokenLifetimes,
         now: Timestamp,
     ) -> Result<TokenPair, SigningError> {
-        let (issuer, random) = (self.issuer.as_ref(), self.journal.random.as_ref());
+        let issuer = self.issuer.as_ref();
+        let random = self.events.random.as_ref();
         let lifetime = lives.access(self.access_ttl);
         TokenPair::issue(issuer, member, session, lifetime, now, random)
     }

@@ -17,12 +17,12 @@ use crate::use_cases::retry::retry_on_contention;
 pub struct RotateKeys {
     /// Where keys are kept.
     pub store: Arc<dyn Store>,
-    /// Where they are looked up.
-    pub directory: Arc<dyn SigningKeyReader>,
+    /// Signing keys.
+    pub signing_keys: Arc<dyn SigningKeyReader>,
     /// What makes them.
     pub generator: Arc<dyn KeyGenerator>,
     /// What makes events, and knows the time.
-    pub journal: EventFactory,
+    pub events: EventFactory,
     /// When they change.
     pub policy: KeyPolicy,
 }
@@ -48,14 +48,14 @@ type KeyOperation<'a> =
 impl RotateKeys {
     /// The keys as they are, for those who only look.
     pub async fn list(&self) -> Result<SigningKeys, StoreError> {
-        Ok(SigningKeys(self.directory.signing_keys().await?))
+        Ok(SigningKeys(self.signing_keys.signing_keys().await?))
     }
 
     /// Does what is due, if anything is, and tells which keys there are then. To be called every
     /// second: what it costs is one read.
     pub async fn rotate_if_due(&self) -> Result<SigningKeys, RotateKeysError> {
         let keys = self.list().await?;
-        match keys.due(&self.policy, self.journal.clock.now()) {
+        match keys.due(&self.policy, self.events.clock.now()) {
             Some(_) => self.change(&|_, _| Ok(Vec::new())).await,
             None => Ok(keys),
         }
@@ -91,7 +91,7 @@ impl RotateKeys {
     }
 
     async fn try_change(&self, order: &KeyOperation<'_>) -> Result<SigningKeys, RotateKeysError> {
-        let now = self.journal.clock.now();
+        let now = self.events.clock.now();
         let work = self.store.begin().await?;
         let keys = SigningKeys(work.signing_keys().all().await?);
         for ordered in order(&keys, now)? {
@@ -142,7 +142,7 @@ impl RotateKeys {
                 (AuditKind::SigningKeyRemoved, key.id.clone())
             }
         };
-        Ok(work.audit().record(&self.journal.event(kind).with_detail(id)).await?)
+        Ok(work.audit().record(&self.events.event(kind).with_detail(id)).await?)
     }
 }
 
@@ -165,19 +165,21 @@ mod tests {
 
     /// The use cases over an empty store; each unit of work comes from `begin`.
     fn rotate_keys(begin: impl Fn() -> MockUnitOfWork + Send + Sync + 'static) -> RotateKeys {
-        let (mut store, mut directory) = (MockStore::new(), MockSigningKeyReader::new());
+        let mut store = MockStore::new();
+        let mut signing_keys = MockSigningKeyReader::new();
         store.expect_begin().returning(move || Ok(Box::new(begin())));
-        directory.expect_signing_keys().returning(|| Ok(Vec::new()));
-        let (mut clock, mut generator) = (MockClock::new(), MockKeyGenerator::new());
+        signing_keys.expect_signing_keys().returning(|| Ok(Vec::new()));
+        let mut clock = MockClock::new();
+        let mut generator = MockKeyGenerator::new();
         clock.expect_now().returning(|| Timestamp::from_unix_millis(0));
         generator
             .expect_generate()
             .returning(|| Ok(GeneratedKey { id: "key".into(), sealed: Vec::new() }));
         RotateKeys {
             store: Arc::new(store),
-            directory: Arc::new(directory),
+            signing_keys: Arc::new(signing_keys),
             generator: Arc::new(generator),
-            journal: EventFactory {
+            events: EventFactory {
                 clock: Arc::new(clock),
                 random: Arc::new(MockRandom::new()),
                 requests: Arc::new(MockRequestContext::new()),
@@ -192,7 +194,8 @@ mod tests {
 
     /// A unit of work without keys that adds none; a commit would panic.
     fn refusing(refusal: fn() -> AddError) -> MockUnitOfWork {
-        let (mut kept, mut unit) = (MockSigningKeyRepository::new(), MockUnitOfWork::new());
+        let mut kept = MockSigningKeyRepository::new();
+        let mut unit = MockUnitOfWork::new();
         kept.expect_all().returning(|| Ok(Vec::new()));
         kept.expect_add().returning(move |_| Err(refusal()));
         unit.expect_signing_keys().return_const(Box::new(kept) as Box<dyn SigningKeyRepository>);

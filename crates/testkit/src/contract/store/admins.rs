@@ -80,7 +80,8 @@ pub async fn a_second_writer_of_an_administrator_is_stale(store: Shared) {
 
 /// Sessions are found with their administrator until they end, one by one, all of one, or by age.
 pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
-    let (ann, bob) = (admin("ann"), admin("bob"));
+    let ann = admin("ann");
+    let bob = admin("bob");
     add(&*store, &ann).await.unwrap();
     add(&*store, &bob).await.unwrap();
     let later = NOW.plus(Duration::from_mins(10));

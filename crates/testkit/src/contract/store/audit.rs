@@ -75,7 +75,8 @@ pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
 
 /// Events are found by what they are, whom they are about and who did them, page by page.
 pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
-    let (alice, bob) = (MemberId(Uuid::from_u128(1)), MemberId(Uuid::from_u128(2)));
+    let alice = MemberId(Uuid::from_u128(1));
+    let bob = MemberId(Uuid::from_u128(2));
     let ann = AdminId(Uuid::from_u128(3));
     let events = [
         event(0, AuditKind::LoggedIn).with_member(alice),
@@ -114,7 +115,8 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
         ..event(0, kind)
     };
     let last = |day: Timestamp| Timestamp::from_unix_millis(day.plus(DAY).unix_millis() - 1);
-    let (second, to) = (from.plus(DAY), from.plus(DAY * 2));
+    let second = from.plus(DAY);
+    let to = from.plus(DAY * 2);
     let refused = AuditKind::LoginRefused;
     record(
         &*store,

@@ -32,7 +32,8 @@ async fn well_known(store: &dyn Backend, nth: u32) -> (MemberId, Vec<String>) {
     unit.sessions().add(&session).await.unwrap();
     unit.audit().record(&event).await.unwrap();
     unit.commit().await.unwrap();
-    let (session, event) = (session.id.0.to_string(), event.id.to_string());
+    let session = session.id.0.to_string();
+    let event = event.id.to_string();
     let phone = phone(nth).e164();
     let remark = format!("remark {nth}");
     (id, vec![id.0.to_string(), open_id.value, avatar, remark, session, event, phone])

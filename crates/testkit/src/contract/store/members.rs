@@ -92,7 +92,9 @@ pub async fn many_members_have_no_phone_number(store: Shared) {
 pub async fn a_taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) {
     let first = Member { phone: Some(phone(1)), ..member() };
     add_members(&*store, &[&first]).await;
-    let (before, after, subject) = (member(), member(), open_id("after"));
+    let before = member();
+    let after = member();
+    let subject = open_id("after");
     let unit = store.begin().await.unwrap();
     unit.members().add(&before).await.unwrap();
     let taken = Member { phone: Some(phone(1)), ..member() };
@@ -237,10 +239,8 @@ pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
     let subject = |value: &str| MemberFilter::Subject(value.to_owned());
     assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [], "nobody has one");
     assert_eq!(found(&*store, masked("138******01")).await, []);
-    let (alice, bob) = (
-        Member { phone: Some(phone(1)), ..member() },
-        Member { phone: Some(phone(101)), ..member() },
-    );
+    let alice = Member { phone: Some(phone(1)), ..member() };
+    let bob = Member { phone: Some(phone(101)), ..member() };
     add_members(&*store, &[&alice, &bob]).await;
     let unit = store.begin().await.unwrap();
     unit.identities().add(alice.id, &open_id("oAlice"), NOW).await.unwrap();

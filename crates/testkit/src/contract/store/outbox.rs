@@ -141,7 +141,8 @@ pub async fn events_of_one_member_are_due_one_after_the_other(store: Shared) {
 
 /// Until it is due again.
 pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Shared) {
-    let (alice, bob) = (some_member(), some_member());
+    let alice = some_member();
+    let bob = some_member();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
     add(&*store, &[&first, &second]).await;
     let failing = only_due(&*store, ALL, NOW).await;
@@ -165,7 +166,8 @@ pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Share
 
 /// What happened to either before comes first, and what happens to who is left comes after.
 pub async fn a_merger_waits_for_both_members_and_holds_back_who_is_left(store: Shared) {
-    let (elder, younger) = (some_member(), some_member());
+    let elder = some_member();
+    let younger = some_member();
     let [first, second] = [elder, younger].map(|member| event(EventKind::Registered, member));
     let merged = merged(younger, elder);
     let last = event(EventKind::Erased, elder);
@@ -208,7 +210,8 @@ pub async fn of_many_who_claim_one_delivery_at_once_one_does(store: Shared) {
     add(&*store, &[&event(EventKind::Banned, some_member())]).await;
     let delivery = only_due(&*store, ALL, NOW).await;
     let claims = (0..30).map(|_| {
-        let (store, delivery) = (store.clone(), delivery.clone());
+        let store = store.clone();
+        let delivery = delivery.clone();
         async move { claim(&*store, &delivery, after(60)).await }
     });
     assert_eq!(all_at_once(claims).await.into_iter().filter(|claimed| *claimed).count(), 1);
@@ -256,7 +259,8 @@ pub async fn events_of_one_member_keep_the_order_in_which_they_were_committed(st
     let alice = member();
     add_members(&*store, &[&alice]).await;
     let writers = (0..WRITERS).map(|_| {
-        let (store, id) = (store.clone(), alice.id);
+        let store = store.clone();
+        let id = alice.id;
         async move {
             loop {
                 let unit = store.begin().await.unwrap();

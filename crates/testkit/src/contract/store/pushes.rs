@@ -92,7 +92,8 @@ pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
     unit.commit().await.unwrap();
     let mut racers = JoinSet::new();
     for _ in 0..30 {
-        let (store, kept) = (store.clone(), kept.clone());
+        let store = store.clone();
+        let kept = kept.clone();
         racers.spawn(async move {
             let unit = store.begin().await.unwrap();
             let obeyed = unit.pushes().remove(&kept).await.unwrap();

@@ -23,7 +23,8 @@ pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
     let claims = (0..50).map(|_| {
         let store = Arc::clone(&store);
         async move {
-            let (claimant, subject) = (member(), open_id("o1"));
+            let claimant = member();
+            let subject = open_id("o1");
             let unit = store.begin().await.unwrap();
             // Whoever looked and found nobody must not go on seeing nobody.
             unit.identities().find_by_subject(&subject).await.unwrap();

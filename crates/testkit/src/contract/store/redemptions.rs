@@ -33,7 +33,8 @@ pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let answer = (0..=255).cycle().take(8000).collect();
     let repeatable = Some(StoredResponse { request: Fingerprint([0xff; 32]), answer });
-    let (plain, kept) = (redemption(0, member), Redemption { repeatable, ..redemption(1, member) });
+    let plain = redemption(0, member);
+    let kept = Redemption { repeatable, ..redemption(1, member) };
     let unit = store.begin().await.unwrap();
     unit.redemptions().add(&plain).await.unwrap();
     assert_eq!(store.find_redemption(&plain.code).await.unwrap(), None, "not committed yet");

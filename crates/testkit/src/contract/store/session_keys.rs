@@ -20,7 +20,8 @@ async fn keep(store: &Shared, key: &SealedSessionKey) {
 
 /// What was kept is found once it is committed, to the byte, and under its own user only.
 pub async fn a_session_key_is_found_as_it_was_kept(store: Shared) {
-    let (user, other) = (open_id("o1"), open_id("O1"));
+    let user = open_id("o1");
+    let other = open_id("O1");
     make_known(&*store, &[user.clone(), other.clone()]).await;
     let key = SealedSessionKey { sealed: (0..=255).collect(), ..key(&user, 0) };
     let unit = store.begin().await.unwrap();
@@ -47,7 +48,8 @@ pub async fn concurrent_session_keys_of_one_user_are_one(store: Shared) {
     let user = open_id("o1");
     make_known(&*store, std::slice::from_ref(&user)).await;
     let kept = (0..20).map(|fill| {
-        let (store, key) = (store.clone(), key(&user, fill));
+        let store = store.clone();
+        let key = key(&user, fill);
         async move { keep(&store, &key).await }
     });
     all_at_once(kept).await;
@@ -63,7 +65,8 @@ pub async fn a_session_key_of_nobody_is_not_kept(store: Shared) {
 
 /// Whose identity becomes another member's still has their key.
 pub async fn a_session_key_stays_with_its_identity(store: Shared) {
-    let (user, other) = (open_id("o1"), member());
+    let user = open_id("o1");
+    let other = member();
     let from = make_known(&*store, std::slice::from_ref(&user)).await;
     add_members(&*store, &[&other]).await;
     keep(&store, &key(&user, 1)).await;
@@ -77,7 +80,8 @@ pub async fn a_session_key_stays_with_its_identity(store: Shared) {
 
 /// Who is removed leaves no key behind, and takes nobody else's along.
 pub async fn a_session_key_goes_with_its_member(store: Shared) {
-    let (user, other) = (open_id("o1"), open_id("o2"));
+    let user = open_id("o1");
+    let other = open_id("o2");
     let gone = make_known(&*store, std::slice::from_ref(&user)).await;
     make_known(&*store, std::slice::from_ref(&other)).await;
     keep(&store, &key(&user, 1)).await;
@@ -92,7 +96,8 @@ pub async fn a_session_key_goes_with_its_member(store: Shared) {
 
 /// Keys that are too old are forgotten, and no others.
 pub async fn old_session_keys_are_forgotten(store: Shared) {
-    let (user, other) = (open_id("o1"), open_id("o2"));
+    let user = open_id("o1");
+    let other = open_id("o2");
     make_known(&*store, &[user.clone(), other.clone()]).await;
     let obtained_at = NOW.plus(Duration::from_millis(1));
     let young = SealedSessionKey { obtained_at, ..key(&other, 2) };

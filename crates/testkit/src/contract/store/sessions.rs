@@ -66,7 +66,8 @@ pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
     unit.commit().await.unwrap();
     let mut racers = JoinSet::new();
     for _ in 0..50 {
-        let (store, next) = (store.clone(), Session { generation: 1, ..first.clone() });
+        let store = store.clone();
+        let next = Session { generation: 1, ..first.clone() };
         racers.spawn(async move {
             let unit = store.begin().await.unwrap();
             let advanced = unit.sessions().advance(&next).await.unwrap();
@@ -84,8 +85,10 @@ pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
 pub async fn sessions_end_one_by_one_or_all_of_a_member(store: Shared) {
     let alice = make_known(&*store, &[open_id("o1")]).await;
     let bob = make_known(&*store, &[open_id("o2")]).await;
-    let (a, b, c, other) =
-        (session_of(alice), session_of(alice), session_of(alice), session_of(bob));
+    let a = session_of(alice);
+    let b = session_of(alice);
+    let c = session_of(alice);
+    let other = session_of(bob);
     let unit = store.begin().await.unwrap();
     for session in [&a, &b, &c, &other] {
         unit.sessions().add(session).await.unwrap();

@@ -4,7 +4,8 @@ use super::{Shared, add_members, log_in, make_known, member, open_id, owner_of, 
 
 /// A commit keeps everything of the unit of work.
 pub async fn what_was_committed_is_there(store: Shared) {
-    let (member, subject) = (member(), open_id("o1"));
+    let member = member();
+    let subject = open_id("o1");
     let session = session_of(member.id);
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
@@ -31,7 +32,8 @@ pub async fn nobody_else_sees_what_is_not_committed(store: Shared) {
 /// A unit of work that is dropped has changed nothing.
 pub async fn what_was_dropped_was_never_there(store: Shared) {
     let kept = make_known(&*store, &[open_id("kept")]).await;
-    let (member, subject) = (member(), open_id("dropped"));
+    let member = member();
+    let subject = open_id("dropped");
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
     unit.identities().add(member.id, &subject, member.created_at).await.unwrap();
@@ -45,7 +47,8 @@ pub async fn what_was_dropped_was_never_there(store: Shared) {
 
 /// What was written is read again before the commit.
 pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
-    let (mut member, subject) = (member(), open_id("o1"));
+    let mut member = member();
+    let subject = open_id("o1");
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
     unit.identities().add(member.id, &subject, member.created_at).await.unwrap();
