@@ -1,4 +1,4 @@
-//! Databases for tests: a fresh one for each, of every kind that is supported.
+//! Empty databases of every supported kind, one for each test.
 
 use std::path::Path;
 use std::process;
@@ -12,29 +12,28 @@ use tempfile::TempDir;
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A file.
+    /// SQLite in a file.
     Sqlite,
-    /// A database on the server that `MENSHEN_TEST_POSTGRESQL` names.
+    /// PostgreSQL on the server that `MENSHEN_TEST_POSTGRESQL` names.
     Postgresql,
-    /// A database on the server that `MENSHEN_TEST_MARIADB` names.
+    /// MariaDB on the server that `MENSHEN_TEST_MARIADB` names.
     Mariadb,
 }
 
-/// A database that is nobody else's, and empty; gone when dropped.
+/// An empty database of one test; dropping it deletes the database.
 pub struct FreshDatabase {
     kind: Kind,
     url: String,
     folder: TempDir,
-    /// The server's own URL, and what the database is called there.
+    /// URL of the server, and the name of the database on it.
     server: Option<(String, String)>,
 }
 
-/// How many were made by this process.
+/// Number of databases that this process has created.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
-/// Makes a test of each of these for every kind of database: each is an `async fn` that takes a
-/// [`FreshDatabase`]. The crate that calls this needs tokio with `macros`
-/// and `rt-multi-thread`.
+/// Generates a test of each case for every kind of database. A case is an `async fn` that takes a
+/// [`FreshDatabase`]. The calling crate needs tokio with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! on_every_database {
     ($($case:ident)*) => {
@@ -55,7 +54,7 @@ macro_rules! on_every_database {
     };
 }
 
-/// As [`on_every_database!`], for those where several may write at the same time.
+/// Like [`on_every_database!`], for databases with concurrent writers only.
 #[macro_export]
 macro_rules! on_every_server {
     ($($case:ident)*) => {
@@ -65,7 +64,7 @@ macro_rules! on_every_server {
 }
 
 impl FreshDatabase {
-    /// Makes one. A server for it must be there: `cargo xtask test` starts them.
+    /// Creates a database. Its server must be running: `cargo xtask test` starts the servers.
     pub async fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = match kind {
@@ -83,7 +82,7 @@ impl FreshDatabase {
         let name = format!("test_{}_{number}", process::id());
         let url = match kind {
             Kind::Sqlite | Kind::Mariadb => format!("{server}/{name}"),
-            // There, a connection is always to some database.
+            // A PostgreSQL connection always has a database.
             Kind::Postgresql => format!("{}/{name}", server.trim_end_matches("/postgres")),
         };
         execute(&server, &format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
@@ -91,42 +90,42 @@ impl FreshDatabase {
         Self { kind, url, folder, server: Some((server, name)) }
     }
 
-    /// Which kind it is of.
+    /// Kind of the database.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// How it is opened.
+    /// URL of the database.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A folder that goes with it. The database is there if it is a file.
+    /// Folder that is deleted with the database; contains the file of SQLite.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A connection past everything else.
+    /// Opens a direct connection.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await.unwrap()
     }
 
-    /// Runs statements.
+    /// Executes statements.
     pub async fn execute(&self, sql: &str) {
         execute(&self.url, sql).await.unwrap();
     }
 
-    /// The one value that a query finds.
+    /// Returns the only value of a query.
     pub async fn query<T: TryGetable>(&self, sql: &str) -> T {
         let mut values = self.query_all(sql).await;
         assert_eq!(values.len(), 1, "{sql}");
         values.remove(0)
     }
 
-    /// The first value of every row that a query finds.
+    /// Returns the first value of each row of a query.
     pub async fn query_all<T: TryGetable>(&self, sql: &str) -> Vec<T> {
         let connection = self.connect().await;
         let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -142,11 +141,11 @@ impl Drop for FreshDatabase {
         let Some((url, name)) = &self.server else { return };
         let drop = match self.kind {
             Kind::Sqlite | Kind::Postgresql => format!("DROP DATABASE {name} WITH (FORCE)"),
-            // Somebody's forgotten transaction would be waited for.
+            // DROP would wait for a transaction that a test left open.
             Kind::Mariadb => format!("SET lock_wait_timeout = 2; DROP DATABASE {name}"),
         };
         let url = url.clone();
-        // The caller's runtime cannot be waited for here. A failure is the next server's loss only.
+        // `Drop` cannot wait for the caller's runtime. A failure only leaves a database on the throw-away server.
         let _ = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async { execute(&url, &drop).await })
@@ -155,7 +154,7 @@ impl Drop for FreshDatabase {
     }
 }
 
-/// sqlx is not asked to tend the connection: the task that does can turn round for ever.
+/// Disables the maintenance task of the sqlx pool, which can loop forever.
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).max_connections(1).idle_timeout(None).max_lifetime(None);

@@ -1,4 +1,4 @@
-//! Fakes of every port, and the contract suites that fakes and adapters must both pass.
+//! Fakes of every port, and the contract suites that both fakes and adapters must pass.
 //!
 //! To check a new adapter, run the suite of its port against it: see [`store_contract!`] for a store,
 //! [`rate_limiter_contract!`] for a rate limiter.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use testkit::contract::concurrent_logins::{CROWD, Door};
+use testkit::contract::concurrent_logins::{CONCURRENCY, LoginFixture};
 use testkit::databases::FreshDatabase;
 use testkit::iterations::iterations;
 
@@ -19,20 +19,21 @@ const CONNECTIONS: u32 = 10;
 async fn soak_a_thousand_first_logins_at_once_make_exactly_the_right_members(
     database: FreshDatabase,
 ) {
-    let (store, rounds, begun) =
-        (open(&database, CONNECTIONS).await, iterations(1, 50), Instant::now());
+    let store = open(&database, CONNECTIONS).await;
+    let rounds = iterations(1, 50);
+    let begun = Instant::now();
     for _ in 0..rounds {
         for people in [1, 10] {
-            Door::new(store.clone()).people_come(people).await;
+            LoginFixture::new(store.clone()).concurrent_first_logins_yield_one_member_each(people).await;
             assert_eq!(count(&database).await, people);
             clear(&database).await;
         }
-        Door::new(store.clone()).somebody_comes_through_two_apps().await;
+        LoginFixture::new(store.clone()).concurrent_first_logins_through_two_apps_yield_one_member().await;
         assert_eq!(count(&database).await, 1);
         clear(&database).await;
     }
     println!(
-        "{:?}: {rounds} rounds of {CROWD} first logins at once of one openid, of ten, and of one union \
+        "{:?}: {rounds} rounds of {CONCURRENCY} first logins at once of one openid, of ten, and of one union \
          id in two apps: exactly the right members, no error, {:.1?}",
         database.kind(),
         begun.elapsed()
@@ -40,17 +41,18 @@ async fn soak_a_thousand_first_logins_at_once_make_exactly_the_right_members(
 }
 
 async fn soak_logins_go_on_while_members_are_merged_and_erased(database: FreshDatabase) {
-    let (store, rounds, begun) =
-        (open(&database, CONNECTIONS).await, iterations(1, 20), Instant::now());
+    let store = open(&database, CONNECTIONS).await;
+    let rounds = iterations(1, 20);
+    let begun = Instant::now();
     for _ in 0..rounds {
-        Door::new(store.clone()).members_become_one(10).await;
+        LoginFixture::new(store.clone()).concurrent_logins_merge_members_once(10).await;
         assert_eq!(count(&database).await, 10);
         clear(&database).await;
-        Door::new(store.clone()).members_are_erased_meanwhile(5).await;
+        LoginFixture::new(store.clone()).logins_succeed_while_members_are_erased(5).await;
         clear(&database).await;
     }
     println!(
-        "{:?}: {rounds} rounds of {CROWD} logins at once while twenty members become ten, and while five \
+        "{:?}: {rounds} rounds of {CONCURRENCY} logins at once while twenty members become ten, and while five \
          are erased again and again: no error, {:.1?}",
         database.kind(),
         begun.elapsed()

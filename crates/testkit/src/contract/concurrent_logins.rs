@@ -1,5 +1,5 @@
-//! Crowds at the door: however many log in at once, whatever else happens to their members, everybody
-//! gets in, and there are exactly the right members.
+//! Concurrent logins: all of them succeed and yield exactly the right members, also while members are
+//! merged and erased.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
 
-/// How many come at once.
-pub const CROWD: usize = 1_000;
+/// Number of concurrent logins.
+pub const CONCURRENCY: usize = 1_000;
 
-/// A door with two apps of one owner, and those who come to it.
-pub struct Door {
+/// Login over the store under test, with two apps of one Open Platform account and a fake provider.
+pub struct LoginFixture {
     store: Arc<dyn Backend>,
     login: Arc<Login>,
     erase: Arc<EraseMember>,
     provider: Arc<MemoryProvider>,
 }
 
-impl Door {
+impl LoginFixture {
     /// A door over an empty store.
     #[must_use]
     pub fn new(store: Arc<dyn Backend>) -> Self {
@@ -53,8 +53,8 @@ impl Door {
     }
 
     /// The first logins of `people`, in turn, each through one app.
-    pub async fn people_come(&self, people: usize) {
-        let came = self.crowd(|nth| ("first", person("first", nth % people))).await;
+    pub async fn concurrent_first_logins_yield_one_member_each(&self, people: usize) {
+        let came = self.log_in_concurrently(|nth| ("first", person("first", nth % people))).await;
         let news = came.iter().filter(|logged_in| logged_in.is_new).count();
         assert_eq!((members(&came).len(), news), (people, people));
         for nth in 0..people {
@@ -63,30 +63,30 @@ impl Door {
         }
     }
 
-    /// The first logins of one person through two apps, who are told apart by their union id.
-    pub async fn somebody_comes_through_two_apps(&self) {
+    /// First logins of one user through two apps, identified by the union id, create one member.
+    pub async fn concurrent_first_logins_through_two_apps_yield_one_member(&self) {
         let app = |nth: usize| if nth.is_multiple_of(2) { "first" } else { "second" };
-        let came = self.crowd(|nth| (app(nth), person(app(nth), 0).with_union_id("u"))).await;
+        let came = self.log_in_concurrently(|nth| (app(nth), person(app(nth), 0).with_union_id("u"))).await;
         let news = came.iter().filter(|logged_in| logged_in.is_new).count();
         assert_eq!((members(&came).len(), news), (1, 1));
     }
 
-    /// People who were two members each become one: every login tells so, and they all come at once.
-    pub async fn members_become_one(&self, people: usize) {
+    /// Concurrent logins that reveal shared union ids merge each pair of members once.
+    pub async fn concurrent_logins_merge_members_once(&self, people: usize) {
         let union_id = |nth: usize| format!("u{}", nth % people);
         for nth in 0..people {
             self.log_in("first", person("first", nth)).await;
             self.log_in("second", person("second", nth).with_union_id(&union_id(nth))).await;
         }
         let late = |nth| person("first", nth % people).with_union_id(&union_id(nth));
-        let came = self.crowd(|nth| ("first", late(nth))).await;
+        let came = self.log_in_concurrently(|nth| ("first", late(nth))).await;
         let merged: usize = came.iter().map(|logged_in| logged_in.merged.len()).sum();
         assert_eq!((members(&came).len(), merged), (people, people));
     }
 
-    /// People log in while they are erased, again and again; then everybody is there who comes.
-    pub async fn members_are_erased_meanwhile(&self, people: usize) {
-        let erasures = (0..CROWD / 10).map(|nth| {
+    /// Logins succeed while their members are erased repeatedly.
+    pub async fn logins_succeed_while_members_are_erased(&self, people: usize) {
+        let erasures = (0..CONCURRENCY / 10).map(|nth| {
             let store = self.store.clone();
             let erase = self.erase.clone();
             async move {
@@ -94,12 +94,12 @@ impl Door {
                 let Some(owner) = owner_of(&*store, &subject).await else { return };
                 match erase.run(owner.member.id, None).await {
                     Ok(()) | Err(EraseMemberError::NotFound) => {}
-                    Err(error) => panic!("nobody was erased: {error:?}"),
+                    Err(error) => panic!("erasure failed: {error:?}"),
                 }
             }
         });
         let erasures = tokio::spawn(all_at_once(erasures.collect::<Vec<_>>()));
-        self.crowd(|nth| ("first", person("first", nth % people))).await;
+        self.log_in_concurrently(|nth| ("first", person("first", nth % people))).await;
         erasures.await.unwrap();
         for nth in 0..people {
             let logged_in = self.log_in("first", person("first", nth)).await;
@@ -107,16 +107,16 @@ impl Door {
         }
     }
 
-    /// All log in at once: those whom `who` tells, and through which app.
-    async fn crowd(&self, who: impl Fn(usize) -> (&'static str, MemoryUser)) -> Vec<LoggedIn> {
-        let logins = (0..CROWD).map(|nth| {
-            let (app, user) = who(nth);
+    /// Runs [`CONCURRENCY`] logins at once; `attempt` gives the app and user of each.
+    async fn log_in_concurrently(&self, attempt: impl Fn(usize) -> (&'static str, MemoryUser)) -> Vec<LoggedIn> {
+        let logins = (0..CONCURRENCY).map(|nth| {
+            let (app, user) = attempt(nth);
             let login = self.login.clone();
             let request = self.request(app, &user);
             async move { login.run(request).await }
         });
         let logins = all_at_once(logins.collect::<Vec<_>>()).await.into_iter();
-        logins.map(|login| login.unwrap_or_else(|error| panic!("kept out: {error:?}"))).collect()
+        logins.map(|login| login.unwrap_or_else(|error| panic!("login failed: {error:?}"))).collect()
     }
 
     async fn log_in(&self, app: &str, user: MemoryUser) -> LoggedIn {

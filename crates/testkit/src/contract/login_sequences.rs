@@ -1,9 +1,8 @@
-//! Every order in which people become known: nobody is lost, doubled, mixed up or locked out.
+//! Permutation test of logins: in every order of events no member is lost, doubled, mixed up or locked out.
 //!
-//! Two people come in through two apps of one owner. What their provider tells of them comes early,
-//! late or never: a union id, a phone number, once a union id that contradicts the one before. Every
-//! order of these events is played, under every policy, and after each event the members must be as
-//! the rules want them.
+//! Two people log in through two apps of one Open Platform account. The provider reveals union ids and
+//! phone numbers early, late or never, and one union id contradicts an earlier one. Every order of these
+//! events runs under every conflict policy, and the members are checked after each event.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use super::store::{Backend, SESSIONS};
 use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 
-/// A login, and what the provider tells on its occasion.
+/// A login and the data that the provider reveals with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     person: char,
@@ -54,8 +53,8 @@ pub const EVENTS: [Event; 9] = [
     event('y', 0, None, None),
 ];
 
-/// What an app does about two members who are one person, and what that person says when asked.
-const MANNERS: [(ConflictPolicy, Option<ConflictResolution>); 6] = [
+/// Conflict policies of the app, with the resolution that the client chooses.
+const POLICIES: [(ConflictPolicy, Option<ConflictResolution>); 6] = [
     (ConflictPolicy::Merge, None),
     (ConflictPolicy::Merge, Some(ConflictResolution::Merge)),
     (ConflictPolicy::Ask, None),
@@ -64,21 +63,21 @@ const MANNERS: [(ConflictPolicy, Option<ConflictResolution>); 6] = [
     (ConflictPolicy::Refuse, None),
 ];
 
-/// Plays every order of `length` of the `events`, each over the store that `fresh` gives. The shorter
-/// ones are how these begin. Returns how many orders that were.
-pub async fn play(events: &[Event], length: usize, fresh: impl Fn() -> Arc<dyn Backend>) -> usize {
+/// Runs every order of `length` of the `events`, each over a store from `fresh`. Shorter orders are
+/// prefixes of these. Returns the number of orders.
+pub async fn run_all(events: &[Event], length: usize, fresh: impl Fn() -> Arc<dyn Backend>) -> usize {
     let orders = orders(events, length);
-    for (policy, choice) in MANNERS {
+    for (policy, choice) in POLICIES {
         let mut before: &[Event] = &[];
         for (run, order) in orders.iter().enumerate() {
             let run = format!("{policy:?}{choice:?}{run}");
-            // What the order has in common with the one before was checked then.
+            // The common prefix with the previous order was checked there.
             let checked = order.iter().zip(before).take_while(|(now, then)| now == then).count();
-            Town::new(run, fresh(), policy, choice).play(order, checked).await;
+            Scenario::new(run, fresh(), policy, choice).play(order, checked).await;
             before = order;
         }
     }
-    orders.len() * MANNERS.len()
+    orders.len() * POLICIES.len()
 }
 
 fn orders(events: &[Event], length: usize) -> Vec<Vec<Event>> {
@@ -93,13 +92,13 @@ fn orders(events: &[Event], length: usize) -> Vec<Vec<Event>> {
     beginnings.into_iter().flat_map(longer).collect()
 }
 
-/// A provider that tells what the code says: an event, by its place in [`EVENTS`].
-struct Told {
+/// A provider whose codes are indexes into [`EVENTS`]; it reveals the data of that event.
+struct ReportedData {
     run: String,
     app: usize,
 }
 
-impl Told {
+impl ReportedData {
     fn subject(&self, kind: SubjectKind, value: &str) -> Subject {
         let namespace = match kind {
             SubjectKind::OpenId => format!("orders:app{}", self.app),
@@ -123,7 +122,7 @@ fn read(code: &str) -> Event {
 }
 
 #[async_trait]
-impl IdentityProvider for Told {
+impl IdentityProvider for ReportedData {
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         let event = read(code.expose());
         Ok(ProviderIdentity {
@@ -136,7 +135,7 @@ impl IdentityProvider for Told {
 }
 
 #[async_trait]
-impl PhoneProvider for Told {
+impl PhoneProvider for ReportedData {
     async fn redeem_phone_code(
         &self,
         _: &Subject,
@@ -152,8 +151,8 @@ fn number(run: &str, phone: char) -> PhoneNumber {
     PhoneNumber::new(1, &format!("{}{digits:011}", u32::from(phone) % 10)).unwrap()
 }
 
-/// Where the people live, and what was seen of them.
-struct Town {
+/// State of one run: the system under test and the outcomes so far.
+struct Scenario {
     run: String,
     store: Arc<dyn Backend>,
     login: Arc<Login>,
@@ -161,20 +160,20 @@ struct Town {
     policy: ConflictPolicy,
     choice: Option<ConflictResolution>,
     steps: usize,
-    /// Who was made, and is not someone else by now.
+    /// Members that were created and not merged into another one.
     members: HashSet<MemberId>,
-    /// Which openids got in, as whom the last time.
+    /// Member of the last successful login of each openid.
     known: HashMap<(char, usize), MemberId>,
-    /// Which union id was told of an openid first, and is its member's: who stays two members has it
-    /// only once.
+    /// First union id of each openid that its member owns. Of two members that stay separate only one owns
+    /// it.
     union_ids: HashMap<(char, usize), char>,
-    /// Through which app each union id got in.
-    told: HashSet<(char, usize)>,
-    /// Who proved a phone number, and got in with it.
+    /// Union ids with the apps through which a login revealed them.
+    revealed: HashSet<(char, usize)>,
+    /// Persons with the phone numbers that they have proved in a successful login.
     proved: HashSet<(char, char)>,
 }
 
-impl Town {
+impl Scenario {
     fn new(
         run: String,
         store: Arc<dyn Backend>,
@@ -182,15 +181,15 @@ impl Town {
         choice: Option<ConflictResolution>,
     ) -> Self {
         let app = |app: usize| {
-            let told = Arc::new(Told { run: run.clone(), app });
+            let reported = Arc::new(ReportedData { run: run.clone(), app });
             App {
                 name: AppName::parse(&format!("app{app}")).unwrap(),
                 app_id: AppId::parse(&format!("wx{app}")).unwrap(),
                 namespace: format!("orders:app{app}"),
                 policy: AppPolicy { on_conflict: policy, ..AppPolicy::default() },
                 disabled: false,
-                identity: told.clone(),
-                phone: told,
+                identity: reported.clone(),
+                phone: reported,
                 session_keys: None,
                 pushes: None,
             }
@@ -209,7 +208,7 @@ impl Town {
             members: HashSet::new(),
             known: HashMap::new(),
             union_ids: HashMap::new(),
-            told: HashSet::new(),
+            revealed: HashSet::new(),
             proved: HashSet::new(),
         }
     }
@@ -219,7 +218,7 @@ impl Town {
             let outcome = self.log_in(*event).await;
             let so_far =
                 format!("{:?} {:?}: {:?}", self.policy, self.choice, order.get(..=step).unwrap());
-            self.note(*event, outcome, &so_far).await;
+            self.record(*event, outcome, &so_far).await;
             if step >= checked {
                 self.check(&so_far).await;
             }
@@ -229,7 +228,7 @@ impl Town {
             let again = again.unwrap_or_else(|error| {
                 panic!("{person}{app} is locked out: {error} after {order:?}")
             });
-            assert!(!again.is_new, "{person}{app} is somebody new after {order:?}");
+            assert!(!again.is_new, "{person}{app} is a new member after {order:?}");
         }
     }
 
@@ -249,12 +248,12 @@ impl Town {
         self.login.run(request).await
     }
 
-    /// What the outcome must be, as far as one event tells.
-    async fn note(&mut self, event: Event, outcome: Result<LoggedIn, LoginError>, so_far: &str) {
+    /// Checks one outcome and records it.
+    async fn record(&mut self, event: Event, outcome: Result<LoggedIn, LoginError>, so_far: &str) {
         let openid = (event.person, event.app);
-        let told_before = self.union_ids.get(&openid);
+        let known_before = self.union_ids.get(&openid);
         let contradicts =
-            event.union_id.is_some_and(|id| told_before.is_some_and(|before| *before != id));
+            event.union_id.is_some_and(|id| known_before.is_some_and(|before| *before != id));
         match outcome {
             Ok(logged_in) => {
                 assert!(!contradicts, "a changed union id got in: {so_far}");
@@ -273,35 +272,35 @@ impl Town {
                 {
                     self.union_ids.entry(openid).or_insert(id);
                 }
-                self.told.extend(event.union_id.map(|id| (id, event.app)));
+                self.revealed.extend(event.union_id.map(|id| (id, event.app)));
                 self.proved.extend(event.phone.map(|phone| (event.person, phone)));
             }
             Err(LoginError::PhoneTaken { .. }) => assert!(event.phone.is_some(), "{so_far}"),
             Err(LoginError::MergeRequired) => assert_eq!(self.choice, None, "{so_far}"),
             Err(LoginError::UnionIdChanged(_)) => {
-                let told = |(openid, id): (&(char, usize), &char)| {
+                let reported = |(openid, id): (&(char, usize), &char)| {
                     openid.0 == event.person && Some(*id) != event.union_id
                 };
-                assert!(self.union_ids.iter().any(told), "nothing contradicts: {so_far}");
+                assert!(self.union_ids.iter().any(reported), "nothing contradicts: {so_far}");
             }
             Err(error) => panic!("{error:?}: {so_far}"),
         }
     }
 
     async fn owner_of_union_id(&self, event: Event) -> Option<MemberId> {
-        let told = Told { run: self.run.clone(), app: event.app };
+        let reported = ReportedData { run: self.run.clone(), app: event.app };
         let unit = self.store.begin().await.unwrap();
-        let owner = unit.identities().find_by_subject(&told.union_id(event)?).await.unwrap();
+        let owner = unit.identities().find_by_subject(&reported.union_id(event)?).await.unwrap();
         owner.map(|owner| owner.member.id)
     }
 
-    /// How the members must be.
+    /// Checks the members against the records.
     async fn check(&self, so_far: &str) {
         let unit = self.store.begin().await.unwrap();
         let mut owners: HashMap<Subject, MemberId> = HashMap::new();
         for event in EVENTS {
-            let told = Told { run: self.run.clone(), app: event.app };
-            for subject in [Some(told.openid(event)), told.union_id(event)].into_iter().flatten() {
+            let reported = ReportedData { run: self.run.clone(), app: event.app };
+            for subject in [Some(reported.openid(event)), reported.union_id(event)].into_iter().flatten() {
                 if let Some(owner) = unit.identities().find_by_subject(&subject).await.unwrap() {
                     assert!(owner.subjects.contains(&subject), "{so_far}");
                     owners.insert(subject, owner.member.id);
@@ -311,12 +310,12 @@ impl Town {
         let openids = owners.keys().filter(|subject| subject.kind == SubjectKind::OpenId).count();
         assert_eq!(openids, self.known.len(), "an openid is lost, or came from nowhere: {so_far}");
         let holders: HashSet<MemberId> = owners.values().copied().collect();
-        assert_eq!(holders, self.members, "a member nobody can reach, or one too many: {so_far}");
+        assert_eq!(holders, self.members, "an unreachable or surplus member: {so_far}");
         for (subject, owner) in &owners {
-            let strangers = owners.iter().filter(|(other, theirs)| {
+            let others = owners.iter().filter(|(other, theirs)| {
                 *theirs == owner && person_of(other) != person_of(subject)
             });
-            assert_eq!(strangers.count(), 0, "two people in one member: {so_far}");
+            assert_eq!(others.count(), 0, "two people in one member: {so_far}");
         }
         self.check_merged(&owners, so_far);
         let mut phones = HashSet::new();
@@ -333,12 +332,12 @@ impl Town {
         }
     }
 
-    /// Unless they are to stay two, a person is one member as soon as the provider has told the same
-    /// union id through both apps.
+    /// Checks that a person is one member once the provider has revealed the same union id through both
+    /// apps, unless the members stay separate.
     fn check_merged(&self, owners: &HashMap<Subject, MemberId>, so_far: &str) {
         let separate = self.policy == ConflictPolicy::Refuse
             || self.choice == Some(ConflictResolution::Separate);
-        if !separate && [0, 1].iter().all(|app| self.told.contains(&('u', *app))) {
+        if !separate && [0, 1].iter().all(|app| self.revealed.contains(&('u', *app))) {
             let xi = owners.iter().filter(|(subject, _)| person_of(subject) == 'x');
             let members: HashSet<_> = xi.map(|(_, owner)| owner).collect();
             assert_eq!(members.len(), 1, "one person is two members: {so_far}");
@@ -346,7 +345,7 @@ impl Town {
     }
 }
 
-/// Whose subject it is: of union ids, `u` and `v` were told of Xi and `w` of Yu.
+/// Returns the person of a subject: the union ids `u` and `v` belong to Xi, `w` belongs to Yu.
 fn person_of(subject: &Subject) -> char {
     match subject.value.chars().next() {
         Some('x' | 'u' | 'v') => 'x',

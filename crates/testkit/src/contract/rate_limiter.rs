@@ -15,7 +15,7 @@ use crate::fake::clock::FixedClock;
 /// Makes a test of every case of the contract.
 ///
 /// Takes the name of an `async fn` from an `Arc<dyn Clock>` to a pair: the limiter under test as an
-/// `Arc<dyn RateLimiter>`, which has counted nothing and tells the time by that clock, and whatever must
+/// `Arc<dyn RateLimiter>` that uses the clock and has counted nothing, and a guard that must
 /// outlive the case. The crate that calls this needs tokio with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! rate_limiter_contract {
@@ -50,7 +50,7 @@ fn address(number: u32) -> LimitKey {
     LimitKey::Address(Network::of(Ipv4Addr::from_bits(number).into()))
 }
 
-/// How many of `tries` are let pass.
+/// Returns the number of allowed requests among `tries`.
 async fn pass(limiter: &Shared, key: &LimitKey, tries: u32) -> u32 {
     let mut passed = 0;
     for _ in 0..tries {
@@ -59,7 +59,7 @@ async fn pass(limiter: &Shared, key: &LimitKey, tries: u32) -> u32 {
     passed
 }
 
-/// How many are let pass of those who ask at the same time.
+/// Returns the number of allowed requests among concurrent ones.
 async fn pass_at_once(limiter: &Shared, keys: impl Iterator<Item = LimitKey>) -> usize {
     let take = |key| {
         let limiter = Arc::clone(limiter);
@@ -69,7 +69,7 @@ async fn pass_at_once(limiter: &Shared, keys: impl Iterator<Item = LimitKey>) ->
     asked.join_all().await.into_iter().filter(|passed| *passed).count()
 }
 
-/// As many as the burst pass; whoever comes later is told to the second when the next may.
+/// The burst is allowed; later requests get the time of the next allowed one, to the second.
 pub async fn a_burst_passes_and_the_next_is_told_when_to_come(
     limiter: Shared,
     clock: Arc<FixedClock>,
@@ -90,7 +90,7 @@ pub async fn refusals_take_nothing(limiter: Shared, clock: Arc<FixedClock>) {
     assert_eq!(pass(&limiter, &address(1), 1_000).await, 3);
 }
 
-/// Keys are counted each by itself, those of one value but another kind as well.
+/// Keys are counted separately, also keys of equal value and different kind.
 pub async fn nobody_pays_for_another(limiter: Shared, _clock: Arc<FixedClock>) {
     let network = Network::of(Ipv4Addr::LOCALHOST.into());
     let services = ["orders", "Orders", "orders ", ""].map(|name| LimitKey::Service(name.into()));
@@ -106,7 +106,7 @@ pub async fn a_thousand_at_once_are_counted_exactly(limiter: Shared, _clock: Arc
     assert_eq!(pass_at_once(&limiter, (0..1_000).map(|_| address(1))).await, 10);
 }
 
-/// A clock that is corrected by a day locks nobody out for a day.
+/// A clock that is set back by a day does not block requests for a day.
 pub async fn a_clock_set_back_keeps_nobody_out(limiter: Shared, clock: Arc<FixedClock>) {
     assert_eq!(pass(&limiter, &address(1), 10).await, 10);
     let day_before = clock.now().unix_millis() - 86_400_000;
@@ -115,14 +115,14 @@ pub async fn a_clock_set_back_keeps_nobody_out(limiter: Shared, clock: Arc<Fixed
     assert_eq!(pass(&limiter, &address(1), 1).await, 1);
 }
 
-/// Others, however many, push nobody's count out while they go on asking.
+/// Any number of other keys does not evict the count of an active key.
 pub async fn a_key_that_is_asked_for_is_not_forgotten_among_100_000_others(
     limiter: Shared,
     _clock: Arc<FixedClock>,
 ) {
     let mut passed = 0;
     for others in (1_000..101_000).step_by(100) {
-        // All at once: a limiter may forget after a minute what its clock has no part in.
+        // Concurrently: a limiter may expire counts after a minute of real time.
         assert_eq!(pass_at_once(&limiter, (others..others + 100).map(address)).await, 100);
         passed += pass(&limiter, &address(1), 1).await;
     }

@@ -42,7 +42,7 @@ pub trait Backend: Store + StoreReader {}
 
 impl<T: Store + StoreReader> Backend for T {}
 
-/// The receivers that the store under test MUST have been told to keep events for.
+/// Webhook receivers that the store under test MUST be configured with.
 #[must_use]
 pub fn subscriptions() -> Subscriptions {
     let [all, bans] = [outbox::ALL, outbox::BANS].map(|name| ReceiverName::parse(name).unwrap());
@@ -53,7 +53,7 @@ pub fn subscriptions() -> Subscriptions {
 /// Makes a test of every case of the contract.
 ///
 /// Takes an `async fn` or closure without arguments, called once per case, that makes a pair: the
-/// backend under test as an `Arc<dyn Backend>`, **empty** and with [`subscriptions()`], and whatever must
+/// backend under test as an `Arc<dyn Backend>`, **empty** and with [`subscriptions()`], and a guard that must
 /// outlive the case (a temporary folder, say, or nothing: `()`). The crate that calls this needs tokio
 /// with `macros` and `rt-multi-thread`.
 ///
@@ -228,7 +228,7 @@ async fn add_members(store: &dyn Backend, members: &[&Member]) {
     unit.commit().await.unwrap();
 }
 
-/// Makes somebody known under these subjects and commits.
+/// Adds a member with these subjects and commits.
 async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
     let member = member();
     let unit = store.begin().await.unwrap();
@@ -240,7 +240,7 @@ async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
     member.id
 }
 
-/// Who was committed under this subject.
+/// Returns the committed member of this subject.
 pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<KnownMember> {
     let unit = store.begin().await.unwrap();
     let owner = unit.identities().find_by_subject(subject).await.unwrap();

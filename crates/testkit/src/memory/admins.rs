@@ -1,4 +1,4 @@
-//! Administrators and their sessions.
+//! Administrators and their sessions in memory.
 
 use async_trait::async_trait;
 use domain::model::admin::{Admin, AdminId, AdminName, AdminSession};

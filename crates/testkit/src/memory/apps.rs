@@ -1,4 +1,4 @@
-//! The apps that administrators have added.
+//! Registered apps in memory.
 
 use async_trait::async_trait;
 use domain::model::app::name::AppName;
@@ -30,7 +30,8 @@ impl AppRepository for MemoryUnitOfWork {
         let same =
             |known: &&mut RegisteredApp| (&known.name, known.version) == (&app.name, app.version);
         let stored = state.apps.iter_mut().find(same).ok_or(UpdateError::Stale)?;
-        let (app_id, created_at) = (stored.app_id.clone(), stored.created_at);
+        let app_id = stored.app_id.clone();
+        let created_at = stored.created_at;
         *stored = RegisteredApp { app_id, created_at, version: app.version + 1, ..app.clone() };
         Ok(())
     }

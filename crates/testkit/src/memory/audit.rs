@@ -1,4 +1,4 @@
-//! Security events.
+//! The audit log in memory.
 
 use async_trait::async_trait;
 use domain::model::audit::AuditEvent;
@@ -10,7 +10,7 @@ use domain::ports::store::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 
-/// How long a day is, in milliseconds.
+/// Length of a day in milliseconds.
 const DAY: i64 = 86_400_000;
 
 #[async_trait]

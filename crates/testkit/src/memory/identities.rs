@@ -1,4 +1,4 @@
-//! Under which subjects members are known.
+//! Identities in memory.
 
 use async_trait::async_trait;
 use domain::model::identity::{KnownMember, Subject};

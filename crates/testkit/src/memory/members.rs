@@ -1,4 +1,4 @@
-//! Members.
+//! Members in memory.
 
 use async_trait::async_trait;
 use domain::model::member::phone::PhoneNumber;

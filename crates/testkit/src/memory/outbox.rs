@@ -1,4 +1,4 @@
-//! The outbox: a delivery for each receiver that is to be told of an event.
+//! The outbox in memory: a delivery for each receiver of an event.
 
 use crate::memory::state::Waiting;
 use std::collections::HashSet;
@@ -72,7 +72,8 @@ impl OutboxReader for MemoryStore {
     ) -> Result<Vec<Delivery>, StoreError> {
         let state = self.committed.lock().unwrap();
         let theirs = state.outbox.iter().filter(|waiting| waiting.delivery.receiver == *receiver);
-        let (mut due, mut before) = (vec![], HashSet::new());
+        let mut due = vec![];
+        let mut before = HashSet::new();
         for Waiting { delivery, due_at } in theirs {
             let event = &delivery.event;
             let about = [Some(event.member), event.merged_member].into_iter().flatten();

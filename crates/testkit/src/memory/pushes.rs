@@ -1,4 +1,4 @@
-//! What pushes leave.
+//! Message pushes in memory: seen messages and withdrawals.
 
 use async_trait::async_trait;
 use domain::model::fingerprint::Fingerprint;

@@ -1,4 +1,4 @@
-//! Redeemed login codes.
+//! Redeemed login codes in memory.
 
 use async_trait::async_trait;
 use domain::model::login::redemption::Redemption;

@@ -1,4 +1,4 @@
-//! Sealed session keys.
+//! Sealed session keys in memory.
 
 use async_trait::async_trait;
 use domain::model::provider::session_key::SealedSessionKey;

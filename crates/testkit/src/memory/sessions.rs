@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions in memory.
 
 use async_trait::async_trait;
 use domain::model::member::{Member, MemberId};

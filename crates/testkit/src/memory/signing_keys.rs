@@ -1,4 +1,4 @@
-//! The keys that sign access tokens.
+//! Signing keys in memory.
 
 use async_trait::async_trait;
 use domain::model::signing_key::SigningKey;

@@ -1,4 +1,4 @@
-//! All that is kept, and what holds between the things kept.
+//! Content of the in-memory store and its constraints.
 
 use domain::model::event::delivery::Delivery;
 use domain::model::timestamp::Timestamp;
@@ -19,7 +19,7 @@ use domain::model::session::{Session, SessionId};
 use domain::model::signing_key::SigningKey;
 use domain::ports::store::error::Contention;
 
-/// A store, as it was committed or is about to be.
+/// Content of a store, committed or in a unit of work.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) members: HashMap<MemberId, Member>,
@@ -39,7 +39,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a foreign key does in a database.
+    /// Cascades the deletion of a member, as foreign keys do.
     pub(super) fn demand_member(&self, id: MemberId) -> Result<(), StoreError> {
         match self.members.get(&id) {
             Some(_) => Ok(()),
@@ -48,7 +48,7 @@ impl State {
     }
 }
 
-/// A delivery, behind those that were added before, and when it is due.
+/// A queued delivery and its due time.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) delivery: Delivery,

@@ -1,4 +1,4 @@
-//! Tombstones.
+//! Tombstones in memory.
 
 use async_trait::async_trait;
 use domain::model::fingerprint::Fingerprint;

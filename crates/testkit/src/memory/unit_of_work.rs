@@ -1,4 +1,4 @@
-//! The unit of work: a copy of all that is kept, which is every repository.
+//! Unit of work over a copy of the content; implements every repository.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -21,7 +21,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::memory::state::State;
 
-/// Work under way; dropped, it never was.
+/// Unit of work; dropping it discards the copy.
 pub(super) struct MemoryUnitOfWork {
     copy: Mutex<State>,
     committed: Arc<Mutex<State>>,
@@ -30,7 +30,7 @@ pub(super) struct MemoryUnitOfWork {
 }
 
 impl MemoryUnitOfWork {
-    /// Begins with a copy of what was committed, and has its turn until it is dropped.
+    /// Copies the committed content and holds the lock until it is dropped.
     pub(super) fn begin(
         committed: Arc<Mutex<State>>,
         subscriptions: Arc<Subscriptions>,
@@ -40,7 +40,7 @@ impl MemoryUnitOfWork {
         Self { copy, committed, subscriptions, _turn: turn }
     }
 
-    /// The copy that it changes.
+    /// The copy that the unit of work changes.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.copy.lock().unwrap()
     }

@@ -40,8 +40,9 @@ fn a_clock_stands_still_until_it_is_moved() {
 
 #[test]
 fn randomness_repeats_itself_with_the_same_seed_only() {
-    let (one, same, other) =
-        (FixedRandom::seeded(1), FixedRandom::seeded(1), FixedRandom::seeded(2));
+    let one = FixedRandom::seeded(1);
+    let same = FixedRandom::seeded(1);
+    let other = FixedRandom::seeded(2);
     let first = bytes(&one);
     assert_eq!(bytes(&same), first);
     assert_ne!(bytes(&other), first);
@@ -65,9 +66,11 @@ async fn a_login_code_leads_to_its_user_once() {
 #[tokio::test]
 async fn a_phone_code_is_one_users() {
     let provider = MemoryProvider::default();
-    let (ann, bob) = (MemoryUser::person("o1"), MemoryUser::person("o2"));
+    let ann = MemoryUser::person("o1");
+    let bob = MemoryUser::person("o2");
     let phone = PhoneNumber::new(86, "13800138000").unwrap();
-    let (anns, bobs) = (provider.phone_code(&ann, &phone), provider.phone_code(&bob, &phone));
+    let anns = provider.phone_code(&ann, &phone);
+    let bobs = provider.phone_code(&bob, &phone);
     assert_eq!(provider.redeem_phone_code(&ann.login, &anns).await.unwrap(), phone);
     let stolen = provider.redeem_phone_code(&ann.login, &bobs).await.unwrap_err();
     assert_eq!(stolen.failure, ProviderFailure::CodeInvalid);

@@ -27,7 +27,7 @@ async fn add(store: &dyn Backend, admin: &Admin) -> Result<(), AddError> {
     Ok(unit.commit().await?)
 }
 
-/// Every field comes back, whatever it holds.
+/// Every field is read back unchanged.
 pub async fn an_administrator_is_read_as_they_were_written(store: Shared) {
     let mut invited = admin("a.b+c_d-e@example.com");
     invited.invite(Fingerprint([255; 32]), NOW);
@@ -63,7 +63,7 @@ pub async fn a_name_is_one_administrators(store: Shared) {
     assert_eq!(store.admins().await.unwrap().len(), 1);
 }
 
-/// A second writer is told so; the name never changes.
+/// A second writer gets `Stale`; the name never changes.
 pub async fn a_second_writer_of_an_administrator_is_stale(store: Shared) {
     let read = admin("ann");
     add(&*store, &read).await.unwrap();
@@ -108,7 +108,7 @@ pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
     unit.admins().delete_sessions_before(later).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(store.find_admin_session(&first.token).await.unwrap(), None, "it was ended");
-    assert_eq!(store.find_admin_session(&third.token).await.unwrap(), None, "nobody used it");
+    assert_eq!(store.find_admin_session(&third.token).await.unwrap(), None, "the session was never used");
     let used = AdminSession { used_at: later, ..second.clone() };
     assert_eq!(store.find_admin_session(&second.token).await.unwrap(), Some((used, ann.clone())));
 

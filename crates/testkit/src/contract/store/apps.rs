@@ -42,7 +42,7 @@ async fn update(store: &dyn Backend, app: &RegisteredApp) -> Result<(), UpdateEr
     Ok(unit.commit().await?)
 }
 
-/// Every field comes back, whatever it holds, and the one that was added first comes first.
+/// Every field is read back unchanged; apps are listed in the order of their addition.
 pub async fn an_app_is_read_as_it_was_written(store: Shared) {
     let plain = RegisteredApp {
         created_at: Timestamp::from_unix_millis(-1),
@@ -112,7 +112,7 @@ pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
     assert_eq!(store.registered_apps().await.unwrap().len(), 2);
 }
 
-/// A second writer is told so; neither the name nor the id ever changes.
+/// A second writer gets `Stale`; name and id never change.
 pub async fn a_second_writer_of_an_app_is_stale(store: Shared) {
     let first = app("shop", "wx1");
     add(&*store, &first).await.unwrap();
@@ -130,12 +130,12 @@ pub async fn a_second_writer_of_an_app_is_stale(store: Shared) {
     };
     assert_eq!(stored().await, [written.clone(), others.clone()]);
     assert!(matches!(update(&*store, &first).await, Err(UpdateError::Stale)));
-    let unknown = update(&*store, &app("nobody", "wx4")).await;
+    let unknown = update(&*store, &app("unknown", "wx4")).await;
     assert!(matches!(unknown, Err(UpdateError::Stale)));
     assert_eq!(stored().await, [written, others]);
 }
 
-/// What was removed is gone, and can be added anew; who read it before it changed removes nothing.
+/// A removed app can be added again; a stale version removes nothing.
 pub async fn an_app_that_was_removed_is_gone_and_its_name_is_free(store: Shared) {
     let first = app("shop", "wx1");
     add(&*store, &first).await.unwrap();
@@ -152,7 +152,7 @@ pub async fn an_app_that_was_removed_is_gone_and_its_name_is_free(store: Shared)
     add(&*store, &first).await.unwrap();
 }
 
-/// Somebody is known in a namespace as long as they have a subject there, whatever its kind.
+/// A namespace is in use while it has a subject of any kind.
 pub async fn a_namespace_is_in_use_while_somebody_is_known_there(store: Shared) {
     let subject = |namespace: &str, kind| Subject {
         namespace: namespace.to_owned(),

@@ -73,7 +73,7 @@ pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
     assert_eq!(store.events(&all()).await.unwrap(), events);
 }
 
-/// Events are found by what they are, whom they are about and who did them, page by page.
+/// Events are found by kind, member and actor, page by page.
 pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
     let alice = MemberId(Uuid::from_u128(1));
     let bob = MemberId(Uuid::from_u128(2));
@@ -105,7 +105,7 @@ pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
     assert_eq!(of(AuditQuery { before: Some(fourth.id), ..page }).await, [third, second]);
 }
 
-/// What happened is counted by the day on which it did, with its edges.
+/// Events are counted by day; both ends of a day are exact.
 pub async fn security_events_are_counted_by_day(store: Shared) {
     let from = Timestamp::from_unix_millis(NOW.unix_millis() - 1_234_567);
     let at = |at: Timestamp, kind, detail: Option<&str>| AuditEvent {
@@ -148,7 +148,7 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
     assert_eq!(counts, expected);
 }
 
-/// What happened long ago is forgotten, and nothing else.
+/// Only events before the given time are deleted.
 pub async fn old_security_events_are_forgotten(store: Shared) {
     let events = [event(0, AuditKind::LoggedIn), event(1, AuditKind::LoggedIn)];
     record(&*store, &events).await;

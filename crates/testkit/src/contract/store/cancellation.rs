@@ -1,4 +1,4 @@
-//! Callers who give up: a phone that goes out of sight drops its request wherever it happens to be.
+//! Cancellation: a client that disconnects drops its request at any await point.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -33,7 +33,7 @@ async fn give_up_after(polls: u64, work: impl Future) -> bool {
 /// Either nothing of a login is there, or all of it.
 async fn assert_whole(store: &dyn Backend, subject: &Subject) {
     if let Some(owner) = owner_of(store, subject).await {
-        assert!(store.find(owner.member.id).await.unwrap().is_some(), "an identity of nobody");
+        assert!(store.find(owner.member.id).await.unwrap().is_some(), "an identity without a member");
     }
     let session = log_in(store, subject).await.unwrap();
     assert_eq!(owner_of(store, subject).await.unwrap().member.id, session.member);
@@ -56,7 +56,7 @@ pub async fn a_caller_who_gives_up_anywhere_leaves_nothing_half_made(store: Shar
     }
 }
 
-/// Those who wait for their turn and give up do not keep those behind them waiting.
+/// A cancelled waiter does not block the waiters behind it.
 pub async fn a_caller_who_gives_up_while_waiting_leaves_the_queue(store: Shared) {
     let first = store.begin().await.unwrap();
     for _ in 0..200 {
@@ -70,7 +70,7 @@ pub async fn a_caller_who_gives_up_while_waiting_leaves_the_queue(store: Shared)
     waiting.await.unwrap().unwrap();
 }
 
-/// Many at once, of the same few people, most of whom give up in some place or other.
+/// Many concurrent logins of a few users, most of them cancelled at some point.
 pub async fn crowds_of_callers_who_give_up_leave_the_store_usable(store: Shared) {
     for _ in 0..10 {
         let crowd = (0..100).map(|nth| {

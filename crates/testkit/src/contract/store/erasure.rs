@@ -1,4 +1,4 @@
-//! What is held of a member, what goes with them, and what is left.
+//! Export and erasure of a member's data.
 
 use domain::model::audit::AuditKind;
 use domain::model::fingerprint::Fingerprint;
@@ -14,7 +14,7 @@ fn fingerprint(of: &str) -> Fingerprint {
     MemoryFingerprints.fingerprint("test", &[of.as_bytes()])
 }
 
-/// A member about whom everything is told that can be, and what must be found of it.
+/// A member with a row in every table, and the texts that its export must contain.
 async fn well_known(store: &dyn Backend, nth: u32) -> (MemberId, Vec<String>) {
     let open_id = open_id(&format!("o{nth}"));
     let id = make_known(store, std::slice::from_ref(&open_id)).await;
@@ -48,19 +48,19 @@ fn texts(held: Vec<ExportedTable>) -> Vec<String> {
     texts.collect()
 }
 
-/// Everything that was written of a member is told, and nothing that was written of another.
+/// An export contains all data of the member and none of another member.
 pub async fn a_member_is_told_all_that_is_held_of_them_and_of_nobody_else(store: Shared) {
     let (alice, hers) = well_known(&*store, 1).await;
     let (_, his) = well_known(&*store, 2).await;
-    let told = texts(store.export_member(alice).await.unwrap());
+    let exported = texts(store.export_member(alice).await.unwrap());
     for (text, is_hers) in hers.iter().map(|t| (t, true)).chain(his.iter().map(|t| (t, false))) {
-        assert_eq!(told.contains(text), is_hers, "{text}");
+        assert_eq!(exported.contains(text), is_hers, "{text}");
     }
-    let nobody = store.export_member(member().id).await.unwrap();
-    assert!(nobody.iter().all(|holding| holding.rows.is_empty()));
+    let unknown = store.export_member(member().id).await.unwrap();
+    assert!(unknown.iter().all(|holding| holding.rows.is_empty()));
 }
 
-/// What was somebody's can be somebody else's.
+/// Subjects and numbers of an erased member can be used again.
 pub async fn a_removed_member_leaves_their_subjects_and_phone_number_free(store: Shared) {
     let first = make_known(&*store, &[open_id("o1")]).await;
     let first = store.find(first).await.unwrap().unwrap();
@@ -75,7 +75,7 @@ pub async fn a_removed_member_leaves_their_subjects_and_phone_number_free(store:
     assert_eq!(owner_of(&*store, &open_id("o1")).await.unwrap().member.id, second.id);
 }
 
-/// Who is known under several subjects can lose some of them.
+/// Single subjects of a member can be removed.
 pub async fn a_subject_that_is_removed_is_nobodys(store: Shared) {
     let [a, b, c] = ["o1", "o2", "O1"].map(open_id);
     let alice = make_known(&*store, &[a.clone(), b.clone(), c.clone()]).await;

@@ -1,4 +1,4 @@
-//! Identities: which subject is whose, to the byte.
+//! Identities: subjects belong to members and are compared byte by byte.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ fn union_id(value: &str) -> Subject {
     Subject { namespace: "test:group".into(), kind: SubjectKind::UnionId, value: value.into() }
 }
 
-/// Whichever subject is asked for, all of its owner's are told, and nobody else's.
+/// A look-up by any subject returns all subjects of its member and no others.
 pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
     let ours = [open_id("o1"), union_id("u1")];
     let member = make_known(&*store, &ours).await;
@@ -30,7 +30,7 @@ pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
     }
 }
 
-/// A subject nobody has is nobody's.
+/// An unknown subject has no member.
 pub async fn an_unknown_subject_has_no_owner(store: Shared) {
     make_known(&*store, &[open_id("o1")]).await;
     assert_eq!(owner_of(&*store, &open_id("o2")).await, None);
@@ -104,7 +104,7 @@ pub async fn a_taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
     assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, second.id);
 }
 
-/// Who is told that a subject is taken can ask at once by whom, though they looked before.
+/// After `Taken`, the same unit of work sees the owner, even if it looked before.
 pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(store: Shared) {
     let first = make_known(&*store, &[open_id("o1")]).await;
     let second = member();
@@ -117,7 +117,7 @@ pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(stor
     assert_eq!(owner.unwrap().member.id, first);
 }
 
-/// All subjects of one member change hands, and nobody else's.
+/// All subjects of one member move to another one, and no others.
 pub async fn what_one_member_is_known_under_becomes_anothers(store: Shared) {
     let from = make_known(&*store, &[open_id("o1"), union_id("u1")]).await;
     let to = make_known(&*store, &[open_id("o2")]).await;

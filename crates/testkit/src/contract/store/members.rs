@@ -14,7 +14,7 @@ use super::{
     Backend, NOW, Shared, add_members, make_known, member, open_id, owner_of, phone, session_of,
 };
 
-/// Every field comes back, whatever it holds.
+/// Every field is read back unchanged.
 pub async fn a_member_is_read_as_it_was_written(store: Shared) {
     let plain = member();
     let full = Member {
@@ -38,7 +38,7 @@ pub async fn a_member_is_read_as_it_was_written(store: Shared) {
     }
 }
 
-/// An id that was never given out finds nobody.
+/// An unknown id finds no member.
 pub async fn an_unknown_member_is_nobody(store: Shared) {
     let unknown = member().id;
     assert_eq!(store.find(unknown).await.unwrap(), None);
@@ -57,7 +57,7 @@ pub async fn names_are_kept_to_the_byte(store: Shared) {
     }
 }
 
-/// Before 1970, after 2038, and at both ends of what can be said.
+/// Times before 1970, after 2038 and at both ends of the range.
 pub async fn times_are_kept_to_the_millisecond(store: Shared) {
     for millis in [-2_208_988_800_001, -1, 0, 999, 2_147_483_648_001, i64::MIN, i64::MAX] {
         let time = Timestamp::from_unix_millis(millis);
@@ -68,7 +68,7 @@ pub async fn times_are_kept_to_the_millisecond(store: Shared) {
     }
 }
 
-/// Nobody is added with a phone number that is another member's.
+/// A member with the phone number of another member is not added.
 pub async fn a_phone_number_is_one_members_only(store: Shared) {
     let first = Member { phone: Some(phone(1)), ..member() };
     let second = Member { phone: Some(phone(1)), ..member() };
@@ -129,7 +129,7 @@ pub async fn an_update_is_written_and_counted(store: Shared) {
     assert_eq!(read(&*store, &bystander).await, bystander);
 }
 
-/// Who writes on the ground of an old version is told, and changes nothing.
+/// A write with an old version gets `Stale` and changes nothing.
 pub async fn a_second_writer_is_stale(store: Shared) {
     let read_by_both = member();
     add_members(&*store, &[&read_by_both]).await;
@@ -142,7 +142,7 @@ pub async fn a_second_writer_is_stale(store: Shared) {
     assert_eq!(read(&*store, &first).await, Member { version: 1, ..first });
 }
 
-/// There is no version of somebody who does not exist.
+/// An update of an unknown member gets `Stale`.
 pub async fn an_unknown_member_cannot_be_updated(store: Shared) {
     assert!(matches!(update(&*store, &member()).await, Err(UpdateError::Stale)));
 }
@@ -177,7 +177,7 @@ async fn update(store: &dyn Backend, member: &Member) -> Result<(), UpdateError>
     Ok(unit.commit().await?)
 }
 
-/// A member is removed with identities, sessions and redemptions; nobody else's are touched, and the
+/// A member is removed with identities, sessions and redemptions; those of others stay, and the
 /// phone number is free.
 pub async fn a_removed_member_is_gone_with_all_that_is_theirs(store: Shared) {
     let gone = make_known(&*store, &[open_id("o1")]).await;
@@ -213,7 +213,7 @@ pub async fn a_removed_member_is_gone_with_all_that_is_theirs(store: Shared) {
     assert!(store.find_session(sessions[1].id).await.unwrap().is_some());
 }
 
-/// Who was changed since they were read is not removed: the change may have been a ban.
+/// A member that changed since it was read is not removed: the change may have been a ban.
 pub async fn a_member_that_changed_is_not_removed(store: Shared) {
     let read = member();
     add_members(&*store, &[&read]).await;
@@ -237,7 +237,7 @@ async fn found(store: &dyn Backend, criterion: MemberFilter) -> Vec<MemberId> {
 pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
     let masked = |masked: &str| MemberFilter::MaskedPhone(masked.to_owned());
     let subject = |value: &str| MemberFilter::Subject(value.to_owned());
-    assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [], "nobody has one");
+    assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [], "no member has one");
     assert_eq!(found(&*store, masked("138******01")).await, []);
     let alice = Member { phone: Some(phone(1)), ..member() };
     let bob = Member { phone: Some(phone(101)), ..member() };
@@ -275,12 +275,12 @@ pub async fn members_are_told_page_by_page_the_newest_first(store: Shared) {
         .collect();
     add_members(&*store, &members.iter().collect::<Vec<_>>()).await;
     let mut query = MemberQuery { criterion: MemberFilter::Any, before: None, limit: 2 };
-    let mut told = vec![];
+    let mut listed = vec![];
     loop {
         let page = store.search(&query).await.unwrap();
         let Some(last) = page.last() else { break };
         query.before = Some(last.id);
-        told.extend(page.into_iter().map(|member| member.id));
+        listed.extend(page.into_iter().map(|member| member.id));
     }
-    assert_eq!(told, members.iter().rev().map(|member| member.id).collect::<Vec<_>>());
+    assert_eq!(listed, members.iter().rev().map(|member| member.id).collect::<Vec<_>>());
 }

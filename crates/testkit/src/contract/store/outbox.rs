@@ -1,4 +1,4 @@
-//! The outbox: kept for whom, due when, in which order.
+//! The outbox: receivers, due times and order of events.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use domain::ports::store::error::UpdateError;
 
 use super::{Backend, CHANCE, NOW, Shared, add_members, all_at_once, member};
 
-/// The receiver that is told of everything.
+/// Receiver of all events.
 pub(super) const ALL: &str = "all";
 
-/// The receiver that is told who is banned, and who no more.
+/// Receiver of bans and unbans.
 pub(super) const BANS: &str = "bans";
 
 fn receiver(name: &str) -> ReceiverName {
@@ -85,7 +85,7 @@ fn claimed(delivery: &Delivery) -> Delivery {
     Delivery { attempts: delivery.attempts + 1, ..delivery.clone() }
 }
 
-/// Every kind comes back as it was, to whom it is for and to nobody else; a member is told of it.
+/// Events of every kind are read back unchanged, for subscribed receivers only, and are part of the export.
 pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
     let merged = merged(some_member(), some_member());
     let banned = event(EventKind::Banned, some_member());
@@ -98,13 +98,13 @@ pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
     assert_eq!(due_events(&*store, ALL, NOW).await, events);
     events.retain(|event| matches!(event.kind, EventKind::Banned | EventKind::Unbanned));
     assert_eq!(due_events(&*store, BANS, NOW).await, events);
-    assert_eq!(due_events(&*store, "nobody", NOW).await, []);
+    assert_eq!(due_events(&*store, "unknown", NOW).await, []);
     assert!(due(&*store, ALL, NOW).await.iter().all(|delivery| delivery.attempts == 0));
 
     let held = store.export_member(banned.member).await.unwrap().into_iter();
     let held = held.filter(|holding| holding.table == "outbox").flat_map(|holding| holding.rows);
-    let told = ExportedValue::Text(banned.id.to_string());
-    let rows = held.filter(|row| row.iter().any(|(_, value)| *value == told)).count();
+    let id = ExportedValue::Text(banned.id.to_string());
+    let rows = held.filter(|row| row.iter().any(|(_, value)| *value == id)).count();
     assert_eq!(rows, 2, "one for each receiver");
 }
 
@@ -139,7 +139,7 @@ pub async fn events_of_one_member_are_due_one_after_the_other(store: Shared) {
     assert_eq!(due(&*store, BANS, NOW).await.len(), 1, "nothing of theirs was removed");
 }
 
-/// Until it is due again.
+/// Time at which it is due again.
 pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Shared) {
     let alice = some_member();
     let bob = some_member();
@@ -164,7 +164,7 @@ pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Share
     }
 }
 
-/// What happened to either before comes first, and what happens to who is left comes after.
+/// Earlier events of both members come before a merge, later events of the remaining one after it.
 pub async fn a_merger_waits_for_both_members_and_holds_back_who_is_left(store: Shared) {
     let elder = some_member();
     let younger = some_member();
@@ -187,7 +187,7 @@ pub async fn a_merger_waits_for_both_members_and_holds_back_who_is_left(store: S
     }
 }
 
-/// Nobody else is given it before, and what comes after it waits as long.
+/// A claimed event is not claimed again before the lease ends, and later events of the member wait.
 pub async fn a_claim_is_one_callers_until_it_runs_out(store: Shared) {
     let alice = some_member();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
@@ -217,7 +217,7 @@ pub async fn of_many_who_claim_one_delivery_at_once_one_does(store: Shared) {
     assert_eq!(all_at_once(claims).await.into_iter().filter(|claimed| *claimed).count(), 1);
 }
 
-/// Who took over is not disturbed.
+/// A former owner of a claim does not affect the new one.
 pub async fn who_lost_a_claim_puts_nothing_off(store: Shared) {
     let alice = some_member();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
@@ -233,7 +233,7 @@ pub async fn who_lost_a_claim_puts_nothing_off(store: Shared) {
     assert_eq!(only_due(&*store, ALL, after(1)).await.event, second);
 }
 
-/// What is still to be told of somebody who is gone is told.
+/// Events of an erased member are still delivered.
 pub async fn events_outlive_their_member_in_order(store: Shared) {
     let alice = member();
     let [first, last] = [EventKind::Registered, EventKind::Erased].map(|k| event(k, alice.id));
@@ -312,7 +312,7 @@ pub async fn the_oldest_event_of_a_receiver_is_told(store: Shared) {
     assert_eq!(oldest(ALL).await, Some(new.at));
 }
 
-/// What is for a receiver that is still there waits however old it is.
+/// Events of configured receivers stay, however old they are.
 pub async fn what_no_receiver_waits_for_is_forgotten_after_a_time(store: Shared) {
     let old = event(EventKind::Banned, some_member());
     let new = DomainEvent { at: after(1), ..event(EventKind::Banned, some_member()) };

@@ -1,4 +1,4 @@
-//! The provider's pushes: what was seen, and what is to be obeyed.
+//! Message pushes: seen messages and pending withdrawals.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn withdrawal(withdrawn: WithdrawnData, seconds: u64) -> Withdrawal {
     Withdrawal::new(app, open_id("o1"), withdrawn, now, &CHANCE)
 }
 
-/// What was seen is known, within the unit of work and after it, until it is too old.
+/// A seen message is known within its unit of work and after it, until it is deleted by age.
 pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
     let later = NOW.plus(Duration::from_secs(1));
     let unit = store.begin().await.unwrap();
@@ -42,7 +42,7 @@ pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
     assert!(!unit.pushes().mark_seen(fingerprint("b"), NOW).await.unwrap());
 }
 
-/// Of many, one is told that it is new.
+/// Of concurrent writers exactly one learns that a message is new.
 pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
     let mut racers = JoinSet::new();
     for _ in 0..30 {
@@ -84,7 +84,7 @@ pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: 
     assert_eq!(store.withdrawals(10).await.unwrap(), later);
 }
 
-/// Of many who work it off, one does.
+/// Of concurrent workers exactly one removes a withdrawal.
 pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
     let kept = withdrawal(WithdrawnData::Phone, 0);
     let unit = store.begin().await.unwrap();
@@ -96,10 +96,10 @@ pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
         let kept = kept.clone();
         racers.spawn(async move {
             let unit = store.begin().await.unwrap();
-            let obeyed = unit.pushes().remove(&kept).await.unwrap();
+            let removed = unit.pushes().remove(&kept).await.unwrap();
             unit.commit().await.unwrap();
-            obeyed
+            removed
         });
     }
-    assert_eq!(racers.join_all().await.into_iter().filter(|obeyed| *obeyed).count(), 1);
+    assert_eq!(racers.join_all().await.into_iter().filter(|removed| *removed).count(), 1);
 }

@@ -1,4 +1,4 @@
-//! Races: whatever happens at the same time, there is one answer.
+//! Races: concurrent units of work have one outcome.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -17,8 +17,8 @@ use super::{
     session_of,
 };
 
-/// Of many who add the same subject at once, one succeeds; the others are told `Taken`, and can ask at
-/// once by whom.
+/// Of concurrent additions of a subject one succeeds; the others get `Taken` and can read the owner at
+/// once.
 pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
     let claims = (0..50).map(|_| {
         let store = Arc::clone(&store);
@@ -26,7 +26,7 @@ pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
             let claimant = member();
             let subject = open_id("o1");
             let unit = store.begin().await.unwrap();
-            // Whoever looked and found nobody must not go on seeing nobody.
+            // A transaction that found no owner before must see the owner now.
             unit.identities().find_by_subject(&subject).await.unwrap();
             unit.members().add(&claimant).await.unwrap();
             match unit.identities().add(claimant.id, &subject, NOW).await {
@@ -44,7 +44,7 @@ pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
     assert_eq!(winners, [owner_of(&*store, &open_id("o1")).await.unwrap().member.id]);
 }
 
-/// Of many who are added with the same phone number at once, one is.
+/// Of concurrent additions with the same phone number one succeeds.
 pub async fn concurrent_adds_of_one_phone_number_make_one_member(store: Shared) {
     let adds = (0..50).map(|_| {
         let store = Arc::clone(&store);
@@ -118,7 +118,7 @@ pub async fn first_logins_of_many_openids_make_as_many_members(store: Shared) {
     assert_eq!(members.len(), 20);
 }
 
-/// A member was found, and is removed by somebody else before the unit of work has built on that.
+/// A unit of work that relies on a member fails if the member is removed concurrently.
 pub async fn whoever_builds_on_somebody_who_is_removed_is_told_to_begin_again(store: Shared) {
     let gone = member().id;
     let redemption = Redemption {
@@ -144,7 +144,7 @@ fn assert_contention(error: impl Into<StoreError>) {
     assert!(causes.any(<dyn Error>::is::<Contention>), "{error:?}");
 }
 
-/// Many log in, again and again, while they are removed again and again: nobody meets a failure.
+/// Repeated logins and removals of the same members run concurrently without failures.
 pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
     let visits = (0..200).map(|nth| {
         let store = Arc::clone(&store);
@@ -161,7 +161,7 @@ pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
     outcome.unwrap();
 }
 
-/// Removes whoever is known under this subject, if anybody is.
+/// Removes the member of this subject, if there is one.
 async fn remove(store: &dyn Backend, subject: &Subject) -> Result<(), StoreError> {
     let unit = store.begin().await?;
     let Some(owner) = unit.identities().find_by_subject(subject).await? else { return Ok(()) };

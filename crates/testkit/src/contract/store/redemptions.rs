@@ -1,4 +1,4 @@
-//! Redemptions: which login code let whom in, and what may be said again.
+//! Redemptions: used login codes, their members and stored responses.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn remember(store: &Shared, redemptions: &[&Redemption]) {
     unit.commit().await.unwrap();
 }
 
-/// What was remembered is found once it is committed, to the byte.
+/// A redemption is found after its commit, byte by byte.
 pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let answer = (0..=255).cycle().take(8000).collect();
@@ -62,7 +62,7 @@ pub async fn a_redeemed_code_is_taken(store: Shared) {
     assert!(store.find_redemption(&Fingerprint([2; 32])).await.unwrap().is_some());
 }
 
-/// Of many who redeem one code at once, one does.
+/// Of concurrent redemptions of one code one succeeds.
 pub async fn concurrent_redemptions_of_one_code_are_one(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let added = all_at_once((0..20).map(|_| {
@@ -77,7 +77,7 @@ pub async fn concurrent_redemptions_of_one_code_are_one(store: Shared) {
     assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
 }
 
-/// What has expired is forgotten, and nothing else.
+/// Only expired redemptions are deleted.
 pub async fn expired_redemptions_are_forgotten(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let old = redemption(1, member);

@@ -18,7 +18,7 @@ async fn keep(store: &Shared, key: &SealedSessionKey) {
     unit.commit().await.unwrap();
 }
 
-/// What was kept is found once it is committed, to the byte, and under its own user only.
+/// A session key is found after its commit, byte by byte, for its own user only.
 pub async fn a_session_key_is_found_as_it_was_kept(store: Shared) {
     let user = open_id("o1");
     let other = open_id("O1");
@@ -57,13 +57,13 @@ pub async fn concurrent_session_keys_of_one_user_are_one(store: Shared) {
     assert!((0..20).any(|fill| found == key(&user, fill)));
 }
 
-/// A key is kept of somebody only who is known.
+/// Only keys of known users are stored.
 pub async fn a_session_key_of_nobody_is_not_kept(store: Shared) {
     let unit = store.begin().await.unwrap();
     assert!(unit.session_keys().keep(&key(&open_id("o1"), 1)).await.is_err());
 }
 
-/// Whose identity becomes another member's still has their key.
+/// A session key stays when its identity moves to another member.
 pub async fn a_session_key_stays_with_its_identity(store: Shared) {
     let user = open_id("o1");
     let other = member();
@@ -78,7 +78,7 @@ pub async fn a_session_key_stays_with_its_identity(store: Shared) {
     assert_eq!(store.find_session_key(&user).await.unwrap(), Some(key(&user, 1)));
 }
 
-/// Who is removed leaves no key behind, and takes nobody else's along.
+/// Removal of a member deletes the member's session keys and no others.
 pub async fn a_session_key_goes_with_its_member(store: Shared) {
     let user = open_id("o1");
     let other = open_id("o2");
@@ -110,15 +110,15 @@ pub async fn old_session_keys_are_forgotten(store: Shared) {
     assert_eq!(store.find_session_key(&other).await.unwrap(), Some(young));
 }
 
-/// All subjects of a member are told, and nobody else's.
+/// All subjects of a member are listed, and no others.
 pub async fn a_member_is_known_under_their_own_subjects(store: Shared) {
     let mut subjects = [open_id("o1"), open_id("o2")];
     let known = make_known(&*store, &subjects).await;
     make_known(&*store, &[open_id("o3")]).await;
-    let mut told = store.list_identities(known).await.unwrap();
-    for subjects in [&mut subjects[..], &mut told] {
+    let mut listed = store.list_identities(known).await.unwrap();
+    for subjects in [&mut subjects[..], &mut listed] {
         subjects.sort_by(|one, other| one.value.cmp(&other.value));
     }
-    assert_eq!(told, subjects);
+    assert_eq!(listed, subjects);
     assert_eq!(store.list_identities(member().id).await.unwrap(), []);
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{NOW, Shared, make_known, open_id, session_of};
 
-/// Every field comes back, whatever it holds.
+/// Every field is read back unchanged.
 pub async fn a_session_is_read_as_it_was_written(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let plain = session_of(member);
@@ -57,7 +57,7 @@ pub async fn a_session_advances_from_the_generation_before_only(store: Shared) {
     assert_eq!(unit.sessions().find(first.id).await.unwrap(), Some(second));
 }
 
-/// Of many who advance one session at once, one does.
+/// Of concurrent refreshes of one session one succeeds.
 pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
     let member = make_known(&*store, &[open_id("o1")]).await;
     let first = session_of(member);
@@ -81,7 +81,7 @@ pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
     assert_eq!(advanced, 1);
 }
 
-/// Sessions end one by one or all of a member's, and nobody else's with them.
+/// Sessions end one by one or all of one member; those of others stay.
 pub async fn sessions_end_one_by_one_or_all_of_a_member(store: Shared) {
     let alice = make_known(&*store, &[open_id("o1")]).await;
     let bob = make_known(&*store, &[open_id("o2")]).await;

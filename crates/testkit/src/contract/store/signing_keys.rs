@@ -49,7 +49,7 @@ pub async fn signing_keys_are_read_as_they_were_written(store: Shared) {
     assert_eq!(store.signing_keys().await.unwrap(), all);
 }
 
-/// A number that is taken is told so, and changes nothing.
+/// A number in use gets `Taken` and changes nothing.
 pub async fn a_number_is_one_signing_keys(store: Shared) {
     add(&store, &[key(1)]).await;
     let unit = store.begin().await.unwrap();

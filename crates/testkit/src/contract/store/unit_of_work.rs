@@ -1,4 +1,4 @@
-//! Units of work: all or nothing, and nobody sees the half of it.
+//! Units of work: atomicity and isolation.
 
 use super::{Shared, add_members, log_in, make_known, member, open_id, owner_of, session_of};
 
@@ -19,7 +19,7 @@ pub async fn what_was_committed_is_there(store: Shared) {
     assert_eq!(unit.sessions().find(session.id).await.unwrap(), Some(session));
 }
 
-/// The directory reads what was committed and nothing else.
+/// Readers return committed data only.
 pub async fn nobody_else_sees_what_is_not_committed(store: Shared) {
     let member = member();
     let unit = store.begin().await.unwrap();
@@ -45,7 +45,7 @@ pub async fn what_was_dropped_was_never_there(store: Shared) {
     assert_eq!(owner_of(&*store, &open_id("kept")).await.unwrap().subjects, [open_id("kept")]);
 }
 
-/// What was written is read again before the commit.
+/// A unit of work reads its own writes.
 pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
     let mut member = member();
     let subject = open_id("o1");
@@ -59,7 +59,7 @@ pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
     assert_eq!(unit.members().find(member.id).await.unwrap().unwrap().remark, member.remark);
 }
 
-/// However many units of work are dropped, in whatever state, connections and locks come back.
+/// Dropped units of work in any state release their connections and locks.
 pub async fn many_dropped_units_of_work_leave_the_store_usable(store: Shared) {
     for _ in 0..100 {
         let member = member();

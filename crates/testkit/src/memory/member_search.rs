@@ -1,4 +1,4 @@
-//! Members that administrators look for.
+//! Member search in memory.
 
 use domain::model::identity::Subject;
 use domain::model::member::query::{MemberFilter, MemberQuery};

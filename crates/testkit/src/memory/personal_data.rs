@@ -1,4 +1,4 @@
-//! What is held of a member, table by table as a database tells it.
+//! Export of personal data from memory, in the tables and columns of the database.
 
 use domain::model::member::MemberId;
 use domain::model::member::avatar::Avatar;
