@@ -16,7 +16,7 @@ use testkit::fake::clock::FixedClock;
 use testkit::fake::ports::{policies, ports};
 use testkit::memory::MemoryStore;
 
-use crate::door::SESSIONS;
+use crate::harness::SESSIONS;
 
 const PASSWORD: &str = "correct horse battery staple";
 const OTHER_PASSWORD: &str = "another horse battery staple";
@@ -47,7 +47,7 @@ impl Office {
         Self { manage: manage_admins, sign_in, authenticate, store, clock }
     }
 
-    /// Makes somebody an administrator who signs in with [`PASSWORD`].
+    /// Creates an administrator with [`PASSWORD`].
     async fn hire(&self, who: &str, role: Role) -> SignedIn {
         let invited = self.manage.invite(None, &name(who), role).await.unwrap();
         self.manage.accept(&name(who), &invited.code, &password(PASSWORD)).await.unwrap();
@@ -58,7 +58,7 @@ impl Office {
         self.sign_in.run(&name(who), &password(with)).await
     }
 
-    async fn believes(&self, signed_in: &SignedIn) -> bool {
+    async fn accepts(&self, signed_in: &SignedIn) -> bool {
         match self.authenticate.run(signed_in.token.expose()).await {
             Ok(_) => true,
             Err(AuthenticateAdminError::SignedOut) => false,
@@ -74,7 +74,7 @@ impl Office {
 }
 
 #[tokio::test]
-async fn who_is_invited_chooses_a_password_and_signs_in() {
+async fn invited_administrator_sets_password_and_signs_in() {
     let office = Office::new();
     let invited = office.manage.invite(None, &name("ann"), Role::Operator).await.unwrap();
     assert!(office.sign_in("ann", PASSWORD).await.is_err(), "there is no default password");
@@ -93,15 +93,15 @@ async fn who_is_invited_chooses_a_password_and_signs_in() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_for_one_name_and_one_use() {
+async fn invitation_is_bound_to_name_and_single_use() {
     let office = Office::new();
     let ann = office.manage.invite(None, &name("ann"), Role::Viewer).await.unwrap().code;
     office.manage.invite(None, &name("bob"), Role::Viewer).await.unwrap();
     let accept = async |who: &str, code: &InvitationCode| {
         office.manage.accept(&name(who), code, &password(PASSWORD)).await
     };
-    for nobody in ["bob", "eve"] {
-        let refused = accept(nobody, &ann).await;
+    for other in ["bob", "eve"] {
+        let refused = accept(other, &ann).await;
         assert!(matches!(refused, Err(ManageAdminsError::NotInvited(NotInvited))), "{refused:?}");
     }
     accept("ann", &ann).await.unwrap();
@@ -109,7 +109,7 @@ async fn an_invitation_is_for_one_name_and_one_use() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_sign_in_looks_the_same_and_is_on_record() {
+async fn failed_sign_ins_are_indistinguishable_and_audited() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     let gone = office.hire("gone", Role::Viewer).await.administrator;
@@ -117,7 +117,7 @@ async fn whatever_is_wrong_with_a_sign_in_looks_the_same_and_is_on_record() {
     let shut_out = AdminChange { active: Some(false), role: None };
     office.manage.change(&boss, gone.id, shut_out).await.unwrap();
     for (who, with) in
-        [("nobody", PASSWORD), ("boss", OTHER_PASSWORD), ("new", PASSWORD), ("gone", PASSWORD)]
+        [("unknown", PASSWORD), ("boss", OTHER_PASSWORD), ("new", PASSWORD), ("gone", PASSWORD)]
     {
         let refused = office.sign_in(who, with).await;
         assert!(matches!(refused, Err(SignInError::Refused)), "{who}: {refused:?}");
@@ -127,26 +127,26 @@ async fn whatever_is_wrong_with_a_sign_in_looks_the_same_and_is_on_record() {
 }
 
 #[tokio::test]
-async fn a_session_ends_when_idle_at_its_end_and_at_a_sign_out() {
+async fn admin_session_ends_by_idle_time_lifetime_and_sign_out() {
     let office = Office::new();
     let ann = office.hire("ann", Role::Viewer).await;
     for _ in 0..24 {
         office.clock.advance(Duration::from_mins(29));
-        assert!(office.believes(&ann).await, "every use prolongs it");
+        assert!(office.accepts(&ann).await, "every use extends it");
     }
     office.clock.advance(Duration::from_mins(24));
-    assert!(!office.believes(&ann).await, "twelve hours are over");
+    assert!(!office.accepts(&ann).await, "twelve hours are over");
     let again = office.sign_in("ann", PASSWORD).await.unwrap();
     office.clock.advance(Duration::from_mins(30));
-    assert!(!office.believes(&again).await, "nobody used it");
+    assert!(!office.accepts(&again).await, "it was never used");
     let here = office.sign_in("ann", PASSWORD).await.unwrap();
     let there = office.sign_in("ann", PASSWORD).await.unwrap();
     office.authenticate.sign_out(&here.administrator).await.unwrap();
-    assert!(!office.believes(&here).await && office.believes(&there).await);
+    assert!(!office.accepts(&here).await && office.accepts(&there).await);
 }
 
 #[tokio::test]
-async fn what_an_administrator_may_do_changes_at_once() {
+async fn role_change_is_effective_at_once() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     let ann = office.hire("ann", Role::Admin).await;
@@ -156,13 +156,13 @@ async fn what_an_administrator_may_do_changes_at_once() {
     assert_eq!(now.role, Role::Viewer);
     let shut_out = AdminChange { role: None, active: Some(false) };
     office.manage.change(&boss, now.id, shut_out).await.unwrap();
-    assert!(!office.believes(&ann).await);
+    assert!(!office.accepts(&ann).await);
     let changes = office.details(AuditKind::AdminChanged);
     assert_eq!(changes, ["viewer", "deactivated"]);
 }
 
 #[tokio::test]
-async fn another_password_ends_every_session() {
+async fn new_password_ends_all_admin_sessions() {
     let office = Office::new();
     let ann = office.hire("ann", Role::Viewer).await;
     let change = async |current: &str| {
@@ -171,15 +171,15 @@ async fn another_password_ends_every_session() {
         office.manage.change_password(&ann.administrator, &current, &new).await
     };
     assert!(matches!(change(OTHER_PASSWORD).await, Err(ManageAdminsError::WrongPassword)));
-    assert!(office.believes(&ann).await);
+    assert!(office.accepts(&ann).await);
     change(PASSWORD).await.unwrap();
-    assert!(!office.believes(&ann).await);
+    assert!(!office.accepts(&ann).await);
     assert!(office.sign_in("ann", PASSWORD).await.is_err());
     assert!(office.sign_in("ann", OTHER_PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
-async fn an_invitation_to_a_known_name_is_the_way_back_in() {
+async fn invitation_resets_the_password_of_an_existing_administrator() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     let ann = office.hire("ann", Role::Viewer).await;
@@ -195,7 +195,7 @@ async fn an_invitation_to_a_known_name_is_the_way_back_in() {
 }
 
 #[tokio::test]
-async fn nobody_decides_about_their_own_account() {
+async fn administrators_cannot_change_their_own_account() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     let step_down = AdminChange { role: Some(Role::Viewer), active: None };
@@ -208,7 +208,7 @@ async fn nobody_decides_about_their_own_account() {
 }
 
 #[tokio::test]
-async fn only_admins_decide_about_administrators() {
+async fn managing_administrators_requires_the_admin_role() {
     let office = Office::new();
     let boss = office.hire("boss", Role::Admin).await.administrator;
     for role in [Role::Viewer, Role::Operator] {

@@ -1,4 +1,4 @@
-//! Who comes in, as whom, and what is kept of it.
+//! Logins: members, identities and sessions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,150 +12,151 @@ use domain::ports::tokens::{TokenRejected, TokenVerifier};
 use domain::use_cases::login::LoginError;
 use testkit::fake::provider::{MemoryCall, MemoryUser};
 
-use crate::door::Door;
+use crate::harness::LoginHarness;
 
 #[tokio::test]
-async fn a_first_login_makes_the_member_and_a_second_one_finds_them() {
-    let door = Door::new();
+async fn first_login_creates_and_second_login_finds_the_member() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let first = door.log_in_with_phone(&alice, "13800138915").await.unwrap();
+    let first = harness.log_in_with_phone(&alice, "13800138915").await.unwrap();
     assert!(first.is_new);
     assert_eq!(first.nickname.as_str(), "好柿开花8915");
-    let second = door.log_in(&alice).await.unwrap();
+    let second = harness.log_in(&alice).await.unwrap();
     assert_eq!((second.member, second.is_new), (first.member, false));
-    assert_eq!(door.store.members().len(), 1);
-    assert_eq!(door.store.sessions().len(), 2, "each login is a session of its own");
+    assert_eq!(harness.store.members().len(), 1);
+    assert_eq!(harness.store.sessions().len(), 2, "each login is a session of its own");
 }
 
 #[tokio::test]
-async fn openids_that_differ_in_case_are_different_people() {
-    let door = Door::new();
-    let upper = door.log_in(&MemoryUser::person("oABC")).await.unwrap();
-    let lower = door.log_in(&MemoryUser::person("oabc")).await.unwrap();
+async fn openids_are_case_sensitive() {
+    let harness = LoginHarness::new();
+    let upper = harness.log_in(&MemoryUser::person("oABC")).await.unwrap();
+    let lower = harness.log_in(&MemoryUser::person("oabc")).await.unwrap();
     assert_ne!(upper.member, lower.member);
 }
 
 #[tokio::test]
-async fn a_login_code_works_once() {
-    let door = Door::new();
+async fn login_code_is_single_use() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let first = door.request(&alice);
-    let mut second = door.request(&alice);
+    let first = harness.request(&alice);
+    let mut second = harness.request(&alice);
     second.code = domain::model::secret::LoginCode::parse(first.code.expose()).unwrap();
-    door.login.run(first).await.unwrap();
-    let error = door.login.run(second).await.unwrap_err();
+    harness.login.run(first).await.unwrap();
+    let error = harness.login.run(second).await.unwrap_err();
     assert!(matches!(error, LoginError::Verify(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn the_token_says_who_and_for_how_long() {
-    let door = Door::new();
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let caller = door.caller(&logged_in);
+async fn access_token_names_member_session_and_expiry() {
+    let harness = LoginHarness::new();
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+    let caller = harness.caller(&logged_in);
     assert_eq!((caller.member, caller.app.as_str()), (logged_in.member, "main"));
-    assert_eq!(door.store.sessions()[0].id, caller.session);
-    door.clock.advance(logged_in.tokens.expires_in + Duration::from_millis(1));
-    let rejected = door.tokens.verify(logged_in.tokens.access_token.expose());
+    assert_eq!(harness.store.sessions()[0].id, caller.session);
+    harness.clock.advance(logged_in.tokens.expires_in + Duration::from_millis(1));
+    let rejected = harness.tokens.verify(logged_in.tokens.access_token.expose());
     assert_eq!(rejected.unwrap_err(), TokenRejected::Expired);
 }
 
 #[tokio::test]
-async fn another_phone_number_replaces_the_old_one_and_the_nickname_stays() {
-    let door = Door::new();
+async fn login_with_another_phone_updates_the_phone_and_keeps_the_nickname() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    door.log_in_with_phone(&alice, "13800138915").await.unwrap();
-    let later = door.log_in_with_phone(&alice, "13900139000").await.unwrap();
+    harness.log_in_with_phone(&alice, "13800138915").await.unwrap();
+    let later = harness.log_in_with_phone(&alice, "13900139000").await.unwrap();
     assert_eq!(later.nickname.as_str(), "好柿开花8915");
-    let member = door.store.members().remove(0);
+    let member = harness.store.members().remove(0);
     assert_eq!(member.phone.unwrap().national(), "13900139000");
 }
 
 #[tokio::test]
-async fn a_nickname_counts_at_the_first_login_only() {
-    let door = Door::new();
+async fn nickname_is_used_at_the_first_login_only() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    assert_eq!(door.log_in_as(&alice, "Ann").await.unwrap().nickname.as_str(), "Ann");
-    assert_eq!(door.log_in_as(&alice, "Bea").await.unwrap().nickname.as_str(), "Ann");
+    assert_eq!(harness.log_in_as(&alice, "Ann").await.unwrap().nickname.as_str(), "Ann");
+    assert_eq!(harness.log_in_as(&alice, "Bea").await.unwrap().nickname.as_str(), "Ann");
 }
 
 #[tokio::test]
-async fn a_union_id_joins_two_openids_in_one_member() {
-    let door = Door::new();
-    let here = door.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
-    let there = door.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap();
+async fn shared_union_id_links_two_openids_to_one_member() {
+    let harness = LoginHarness::new();
+    let here = harness.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
+    let there = harness.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap();
     assert_eq!((there.member, there.is_new), (here.member, false));
-    assert_eq!(door.store.identities().len(), 3);
+    assert_eq!(harness.store.identities().len(), 3);
 }
 
 #[tokio::test]
-async fn a_union_id_that_comes_late_is_attached() {
-    let door = Door::new();
+async fn late_union_id_is_attached_to_the_member() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let before = door.log_in(&alice).await.unwrap();
-    let after = door.log_in(&alice.with_union_id("u1")).await.unwrap();
+    let before = harness.log_in(&alice).await.unwrap();
+    let after = harness.log_in(&alice.with_union_id("u1")).await.unwrap();
     assert_eq!(after.member, before.member);
-    let kinds: HashSet<_> = door.store.identities().into_iter().map(|(_, s)| s.kind).collect();
+    let kinds: HashSet<_> = harness.store.identities().into_iter().map(|(_, s)| s.kind).collect();
     assert_eq!(kinds, HashSet::from([SubjectKind::OpenId, SubjectKind::UnionId]));
 }
 
 #[tokio::test]
-async fn a_phone_number_of_another_member_is_never_taken_over() {
-    let door = Door::new();
+async fn phone_of_another_member_is_never_taken_over() {
+    let harness = LoginHarness::new();
     let bob = MemoryUser::person("oBob");
-    door.log_in_with_phone(&MemoryUser::person("oAlice"), "13800138915").await.unwrap();
-    let error = door.log_in_with_phone(&bob, "13800138915").await.unwrap_err();
+    harness.log_in_with_phone(&MemoryUser::person("oAlice"), "13800138915").await.unwrap();
+    let error = harness.log_in_with_phone(&bob, "13800138915").await.unwrap_err();
     assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
-    assert_eq!(door.store.members().len(), 1, "nobody was made");
+    assert_eq!(harness.store.members().len(), 1, "no member was created");
 
-    door.log_in(&bob).await.unwrap();
-    let error = door.log_in_with_phone(&bob, "13800138915").await.unwrap_err();
+    harness.log_in(&bob).await.unwrap();
+    let error = harness.log_in_with_phone(&bob, "13800138915").await.unwrap_err();
     assert!(matches!(error, LoginError::PhoneTaken { .. }), "known or not: {error:?}");
 }
 
 #[tokio::test]
-async fn a_ban_holds_through_another_app_of_the_same_owner() {
-    let door = Door::new();
-    door.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
-    let work = door.store.begin().await.unwrap();
-    let mut member = door.store.members().remove(0);
+async fn ban_holds_in_other_apps_of_the_open_platform() {
+    let harness = LoginHarness::new();
+    harness.log_in(&MemoryUser::person("oHere").with_union_id("u1")).await.unwrap();
+    let work = harness.store.begin().await.unwrap();
+    let mut member = harness.store.members().remove(0);
     member.set_status(MemberStatus::Banned, None, member.created_at);
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
-    let error = door.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap_err();
+    let error =
+        harness.log_in(&MemoryUser::person("oThere").with_union_id("u1")).await.unwrap_err();
     assert!(matches!(error, LoginError::Banned { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_visitor_is_not_kept() {
-    let door = Door::new();
+async fn guest_account_creates_no_member() {
+    let harness = LoginHarness::new();
     let visitor = MemoryUser { standing: AccountKind::Guest, ..MemoryUser::person("oGuest") };
-    assert!(matches!(door.log_in(&visitor).await, Err(LoginError::GuestAccount)));
-    assert!(door.store.members().is_empty());
+    assert!(matches!(harness.log_in(&visitor).await, Err(LoginError::GuestAccount)));
+    assert!(harness.store.members().is_empty());
 }
 
 #[tokio::test]
-async fn a_bad_login_never_spends_a_phone_code() {
-    let door = Door::new();
+async fn failed_login_does_not_redeem_the_phone_code() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    door.provider.fail_next(ProviderFailure::CodeInvalid);
-    door.log_in_with_phone(&alice, "13800138915").await.unwrap_err();
-    assert_eq!(door.provider.calls(), [MemoryCall::Login]);
+    harness.provider.fail_next(ProviderFailure::CodeInvalid);
+    harness.log_in_with_phone(&alice, "13800138915").await.unwrap_err();
+    assert_eq!(harness.provider.calls(), [MemoryCall::Login]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_first_logins_of_one_openid_are_one_member() {
-    let door = Arc::new(Door::new());
+    let harness = Arc::new(LoginHarness::new());
     let alice = MemoryUser::person("oAlice");
     let logins: Vec<_> = (0..1_000)
         .map(|_| {
-            let door = Arc::clone(&door);
+            let harness = Arc::clone(&harness);
             let alice = alice.clone();
-            tokio::spawn(async move { door.log_in_with_phone(&alice, "13800138915").await })
+            tokio::spawn(async move { harness.log_in_with_phone(&alice, "13800138915").await })
         })
         .collect();
     let mut new = 0;
     for login in logins {
         new += u32::from(login.await.unwrap().unwrap().is_new);
     }
-    assert_eq!((new, door.store.members().len(), door.store.identities().len()), (1, 1, 1));
+    assert_eq!((new, harness.store.members().len(), harness.store.identities().len()), (1, 1, 1));
 }

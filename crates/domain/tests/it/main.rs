@@ -1,17 +1,17 @@
-//! The use cases over fakes: what a login leaves behind.
+//! Use cases over fakes.
 #![cfg(test)]
 
 mod admins;
 mod apps;
 mod conflict;
-mod door;
 mod erasure;
 mod events;
+mod harness;
+mod idempotency;
 mod login;
 mod login_sequences;
 mod profile;
 mod pushes;
-mod repetition;
 mod session;
 mod session_key;
 mod signing_keys;

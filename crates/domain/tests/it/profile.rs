@@ -1,4 +1,4 @@
-//! What members learn and change of themselves, and what back ends learn of a code.
+//! Profiles of members, and exchange of login codes.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileErro
 use testkit::fake::provider::MemoryUser;
 use testkit::memory::MemoryStore;
 
-use crate::door::Door;
+use crate::harness::LoginHarness;
 
-fn current(door: &Door) -> Arc<GetProfile> {
-    door.use_cases.get_profile.clone()
+fn current(harness: &LoginHarness) -> Arc<GetProfile> {
+    harness.use_cases.get_profile.clone()
 }
 
-fn update(door: &Door) -> Arc<UpdateProfile> {
-    door.use_cases.update_profile.clone()
+fn update(harness: &LoginHarness) -> Arc<UpdateProfile> {
+    harness.use_cases.update_profile.clone()
 }
 
 fn renamed(name: &str) -> ProfileChange {
@@ -35,84 +35,84 @@ async fn ban(store: &MemoryStore) {
 }
 
 #[tokio::test]
-async fn a_caller_is_told_who_they_are() {
-    let door = Door::new();
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let member = current(&door).run(&door.caller(&logged_in)).await.unwrap();
+async fn profile_returns_the_caller() {
+    let harness = LoginHarness::new();
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+    let member = current(&harness).run(&harness.caller(&logged_in)).await.unwrap();
     assert_eq!(member.id, logged_in.member);
 }
 
 #[tokio::test]
-async fn a_banned_member_is_told_and_changes_nothing_though_the_token_is_good() {
-    let door = Door::new();
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let caller = door.caller(&logged_in);
-    ban(&door.store).await;
-    let told = current(&door).run(&caller).await;
-    assert!(matches!(told, Err(GetProfileError::Banned(_))), "{told:?}");
-    let changed = update(&door).run(&caller, renamed("Ann")).await;
+async fn banned_member_cannot_read_or_change_the_profile() {
+    let harness = LoginHarness::new();
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+    let caller = harness.caller(&logged_in);
+    ban(&harness.store).await;
+    let outcome = current(&harness).run(&caller).await;
+    assert!(matches!(outcome, Err(GetProfileError::Banned(_))), "{outcome:?}");
+    let changed = update(&harness).run(&caller, renamed("Ann")).await;
     assert!(matches!(changed, Err(UpdateProfileError::Banned(_))), "{changed:?}");
 }
 
 #[tokio::test]
-async fn the_token_of_a_member_who_is_no_more_opens_nothing() {
-    let door = Door::new();
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let nobody = MemberId(uuid::Uuid::nil());
-    let caller = Caller { member: nobody, ..door.caller(&logged_in) };
-    let told = current(&door).run(&caller).await;
-    assert!(matches!(told, Err(GetProfileError::NotFound)), "{told:?}");
-    let changed = update(&door).run(&caller, renamed("Ann")).await;
+async fn token_of_an_erased_member_is_rejected() {
+    let harness = LoginHarness::new();
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+    let unknown = MemberId(uuid::Uuid::nil());
+    let caller = Caller { member: unknown, ..harness.caller(&logged_in) };
+    let outcome = current(&harness).run(&caller).await;
+    assert!(matches!(outcome, Err(GetProfileError::NotFound)), "{outcome:?}");
+    let changed = update(&harness).run(&caller, renamed("Ann")).await;
     assert!(matches!(changed, Err(UpdateProfileError::NotFound)), "{changed:?}");
 }
 
 #[tokio::test]
-async fn a_profile_change_is_kept() {
-    let door = Door::new();
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+async fn profile_change_is_stored() {
+    let harness = LoginHarness::new();
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
     let change = ProfileChange { gender: Some(Gender::Female), ..renamed("Ann") };
-    let told = update(&door).run(&door.caller(&logged_in), change).await.unwrap();
-    let kept = door.store.members().remove(0);
+    let outcome = update(&harness).run(&harness.caller(&logged_in), change).await.unwrap();
+    let kept = harness.store.members().remove(0);
     assert_eq!((kept.nickname.as_str(), kept.gender), ("Ann", Gender::Female));
-    assert_eq!(told.nickname, kept.nickname);
+    assert_eq!(outcome.nickname, kept.nickname);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_at_the_same_time_do_not_undo_each_other() {
-    let door = Arc::new(Door::new());
-    let logged_in = door.log_in(&MemoryUser::person("oAlice")).await.unwrap();
-    let caller = door.caller(&logged_in);
+    let harness = Arc::new(LoginHarness::new());
+    let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
+    let caller = harness.caller(&logged_in);
     let gender = ProfileChange { gender: Some(Gender::Male), ..ProfileChange::default() };
     let changes = [renamed("Ann"), gender].map(|change| {
-        let door = Arc::clone(&door);
+        let harness = Arc::clone(&harness);
         let caller = caller.clone();
-        tokio::spawn(async move { update(&door).run(&caller, change).await })
+        tokio::spawn(async move { update(&harness).run(&caller, change).await })
     });
     for change in changes {
         change.await.unwrap().unwrap();
     }
-    let kept = door.store.members().remove(0);
+    let kept = harness.store.members().remove(0);
     assert_eq!((kept.nickname.as_str(), kept.gender), ("Ann", Gender::Male));
 }
 
 #[tokio::test]
-async fn identifying_makes_no_member() {
-    let door = Door::new();
+async fn get_openid_creates_no_member() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice").with_union_id("u1");
     let identified =
-        door.use_cases.get_openid.run(None, &door.provider.login_code(&alice)).await.unwrap();
+        harness.use_cases.get_openid.run(None, &harness.provider.login_code(&alice)).await.unwrap();
     assert_eq!(identified.open_id, "oAlice");
     assert_eq!(identified.union_id.as_deref(), Some("u1"));
-    assert!(door.store.members().is_empty());
+    assert!(harness.store.members().is_empty());
 }
 
 #[tokio::test]
-async fn a_service_gets_the_session_key() {
-    let door = Door::new();
+async fn exchange_code_returns_the_session_key() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
     let service = ServiceAccount { name: "backend".into() };
-    let code = door.provider.login_code(&alice);
-    let session = door.use_cases.exchange_code.run(&service, Some("main"), &code).await.unwrap();
+    let code = harness.provider.login_code(&alice);
+    let session = harness.use_cases.exchange_code.run(&service, Some("main"), &code).await.unwrap();
     assert_eq!(session.open_id, "oAlice");
     assert_eq!(session.session_key.map(|key| key.expose().to_owned()), alice.session_key);
 }

@@ -1,4 +1,4 @@
-//! How sessions are prolonged, and what ends them for good.
+//! Refresh and end of sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use testkit::fake::provider::MemoryUser;
 use testkit::fake::rate_limiter::MemoryRateLimiter;
 
-use crate::door::{Door, Fakes, SESSIONS};
+use crate::harness::{Fakes, LoginHarness, SESSIONS};
 
-/// The use cases around a session, over the fakes of a door.
-struct House {
-    door: Door,
+/// The use cases around a session, over the fakes of a harness.
+struct SessionHarness {
+    harness: LoginHarness,
     refresh: Arc<Refresh>,
     authenticate: Arc<Authenticate>,
     log_out: Arc<ManageSessions>,
     ban: Arc<BanMember>,
 }
 
-impl House {
+impl SessionHarness {
     fn new() -> Self {
         Self::with(Quotas::default())
     }
@@ -36,19 +36,21 @@ impl House {
     fn with(quotas: Quotas) -> Self {
         let fakes = Fakes::new();
         let limits = MemoryRateLimiter::limits(quotas, fakes.clock.clone());
-        let door = Door::over(fakes, ConflictPolicy::default(), |ports| ports.rate_limits = limits);
-        let use_cases = door.use_cases.clone();
+        let harness = LoginHarness::over(fakes, ConflictPolicy::default(), |ports| {
+            ports.rate_limits = limits
+        });
+        let use_cases = harness.use_cases.clone();
         Self {
             refresh: use_cases.refresh,
             authenticate: use_cases.authenticate,
             log_out: use_cases.manage_sessions,
             ban: use_cases.ban_member,
-            door,
+            harness,
         }
     }
 
     async fn log_in(&self, open_id: &str) -> LoggedIn {
-        self.door.log_in(&MemoryUser::person(open_id)).await.unwrap()
+        self.harness.log_in(&MemoryUser::person(open_id)).await.unwrap()
     }
 
     async fn refresh(&self, tokens: &TokenPair) -> Result<TokenPair, RefreshError> {
@@ -60,63 +62,68 @@ impl House {
     }
 
     fn later(&self, seconds: u64) {
-        self.door.clock.advance(Duration::from_secs(seconds));
+        self.harness.clock.advance(Duration::from_secs(seconds));
     }
 }
 
 #[tokio::test]
-async fn a_refresh_gives_a_new_pair_for_the_same_session() {
-    let house = House::new();
-    let first = house.log_in("oAlice").await.tokens;
-    let second = house.refresh(&first).await.unwrap();
+async fn refresh_issues_a_new_pair_for_the_same_session() {
+    let fixture = SessionHarness::new();
+    let first = fixture.log_in("oAlice").await.tokens;
+    let second = fixture.refresh(&first).await.unwrap();
     assert_ne!(second.refresh_token.expose(), first.refresh_token.expose());
     let caller = |tokens: &TokenPair| {
-        house.door.tokens.verify(tokens.access_token.expose()).unwrap().caller()
+        fixture.harness.tokens.verify(tokens.access_token.expose()).unwrap().caller()
     };
     assert_eq!(caller(&second), caller(&first));
-    assert!(house.lets_in(&second).await && house.lets_in(&first).await);
+    assert!(fixture.lets_in(&second).await && fixture.lets_in(&first).await);
 }
 
 #[tokio::test]
-async fn a_lost_reply_costs_nothing_within_the_grace() {
-    let house = House::new();
-    let first = house.log_in("oAlice").await.tokens;
-    let lost = house.refresh(&first).await.unwrap();
-    house.later(9);
-    let again = house.refresh(&first).await.unwrap();
+async fn lost_refresh_response_is_repeated_within_grace() {
+    let fixture = SessionHarness::new();
+    let first = fixture.log_in("oAlice").await.tokens;
+    let lost = fixture.refresh(&first).await.unwrap();
+    fixture.later(9);
+    let again = fixture.refresh(&first).await.unwrap();
     assert_eq!(again.refresh_token.expose(), lost.refresh_token.expose());
-    house.refresh(&again).await.unwrap();
+    fixture.refresh(&again).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_replay_ends_that_session_leaves_an_event_and_touches_no_other() {
-    let house = House::new();
-    let stolen = house.log_in("oAlice").await;
-    let other = house.log_in("oAlice").await;
-    let second = house.refresh(&stolen.tokens).await.unwrap();
-    house.later(10);
-    let replayed = house.refresh(&stolen.tokens).await;
+async fn refresh_token_reuse_ends_the_session_and_is_audited() {
+    let fixture = SessionHarness::new();
+    let stolen = fixture.log_in("oAlice").await;
+    let other = fixture.log_in("oAlice").await;
+    let second = fixture.refresh(&stolen.tokens).await.unwrap();
+    fixture.later(10);
+    let replayed = fixture.refresh(&stolen.tokens).await;
     assert!(matches!(replayed, Err(RefreshError::Reused)), "{replayed:?}");
-    assert!(!house.lets_in(&second).await);
-    assert!(matches!(house.refresh(&second).await, Err(RefreshError::Ended)));
-    assert!(house.lets_in(&other.tokens).await);
-    house.refresh(&other.tokens).await.unwrap();
-    let events: Vec<_> =
-        house.door.store.audit_besides_logins().into_iter().map(|e| (e.kind, e.member)).collect();
+    assert!(!fixture.lets_in(&second).await);
+    assert!(matches!(fixture.refresh(&second).await, Err(RefreshError::Ended)));
+    assert!(fixture.lets_in(&other.tokens).await);
+    fixture.refresh(&other.tokens).await.unwrap();
+    let events: Vec<_> = fixture
+        .harness
+        .store
+        .audit_besides_logins()
+        .into_iter()
+        .map(|e| (e.kind, e.member))
+        .collect();
     assert_eq!(events, [(AuditKind::RefreshTokenReused, Some(stolen.member))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_refreshes_at_once_have_one_successor() {
-    let house = Arc::new(House::new());
+    let fixture = Arc::new(SessionHarness::new());
     for _ in 0..20 {
-        let tokens = house.log_in("oAlice").await.tokens;
+        let tokens = fixture.log_in("oAlice").await.tokens;
         let token = tokens.refresh_token.expose().to_owned();
         let refreshes: Vec<_> = (0..50)
             .map(|_| {
-                let house = Arc::clone(&house);
+                let fixture = Arc::clone(&fixture);
                 let token = token.clone();
-                tokio::spawn(async move { house.refresh.run(&token).await })
+                tokio::spawn(async move { fixture.refresh.run(&token).await })
             })
             .collect();
         let mut successors = std::collections::HashSet::new();
@@ -129,13 +136,13 @@ async fn fifty_refreshes_at_once_have_one_successor() {
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_refreshes_nothing() {
-    let house = House::new();
-    let tokens = house.log_in("oAlice").await.tokens;
+async fn malformed_refresh_token_is_rejected() {
+    let fixture = SessionHarness::new();
+    let tokens = fixture.log_in("oAlice").await.tokens;
     for token in ["", "refresh", tokens.access_token.expose()] {
-        assert!(matches!(house.refresh.run(token).await, Err(RefreshError::Invalid)), "{token}");
+        assert!(matches!(fixture.refresh.run(token).await, Err(RefreshError::Invalid)), "{token}");
     }
-    let swapped = house.authenticate.run(tokens.refresh_token.expose()).await;
+    let swapped = fixture.authenticate.run(tokens.refresh_token.expose()).await;
     assert!(
         matches!(swapped, Err(AuthError::Unauthenticated(AuthenticateError::Token(_)))),
         "nor the other way: {swapped:?}"
@@ -143,142 +150,142 @@ async fn what_is_no_refresh_token_refreshes_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_refreshed_ends() {
-    let house = House::new();
-    let tokens = house.log_in("oAlice").await.tokens;
-    house.later(SESSIONS.idle.as_secs());
-    assert!(matches!(house.refresh(&tokens).await, Err(RefreshError::Ended)));
+async fn idle_session_expires() {
+    let fixture = SessionHarness::new();
+    let tokens = fixture.log_in("oAlice").await.tokens;
+    fixture.later(SESSIONS.idle.as_secs());
+    assert!(matches!(fixture.refresh(&tokens).await, Err(RefreshError::Ended)));
 }
 
 #[tokio::test]
-async fn a_logout_ends_this_session_and_a_logout_everywhere_all_of_them() {
-    let house = House::new();
-    let a = house.log_in("oAlice").await;
-    let b = house.log_in("oAlice").await;
-    let c = house.log_in("oAlice").await;
-    house.log_out.log_out(&house.door.caller(&a)).await.unwrap();
-    assert!(!house.lets_in(&a.tokens).await);
-    assert!(matches!(house.refresh(&a.tokens).await, Err(RefreshError::Ended)));
-    assert!(house.lets_in(&b.tokens).await);
-    house.log_out.log_out_everywhere(&house.door.caller(&b)).await.unwrap();
+async fn logout_ends_one_session_or_all() {
+    let fixture = SessionHarness::new();
+    let a = fixture.log_in("oAlice").await;
+    let b = fixture.log_in("oAlice").await;
+    let c = fixture.log_in("oAlice").await;
+    fixture.log_out.log_out(&fixture.harness.caller(&a)).await.unwrap();
+    assert!(!fixture.lets_in(&a.tokens).await);
+    assert!(matches!(fixture.refresh(&a.tokens).await, Err(RefreshError::Ended)));
+    assert!(fixture.lets_in(&b.tokens).await);
+    fixture.log_out.log_out_everywhere(&fixture.harness.caller(&b)).await.unwrap();
     for gone in [&b, &c] {
-        assert!(!house.lets_in(&gone.tokens).await);
+        assert!(!fixture.lets_in(&gone.tokens).await);
     }
 }
 
 #[tokio::test]
-async fn a_member_sees_and_ends_their_own_sessions_only() {
-    let house = House::new();
-    let here = house.log_in("oAlice").await;
-    let there = house.log_in("oAlice").await;
-    let bob = house.log_in("oBob").await;
-    let alice = house.door.caller(&here);
-    let bobs = house.door.caller(&bob).session;
-    assert_eq!(house.log_out.list_sessions(&alice).await.unwrap().len(), 2);
-    let stranger = house.log_out.end_session(&alice, bobs).await;
+async fn members_list_and_end_only_their_own_sessions() {
+    let fixture = SessionHarness::new();
+    let here = fixture.log_in("oAlice").await;
+    let there = fixture.log_in("oAlice").await;
+    let bob = fixture.log_in("oBob").await;
+    let alice = fixture.harness.caller(&here);
+    let bobs = fixture.harness.caller(&bob).session;
+    assert_eq!(fixture.log_out.list_sessions(&alice).await.unwrap().len(), 2);
+    let stranger = fixture.log_out.end_session(&alice, bobs).await;
     assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
-    assert!(house.lets_in(&bob.tokens).await);
-    house.log_out.end_session(&alice, house.door.caller(&there).session).await.unwrap();
-    assert!(!house.lets_in(&there.tokens).await && house.lets_in(&here.tokens).await);
-    let gone = house.log_out.end_session(&alice, house.door.caller(&there).session).await;
+    assert!(fixture.lets_in(&bob.tokens).await);
+    fixture.log_out.end_session(&alice, fixture.harness.caller(&there).session).await.unwrap();
+    assert!(!fixture.lets_in(&there.tokens).await && fixture.lets_in(&here.tokens).await);
+    let gone = fixture.log_out.end_session(&alice, fixture.harness.caller(&there).session).await;
     assert!(matches!(gone, Err(EndSessionError::NotFound)), "{gone:?}");
 }
 
 #[tokio::test]
-async fn one_session_too_many_ends_the_one_refreshed_longest_ago() {
-    let house = House::new();
+async fn session_eviction_ends_the_least_recently_refreshed() {
+    let fixture = SessionHarness::new();
     let mut sessions = Vec::new();
     for _ in 0..=SESSIONS.per_member {
-        sessions.push(house.log_in("oAlice").await);
-        house.later(1);
+        sessions.push(fixture.log_in("oAlice").await);
+        fixture.later(1);
     }
-    assert!(!house.lets_in(&sessions[0].tokens).await);
+    assert!(!fixture.lets_in(&sessions[0].tokens).await);
     for session in &sessions[1..] {
-        assert!(house.lets_in(&session.tokens).await);
+        assert!(fixture.lets_in(&session.tokens).await);
     }
-    assert_eq!(house.door.store.sessions().len(), SESSIONS.per_member);
+    assert_eq!(fixture.harness.store.sessions().len(), SESSIONS.per_member);
 }
 
 #[tokio::test]
-async fn a_ban_ends_every_session_and_an_unban_brings_none_back() {
-    let house = House::new();
-    let alice = house.log_in("oAlice").await;
-    house.ban.ban(alice.member, None, None).await.unwrap();
-    let refused = house.authenticate.run(alice.tokens.access_token.expose()).await;
+async fn ban_ends_all_sessions_and_unban_restores_none() {
+    let fixture = SessionHarness::new();
+    let alice = fixture.log_in("oAlice").await;
+    fixture.ban.ban(alice.member, None, None).await.unwrap();
+    let refused = fixture.authenticate.run(alice.tokens.access_token.expose()).await;
     assert!(
         matches!(refused, Err(AuthError::Unauthenticated(AuthenticateError::SessionEnded))),
         "{refused:?}"
     );
-    assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
-    assert!(house.door.log_in(&MemoryUser::person("oAlice")).await.is_err());
-    house.ban.unban(alice.member, None, None).await.unwrap();
-    assert!(!house.lets_in(&alice.tokens).await);
-    assert!(house.lets_in(&house.log_in("oAlice").await.tokens).await);
+    assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+    assert!(fixture.harness.log_in(&MemoryUser::person("oAlice")).await.is_err());
+    fixture.ban.unban(alice.member, None, None).await.unwrap();
+    assert!(!fixture.lets_in(&alice.tokens).await);
+    assert!(fixture.lets_in(&fixture.log_in("oAlice").await.tokens).await);
     let kinds: Vec<_> =
-        house.door.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
+        fixture.harness.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::Banned, AuditKind::LoginRefused, AuditKind::Unbanned]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwards() {
-    let house = Arc::new(House::new());
+    let fixture = Arc::new(SessionHarness::new());
     for round in 0..200 {
-        let alice = house.log_in("oAlice").await;
-        let caller = house.door.caller(&alice);
+        let alice = fixture.log_in("oAlice").await;
+        let caller = fixture.harness.caller(&alice);
         let racer = {
-            let house = Arc::clone(&house);
+            let fixture = Arc::clone(&fixture);
             let token = alice.tokens.refresh_token.expose().to_owned();
-            tokio::spawn(async move { house.refresh.run(&token).await })
+            tokio::spawn(async move { fixture.refresh.run(&token).await })
         };
         if round % 2 == 0 {
-            house.log_out.log_out(&caller).await.unwrap();
+            fixture.log_out.log_out(&caller).await.unwrap();
         } else {
-            house.ban.ban(alice.member, None, None).await.unwrap();
+            fixture.ban.ban(alice.member, None, None).await.unwrap();
         }
         if let Ok(tokens) = racer.await.unwrap() {
-            assert!(!house.lets_in(&tokens).await);
-            assert!(house.refresh(&tokens).await.is_err());
+            assert!(!fixture.lets_in(&tokens).await);
+            assert!(fixture.refresh(&tokens).await.is_err());
         }
         if round % 2 == 1 {
-            house.ban.unban(alice.member, None, None).await.unwrap();
+            fixture.ban.unban(alice.member, None, None).await.unwrap();
         }
     }
 }
 
 #[tokio::test]
-async fn a_limit_puts_the_truth_off_and_never_hides_it() {
+async fn rate_limit_delays_but_never_masks_the_result() {
     let session = Quota::new(3, 60);
-    let house = House::with(Quotas { session, ..Quotas::default() });
-    let alice = house.log_in("oAlice").await;
-    house.log_out.log_out_everywhere(&house.door.caller(&alice)).await.unwrap();
+    let fixture = SessionHarness::with(Quotas { session, ..Quotas::default() });
+    let alice = fixture.log_in("oAlice").await;
+    fixture.log_out.log_out_everywhere(&fixture.harness.caller(&alice)).await.unwrap();
     for _ in 0..3 {
-        assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+        assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     }
     for _ in 0..100 {
-        let refused = house.refresh(&alice.tokens).await;
+        let refused = fixture.refresh(&alice.tokens).await;
         let retry_after = Duration::from_secs(1);
         assert!(
-            matches!(refused, Err(RefreshError::RateLimited(RateLimited { retry_after: told })) if told == retry_after)
+            matches!(refused, Err(RefreshError::RateLimited(RateLimited { retry_after: after })) if after == retry_after)
         );
     }
-    house.later(1);
-    assert!(matches!(house.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
+    fixture.later(1);
+    assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
 }
 
 #[tokio::test]
-async fn members_and_sessions_are_counted_each_by_itself() {
+async fn rate_limits_are_counted_per_member_and_session() {
     let member = Quota::new(4, 1);
     let session = Quota::new(2, 1);
-    let house = House::with(Quotas { member, session, ..Quotas::default() });
-    let here = house.log_in("oAlice").await;
-    let there = house.log_in("oAlice").await;
-    let bob = house.log_in("oBob").await;
+    let fixture = SessionHarness::with(Quotas { member, session, ..Quotas::default() });
+    let here = fixture.log_in("oAlice").await;
+    let there = fixture.log_in("oAlice").await;
+    let bob = fixture.log_in("oBob").await;
     for _ in 0..2 {
-        assert!(house.lets_in(&here.tokens).await && house.lets_in(&there.tokens).await);
-        assert!(house.refresh(&here.tokens).await.is_ok());
+        assert!(fixture.lets_in(&here.tokens).await && fixture.lets_in(&there.tokens).await);
+        assert!(fixture.refresh(&here.tokens).await.is_ok());
     }
-    assert!(!house.lets_in(&there.tokens).await, "one member, on whatever device");
-    assert!(house.lets_in(&bob.tokens).await);
-    assert!(matches!(house.refresh(&here.tokens).await, Err(RefreshError::RateLimited(_))));
-    assert!(house.refresh(&there.tokens).await.is_ok());
+    assert!(!fixture.lets_in(&there.tokens).await, "one member, on whatever device");
+    assert!(fixture.lets_in(&bob.tokens).await);
+    assert!(matches!(fixture.refresh(&here.tokens).await, Err(RefreshError::RateLimited(_))));
+    assert!(fixture.refresh(&there.tokens).await.is_ok());
 }

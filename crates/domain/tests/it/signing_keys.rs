@@ -50,7 +50,7 @@ impl Keys {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// What an instance sees that tends the keys now: each one's name and where it stands.
+    /// Keys with their states after one rotation check.
     async fn seen(&self) -> Vec<(String, KeyState)> {
         let keys = self.rotate.rotate_if_due().await.unwrap();
         let now = self.clock.now();
@@ -65,14 +65,14 @@ fn named(keys: &[(&str, KeyState)]) -> Vec<(String, KeyState)> {
 use KeyState::{Current, Next, Previous};
 
 #[tokio::test]
-async fn the_first_start_makes_a_key_that_signs_and_one_that_comes_next() {
+async fn first_start_creates_current_and_next_signing_key() {
     let keys = Keys::new();
     assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
     assert_eq!(keys.seen().await.len(), 2, "once");
 }
 
 #[tokio::test]
-async fn instances_that_start_at_once_agree() {
+async fn instances_starting_concurrently_agree_on_signing_keys() {
     let keys = Arc::new(Keys::new());
     let mut starts = JoinSet::new();
     for _ in 0..50 {
@@ -85,7 +85,7 @@ async fn instances_that_start_at_once_agree() {
 }
 
 #[tokio::test]
-async fn keys_rotate_by_themselves_and_go_when_their_tokens_have_expired() {
+async fn signing_keys_rotate_and_are_removed_after_their_tokens_expire() {
     let keys = Keys::new();
     keys.seen().await;
     keys.later(999);
@@ -100,7 +100,7 @@ async fn keys_rotate_by_themselves_and_go_when_their_tokens_have_expired() {
 }
 
 #[tokio::test]
-async fn without_a_period_only_the_command_rotates() {
+async fn without_lifetime_only_the_command_rotates_signing_keys() {
     let keys = Keys::under(KeyPolicy { lifetime: None, ..POLICY });
     keys.seen().await;
     keys.later(1_000_000_000);
@@ -111,7 +111,7 @@ async fn without_a_period_only_the_command_rotates() {
 }
 
 #[tokio::test]
-async fn a_rotation_waits_until_the_next_key_has_been_published_long_enough() {
+async fn rotation_waits_for_the_prepublish_time() {
     let keys = Keys::new();
     keys.seen().await;
     keys.later(20);
@@ -130,7 +130,7 @@ async fn a_rotation_waits_until_the_next_key_has_been_published_long_enough() {
 }
 
 #[tokio::test]
-async fn the_current_key_revoked_is_gone_and_the_next_signs_at_once() {
+async fn revoking_current_key_promotes_next() {
     let keys = Keys::new();
     keys.seen().await;
     keys.rotate.revoke("key-1").await.unwrap();
@@ -140,7 +140,7 @@ async fn the_current_key_revoked_is_gone_and_the_next_signs_at_once() {
 }
 
 #[tokio::test]
-async fn a_previous_key_does_not_sign_again_when_the_current_one_is_revoked() {
+async fn revoked_current_key_never_reactivates_the_previous_key() {
     let keys = Keys::under(KeyPolicy { lifetime: None, ..POLICY });
     keys.seen().await;
     keys.later(50);
@@ -151,7 +151,7 @@ async fn a_previous_key_does_not_sign_again_when_the_current_one_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_sign_is_revoked_without_a_rotation() {
+async fn revoking_an_inactive_key_does_not_rotate() {
     let keys = Keys::new();
     keys.seen().await;
     keys.rotate.revoke("key-2").await.unwrap();
@@ -163,7 +163,7 @@ async fn a_key_that_does_not_sign_is_revoked_without_a_rotation() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_cannot_be_revoked() {
+async fn unknown_signing_key_cannot_be_revoked() {
     let keys = Keys::new();
     let before = keys.rotate.rotate_if_due().await.unwrap();
     let refused = keys.rotate.revoke("key-9").await;
@@ -172,7 +172,7 @@ async fn an_unknown_key_cannot_be_revoked() {
 }
 
 #[tokio::test]
-async fn an_instance_whose_clock_is_behind_agrees_on_what_signs() {
+async fn instance_with_slow_clock_agrees_on_the_signing_key() {
     let keys = Keys::new();
     keys.later(10);
     keys.seen().await;
@@ -182,7 +182,7 @@ async fn an_instance_whose_clock_is_behind_agrees_on_what_signs() {
     assert_eq!(keys.seen().await, named(&[("key-1", Current), ("key-2", Next)]));
 }
 
-/// What may happen to the keys between two looks at them.
+/// Events between two rotation checks.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Rotate,
@@ -201,11 +201,11 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever happens and whenever: there is always one key that signs and one that waits, a
+    /// Invariants of every history: there is always one key that signs and one that waits, a
     /// key is published for the overlap before it signs, and no key that is not revoked goes before
     /// its tokens.
     #[test]
-    fn every_history_of_keys_keeps_its_promises(
+    fn signing_key_histories_keep_invariants(
         history in prop::collection::vec((event(), prop_oneof![0_u64..5, 40_u64..60, 190_u64..1_100]), 1..40)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -1,4 +1,4 @@
-//! A login that is sent again: carried out once, answered the same, to nobody else.
+//! Idempotency of logins: a repeated request is executed once and gets the same response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,12 +22,12 @@ use testkit::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
 use testkit::memory::MemoryStore;
 use tokio::sync::Semaphore;
 
-use crate::door::Door;
+use crate::harness::LoginHarness;
 
 const UNAVAILABLE: ProviderFailure =
     ProviderFailure::Unavailable { retry_after: Duration::from_secs(2) };
 
-/// What a client sends, as often as it likes.
+/// A login request that can be sent repeatedly.
 #[derive(Clone)]
 struct Sent {
     code: String,
@@ -37,14 +37,14 @@ struct Sent {
 }
 
 impl Sent {
-    fn by(door: &Door, user: &MemoryUser) -> Self {
-        let code = door.provider.login_code(user).expose().to_owned();
+    fn by(harness: &LoginHarness, user: &MemoryUser) -> Self {
+        let code = harness.provider.login_code(user).expose().to_owned();
         Self { code, phone_code: None, key: "attempt-1", on_conflict: None }
     }
 
-    fn with_phone(self, door: &Door, user: &MemoryUser) -> Self {
+    fn with_phone(self, harness: &LoginHarness, user: &MemoryUser) -> Self {
         let phone = PhoneNumber::new(86, "13800138915").unwrap();
-        let phone_code = Some(door.provider.phone_code(user, &phone).expose().to_owned());
+        let phone_code = Some(harness.provider.phone_code(user, &phone).expose().to_owned());
         Self { phone_code, ..self }
     }
 
@@ -68,8 +68,8 @@ impl Sent {
     }
 }
 
-/// Everything that an answer tells a client.
-fn told(answer: &LoggedIn) -> (String, String, bool) {
+/// Parts of a response that the client sees.
+fn visible(answer: &LoggedIn) -> (String, String, bool) {
     let tokens = &answer.tokens;
     let access = tokens.access_token.expose();
     let refresh = tokens.refresh_token.expose();
@@ -81,39 +81,39 @@ fn is_code_used(outcome: &Result<LoggedIn, LoginError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_request_sent_again_gets_the_same_answer_without_a_second_call() {
-    let door = Door::new();
+async fn repeated_request_gets_the_stored_response_without_provider_calls() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice).with_phone(&door, &alice);
-    let first = sent.to(&door.login).await.unwrap();
-    let again = sent.to(&door.login).await.unwrap();
-    assert_eq!(told(&again), told(&first));
+    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
+    let first = sent.to(&harness.login).await.unwrap();
+    let again = sent.to(&harness.login).await.unwrap();
+    assert_eq!(visible(&again), visible(&first));
     assert!(again.is_new, "the same answer, word for word");
-    assert_eq!(door.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
-    assert_eq!(door.store.sessions().len(), 1);
+    assert_eq!(harness.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
+    assert_eq!(harness.store.sessions().len(), 1);
 }
 
 #[tokio::test]
-async fn another_server_over_the_same_store_gives_the_same_answer() {
-    let door = Door::new();
+async fn idempotency_holds_across_instances() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice);
-    let first = sent.to(&door.login).await.unwrap();
-    let other_server = door.fakes.login(ConflictPolicy::Merge);
-    assert_eq!(told(&sent.to(&other_server).await.unwrap()), told(&first));
-    assert_eq!(door.provider.calls().len(), 1);
+    let sent = Sent::by(&harness, &alice);
+    let first = sent.to(&harness.login).await.unwrap();
+    let other_server = harness.fakes.login(ConflictPolicy::Merge);
+    assert_eq!(visible(&sent.to(&other_server).await.unwrap()), visible(&first));
+    assert_eq!(harness.provider.calls().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_at_once_are_one_login() {
-    let door = Door::new();
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice);
+    let sent = Sent::by(&harness, &alice);
     let all: Vec<_> = (0..50)
         .map(|_| {
-            let login = door.login.clone();
+            let login = harness.login.clone();
             let sent = sent.clone();
-            tokio::spawn(async move { told(&sent.to(&login).await.unwrap()) })
+            tokio::spawn(async move { visible(&sent.to(&login).await.unwrap()) })
         })
         .collect();
     let mut answers = Vec::new();
@@ -122,79 +122,82 @@ async fn fifty_at_once_are_one_login() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1);
-    assert_eq!((door.provider.calls().len(), door.store.sessions().len()), (1, 1));
+    assert_eq!((harness.provider.calls().len(), harness.store.sessions().len()), (1, 1));
 }
 
 #[tokio::test]
-async fn the_answer_is_repeated_for_a_minute() {
-    let door = Door::new();
+async fn stored_response_expires_after_the_idempotency_window() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice);
-    sent.to(&door.login).await.unwrap();
-    let redeemed_at = door.clock.now();
-    door.clock
+    let sent = Sent::by(&harness, &alice);
+    sent.to(&harness.login).await.unwrap();
+    let redeemed_at = harness.clock.now();
+    harness
+        .clock
         .set(Timestamp::from_unix_millis(redeemed_at.plus(IDEMPOTENCY_WINDOW).unix_millis() - 1));
-    sent.to(&door.login).await.unwrap();
-    door.clock.set(redeemed_at.plus(IDEMPOTENCY_WINDOW));
-    assert!(is_code_used(&sent.to(&door.login).await));
-    assert_eq!(door.provider.calls().len(), 1);
+    sent.to(&harness.login).await.unwrap();
+    harness.clock.set(redeemed_at.plus(IDEMPOTENCY_WINDOW));
+    assert!(is_code_used(&sent.to(&harness.login).await));
+    assert_eq!(harness.provider.calls().len(), 1);
 }
 
 #[tokio::test]
-async fn the_same_code_under_another_key_is_refused_and_goes_on_record() {
-    let door = Door::new();
+async fn code_under_another_idempotency_key_is_refused_and_audited() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice);
-    let member = sent.to(&door.login).await.unwrap().member;
-    assert!(is_code_used(&sent.clone().under("attempt-2").to(&door.login).await));
-    let session = door.store.sessions()[0].id;
-    let events: Vec<_> = door.store.audit_besides_logins();
+    let sent = Sent::by(&harness, &alice);
+    let member = sent.to(&harness.login).await.unwrap().member;
+    assert!(is_code_used(&sent.clone().under("attempt-2").to(&harness.login).await));
+    let session = harness.store.sessions()[0].id;
+    let events: Vec<_> = harness.store.audit_besides_logins();
     assert_eq!(events.len(), 1);
     let event = &events[0];
     let expected = AuditKind::LoginCodeReused;
     assert_eq!((event.kind, event.member, event.session), (expected, Some(member), Some(session)));
-    assert_eq!(door.provider.calls().len(), 1);
-    sent.to(&door.login).await.expect("its own request still gets the answer");
+    assert_eq!(harness.provider.calls().len(), 1);
+    sent.to(&harness.login).await.expect("its own request still gets the answer");
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_content_is_another_request() {
-    let door = Door::new();
+async fn idempotency_key_with_other_content_is_another_request() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice);
-    sent.to(&door.login).await.unwrap();
-    assert!(is_code_used(&sent.with_phone(&door, &alice).to(&door.login).await));
+    let sent = Sent::by(&harness, &alice);
+    sent.to(&harness.login).await.unwrap();
+    assert!(is_code_used(&sent.with_phone(&harness, &alice).to(&harness.login).await));
 }
 
 #[tokio::test]
-async fn a_second_redemption_goes_on_record_without_any_key_as_well() {
-    let door = Door::new();
+async fn second_redemption_without_key_is_audited() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent { key: "", ..Sent::by(&door, &alice) };
-    sent.to(&door.login).await.unwrap();
-    let refused = sent.to(&door.login).await.unwrap_err();
+    let sent = Sent { key: "", ..Sent::by(&harness, &alice) };
+    sent.to(&harness.login).await.unwrap();
+    let refused = sent.to(&harness.login).await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(_)), "{refused:?}");
-    let kinds: Vec<_> = door.store.audit_besides_logins().iter().map(|event| event.kind).collect();
+    let kinds: Vec<_> =
+        harness.store.audit_besides_logins().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::LoginCodeReused]);
 }
 
 #[tokio::test]
-async fn a_code_is_forgotten_when_it_can_do_no_harm_any_more() {
-    let door = Door::new();
+async fn redemption_is_deleted_after_the_code_replay_window() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let housekeeping = door.housekeeping();
-    Sent::by(&door, &alice).to(&door.login).await.unwrap();
-    let redeemed_at = door.clock.now();
-    door.clock
+    let cleanup = harness.cleanup();
+    Sent::by(&harness, &alice).to(&harness.login).await.unwrap();
+    let redeemed_at = harness.clock.now();
+    harness
+        .clock
         .set(Timestamp::from_unix_millis(redeemed_at.plus(CODE_REPLAY_WINDOW).unix_millis() - 1));
-    housekeeping.run().await.unwrap();
-    assert_eq!(door.store.redemptions().len(), 1);
-    door.clock.set(redeemed_at.plus(CODE_REPLAY_WINDOW));
-    housekeeping.run().await.unwrap();
-    assert!(door.store.redemptions().is_empty());
+    cleanup.run().await.unwrap();
+    assert_eq!(harness.store.redemptions().len(), 1);
+    harness.clock.set(redeemed_at.plus(CODE_REPLAY_WINDOW));
+    cleanup.run().await.unwrap();
+    assert!(harness.store.redemptions().is_empty());
 }
 
-/// A store whose next units of work cannot be committed.
+/// Store that fails the next commits.
 struct Failing {
     store: MemoryStore,
     failures: AtomicU32,
@@ -216,51 +219,51 @@ impl Store for Failing {
 }
 
 #[tokio::test]
-async fn when_the_store_fails_after_the_codes_are_spent_the_retry_succeeds() {
-    let door = Door::new();
+async fn retry_succeeds_after_the_store_failed_with_redeemed_codes() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let failing = Failing { store: door.store.clone(), failures: AtomicU32::new(4) };
-    let provider = door.provider.clone();
-    let login = door.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
-    let sent = Sent::by(&door, &alice).with_phone(&door, &alice);
+    let failing = Failing { store: harness.store.clone(), failures: AtomicU32::new(4) };
+    let provider = harness.provider.clone();
+    let login = harness.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
+    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
     // One for each try, and one for the record of each refusal.
     for _ in 0..2 {
         assert!(matches!(sent.to(&login).await, Err(LoginError::Store(_))));
         assert!(is_code_used(&sent.clone().under("thief").to(&login).await), "not to others");
     }
     let logged_in = sent.to(&login).await.unwrap();
-    assert_eq!(door.store.members()[0].id, logged_in.member);
-    assert!(door.store.members()[0].phone.is_some());
-    assert_eq!(door.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
+    assert_eq!(harness.store.members()[0].id, logged_in.member);
+    assert!(harness.store.members()[0].phone.is_some());
+    assert_eq!(harness.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
 }
 
 #[tokio::test]
-async fn what_the_codes_proved_is_forgotten_after_a_minute() {
-    let door = Door::new();
+async fn redeemed_codes_expire_after_the_idempotency_window() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let failing = Failing { store: door.store.clone(), failures: AtomicU32::new(1) };
-    let provider = door.provider.clone();
-    let login = door.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
-    let sent = Sent::by(&door, &alice);
+    let failing = Failing { store: harness.store.clone(), failures: AtomicU32::new(1) };
+    let provider = harness.provider.clone();
+    let login = harness.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
+    let sent = Sent::by(&harness, &alice);
     sent.to(&login).await.unwrap_err();
-    door.clock.advance(IDEMPOTENCY_WINDOW);
+    harness.clock.advance(IDEMPOTENCY_WINDOW);
     let refused = sent.to(&login).await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(_)), "the provider is asked again: {refused:?}");
 }
 
 #[tokio::test]
-async fn a_login_code_that_was_accepted_is_not_sent_again_when_the_phone_fails() {
-    let door = Door::new();
+async fn redeemed_login_code_is_not_sent_again_after_a_phone_failure() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&door, &alice).with_phone(&door, &alice);
-    let gate = Gate::open(&door);
-    let login = gate.login(&door);
+    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
+    let gate = Gate::open(&harness);
+    let login = gate.login(&harness);
     gate.before_phone(UNAVAILABLE);
     assert!(matches!(sent.to(&login).await, Err(LoginError::Phone(_))));
     sent.to(&login).await.unwrap();
     let login = MemoryCall::Login;
     let phone = MemoryCall::Phone;
-    assert_eq!(door.provider.calls(), [login, phone, phone]);
+    assert_eq!(harness.provider.calls(), [login, phone, phone]);
 }
 
 /// A provider that lets calls through one by one.
@@ -271,21 +274,21 @@ struct Gate {
 }
 
 impl Gate {
-    fn shut(door: &Door) -> Arc<Self> {
-        let provider = door.provider.clone();
+    fn shut(harness: &LoginHarness) -> Arc<Self> {
+        let provider = harness.provider.clone();
         let calls = Arc::new(Semaphore::new(0));
         Arc::new(Self { provider, calls, fail_phone: None.into() })
     }
 
-    fn open(door: &Door) -> Arc<Self> {
-        let gate = Self::shut(door);
+    fn open(harness: &LoginHarness) -> Arc<Self> {
+        let gate = Self::shut(harness);
         gate.calls.add_permits(1000);
         gate
     }
 
-    fn login(self: &Arc<Self>, door: &Door) -> Arc<Login> {
-        let store = Arc::new(door.store.clone());
-        door.fakes.login_over(self.clone(), store, ConflictPolicy::Merge)
+    fn login(self: &Arc<Self>, harness: &LoginHarness) -> Arc<Login> {
+        let store = Arc::new(harness.store.clone());
+        harness.fakes.login_over(self.clone(), store, ConflictPolicy::Merge)
     }
 
     /// Has the call that follows the next login fail.
@@ -321,53 +324,53 @@ async fn start(
 }
 
 #[tokio::test]
-async fn those_who_wait_share_a_failure_and_the_next_one_asks_again() {
-    let door = Door::new();
+async fn single_flight_shares_errors_and_retries_next() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&door);
-    let login = gate.login(&door);
-    let sent = Sent::by(&door, &alice);
+    let gate = Gate::shut(&harness);
+    let login = gate.login(&harness);
+    let sent = Sent::by(&harness, &alice);
     let mut waiting = Vec::new();
     for _ in 0..20 {
         waiting.push(start(&login, &sent).await);
     }
-    door.provider.fail_next(UNAVAILABLE);
+    harness.provider.fail_next(UNAVAILABLE);
     gate.calls.add_permits(1);
     for one in waiting {
         let error = one.await.unwrap().unwrap_err();
         let error = if let LoginError::Shared(error) = &error { error } else { &error };
         assert!(matches!(error, LoginError::Verify(_)), "{error:?}");
     }
-    assert_eq!(door.provider.calls().len(), 1);
+    assert_eq!(harness.provider.calls().len(), 1);
     gate.calls.add_permits(1);
     sent.to(&login).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_rival_for_a_code_in_hand_waits_and_is_refused_and_recorded() {
-    let door = Door::new();
+async fn second_request_for_in_flight_code_is_refused_and_audited() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&door);
-    let login = gate.login(&door);
-    let sent = Sent::by(&door, &alice);
+    let gate = Gate::shut(&harness);
+    let login = gate.login(&harness);
+    let sent = Sent::by(&harness, &alice);
     let first = start(&login, &sent).await;
     let rival = start(&login, &sent.clone().under("thief")).await;
     assert!(!rival.is_finished());
     gate.calls.add_permits(2);
     let member = first.await.unwrap().unwrap().member;
     assert!(is_code_used(&rival.await.unwrap()));
-    let events: Vec<_> = door.store.audit_besides_logins();
+    let events: Vec<_> = harness.store.audit_besides_logins();
     assert_eq!((events.len(), events[0].member), (1, Some(member)));
-    assert_eq!(door.provider.calls().len(), 1);
+    assert_eq!(harness.provider.calls().len(), 1);
 }
 
 #[tokio::test]
-async fn when_a_login_is_broken_off_one_who_waits_takes_it_up() {
-    let door = Door::new();
+async fn cancelled_login_is_taken_over_by_a_waiter() {
+    let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&door);
-    let login = gate.login(&door);
-    let sent = Sent::by(&door, &alice);
+    let gate = Gate::shut(&harness);
+    let login = gate.login(&harness);
+    let sent = Sent::by(&harness, &alice);
     let first = start(&login, &sent).await;
     let second = start(&login, &sent).await;
     first.abort();
@@ -377,18 +380,18 @@ async fn when_a_login_is_broken_off_one_who_waits_takes_it_up() {
 }
 
 #[tokio::test]
-async fn who_is_asked_answers_under_the_same_key_without_new_codes() {
-    let door = Door::with(ConflictPolicy::Ask);
+async fn conflict_resolution_reuses_the_redeemed_codes() {
+    let harness = LoginHarness::with(ConflictPolicy::Ask);
     let late = MemoryUser::person("oLate");
-    let elder = door.log_in(&late).await.unwrap().member;
-    door.clock.advance(Duration::from_secs(1));
-    door.log_in(&MemoryUser::person("oOther").with_union_id("u1")).await.unwrap();
-    let sent = Sent::by(&door, &late.with_union_id("u1"));
-    let asked = sent.to(&door.login).await;
+    let elder = harness.log_in(&late).await.unwrap().member;
+    harness.clock.advance(Duration::from_secs(1));
+    harness.log_in(&MemoryUser::person("oOther").with_union_id("u1")).await.unwrap();
+    let sent = Sent::by(&harness, &late.with_union_id("u1"));
+    let asked = sent.to(&harness.login).await;
     assert!(matches!(asked, Err(LoginError::MergeRequired)), "{asked:?}");
-    let calls = door.provider.calls().len();
+    let calls = harness.provider.calls().len();
     let answered = Sent { on_conflict: Some(ConflictResolution::Merge), ..sent };
-    let merged = answered.to(&door.login).await.unwrap();
+    let merged = answered.to(&harness.login).await.unwrap();
     assert_eq!((merged.member, merged.merged.len()), (elder, 1));
-    assert_eq!(door.provider.calls().len(), calls);
+    assert_eq!(harness.provider.calls().len(), calls);
 }

@@ -1,4 +1,4 @@
-//! A door with all its fakes at hand.
+//! A harness with all its fakes at hand.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
 pub(crate) const ADMIN_SESSIONS: AdminSessionPolicy =
     AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
-/// The fakes behind a door; clones are the same ones.
+/// The fakes behind a harness; clones are the same ones.
 #[derive(Clone)]
 pub(crate) struct Fakes {
     pub(crate) store: MemoryStore,
@@ -131,14 +131,14 @@ impl Fakes {
     }
 }
 
-pub(crate) struct Door {
+pub(crate) struct LoginHarness {
     pub(crate) fakes: Fakes,
     pub(crate) login: Arc<Login>,
     pub(crate) apps: Arc<AppRegistry>,
     pub(crate) use_cases: UseCases,
 }
 
-impl Deref for Door {
+impl Deref for LoginHarness {
     type Target = Fakes;
 
     fn deref(&self) -> &Fakes {
@@ -146,7 +146,7 @@ impl Deref for Door {
     }
 }
 
-impl Door {
+impl LoginHarness {
     pub(crate) fn new() -> Self {
         Self::with(ConflictPolicy::default())
     }
@@ -155,7 +155,7 @@ impl Door {
         Self::over(Fakes::new(), on_conflict, |_| {})
     }
 
-    /// A door of an app that keeps no session keys.
+    /// A harness of an app that keeps no session keys.
     pub(crate) fn keeping_no_keys() -> Self {
         let fakes = Fakes { store_session_keys: false, ..Fakes::new() };
         Self::over(fakes, ConflictPolicy::default(), |_| {})
@@ -173,7 +173,7 @@ impl Door {
         Self { login: use_cases.login.clone(), apps: ports.apps, use_cases, fakes }
     }
 
-    pub(crate) fn housekeeping(&self) -> Cleanup {
+    pub(crate) fn cleanup(&self) -> Cleanup {
         Cleanup {
             store: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
