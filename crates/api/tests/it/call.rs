@@ -1,4 +1,4 @@
-//! The calls that tests make to a house, and what holds of every answer.
+//! Requests of tests, and checks that hold for every response.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -10,23 +10,23 @@ use salvo::http::{HeaderMap, Method};
 use salvo::test::{RequestBuilder, ResponseExt};
 use serde_json::{Value, json};
 
-use crate::house::House;
+use crate::harness::TestApp;
 
-/// A request that is being made up.
+/// Builder of a request.
 pub(crate) struct Call {
     method: Method,
     path: String,
     builder: RequestBuilder,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-/// Every byte as in `%2f`.
+/// Percent-encodes every byte.
 pub(crate) fn escape(bytes: impl AsRef<[u8]>) -> String {
     let escaped = bytes.as_ref().iter().map(|b| format!("%{b:02x}"));
     escaped.collect::<Vec<_>>().concat()
@@ -53,7 +53,7 @@ pub(crate) fn patch(path: &str) -> Call {
 }
 
 impl Call {
-    /// A request with one Host and an id that makes answers comparable.
+    /// Returns a request with one `Host` header and a constant request id.
     pub(crate) fn new(method: Method, path: &str) -> Self {
         let builder = RequestBuilder::new(format!("http://localhost{path}"), method.clone());
         let call = Self { method, path: path.to_owned(), builder };
@@ -65,7 +65,7 @@ impl Call {
         self.raw_header(name, value.as_bytes(), true)
     }
 
-    /// Adds a header to those of the same name.
+    /// Adds a header beside existing ones of the same name.
     pub(crate) fn another_header(self, name: &'static str, value: &str) -> Self {
         self.raw_header(name, value.as_bytes(), false)
     }
@@ -80,7 +80,7 @@ impl Call {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Shows a name and a key by HTTP Basic.
+    /// Sets HTTP Basic credentials.
     pub(crate) fn basic(self, name: &str, key: &str) -> Self {
         let credentials = BASE64_STANDARD.encode(format!("{name}:{key}"));
         self.header("authorization", &format!("Basic {credentials}"))
@@ -102,16 +102,16 @@ impl Call {
         Self { builder: self.builder.body(body.into()), ..self }
     }
 
-    /// Sends it from the loopback.
-    pub(crate) async fn send(self, house: &House) -> Answer {
-        self.send_from("127.0.0.1", house).await
+    /// Sends the request from the loopback address.
+    pub(crate) async fn send(self, app: &TestApp) -> Answer {
+        self.send_from("127.0.0.1", app).await
     }
 
-    /// Sends it, and holds the answer to what is true of every answer.
-    pub(crate) async fn send_from(self, address: &str, house: &House) -> Answer {
+    /// Sends the request from this address and checks the properties of every response.
+    pub(crate) async fn send_from(self, address: &str, app: &TestApp) -> Answer {
         let mut request = self.builder.build();
         *request.remote_addr_mut() = SocketAddr::new(address.parse().unwrap(), 4711).into();
-        let mut response = house.service.handle(request).await;
+        let mut response = app.service.handle(request).await;
         let answer = Answer {
             status: response.status_code.unwrap().as_u16(),
             headers: response.headers().clone(),
@@ -119,11 +119,11 @@ impl Call {
         };
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let address = self.path.split('?').next().unwrap();
-        let kept = address == "/.well-known/jwks.json" && answer.status == 200;
-        let of_the_console = address.starts_with("/admin") && !address.starts_with("/admin/api");
+        let is_key_set = address == "/.well-known/jwks.json" && answer.status == 200;
+        let is_console_file = address.starts_with("/admin") && !address.starts_with("/admin/api");
         let caching = match answer.status {
-            200 if kept => "public, max-age=300",
-            200 | 304 if of_the_console => "no-cache",
+            200 if is_key_set => "public, max-age=300",
+            200 | 304 if is_console_file => "no-cache",
             _ => "no-store",
         };
         assert_eq!(answer.header("cache-control"), caching);
@@ -147,7 +147,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// The value of a header that is there once.
+    /// Returns the value of a header that is present exactly once.
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next().unwrap_or_else(|| panic!("no {name}"));
@@ -155,19 +155,19 @@ impl Answer {
         value.to_str().unwrap()
     }
 
-    /// Status and error id of a failure.
+    /// Returns status and error id of a failure.
     pub(crate) fn failure(&self) -> (u16, String) {
         (self.status, self.json()["error"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// What a malformed request is told of this field.
+    /// Returns the message about this field of a malformed request.
     pub(crate) fn fault(&self, field: &str) -> String {
         assert_eq!(self.failure(), (400, "invalid_request".into()), "{}", self.body);
         self.json()["fields"][field].as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// RFC 6749 section 5.2.
+/// Asserts the error format of RFC 6749, section 5.2.
 fn assert_is_oauth_failure(answer: &Answer) {
     let failure = answer.json();
     let error = match answer.status {
@@ -176,13 +176,13 @@ fn assert_is_oauth_failure(answer: &Answer) {
         500.. => "server_error",
         _ => "invalid_request",
     };
-    let described = failure["error_description"].as_str().unwrap();
-    assert!(!described.is_empty());
-    assert!(described.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')));
-    assert_eq!(failure, json!({ "error": error, "error_description": described }));
+    let description = failure["error_description"].as_str().unwrap();
+    assert!(!description.is_empty());
+    assert!(description.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')));
+    assert_eq!(failure, json!({ "error": error, "error_description": description }));
 }
 
-/// Every status that a documented route answers with stands in the document.
+/// Asserts that the OpenAPI document lists this status if it lists the route.
 fn assert_documented(method: &Method, path: &str, status: u16) {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(openapi()).unwrap());
     let path = path.split('?').next().unwrap();
@@ -190,15 +190,15 @@ fn assert_documented(method: &Method, path: &str, status: u16) {
         let template = template.split('/');
         let path = path.split('/');
         template.clone().count() == path.clone().count()
-            && template
-                .zip(path)
-                .all(|(step, taken)| step == taken || step.starts_with('{') && !taken.is_empty())
+            && template.zip(path).all(|(expected, actual)| {
+                expected == actual || expected.starts_with('{') && !actual.is_empty()
+            })
     };
     let mut paths = DOCUMENT["paths"].as_object().unwrap().iter();
     let Some((_, item)) = paths.find(|(template, _)| is_template(template)) else { return };
     let operation = &item[method.as_str().to_lowercase()];
     if operation.is_object() {
         let documented = &operation["responses"][status.to_string()];
-        assert!(documented.is_object(), "{method} {path} answered {status}");
+        assert!(documented.is_object(), "{method} {path} returned {status}");
     }
 }

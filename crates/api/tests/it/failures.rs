@@ -1,4 +1,4 @@
-//! Every way a use case fails, and what clients are told of it, in both languages.
+//! Failures of use cases and their responses, in both languages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,41 +40,44 @@ use testkit::fake::provider::MemoryUser;
 use uuid::Uuid;
 
 use crate::call::{Answer, Call, delete, get, patch, post, put};
-use crate::house::plan::Plan;
-use crate::house::{House, SERVICE_KEY};
+use crate::harness::{SERVICE_KEY, TestApp};
 
-/// Makes the call in both languages and checks status, id and message; returns the Chinese answer.
-async fn fails(house: &House, call: impl Fn() -> Call, id: ErrorId) -> Answer {
-    let english = call().header("accept-language", "en").send(house).await;
-    let chinese = call().send(house).await;
+/// Sends the call in both languages and checks status, error id and message; returns the Chinese response.
+async fn assert_failure(app: &TestApp, call: impl Fn() -> Call, id: ErrorId) -> Answer {
+    let english = call().header("accept-language", "en").send(app).await;
+    let chinese = call().send(app).await;
     for (answer, message) in [(&english, id.message_en()), (&chinese, id.message_zh())] {
         assert_eq!(answer.failure(), (id.status().as_u16(), id.id().to_owned()), "{}", answer.body);
         assert_eq!(answer.json()["msg"], message);
-        assert!(!answer.body.contains("canary"), "the cause leaves the service: {}", answer.body);
+        assert!(
+            !answer.body.contains("canary"),
+            "the response contains the cause: {}",
+            answer.body
+        );
     }
     chinese
 }
 
-/// What the provider does, what that is about a login code, and what about a phone code.
-const PROVIDER: [(ProviderFailure, ErrorId, ErrorId); 7] = {
+/// Provider failures with the error ids for a login code and for a phone code.
+const PROVIDER_FAILURES: [(ProviderFailure, ErrorId, ErrorId); 7] = {
     use ErrorId as Id;
-    use ProviderFailure as Of;
+    use ProviderFailure as Failure;
     let retry_after = Duration::from_millis(1500);
     [
-        (Of::CodeInvalid, Id::LoginCodeInvalid, Id::PhoneCodeInvalid),
-        (Of::CodeUsed, Id::LoginCodeUsed, Id::PhoneCodeInvalid),
-        (Of::UserBlocked, Id::UserBlocked, Id::UserBlocked),
-        (Of::Refused, Id::Forbidden, Id::Forbidden),
-        (Of::Throttled { retry_after }, Id::RateLimited, Id::RateLimited),
-        (Of::Unavailable { retry_after }, Id::ProviderUnavailable, Id::ProviderUnavailable),
-        (Of::Misconfigured, Id::ProviderMisconfigured, Id::ProviderMisconfigured),
+        (Failure::CodeInvalid, Id::LoginCodeInvalid, Id::PhoneCodeInvalid),
+        (Failure::CodeUsed, Id::LoginCodeUsed, Id::PhoneCodeInvalid),
+        (Failure::UserBlocked, Id::UserBlocked, Id::UserBlocked),
+        (Failure::Refused, Id::Forbidden, Id::Forbidden),
+        (Failure::Throttled { retry_after }, Id::RateLimited, Id::RateLimited),
+        (Failure::Unavailable { retry_after }, Id::ProviderUnavailable, Id::ProviderUnavailable),
+        (Failure::Misconfigured, Id::ProviderMisconfigured, Id::ProviderMisconfigured),
     ]
 };
 
 #[tokio::test]
-async fn the_providers_refusals_of_a_login_code() {
-    for (failure, id, _) in PROVIDER {
-        let house = House::new();
+async fn provider_failures_of_a_login_code() {
+    for (failure, id, _) in PROVIDER_FAILURES {
+        let app = TestApp::new();
         let calls: [&dyn Fn() -> Call; 4] = [
             &|| post("/login").json(&json!({ "code": "any" })),
             &|| post("/openid").json(&json!({ "code": "any" })),
@@ -82,31 +85,31 @@ async fn the_providers_refusals_of_a_login_code() {
             &|| post("/code2session").bearer(SERVICE_KEY).json(&json!({ "code": "any" })),
         ];
         for call in calls {
-            house.provider.fail_next(failure);
-            house.provider.fail_next(failure);
-            let answer = fails(&house, call, id).await;
-            assert_wait(&answer, failure);
+            app.provider.fail_next(failure);
+            app.provider.fail_next(failure);
+            let answer = assert_failure(&app, call, id).await;
+            assert_retry_after(&answer, failure);
         }
-        assert!(house.store.members().is_empty());
+        assert!(app.store.members().is_empty());
     }
 }
 
 #[tokio::test]
-async fn the_providers_refusals_of_a_phone_code() {
-    for (failure, _, id) in PROVIDER {
-        let house = House::new();
-        house.phones.fail_next(failure);
-        house.phones.fail_next(failure);
+async fn provider_failures_of_a_phone_code() {
+    for (failure, _, id) in PROVIDER_FAILURES {
+        let app = TestApp::new();
+        app.phones.fail_next(failure);
+        app.phones.fail_next(failure);
         let login =
-            || post("/login").json(&json!({ "code": house.login_code("o1"), "phoneCode": "any" }));
-        let answer = fails(&house, login, id).await;
-        assert_wait(&answer, failure);
-        assert!(house.store.members().is_empty(), "nothing half-made");
+            || post("/login").json(&json!({ "code": app.login_code("o1"), "phoneCode": "any" }));
+        let answer = assert_failure(&app, login, id).await;
+        assert_retry_after(&answer, failure);
+        assert!(app.store.members().is_empty(), "no partial registration");
     }
 }
 
-/// Whoever is asked to come later is told when, in whole seconds, rounded up.
-fn assert_wait(answer: &Answer, failure: ProviderFailure) {
+/// Asserts `Retry-After` in whole seconds, rounded up, for temporary failures.
+fn assert_retry_after(answer: &Answer, failure: ProviderFailure) {
     match failure {
         ProviderFailure::Throttled { .. } | ProviderFailure::Unavailable { .. } => {
             assert_eq!(answer.header("retry-after"), "2");
@@ -120,70 +123,72 @@ fn assert_wait(answer: &Answer, failure: ProviderFailure) {
 }
 
 #[tokio::test]
-async fn a_banned_member_is_let_do_nothing() {
-    let house = House::new();
-    let token = house.token_of("o1").await;
-    house.ban_and_forget_the_sessions().await;
-    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
-    fails(&house, login, ErrorId::MemberBanned).await;
-    fails(&house, || get("/me").bearer(&token), ErrorId::MemberBanned).await;
+async fn banned_member_is_rejected() {
+    let app = TestApp::new();
+    let token = app.token_of("o1").await;
+    app.ban_and_keep_sessions().await;
+    let login = || post("/login").json(&json!({ "code": app.login_code("o1") }));
+    assert_failure(&app, login, ErrorId::MemberBanned).await;
+    assert_failure(&app, || get("/me").bearer(&token), ErrorId::MemberBanned).await;
     let change = || patch("/me").bearer(&token).json(&json!({ "gender": 1 }));
-    fails(&house, change, ErrorId::MemberBanned).await;
+    assert_failure(&app, change, ErrorId::MemberBanned).await;
 }
 
 #[tokio::test]
-async fn a_good_token_of_a_member_who_is_no_more_is_none() {
-    let house = House::planned(|plan| plan.ports.token_verifier = Arc::new(anyone()));
-    fails(&house, || get("/me").bearer("any"), ErrorId::SessionRevoked).await;
-    // Gone between the gate and the use case.
-    let house = House::planned(|plan| {
+async fn valid_token_of_a_deleted_member_is_rejected() {
+    let app = TestApp::build_with(|builder| {
+        builder.ports.token_verifier = Arc::new(any_token_verifier())
+    });
+    assert_failure(&app, || get("/me").bearer("any"), ErrorId::SessionRevoked).await;
+    // The member is deleted between authentication and the use case.
+    let app = TestApp::build_with(|builder| {
         let mut members = MockMemberReader::new();
         members.expect_find().returning(|_| Ok(None));
-        plan.ports.readers.profiles = Arc::new(members);
-        plan.ports.readers.sessions = Arc::new(session_reader());
-        plan.ports.token_verifier = Arc::new(anyone());
+        builder.ports.readers.profiles = Arc::new(members);
+        builder.ports.readers.sessions = Arc::new(session_reader());
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
     for call in [&|| get("/me").bearer("any") as Call, &|| {
         patch("/me").bearer("any").json(&json!({ "gender": 1 }))
     }] as [&dyn Fn() -> Call; 2]
     {
-        let answer = fails(&house, call, ErrorId::Unauthenticated).await;
+        let answer = assert_failure(&app, call, ErrorId::Unauthenticated).await;
         assert_eq!(answer.header("www-authenticate"), "Bearer");
     }
 }
 
 #[tokio::test]
-async fn a_broken_store_is_an_internal_failure() {
-    let house = House::planned(|plan| {
+async fn store_failure_is_an_internal_error() {
+    let app = TestApp::build_with(|builder| {
         let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
         let mut sessions = MockSessionReader::new();
         sessions.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
-        plan.ports.store = Arc::new(store);
-        plan.ports.readers.sessions = Arc::new(sessions);
-        plan.ports.token_verifier = Arc::new(anyone());
+        builder.ports.store = Arc::new(store);
+        builder.ports.readers.sessions = Arc::new(sessions);
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    everything_is_internal(&house).await;
-    fails(&house, || get("/me").bearer("any"), ErrorId::Internal).await;
+    assert_every_route_fails_internally(&app).await;
+    assert_failure(&app, || get("/me").bearer("any"), ErrorId::Internal).await;
 }
 
 #[tokio::test]
-async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
-    let house = House::planned(|plan| {
+async fn store_failure_after_authentication_is_an_internal_error() {
+    let app = TestApp::build_with(|builder| {
         let mut store = MockStore::new();
         store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
         let mut members = MockMemberReader::new();
         members.expect_find().returning(|_| Err(StoreError::new("store-canary")));
         let mut session_lists = MockSessionLister::new();
         session_lists.expect_list_sessions().returning(|_| Err(StoreError::new("store-canary")));
-        plan.ports.store = Arc::new(store);
-        plan.ports.readers.profiles = Arc::new(members);
-        plan.ports.readers.session_lists = Arc::new(session_lists);
-        plan.ports.readers.sessions = Arc::new(session_reader());
-        plan.ports.readers.identities = Arc::new(identity_reader());
-        plan.ports.token_verifier = Arc::new(anyone());
+        builder.ports.store = Arc::new(store);
+        builder.ports.readers.profiles = Arc::new(members);
+        builder.ports.readers.session_lists = Arc::new(session_lists);
+        builder.ports.readers.sessions = Arc::new(session_reader());
+        builder.ports.readers.identities = Arc::new(identity_reader());
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    everything_is_internal(&house).await;
+    assert_every_route_fails_internally(&app).await;
     let session = format!("/me/sessions/{}", Uuid::nil());
     for call in [
         &|| get("/me") as Call,
@@ -193,88 +198,88 @@ async fn a_store_that_breaks_behind_the_gate_is_an_internal_failure() {
         &|| post("/logout/all"),
     ] as [&dyn Fn() -> Call; 5]
     {
-        fails(&house, || call().bearer("any"), ErrorId::Internal).await;
+        assert_failure(&app, || call().bearer("any"), ErrorId::Internal).await;
     }
 }
 
 #[tokio::test]
-async fn a_race_that_is_lost_time_and_again_is_an_internal_failure() {
-    let house = House::planned(|plan| {
-        plan.ports.store = Arc::new(Racing);
-        plan.ports.readers.sessions = Arc::new(session_reader());
-        plan.ports.readers.identities = Arc::new(identity_reader());
-        plan.ports.token_verifier = Arc::new(anyone());
+async fn permanent_contention_is_an_internal_error() {
+    let app = TestApp::build_with(|builder| {
+        builder.ports.store = Arc::new(ContendedStore);
+        builder.ports.readers.sessions = Arc::new(session_reader());
+        builder.ports.readers.identities = Arc::new(identity_reader());
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    everything_is_internal(&house).await;
+    assert_every_route_fails_internally(&app).await;
 }
 
-async fn everything_is_internal(house: &House) {
-    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
-    fails(house, login, ErrorId::Internal).await;
+async fn assert_every_route_fails_internally(app: &TestApp) {
+    let login = || post("/login").json(&json!({ "code": app.login_code("o1") }));
+    assert_failure(app, login, ErrorId::Internal).await;
     let change = || patch("/me").bearer("any").json(&json!({ "gender": 1 }));
-    fails(house, change, ErrorId::Internal).await;
+    assert_failure(app, change, ErrorId::Internal).await;
     let bind = || {
-        let code = house.phone_code("o1", "13800138915");
+        let code = app.phone_code("o1", "13800138915");
         put("/me/phone").bearer("any").json(&json!({ "phoneCode": code }))
     };
-    fails(house, bind, ErrorId::Internal).await;
+    assert_failure(app, bind, ErrorId::Internal).await;
     let refresh = || post("/token/refresh").json(&json!({ "refreshToken": "any" }));
-    fails(house, refresh, ErrorId::Internal).await;
+    assert_failure(app, refresh, ErrorId::Internal).await;
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_none_or_of_no_session_any_more() {
-    let house = House::new();
-    let tokens = house.log_in("o1").await;
+async fn invalid_refresh_tokens_are_rejected() {
+    let app = TestApp::new();
+    let tokens = app.log_in("o1").await;
     let refresh =
         |token: &str| post("/token/refresh").json(&json!({ "refreshToken": token.to_owned() }));
-    fails(&house, || refresh("none"), ErrorId::Unauthenticated).await;
-    fails(&house, || refresh(&tokens.access), ErrorId::Unauthenticated).await;
-    house.ban_and_forget_the_sessions().await;
-    fails(&house, || refresh(&tokens.refresh), ErrorId::MemberBanned).await;
-    house.ban().await;
-    fails(&house, || refresh(&tokens.refresh), ErrorId::SessionRevoked).await;
+    assert_failure(&app, || refresh("none"), ErrorId::Unauthenticated).await;
+    assert_failure(&app, || refresh(&tokens.access), ErrorId::Unauthenticated).await;
+    app.ban_and_keep_sessions().await;
+    assert_failure(&app, || refresh(&tokens.refresh), ErrorId::MemberBanned).await;
+    app.ban().await;
+    assert_failure(&app, || refresh(&tokens.refresh), ErrorId::SessionRevoked).await;
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_sign_is_an_internal_failure() {
-    let house = House::planned(|plan| {
+async fn signing_failure_is_an_internal_error() {
+    let app = TestApp::build_with(|builder| {
         let mut issuer = MockTokenIssuer::new();
         issuer.expect_access_token().returning(|_| Err(SigningError("key-canary".into())));
-        plan.ports.token_issuer = Arc::new(issuer);
+        builder.ports.token_issuer = Arc::new(issuer);
     });
-    let work = house.store.begin().await.unwrap();
+    let work = app.store.begin().await.unwrap();
     work.members().add(&member(MemberId(Uuid::nil()))).await.unwrap();
-    let now = house.clock.now();
-    let session = Session { created_at: now, ..session_of_anyone() };
+    let now = app.clock.now();
+    let session = Session { created_at: now, ..sample_session() };
     work.sessions().add(&session).await.unwrap();
     work.commit().await.unwrap();
     let token = format!("refresh-{}-0", Uuid::nil());
     let refresh = || post("/token/refresh").json(&json!({ "refreshToken": token }));
-    fails(&house, refresh, ErrorId::Internal).await;
-    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
-    fails(&house, login, ErrorId::Internal).await;
+    assert_failure(&app, refresh, ErrorId::Internal).await;
+    let login = || post("/login").json(&json!({ "code": app.login_code("o1") }));
+    assert_failure(&app, login, ErrorId::Internal).await;
 }
 
 #[tokio::test]
-async fn a_panic_anywhere_is_an_internal_failure_and_the_service_goes_on() {
-    let house = House::planned(|plan: &mut Plan| {
+async fn panic_is_an_internal_error_and_the_service_continues() {
+    let app = TestApp::build_with(|builder| {
         let mut issuer = MockTokenIssuer::new();
         issuer.expect_access_token().returning(|_| panic!("panic-canary"));
         let mut sessions = MockSessionReader::new();
         sessions.expect_find_session().returning(|_| panic!("panic-canary"));
-        plan.ports.token_issuer = Arc::new(issuer);
-        plan.ports.readers.sessions = Arc::new(sessions);
-        plan.ports.token_verifier = Arc::new(anyone());
+        builder.ports.token_issuer = Arc::new(issuer);
+        builder.ports.readers.sessions = Arc::new(sessions);
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    let login = || post("/login").json(&json!({ "code": house.login_code("o1") }));
-    fails(&house, login, ErrorId::Internal).await;
-    fails(&house, || get("/me").bearer("any"), ErrorId::Internal).await;
-    assert_eq!(get("/health/live").send(&house).await.status, 200);
+    let login = || post("/login").json(&json!({ "code": app.login_code("o1") }));
+    assert_failure(&app, login, ErrorId::Internal).await;
+    assert_failure(&app, || get("/me").bearer("any"), ErrorId::Internal).await;
+    assert_eq!(get("/health/live").send(&app).await.status, 200);
 }
 
-/// Takes every token for somebody's.
-fn anyone() -> MockTokenVerifier {
+/// Returns a verifier that accepts every token.
+fn any_token_verifier() -> MockTokenVerifier {
     let mut verifier = MockTokenVerifier::new();
     verifier.expect_verify().returning(|_| {
         Ok(AccessClaims {
@@ -292,15 +297,15 @@ fn anyone() -> MockTokenVerifier {
     verifier
 }
 
-/// Finds one session, for every id.
+/// Returns a reader that finds the same session for every id.
 fn session_reader() -> MockSessionReader {
     let mut sessions = MockSessionReader::new();
-    let found = || (session_of_anyone(), member(MemberId(Uuid::nil())));
+    let found = || (sample_session(), member(MemberId(Uuid::nil())));
     sessions.expect_find_session().returning(move |_| Ok(Some(found())));
     sessions
 }
 
-/// Finds the identity of one user, for every member.
+/// Returns a reader that finds the same identity for every member.
 fn identity_reader() -> MockIdentityReader {
     let mut identities = MockIdentityReader::new();
     let subjects = || vec![MemoryUser::person("o1").login];
@@ -308,7 +313,7 @@ fn identity_reader() -> MockIdentityReader {
     identities
 }
 
-fn session_of_anyone() -> Session {
+fn sample_session() -> Session {
     Session {
         id: SessionId(Uuid::nil()),
         member: MemberId(Uuid::nil()),
@@ -325,11 +330,11 @@ fn member(id: MemberId) -> Member {
     Member::register(id, nickname, None, Timestamp::from_unix_millis(0))
 }
 
-/// A store in which somebody else always writes first.
-struct Racing;
+/// Store in which every write loses against a concurrent one.
+struct ContendedStore;
 
 #[async_trait]
-impl Store for Racing {
+impl Store for ContendedStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         Ok(Box::new(Self))
     }
@@ -340,7 +345,7 @@ impl Store for Racing {
 }
 
 #[async_trait]
-impl UnitOfWork for Racing {
+impl UnitOfWork for ContendedStore {
     fn members(&self) -> &dyn MemberRepository {
         self
     }
@@ -358,7 +363,7 @@ impl UnitOfWork for Racing {
     }
 
     fn session_keys(&self) -> &dyn SessionKeyRepository {
-        unreachable!("no login gets that far")
+        unreachable!("the login fails before it stores a session key")
     }
 
     fn audit(&self) -> &dyn AuditLog {
@@ -366,11 +371,11 @@ impl UnitOfWork for Racing {
     }
 
     fn admins(&self) -> &dyn AdminRepository {
-        unreachable!("no request of a member's gets there")
+        unreachable!("no member route uses this repository")
     }
 
     fn apps(&self) -> &dyn AppRepository {
-        unreachable!("no request of a member's gets there")
+        unreachable!("no member route uses this repository")
     }
 
     fn tombstones(&self) -> &dyn TombstoneRepository {
@@ -382,11 +387,11 @@ impl UnitOfWork for Racing {
     }
 
     fn outbox(&self) -> &dyn Outbox {
-        unreachable!("nothing happens to anybody")
+        unreachable!("no change is committed")
     }
 
     fn signing_keys(&self) -> &dyn SigningKeyRepository {
-        unreachable!("no request changes keys")
+        unreachable!("no request changes signing keys")
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
@@ -395,7 +400,7 @@ impl UnitOfWork for Racing {
 }
 
 #[async_trait]
-impl MemberRepository for Racing {
+impl MemberRepository for ContendedStore {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         Ok(Some(member(id)))
     }
@@ -414,7 +419,7 @@ impl MemberRepository for Racing {
 }
 
 #[async_trait]
-impl RedemptionRepository for Racing {
+impl RedemptionRepository for ContendedStore {
     async fn add(&self, _redemption: &Redemption) -> Result<(), AddError> {
         Ok(())
     }
@@ -425,7 +430,7 @@ impl RedemptionRepository for Racing {
 }
 
 #[async_trait]
-impl IdentityRepository for Racing {
+impl IdentityRepository for ContendedStore {
     async fn find_by_subject(&self, _subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
         Ok(None)
     }
@@ -452,16 +457,16 @@ impl IdentityRepository for Racing {
 }
 
 #[async_trait]
-impl SessionRepository for Racing {
+impl SessionRepository for ContendedStore {
     async fn find(&self, _id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(Some(session_of_anyone()))
+        Ok(Some(sample_session()))
     }
 
     async fn find_with_member(
         &self,
         _id: SessionId,
     ) -> Result<Option<(Session, Member)>, StoreError> {
-        Ok(Some((session_of_anyone(), member(session_of_anyone().member))))
+        Ok(Some((sample_session(), member(sample_session().member))))
     }
 
     async fn list_by_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
@@ -486,7 +491,7 @@ impl SessionRepository for Racing {
 }
 
 #[async_trait]
-impl AuditLog for Racing {
+impl AuditLog for ContendedStore {
     async fn record(&self, _event: &AuditEvent) -> Result<(), StoreError> {
         Ok(())
     }
@@ -497,7 +502,7 @@ impl AuditLog for Racing {
 }
 
 #[async_trait]
-impl TombstoneRepository for Racing {
+impl TombstoneRepository for ContendedStore {
     async fn add(&self, _: &[Fingerprint], _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
@@ -508,7 +513,7 @@ impl TombstoneRepository for Racing {
 }
 
 #[async_trait]
-impl PushRepository for Racing {
+impl PushRepository for ContendedStore {
     async fn mark_seen(&self, _: Fingerprint, _: Timestamp) -> Result<bool, StoreError> {
         Ok(false)
     }

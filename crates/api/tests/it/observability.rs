@@ -1,0 +1,5 @@
+//! Health checks, metrics and logs.
+
+mod health;
+mod log;
+mod metrics;
