@@ -1,5 +1,7 @@
-//! What the rules need of the world. Adapters implement these traits; each trait's documentation says
-//! what an implementation MUST do, and the contract suites of `testkit` hold every one to it.
+//! Ports: traits for everything outside of the domain.
+//!
+//! Adapters implement them. The documentation of each trait states what an implementation MUST do, and the
+//! contract suites of `testkit` check it.
 
 pub mod app;
 pub mod event_sink;

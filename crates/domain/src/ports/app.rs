@@ -1,4 +1,4 @@
-//! What makes a registered app work.
+//! Apps: their ports, and the sealing and construction of registered apps.
 
 use crate::model::app::policy::AppPolicy;
 use crate::model::identity::{Subject, SubjectKind};
@@ -13,85 +13,84 @@ use crate::model::app::name::{AppId, AppName};
 use crate::model::app::registered::RegisteredApp;
 use crate::model::app::secret::AppSecretKind;
 
-/// Makes an app's secrets fit to be stored.
+/// Encrypts the secrets of registered apps.
 ///
-/// An implementation MUST seal a secret so that nobody without the sealing key reads it, and so that it
-/// opens for its own app and as its own kind only.
+/// An implementation MUST encrypt a secret so that it cannot be read without the sealing key, and bind
+/// it to its app and kind.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait AppSecretSeal: Send + Sync {
-    /// Seals a secret of an app.
+    /// Encrypts a secret of an app.
     fn seal(&self, app: &AppName, kind: AppSecretKind, secret: &str) -> Vec<u8>;
 }
 
-/// Joins registered apps with their provider.
+/// Builds apps over their identity provider.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait AppFactory: Send + Sync {
-    /// The app, ready to log people in; the provider is not asked.
+    /// Builds a registered app, without a call to the provider.
     ///
-    /// Where a former secret is kept, the app MUST be believed by the provider as long as either is good.
-    /// A former secret or what pushes are believed by that does not open MUST NOT keep the app from
-    /// working otherwise.
+    /// With a former secret, the app MUST work while the provider accepts either secret. A former
+    /// secret or message push settings that cannot be decrypted MUST NOT disable the rest of the app.
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError>;
 
-    /// The namespace of the subjects that log in to an app of this id.
+    /// Returns the namespace of the subjects of an app id.
     fn namespace(&self, app_id: &AppId) -> String;
 }
 
-/// An app cannot be made to work.
+/// A registered app could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildAppError {
-    /// Its secret does not open: the sealing key is another one, or somebody changed the row.
+    /// The secret cannot be decrypted: the sealing key is another one, or the row was changed.
     #[error("the app's secret does not open: is `sealing.key` the one it was sealed with?")]
     Sealed(#[source] Box<dyn Error + Send + Sync>),
-    /// Its secret is not fit to be one.
+    /// The secret is invalid.
     #[error("{0}")]
     Secret(String),
-    /// What its pushes are to be believed by is not fit for that.
+    /// The message push settings are invalid.
     #[error("{0}")]
     Push(String),
 }
 
-/// One app: how its users are verified, and what is asked of them.
+/// An app: its provider ports and its policy.
 pub struct App {
-    /// Its name here.
+    /// Name in this service.
     pub name: AppName,
-    /// The provider's id of it.
+    /// App id at the provider.
     pub app_id: AppId,
-    /// The namespace of the subjects that log in.
+    /// Namespace of the subjects of its users.
     pub namespace: String,
-    /// What is configurable about it.
+    /// Policy of the app.
     pub policy: AppPolicy,
-    /// Whether nobody may log in.
+    /// Refuses logins and refreshes if true.
     pub disabled: bool,
-    /// Who tells whom a login code belongs to.
+    /// Redemption of login codes.
     pub identity: Arc<dyn IdentityProvider>,
-    /// Who tells which phone number a phone code stands for.
+    /// Redemption of phone codes.
     pub phone: Arc<dyn PhoneProvider>,
-    /// What it takes to keep the users' session keys, where they are kept at all.
+    /// Storage of session keys; `None` if the app does not store them.
     pub session_keys: Option<SessionKeys>,
-    /// What reads the provider's pushes, where it takes any.
+    /// Reader of message pushes; `None` without message push.
     pub pushes: Option<Arc<dyn PushReader>>,
 }
 
-/// Nobody may log in to the app.
+/// The app is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the app is disabled")]
 pub struct AppDisabled;
 
 impl App {
-    /// Refuses everybody where the app is disabled.
+    /// Fails if the app is disabled.
     pub fn ensure_enabled(&self) -> Result<(), AppDisabled> {
         if self.disabled { Err(AppDisabled) } else { Ok(()) }
     }
 
-    /// The user of this id within the app.
+    /// Returns the subject of an openid in this app.
     #[must_use]
     pub fn subject_of(&self, open_id: &str) -> Subject {
         let namespace = self.namespace.clone();
         Subject { namespace, kind: SubjectKind::OpenId, value: open_id.to_owned() }
     }
 
-    /// Who somebody with these subjects is within the app.
+    /// Returns the openid subject of this app among `subjects`.
     #[must_use]
     pub fn subject_in<'a>(&self, subjects: &'a [Subject]) -> Option<&'a Subject> {
         let mut subjects = subjects.iter();

@@ -1,4 +1,4 @@
-//! Whoever outside is told of events.
+//! Delivery of events to webhook receivers.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use async_trait::async_trait;
 use crate::model::event::DomainEvent;
 use crate::model::timestamp::Timestamp;
 
-/// How long one attempt may take.
+/// Maximum duration of a delivery attempt.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One receiver.
+/// A receiver of events.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait EventSink: Send + Sync {
-    /// Tells of an event, once.
+    /// Attempts to deliver an event once.
     ///
-    /// An implementation MUST NOT be `Ok` unless the receiver has said that it took the event, and MUST
-    /// be done within [`RECEIVE_MAX`].
+    /// An implementation MUST NOT return `Ok` unless the receiver has acknowledged the event, and MUST
+    /// return within [`DELIVERY_TIMEOUT`].
     async fn deliver(&self, event: &DomainEvent, now: Timestamp) -> Result<(), DeliveryError>;
 }
 
-/// The receiver did not say that it took the event; it may have.
+/// The receiver did not acknowledge the event; it may have received it.
 #[derive(Debug, thiserror::Error)]
 #[error("the receiver did not take the event")]
 pub struct DeliveryError(#[source] Box<dyn Error + Send + Sync>);
 
 impl DeliveryError {
-    /// Wraps what happened, for the log.
+    /// Wraps the cause, for the log.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

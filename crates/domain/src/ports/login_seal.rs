@@ -1,4 +1,4 @@
-//! What recognises login codes and requests again, and seals the answers kept for them.
+//! Fingerprints of login codes and requests, and encryption of stored responses.
 
 use std::error::Error;
 
@@ -7,30 +7,29 @@ use crate::model::fingerprint::Fingerprint;
 use crate::model::login::{LoggedIn, LoginRequest};
 use crate::model::secret::{IdempotencyKey, LoginCode};
 
-/// Keeps what a login is repeated by, without keeping anything readable.
+/// Protects the data that make a login idempotent.
 ///
 /// An implementation
-/// - MUST give the same fingerprint for the same input on every instance, another one for any other,
-///   and one that cannot be guessed without its key;
-/// - MUST seal an answer so that nobody without the key reads it, and so that it opens for its own code
-///   only.
+/// - MUST return the same fingerprint for the same input on every instance, a different one for any
+///   other input, and one that cannot be computed without its key;
+/// - MUST encrypt a response so that it cannot be read without the key, and bind it to its code.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait LoginSeal: Send + Sync {
-    /// The fingerprint of an app's login code.
+    /// Returns the fingerprint of a login code of an app.
     fn code_fingerprint(&self, app: &AppName, code: &LoginCode) -> Fingerprint;
 
-    /// The fingerprint of a request to log in: of its key and of all that it asks for. How a conflict
-    /// is to be settled is no part of it, since that is said when the request is repeated.
+    /// Returns the fingerprint of a login request: its idempotency key and all its content except the
+    /// conflict resolution, which may be added when the request is repeated.
     fn request_fingerprint(&self, key: &IdempotencyKey, request: &LoginRequest) -> Fingerprint;
 
-    /// Seals the answer to the login with this code.
+    /// Encrypts the response to the login with this code.
     fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8>;
 
-    /// The answer that was sealed for this code.
+    /// Decrypts the response to the login with this code.
     fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError>;
 }
 
-/// A sealed answer does not open: it is damaged, or its key is gone.
+/// A stored response cannot be decrypted: it is damaged, or its key is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer that was kept does not open")]
 pub struct UnsealError(#[source] pub Box<dyn Error + Send + Sync>);

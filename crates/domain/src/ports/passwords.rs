@@ -1,4 +1,4 @@
-//! What becomes of administrators' passwords.
+//! Hashing of administrators' passwords.
 
 use std::error::Error;
 
@@ -6,30 +6,30 @@ use async_trait::async_trait;
 
 use crate::model::admin::{AdminPassword, PasswordHash};
 
-/// Hashes passwords, and knows them again.
+/// Hashes and verifies passwords.
 ///
 /// An implementation
-/// - MUST use a hash that is made for passwords, slow and with a salt of its own for each;
-/// - MUST bound how many it works on at once, since each takes time and memory on purpose.
+/// - MUST use a slow password hash with a salt for each password;
+/// - MUST limit the number of concurrent computations, each of which takes time and memory on purpose.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// The hash of a password.
+    /// Hashes a password.
     async fn hash(&self, password: &AdminPassword) -> Result<PasswordHash, HashError>;
 
-    /// Whether the hash is this password's.
+    /// Returns true if the hash belongs to the password.
     async fn verify(
         &self,
         password: &AdminPassword,
         hash: &PasswordHash,
     ) -> Result<bool, HashError>;
 
-    /// A hash of no password, which takes as long to verify as another: so that nobody can tell by the
-    /// time whether a name is an administrator's.
+    /// Returns a hash that no password matches and that takes as long to verify as any other, so that
+    /// response times do not reveal which names exist.
     fn dummy_hash(&self) -> PasswordHash;
 }
 
-/// A password could not be hashed, or a hash is none.
+/// A password could not be hashed, or a hash is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the password could not be hashed")]
 pub struct HashError(#[source] pub Box<dyn Error + Send + Sync>);

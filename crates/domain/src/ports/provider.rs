@@ -1,4 +1,4 @@
-//! Providers that know who a user is (WeChat, and others by another adapter).
+//! Identity providers: WeChat, and others by other adapters.
 
 use std::error::Error;
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::model::identity::{ProviderIdentity, Subject};
 use crate::model::member::phone::PhoneNumber;
 use crate::model::secret::{LoginCode, PhoneCode};
 
-/// Tells whom a login code belongs to, for one app.
+/// Redeems login codes of one app.
 ///
 /// An implementation
-/// - MUST refuse a code that cannot be one of this provider's without a call;
-/// - MUST NOT send a code again after it may have been spent;
-/// - MUST answer, well or ill, within two seconds;
-/// - MUST NOT let a code, a key or the app's secret into an error.
+/// - MUST reject a code of an impossible format without a call;
+/// - MUST NOT send a code again once the provider may have redeemed it;
+/// - MUST return within two seconds, with success or failure;
+/// - MUST NOT put a code, a session key or the app secret into an error.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
@@ -24,10 +24,10 @@ pub trait IdentityProvider: Send + Sync {
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError>;
 }
 
-/// Tells which phone number a phone code stands for, for one app.
+/// Redeems phone codes of one app.
 ///
-/// The MUSTs of [`IdentityProvider`] hold here too, with one and a half seconds to answer. Besides, an
-/// implementation MUST make sure, as far as the provider lets it, that the code is `owner`'s.
+/// The requirements of [`IdentityProvider`] apply, with a limit of 1.5 seconds. An implementation MUST
+/// also check that the code is the one of `owner`, as far as the provider allows that.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait PhoneProvider: Send + Sync {
@@ -39,43 +39,43 @@ pub trait PhoneProvider: Send + Sync {
     ) -> Result<PhoneNumber, ProviderError>;
 }
 
-/// The provider did not do what it was asked for.
+/// A failed call to the provider.
 ///
-/// `failure` says what the caller can do; the source says what happened, for the log.
+/// `failure` tells what the caller can do. The source tells the cause, for the log.
 #[derive(Debug)]
 pub struct ProviderError {
-    /// What the caller can do.
+    /// Class of the failure.
     pub failure: ProviderFailure,
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// What can be done about a provider's refusal.
+/// Class of a failed call, by what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
 pub enum ProviderFailure {
-    /// The code is wrong, expired or another app's: the client fetches a new one.
+    /// The code is wrong, expired or of another app: the client must get a new one.
     CodeInvalid,
-    /// The code was redeemed before: the client fetches a new one.
+    /// The code was redeemed before: the client must get a new one.
     CodeUsed,
-    /// The provider keeps this user out.
+    /// The provider blocks the user.
     UserBlocked,
-    /// The provider will not do this for this user or this content.
+    /// The provider refuses the operation for this user or content.
     Refused,
-    /// Too many calls: later again, with a new code.
+    /// Too many calls: retry later with a new code.
     Throttled {
-        /// How long to wait.
+        /// Time until the retry.
         retry_after: Duration,
     },
-    /// Down, busy, slow or unintelligible: later again, with a new code.
+    /// The provider is down, busy, slow or returned an invalid response: retry later with a new code.
     Unavailable {
-        /// How long to wait.
+        /// Time until the retry.
         retry_after: Duration,
     },
-    /// Something is wrong between the operator and the provider: nothing a client can mend.
+    /// The app is configured wrongly at the provider or here: the operator must act.
     Misconfigured,
 }
 
 impl ProviderError {
-    /// Joins what can be done with what happened.
+    /// Creates an error from its class and cause.
     pub fn new(failure: ProviderFailure, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { failure, source: source.into() }
     }

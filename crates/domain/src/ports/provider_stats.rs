@@ -1,11 +1,11 @@
-//! How the provider is seen to be.
+//! Statistics of the calls to the provider.
 
 use crate::model::provider::call_stats::CallStats;
 
-/// Counts the calls to the provider that this process makes.
+/// Statistics of the calls that this process makes.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait ProviderStats: Send + Sync {
-    /// What it has counted. MUST hold every call that has ended, those that were given up too, for a
-    /// day.
+    /// Returns the statistics. They MUST contain every call of the last 24 hours that has ended, also
+    /// by a timeout.
     fn call_stats(&self) -> CallStats;
 }

@@ -1,20 +1,19 @@
-//! The count of requests.
+//! Rate limiting.
 
 use async_trait::async_trait;
 
 use crate::model::rate_limit::{LimitKey, Quota, RateLimited};
 
-/// Counts requests by whose they are, by the rule of [`Quota::take`] and the time of a
+/// Rate limiter by key, with the rule of [`Quota::take`] and the time of a
 /// [`Clock`](crate::model::clock::Clock).
 ///
 /// An implementation
-/// - MUST count every key by itself, and exactly, however many ask at this moment;
-/// - MUST keep its memory within a bound, whatever keys come, and MUST NOT forget a key that is still
-///   asked for to make room for others;
-/// - MUST let pass when it cannot count: better no limit than no service.
+/// - MUST count every key separately and exactly under concurrency;
+/// - MUST bound its memory for any keys, and MUST NOT evict an active key for that;
+/// - MUST allow a request that it cannot count: availability comes before limits.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Takes one request out of the key's quota, or tells when the next one is let pass.
+    /// Takes a request from the quota of the key, or returns the time until the next allowed one.
     async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited>;
 }

@@ -1,12 +1,12 @@
-//! The request that is being served.
+//! Context of the HTTP request that is being served.
 
 use crate::model::request_id::RequestId;
 
-/// Knows which request the present work is done for.
+/// Access to the request that the current work belongs to.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait RequestContext: Send + Sync {
-    /// The request, or `None` for work that nobody asked for from outside.
+    /// Returns the id of the current request, or `None` for background work.
     ///
-    /// An implementation MUST tell the same request in work that goes on when its caller has hung up.
+    /// An implementation MUST also return it in work that continues after the client has disconnected.
     fn request_id(&self) -> Option<RequestId>;
 }

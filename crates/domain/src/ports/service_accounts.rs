@@ -1,12 +1,12 @@
-//! Trusted back ends that call this service.
+//! Authentication of service accounts.
 
 use crate::model::service_account::ServiceAccount;
 
-/// Knows back ends by their keys.
+/// Authenticates service accounts by their keys.
 ///
-/// An implementation MUST compare in a time that does not depend on how much of a key is right.
+/// An implementation MUST compare keys in constant time.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait ServiceAccountAuthenticator: Send + Sync {
-    /// The service this key belongs to, if any.
+    /// Returns the service account of a key, if there is one.
     fn authenticate(&self, key: &str) -> Option<ServiceAccount>;
 }

@@ -1,4 +1,4 @@
-//! What keeps session keys unreadable, and what a provider lets them be used for.
+//! Encryption and use of session keys.
 
 use crate::model::identity::Subject;
 use crate::model::provider::session_key::SealedSessionKey;
@@ -16,47 +16,46 @@ use crate::model::member::phone::PhoneNumber;
 use crate::model::provider::session_key::EncryptedData;
 use crate::ports::provider::ProviderError;
 
-/// Makes session keys fit to be stored.
+/// Encrypts session keys for storage.
 ///
-/// An implementation MUST seal a key so that nobody without the sealing key reads it, and so that it
-/// opens for its own user only.
+/// An implementation MUST encrypt a key so that it cannot be read without the sealing key, and bind it
+/// to its user.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait SessionKeySeal: Send + Sync {
-    /// Seals a user's key.
+    /// Encrypts a user's session key.
     fn seal(&self, user: &Subject, key: &SessionKey) -> Vec<u8>;
 
-    /// The key that was sealed for this user.
+    /// Decrypts the session key of a user.
     fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError>;
 }
 
-/// A sealed session key does not open: it is damaged, or its sealing key is gone.
+/// A session key cannot be decrypted: it is damaged, or its sealing key is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("the session key that was kept does not open")]
 pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
 
-/// What a session key is good for, for one app.
+/// Operations with session keys of one app.
 ///
 /// An implementation
-/// - MUST NOT let a key, or anything that was encrypted with it, into an error or a log;
-/// - MUST answer, well or ill, within one and a half seconds.
+/// - MUST NOT put a key, or data encrypted with it, into an error or a log;
+/// - MUST return within 1.5 seconds, with success or failure.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SessionKeyOperations: Send + Sync {
-    /// The phone number in what the provider encrypted for the client.
+    /// Decrypts the phone number in data that the provider encrypted for the client.
     ///
-    /// MUST be `None`, and tell nobody which it was, when the key is another one, the text was changed
-    /// or holds no number, or the provider stamped it for another app or at another time.
+    /// MUST return `None`, without a distinction, if the key is wrong, the data were changed or contain
+    /// no number, or their watermark names another app or time.
     fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber>;
 
-    /// Whether the provider signed these data with the key. MUST compare in a time that does not depend
-    /// on how much of the signature is right.
+    /// Returns true if the provider signed the data with the key. MUST compare in constant time.
     fn is_signed(&self, key: &SessionKey, raw_data: &str, signature: &str) -> bool;
 
-    /// Whether the key is the user's present one, by the provider's word.
+    /// Asks the provider if the key is the user's current one.
     async fn is_current(&self, user: &Subject, key: &SessionKey) -> Result<bool, ProviderError>;
 
-    /// Has the provider put another key in place of this one, and answers that; `None` when this one
-    /// was no longer the user's.
+    /// Asks the provider to replace the key and returns the new one; `None` if the key was not the
+    /// current one.
     async fn rotate(
         &self,
         user: &Subject,
@@ -64,16 +63,16 @@ pub trait SessionKeyOperations: Send + Sync {
     ) -> Result<Option<SessionKey>, ProviderError>;
 }
 
-/// What an app has that keeps its users' session keys.
+/// Storage of the session keys of an app.
 pub struct SessionKeys {
-    /// What makes them unreadable for the store.
+    /// Encryption for the store.
     pub seal: Arc<dyn SessionKeySeal>,
-    /// What they are good for.
+    /// Operations of the provider.
     pub operations: Arc<dyn SessionKeyOperations>,
 }
 
 impl SessionKeys {
-    /// Keeps a key of a known user, in place of the one before.
+    /// Stores the session key of a known user, replacing the previous one.
     pub(crate) async fn store(
         &self,
         work: &dyn UnitOfWork,
@@ -83,11 +82,11 @@ impl SessionKeys {
     ) -> Result<(), StoreError> {
         let sealed = self.seal.seal(user, key);
         let kept = SealedSessionKey { user: user.clone(), sealed, obtained_at: now };
-        work.session_keys().keep(&kept).await
+        work.session_keys().upsert(&kept).await
     }
 
-    /// The key that is kept of a user. One that does not open counts as none: the next login brings
-    /// another.
+    /// Loads the session key of a user. One that cannot be decrypted counts as missing, since the next
+    /// login brings a new one.
     pub(crate) async fn load(
         &self,
         stored: &dyn SessionKeyReader,

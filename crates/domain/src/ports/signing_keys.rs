@@ -4,22 +4,22 @@ use crate::model::signing_key::GeneratedKey;
 use crate::model::signing_key::VerificationKey;
 use std::error::Error;
 
-/// Tells the public keys with which anyone can check access tokens.
+/// Published keys, with which others verify access tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait VerificationKeys: Send + Sync {
-    /// The keys of all tokens that may be good now, or will be soon.
+    /// Returns the keys of all tokens that are valid now or will be issued soon.
     fn verification_keys(&self) -> Vec<VerificationKey>;
 }
 
-/// Makes the key pairs with which access tokens are signed.
+/// Generates the key pairs that sign access tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait KeyGenerator: Send + Sync {
-    /// A key pair nobody had before. Its private half MUST be sealed so that it opens, in the store and
-    /// under its own name only, for those who hold the sealing key.
+    /// Generates a new key pair. The private key MUST be encrypted with the sealing key and bound to
+    /// its id.
     fn generate(&self) -> Result<GeneratedKey, GenerateKeyError>;
 }
 
-/// There is no new key: something is wrong with the machine.
+/// A key pair could not be generated.
 #[derive(Debug, thiserror::Error)]
 #[error("no key pair was made")]
 pub struct GenerateKeyError(#[source] pub Box<dyn Error + Send + Sync>);

@@ -1,8 +1,8 @@
-//! The store of members, identities, sessions, signing keys, administrators and apps.
+//! Persistent store: units of work with a repository for each aggregate, and readers.
 //!
-//! A use case does all its outside calls first, then begins a unit of work, reads, decides, writes
-//! and commits. Dropping a unit of work undoes it. One that came to nothing because others were quicker
-//! is done again by [`retry_on_contention`](crate::use_cases::retry::retry_on_contention).
+//! A use case makes all outside calls first, then begins a unit of work, reads, decides, writes and
+//! commits. A dropped unit of work is rolled back. One that failed because of a concurrent change is
+//! repeated by [`retry_on_contention`](crate::use_cases::retry::retry_on_contention).
 
 pub mod admins;
 pub mod apps;
@@ -34,67 +34,68 @@ use crate::ports::store::signing_keys::{SigningKeyReader, SigningKeyRepository};
 
 use async_trait::async_trait;
 
-/// Where everything lasting is kept.
+/// Persistent store.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Begins a unit of work.
     ///
-    /// Whatever is done in it MUST fail with [`Contention`] when it stands in the way of others, or builds
-    /// on what they have removed meanwhile, and MUST NOT do so before a moment of random length where
-    /// those who begin again at once would only meet again.
+    /// Any operation in it MUST fail with [`Contention`] if it conflicts with a concurrent unit of
+    /// work, or relies on rows that one has removed. Where an immediate retry would conflict again, it
+    /// MUST do so after a random delay.
     ///
-    /// An implementation MUST NOT leave anything locked or half open when the caller is cancelled
-    /// while this or any later call waits.
+    /// An implementation MUST NOT leave locks or open transactions behind if the caller is cancelled
+    /// during this or any later call.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
-    /// MUST wipe what committed units of work have removed off the medium, as far as that is in the
-    /// store's own hands.
+    /// Removes deleted rows from the medium, as far as the store controls it.
     async fn purge_deleted(&self) -> Result<(), StoreError>;
 }
 
-/// Changes that happen together or not at all.
+/// Atomic set of changes.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait UnitOfWork: Send + Sync {
-    /// The members.
+    /// Members.
     fn members(&self) -> &dyn MemberRepository;
 
-    /// Under which subjects they are known.
+    /// Identities of members.
     fn identities(&self) -> &dyn IdentityRepository;
 
-    /// Their sessions.
+    /// Sessions.
     fn sessions(&self) -> &dyn SessionRepository;
 
-    /// The login codes that were redeemed.
+    /// Redeemed login codes.
     fn redemptions(&self) -> &dyn RedemptionRepository;
 
-    /// The session keys that are kept.
+    /// Stored session keys.
     fn session_keys(&self) -> &dyn SessionKeyRepository;
 
-    /// The record of security events.
+    /// Audit log.
     fn audit(&self) -> &dyn AuditLog;
 
-    /// The administrators and their sessions.
+    /// Administrators and their sessions.
     fn admins(&self) -> &dyn AdminRepository;
 
-    /// The apps that administrators have added.
+    /// Registered apps.
     fn apps(&self) -> &dyn AppRepository;
 
-    /// What is left of banned members who were erased.
+    /// Tombstones of banned members that were erased.
     fn tombstones(&self) -> &dyn TombstoneRepository;
 
-    /// The provider's pushes.
+    /// Message pushes of the provider.
     fn pushes(&self) -> &dyn PushRepository;
 
-    /// The events that receivers are still to be told of.
+    /// Outbox of webhook events.
     fn outbox(&self) -> &dyn Outbox;
 
-    /// The keys that sign access tokens.
+    /// Signing keys.
     fn signing_keys(&self) -> &dyn SigningKeyRepository;
 
-    /// Makes everything lasting. What a commit has acknowledged MUST survive a crash and a power cut, and so
-    /// MUST all that was read: who only reads, and tells somebody that something is so, commits as well.
+    /// Commits the changes. Acknowledged changes MUST survive a crash and a power cut, and so MUST all
+    /// data that the unit of work has read: with group commit, data that it has read may not be durable
+    /// before. Therefore a unit of work that only read MUST be committed before its result is reported
+    /// to a client.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 

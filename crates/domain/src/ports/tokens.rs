@@ -1,4 +1,4 @@
-//! The tokens a login hands out, and their check.
+//! Issue and verification of tokens.
 
 use crate::model::session::claims::AccessClaims;
 use crate::model::session::claims::RefreshClaims;
@@ -7,51 +7,49 @@ use std::error::Error;
 use crate::model::secret::{AccessToken, RefreshToken};
 use crate::model::session::Session;
 
-/// Makes tokens.
+/// Issues tokens.
 ///
 /// An implementation
-/// - MUST sign access tokens so that only holders of the private key can make one;
-/// - MUST make refresh tokens of at least 256 unguessable bits, the same one for the same session and
-///   generation, so that none needs to be stored.
+/// - MUST sign access tokens so that only holders of the private key can create them;
+/// - MUST derive refresh tokens of at least 256 unpredictable bits from session and generation, so that
+///   they need not be stored.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait TokenIssuer: Send + Sync {
     /// Signs an access token.
     fn access_token(&self, claims: &AccessClaims) -> Result<AccessToken, SigningError>;
 
-    /// The refresh token of the session's present generation.
+    /// Returns the refresh token of the session's current generation.
     fn refresh_token(&self, session: &Session) -> RefreshToken;
 }
 
-/// A token could not be signed: the key does not work.
+/// An access token could not be signed: the key does not work.
 #[derive(Debug, thiserror::Error)]
 #[error("the token was not signed")]
 pub struct SigningError(#[source] pub Box<dyn Error + Send + Sync>);
 
-/// Checks tokens.
+/// Verifies tokens.
 ///
-/// An implementation MUST accept only tokens of its own issuer, for its own audience, of the one type
-/// and algorithm it issues, within their time, and MUST take keys from nowhere but its own store.
+/// An implementation MUST accept only tokens of its own issuer and audience, of the type and algorithm
+/// that it issues, within their validity, and MUST use only keys of its own store.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait TokenVerifier: Send + Sync {
-    /// What the access token says.
+    /// Verifies an access token and returns its claims.
     fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected>;
 
-    /// What the access token says, or once said: as [`Self::verify`], but one that has expired counts
-    /// too.
+    /// Verifies an access token like [`Self::verify`], but accepts an expired one.
     fn open_access_token(&self, token: &str) -> Option<AccessClaims>;
 
-    /// What the refresh token says, if the issuer made it. MUST compare in a time that does not depend
-    /// on how much of it is right.
+    /// Returns the claims of a refresh token that this issuer made. MUST compare in constant time.
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims>;
 }
 
-/// Why a token does not let anyone in.
+/// Reason for the rejection of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRejected {
-    /// Not a token of ours.
+    /// The token was not issued here.
     #[error("the token is not valid")]
     Invalid,
-    /// Ours, but too old.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
 }

@@ -7,32 +7,31 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::error::UpdateError;
 use async_trait::async_trait;
 
-/// The apps that administrators have added, within a unit of work.
+/// Registered apps within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AppRepository: Send + Sync {
-    /// The app of this name.
+    /// Returns the app with this name.
     async fn find(&self, name: &AppName) -> Result<Option<RegisteredApp>, StoreError>;
 
-    /// Adds an app. MUST be [`AddError::Taken`] when its name or its app id is another one's; that
-    /// includes one that is being added at this moment elsewhere. The unit of work is only good for
-    /// dropping then.
+    /// Adds an app. MUST return [`AddError::Taken`] if its name or app id is in use, also by a
+    /// concurrent unit of work; after that, the unit of work MUST be dropped.
     async fn add(&self, app: &RegisteredApp) -> Result<(), AddError>;
 
-    /// Writes an app back, all but its name and its app id, and counts its version up. MUST be
-    /// [`UpdateError::Stale`] when the stored version is no longer `app.version`; the unit of work is
-    /// only good for dropping then.
+    /// Updates an app except its name and app id, and increments its version. MUST return
+    /// [`UpdateError::Stale`] if the stored version is not `app.version`; after that, the unit of work
+    /// MUST be dropped.
     async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError>;
 
-    /// Removes an app. MUST be [`UpdateError::Stale`] when the stored version is no longer `app.version`;
-    /// the unit of work is only good for dropping then.
+    /// Removes an app. MUST return [`UpdateError::Stale`] if the stored version is not `app.version`;
+    /// after that, the unit of work MUST be dropped.
     async fn remove(&self, app: &RegisteredApp) -> Result<(), UpdateError>;
 }
 
-/// Reads the apps that administrators have added outside of any unit of work.
+/// Reads registered apps outside of a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AppReader: Send + Sync {
-    /// All of them, as last committed, in the order in which they were added.
+    /// Returns all apps, as last committed, in the order of their addition.
     async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError>;
 }

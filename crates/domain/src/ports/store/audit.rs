@@ -6,24 +6,24 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The record of security events within a unit of work.
+/// Audit log within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Adds an event; none is ever changed.
+    /// Adds an event. Events are never changed.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Forgets what happened before `then`.
+    /// Deletes the events before `then`.
     async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Reads the record of security events outside of any unit of work.
+/// Reads the audit log outside of a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AuditReader: Send + Sync {
-    /// Events, as last committed: those that a query means, the latest first.
+    /// Returns the events that match the query, as last committed, latest first.
     async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
 
-    /// How often what happened on which day, in no order. What did not happen is not told.
+    /// Counts the events by day and kind, in no order. Zero counts are left out.
     async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError>;
 }

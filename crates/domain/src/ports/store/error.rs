@@ -2,27 +2,25 @@
 
 use std::error::Error;
 
-/// The store failed. Nothing is known about why that a rule could use, unless [`Contention`] is among the
-/// causes.
+/// The store failed. The cause is for the log, except for a [`Contention`] in the source chain.
 #[derive(Debug, thiserror::Error)]
 #[error("the store failed")]
 pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
 
 impl StoreError {
-    /// Wraps what happened, for the log.
+    /// Wraps the cause, for the log.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
 }
 
-/// Others were at the same at the same moment: done again from its beginning, a unit of work may come to
-/// its end, or to another one.
+/// Concurrent modification: the unit of work can be repeated from its beginning.
 #[derive(Debug, thiserror::Error)]
 #[error("others were quicker")]
 pub struct Contention(#[source] Box<dyn Error + Send + Sync>);
 
 impl Contention {
-    /// Wraps what happened, for the log.
+    /// Wraps the cause, for the log.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
@@ -34,10 +32,10 @@ impl From<Contention> for StoreError {
     }
 }
 
-/// Something was not added.
+/// A row was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// Its unique value is somebody's already.
+    /// A unique value is in use.
     #[error("the unique value is taken")]
     Taken,
     /// The store failed.
@@ -46,7 +44,7 @@ pub enum AddError {
 }
 
 impl From<AddError> for StoreError {
-    /// For whom only another look can tell what it means that a value is taken.
+    /// Treats a unique value in use as a concurrent modification.
     fn from(error: AddError) -> Self {
         match error {
             AddError::Taken => Contention::new(error).into(),
@@ -55,13 +53,13 @@ impl From<AddError> for StoreError {
     }
 }
 
-/// Something was not written back.
+/// A row was not updated.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// Someone else wrote first.
+    /// The row was changed concurrently.
     #[error("someone else changed it first")]
     Stale,
-    /// Its unique value is somebody else's.
+    /// A unique value is in use.
     #[error("the unique value is taken")]
     Taken,
     /// The store failed.
@@ -70,7 +68,7 @@ pub enum UpdateError {
 }
 
 impl From<UpdateError> for StoreError {
-    /// For whom only another look can tell what it means that somebody was quicker.
+    /// Treats a stale version or a unique value in use as a concurrent modification.
     fn from(error: UpdateError) -> Self {
         match error {
             UpdateError::Stale | UpdateError::Taken => Contention::new(error).into(),

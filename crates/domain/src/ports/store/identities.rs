@@ -7,20 +7,19 @@ use crate::ports::store::error::AddError;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The subjects of members within a unit of work.
+/// Subjects of members within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepository: Send + Sync {
-    /// The member known under this subject, with all their subjects. Values MUST be compared byte by
-    /// byte: case and trailing blanks count.
+    /// Returns the member of a subject, with all subjects of the member. Values MUST be compared byte
+    /// by byte, including case and trailing blanks.
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<KnownMember>, StoreError>;
 
-    /// All subjects of a member, in no order.
+    /// Returns all subjects of a member, in no order.
     async fn list_by_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError>;
 
-    /// Makes a member known under one more subject. MUST be [`AddError::Taken`], leaving the unit of
-    /// work usable, when the subject is a member's already; that includes one that is being added at
-    /// this moment elsewhere.
+    /// Adds a subject to a member. MUST return [`AddError::Taken`] and leave the unit of work usable if
+    /// the subject has a member already, also from a concurrent unit of work.
     async fn add(
         &self,
         member: MemberId,
@@ -28,13 +27,13 @@ pub trait IdentityRepository: Send + Sync {
         now: Timestamp,
     ) -> Result<(), AddError>;
 
-    /// Makes their member unknown under these subjects.
+    /// Removes subjects from their members.
     async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError>;
 
-    /// Makes one member known under everything that another is known under now.
+    /// Moves all subjects of one member to another one.
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
 
-    /// Whether anyone is known under a subject of this namespace.
+    /// Returns true if a subject of this namespace exists.
     async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError>;
 }
 

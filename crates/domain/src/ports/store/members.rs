@@ -10,39 +10,39 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::error::UpdateError;
 use async_trait::async_trait;
 
-/// The members within a unit of work.
+/// Members within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait MemberRepository: Send + Sync {
-    /// The member of this id.
+    /// Returns the member with this id.
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
 
-    /// Adds a member. MUST be [`AddError::Taken`], leaving the unit of work usable, when the phone
-    /// number is another member's; that includes one who is being added at this moment elsewhere.
+    /// Adds a member. MUST return [`AddError::Taken`] and leave the unit of work usable if another
+    /// member has the phone number, also from a concurrent unit of work.
     async fn add(&self, member: &Member) -> Result<(), AddError>;
 
-    /// Writes a member back and counts its version up.
+    /// Updates a member and increments its version.
     ///
-    /// MUST be [`UpdateError::Stale`] when the stored version is no longer `member.version`, and
-    /// [`UpdateError::Taken`] when the phone number is another member's; after either the unit of
-    /// work is only good for dropping.
+    /// MUST return [`UpdateError::Stale`] if the stored version is not `member.version`, and
+    /// [`UpdateError::Taken`] if another member has the phone number; after either, the unit of work
+    /// MUST be dropped.
     async fn update(&self, member: &Member) -> Result<(), UpdateError>;
 
-    /// Removes a member. MUST remove with them everything that names them but security events.
+    /// Removes a member and all rows that reference the member, except audit events.
     ///
-    /// MUST be [`UpdateError::Stale`] when the stored version is no longer `member.version`; the unit of
-    /// work is only good for dropping then.
+    /// MUST return [`UpdateError::Stale`] if the stored version is not `member.version`; after that,
+    /// the unit of work MUST be dropped.
     async fn remove(&self, member: &Member) -> Result<(), UpdateError>;
 }
 
-/// The tombstones within a unit of work.
+/// Tombstones within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait TombstoneRepository: Send + Sync {
-    /// Adds tombstones; those that are there already stay as they are.
+    /// Adds tombstones; existing ones stay unchanged.
     async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Whether one of these is there.
+    /// Returns true if one of the tombstones exists.
     async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
 }
 

@@ -6,31 +6,28 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The events that receivers are still to be told of, within a unit of work. What is there outlives the
-/// member it is about.
+/// Outbox of webhook events within a unit of work. Events outlive their member.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Adds an event of members whom this unit of work has added, written or removed already.
+    /// Adds an event of members that this unit of work has added, updated or removed before.
     ///
-    /// MUST keep it for each receiver that is subscribed to its kind, and not at all where none is. It
-    /// MUST come after all that is kept for that receiver of these members, however many write them at
-    /// this moment.
+    /// MUST queue it once for each receiver that is subscribed to its kind, after all events of these
+    /// members that are queued for that receiver, also under concurrency.
     async fn add(&self, event: &DomainEvent) -> Result<(), StoreError>;
 
-    /// Counts an attempt, and lets the delivery be due again not before `until`. MUST change nothing and
-    /// be `false` unless it is there with as many attempts as `delivery` has, however many try at this
-    /// moment.
+    /// Counts an attempt and makes the delivery due again at `until`. MUST return `false` and change
+    /// nothing unless the delivery exists with `delivery.attempts` attempts, also under concurrency.
     async fn claim(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, StoreError>;
 
-    /// Lets a delivery that was claimed be due again at `until`. MUST change nothing when somebody else
-    /// has claimed it since.
+    /// Makes a claimed delivery due again at `until`. MUST change nothing if it was claimed again
+    /// meanwhile.
     async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError>;
 
-    /// Removes a delivery, if it is there.
+    /// Removes a delivery, if it exists.
     async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError>;
 
-    /// Removes what is kept for none of these receivers and happened before `then`; tells how much.
+    /// Removes deliveries to all other receivers with events before `then`, and returns their number.
     async fn remove_orphans(
         &self,
         receivers: &[ReceiverName],
@@ -38,14 +35,14 @@ pub trait Outbox: Send + Sync {
     ) -> Result<u64, StoreError>;
 }
 
-/// Reads what receivers are still to be told outside of any unit of work.
+/// Reads the outbox outside of a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait OutboxReader: Send + Sync {
-    /// Deliveries that are due, as last committed: at most `limit`.
+    /// Returns at most `limit` due deliveries, as last committed.
     ///
-    /// MUST leave out one that is not due at `now`, and one before which another comes about the same
-    /// member, or about either of two who were merged, due or not.
+    /// MUST leave out a delivery that is not due at `now`, and one behind another delivery about the
+    /// same member, or about either member of a merge, due or not.
     async fn due(
         &self,
         receiver: &ReceiverName,
@@ -53,6 +50,6 @@ pub trait OutboxReader: Send + Sync {
         limit: u64,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// When the oldest event happened that is kept for a receiver, as last committed.
+    /// Returns the time of the oldest queued event of a receiver, as last committed.
     async fn oldest(&self, receiver: &ReceiverName) -> Result<Option<Timestamp>, StoreError>;
 }

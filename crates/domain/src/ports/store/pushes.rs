@@ -6,23 +6,23 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The provider's pushes within a unit of work: which were seen, and what is still to be obeyed.
+/// Message pushes within a unit of work: seen messages and pending withdrawals.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait PushRepository: Send + Sync {
-    /// Notes something as seen. MUST be `false`, leaving the unit of work usable, when it was noted
-    /// before; that includes one that is being noted at this moment elsewhere.
+    /// Marks a message as seen. MUST return `false` and leave the unit of work usable if it was seen
+    /// before, also by a concurrent unit of work.
     async fn mark_seen(&self, fingerprint: Fingerprint, now: Timestamp)
     -> Result<bool, StoreError>;
 
-    /// Forgets what was seen before `then`.
+    /// Deletes marks before `then`.
     async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError>;
 
-    /// Adds a withdrawal that is to be obeyed.
+    /// Adds a pending withdrawal.
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError>;
 
-    /// Removes a withdrawal that is obeyed herewith. MUST be `false` when it is not there, however many
-    /// try at this moment.
+    /// Removes a processed withdrawal. MUST return `false` if it does not exist, also under
+    /// concurrency.
     async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError>;
 }
 

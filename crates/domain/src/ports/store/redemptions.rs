@@ -7,15 +7,15 @@ use crate::ports::store::error::AddError;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The redeemed login codes within a unit of work.
+/// Redeemed login codes within a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RedemptionRepository: Send + Sync {
-    /// Adds one, of an existing member. MUST be [`AddError::Taken`], leaving the unit of work usable,
-    /// when the code was redeemed before, at this moment elsewhere included.
+    /// Adds the redemption of an existing member. MUST return [`AddError::Taken`] and leave the unit of
+    /// work usable if the code was redeemed before, also by a concurrent unit of work.
     async fn add(&self, redemption: &Redemption) -> Result<(), AddError>;
 
-    /// Forgets those that expire at `now` or expired before.
+    /// Deletes the redemptions that expire at `now` or before.
     async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }
 

@@ -6,16 +6,15 @@ use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The session keys within a unit of work. One belongs to an identity: it stays with it whoever the
-/// member is, and goes with it.
+/// Session keys within a unit of work. A session key belongs to an identity: it moves and is removed
+/// with it.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SessionKeyRepository: Send + Sync {
-    /// Keeps the key of a user known here. MUST replace the one before, also where another is kept at
-    /// this moment elsewhere.
-    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError>;
+    /// Stores the session key of a known user. MUST replace the previous one, also under concurrency.
+    async fn upsert(&self, key: &SealedSessionKey) -> Result<(), StoreError>;
 
-    /// Forgets the keys that were obtained at `then` or before.
+    /// Deletes the session keys obtained at `then` or before.
     async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 

@@ -5,30 +5,30 @@ use crate::model::session::{Session, SessionId};
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The sessions within a unit of work. What is not there has ended.
+/// Sessions within a unit of work. Ended sessions are deleted.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
-    /// The session of this id.
+    /// Returns the session with this id.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
 
-    /// The session of this id, and its member.
+    /// Returns the session with this id and its member.
     async fn find_with_member(
         &self,
         id: SessionId,
     ) -> Result<Option<(Session, Member)>, StoreError>;
 
-    /// All sessions of a member, in no order.
+    /// Returns all sessions of a member, in no order.
     async fn list_by_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError>;
 
     /// Adds a session of an existing member.
     async fn add(&self, session: &Session) -> Result<(), StoreError>;
 
-    /// Writes a refreshed session back. MUST change nothing and be `false` unless the stored session is
-    /// there and of the generation before `next`'s, however many try at this moment.
+    /// Updates a refreshed session. MUST return `false` and change nothing unless the stored session
+    /// has the generation before the one of `next`, also under concurrency.
     async fn advance(&self, next: &Session) -> Result<bool, StoreError>;
 
-    /// Ends sessions; those that are not there have ended already.
+    /// Ends sessions, as far as they exist.
     async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError>;
 
     /// Ends all sessions of a member.

@@ -6,29 +6,28 @@ use crate::ports::store::error::AddError;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
-/// The keys that sign access tokens, within a unit of work. What is not there signs nothing, and no
-/// token of its is believed.
+/// Signing keys within a unit of work. Tokens of removed keys are rejected.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SigningKeyRepository: Send + Sync {
-    /// All keys, in the order of their numbers.
+    /// Returns all keys in the order of their numbers.
     async fn all(&self) -> Result<Vec<SigningKey>, StoreError>;
 
-    /// Adds a key. MUST be [`AddError::Taken`] when there is one of this number; that includes one that
-    /// is being added at this moment elsewhere.
+    /// Adds a key. MUST return [`AddError::Taken`] if its number is in use, also by a concurrent unit
+    /// of work.
     async fn add(&self, key: &SigningKey) -> Result<(), AddError>;
 
-    /// Lets a key sign from a time on. MUST change nothing when it does so earlier already.
+    /// Sets the time from which a key signs. MUST change nothing if an earlier time is set.
     async fn start(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Removes a key, if it is there.
+    /// Removes a key, if it exists.
     async fn remove(&self, id: &str) -> Result<(), StoreError>;
 }
 
-/// Reads the keys that sign access tokens outside of any unit of work.
+/// Reads signing keys outside of a unit of work.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait SigningKeyReader: Send + Sync {
-    /// All keys, as last committed, in the order of their numbers.
+    /// Returns all keys, as last committed, in the order of their numbers.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
 }
