@@ -1,4 +1,4 @@
-//! Administrators: who looks after members, what each may do, and how long they stay signed in.
+//! Administrators: accounts, roles, invitations, passwords and sessions.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,45 +12,44 @@ use crate::model::id::uuid_v7;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// How long an invitation can be accepted.
+/// Lifetime of an invitation.
 pub const INVITATION_TTL: Duration = Duration::from_hours(24);
 
-/// The longest name of an administrator, in bytes.
-pub const ADMIN_NAME_MAX: usize = 64;
+/// Maximum length of an administrator's name, in bytes.
+pub const MAX_ADMIN_NAME_BYTES: usize = 64;
 
-/// An administrator's lasting id.
+/// Permanent id of an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AdminId(pub Uuid);
 
-/// What an administrator signs in with: an address or a short name, in lower case.
+/// Sign-in name of an administrator: an email address or a short name, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AdminName(String);
 
-/// The text is no name of an administrator.
+/// Error: the text is not a valid administrator name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to {ADMIN_NAME_MAX} of a to z, 0 to 9 and . _ + @ -")]
+#[error("a name has 1 to {MAX_ADMIN_NAME_BYTES} of a to z, 0 to 9 and . _ + @ -")]
 pub struct MalformedAdminName;
 
 impl AdminName {
-    /// Takes a name as it stands.
+    /// Validates a name; it is stored unchanged.
     pub fn parse(raw: &str) -> Result<Self, MalformedAdminName> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._+@-".contains(&b);
-        let fits = (1..=ADMIN_NAME_MAX).contains(&raw.len());
-        if fits && raw.bytes().all(allowed) {
-            Ok(Self(raw.to_owned()))
-        } else {
-            Err(MalformedAdminName)
+        let is_length_valid = (1..=MAX_ADMIN_NAME_BYTES).contains(&raw.len());
+        if !is_length_valid || !raw.bytes().all(allowed) {
+            return Err(MalformedAdminName);
         }
+        Ok(Self(raw.to_owned()))
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What an administrator may do; each role may all that the ones before may.
+/// Role of an administrator. Each role includes the permissions of the roles before it.
 #[derive(
     Clone,
     Copy,
@@ -67,11 +66,11 @@ impl AdminName {
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {
-    /// Looks at members, with phone numbers masked, at what happened, and at statistics.
+    /// Read access to members (phone numbers masked), the audit log and statistics.
     Viewer,
-    /// Bans members and lets them in again, ends their sessions, sees whole phone numbers.
+    /// Bans and unbans members, ends their sessions, and sees full phone numbers.
     Operator,
-    /// Erases members, and decides who else is an administrator.
+    /// Erases members, and manages administrators and apps.
     Admin,
 }
 
@@ -105,45 +104,46 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// A way to choose a password, for whoever has the code.
+/// One-time permission to set an account's password, held by the bearer of the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// The code.
+    /// Fingerprint of the invitation code.
     pub code: Fingerprint,
-    /// Until when.
+    /// End of the invitation's lifetime.
     pub expires_at: Timestamp,
 }
 
-/// An account. It is never deleted, so that the record can say who did what; who leaves is shut out.
+/// Account of an administrator.
 ///
-/// `version` is the number of changes so far, as with [`crate::model::member::Member`].
+/// Accounts are deactivated and never deleted, so that every audit event keeps its actor. `version` is
+/// the number of changes so far, as with [`crate::model::member::Member`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
-    /// Who this is.
+    /// Permanent id.
     pub id: AdminId,
-    /// What they sign in with; nobody else's.
+    /// Sign-in name; unique.
     pub name: AdminName,
-    /// What they may do.
+    /// Role.
     pub role: Role,
-    /// Whether they may sign in at all.
+    /// `false` if the account is deactivated and cannot sign in.
     pub active: bool,
-    /// Their password, once they have chosen one.
+    /// Hash of the password; `None` until the first invitation is accepted.
     pub password: Option<PasswordHash>,
-    /// Their invitation, until they have accepted it.
+    /// Pending invitation; `None` once it is accepted.
     pub invitation: Option<Invitation>,
-    /// When the account was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// How often it changed.
+    /// Number of changes so far.
     pub version: u32,
 }
 
-/// The code is no invitation of this account's, or one no more.
+/// Error: the code is not a pending invitation of this account.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such invitation any more")]
+#[error("the invitation is unknown, used or expired")]
 pub struct NotInvited;
 
 impl Admin {
-    /// An account that nobody can use before they accept an invitation.
+    /// Creates an account without a password. It cannot be used until an invitation is accepted.
     #[must_use]
     pub fn new(name: AdminName, role: Role, now: Timestamp, random: &dyn Random) -> Self {
         Self {
@@ -158,21 +158,22 @@ impl Admin {
         }
     }
 
-    /// Lets whoever has the code choose a password. The one there is stays good until then.
+    /// Adds an invitation and replaces the pending one. The current password stays valid until the
+    /// invitation is accepted.
     pub fn invite(&mut self, code: Fingerprint, now: Timestamp) {
         self.invitation = Some(Invitation { code, expires_at: now.plus(INVITATION_TTL) });
     }
 
-    /// Takes the password of whoever has the code, which is good for one.
+    /// Redeems the invitation code and sets the password. Each code can be redeemed once.
     pub fn accept(
         &mut self,
         code: &Fingerprint,
         password: PasswordHash,
         now: Timestamp,
     ) -> Result<(), NotInvited> {
-        let good =
+        let is_redeemable =
             |invitation: &Invitation| invitation.code == *code && now < invitation.expires_at;
-        if !self.active || !self.invitation.as_ref().is_some_and(good) {
+        if !self.active || !self.invitation.as_ref().is_some_and(is_redeemable) {
             return Err(NotInvited);
         }
         self.invitation = None;
@@ -181,110 +182,117 @@ impl Admin {
     }
 }
 
-/// How long administrators stay signed in.
+/// Lifetimes of administrators' sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct AdminSessionPolicy {
-    /// Without doing anything.
+    /// Maximum idle time.
     pub idle: Duration,
-    /// At most.
+    /// Maximum lifetime, however often the session is used.
     pub absolute: Duration,
 }
 
-/// An administrator's sign-in on one browser.
+/// Session of an administrator in one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminSession {
-    /// The token that stands for it.
+    /// Fingerprint of the session token.
     pub token: Fingerprint,
-    /// Whose it is.
+    /// Administrator who signed in.
     pub admin: AdminId,
-    /// Since when.
+    /// Time of the sign-in.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Time of the last use, to the minute.
     pub used_at: Timestamp,
 }
 
-/// How much later than `used_at` a use has to be to be worth writing down.
+/// Minimum interval between two stored uses of a session; it saves a write for most requests.
 const LAST_USED_RESOLUTION: Duration = Duration::from_mins(1);
 
 impl AdminSession {
-    /// Whether it lasts at `now`.
+    /// Returns `true` if the session has not expired at `now`.
     #[must_use]
     pub fn is_alive(&self, policy: &AdminSessionPolicy, now: Timestamp) -> bool {
         now < self.expires_at(policy)
     }
 
-    /// When it ends if it is not used until then.
+    /// Returns the time at which it expires if it is not used before.
     #[must_use]
     pub fn expires_at(&self, policy: &AdminSessionPolicy) -> Timestamp {
         self.used_at.plus(policy.idle).min(self.created_at.plus(policy.absolute))
     }
 
-    /// Whether its use at `now` is to be written down.
+    /// Returns `true` if the use at `now` must be stored: [`Self::used_at`] is a minute old or older.
     #[must_use]
-    pub fn is_noteworthy(&self, now: Timestamp) -> bool {
+    pub fn is_touch_due(&self, now: Timestamp) -> bool {
         now >= self.used_at.plus(LAST_USED_RESOLUTION)
     }
 }
 
-/// An administrator who has shown who they are.
+/// Authenticated administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminPrincipal {
-    /// Who it is.
+    /// Account id.
     pub id: AdminId,
-    /// What they are called.
+    /// Sign-in name.
     pub name: AdminName,
     /// What they may do.
     pub role: Role,
-    /// The token of their session.
+    /// Fingerprint of the session token.
     pub session: Fingerprint,
-    /// When that ends if it is not used until then.
+    /// Expiry of the session if it is not used before.
     pub expires_at: Timestamp,
 }
 
-/// The administrator may not do this.
+/// Error: the administrator does not have the required role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this takes the role {}", .0.name())]
+#[error("the operation requires the role {}", .0.name())]
 pub struct RoleRequired(pub Role);
 
 impl AdminPrincipal {
-    /// Lets only those pass who have this role, or one that may more.
+    /// Fails unless the administrator has this role or one that includes it.
     pub fn require_role(&self, role: Role) -> Result<(), RoleRequired> {
-        if self.role >= role { Ok(()) } else { Err(RoleRequired(role)) }
+        if self.role < role {
+            return Err(RoleRequired(role));
+        }
+        Ok(())
     }
 }
 
-/// The shortest password, in Unicode scalar values.
-pub const ADMIN_PASSWORD_MIN: usize = 12;
+/// Minimum length of a new password, in Unicode scalar values.
+pub const MIN_ADMIN_PASSWORD_CHARS: usize = 12;
 
-/// The longest password, in bytes.
-pub const ADMIN_PASSWORD_MAX: usize = 256;
+/// Maximum length of a password, in bytes.
+pub const MAX_ADMIN_PASSWORD_BYTES: usize = 256;
 
-/// A password that somebody shows or chooses.
+/// Password in plain text, entered at a sign-in or chosen for an account. `Debug` does not show it.
 #[derive(Debug)]
 pub struct AdminPassword(SecretString);
 
-/// Why a text is not taken as a password.
+/// Error: the text is not a valid password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a password has at least {ADMIN_PASSWORD_MIN} characters and at most {ADMIN_PASSWORD_MAX} bytes"
+    "a password has at least {MIN_ADMIN_PASSWORD_CHARS} characters and at most {MAX_ADMIN_PASSWORD_BYTES} bytes"
 )]
 pub struct InvalidPassword;
 
 impl AdminPassword {
-    /// Takes what somebody wants to sign in with from now on. Long is all that it must be: rules about
-    /// digits and signs make passwords that people write down.
+    /// Validates a new password. Length is the only rule: required digits and symbols lead to
+    /// passwords that people write down.
     pub fn new_password(raw: &str) -> Result<Self, InvalidPassword> {
-        let long = raw.chars().count() >= ADMIN_PASSWORD_MIN;
-        if long { Self::parse(raw) } else { Err(InvalidPassword) }
+        if raw.chars().count() < MIN_ADMIN_PASSWORD_CHARS {
+            return Err(InvalidPassword);
+        }
+        Self::parse(raw)
     }
 
-    /// Takes what somebody shows.
+    /// Validates a password entered at a sign-in.
     pub fn parse(raw: &str) -> Result<Self, InvalidPassword> {
-        let fits = (1..=ADMIN_PASSWORD_MAX).contains(&raw.len());
-        if fits { Ok(Self(raw.into())) } else { Err(InvalidPassword) }
+        if !(1..=MAX_ADMIN_PASSWORD_BYTES).contains(&raw.len()) {
+            return Err(InvalidPassword);
+        }
+        Ok(Self(raw.into()))
     }
 
-    /// The password itself.
+    /// Returns the password in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -310,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_may_all_that_the_ones_before_may() {
+    fn roles_include_the_permissions_of_lower_roles() {
         for (n, &role) in Role::ALL.iter().enumerate() {
             assert_eq!(Role::from_name(role.name()), Some(role));
             let administrator = AdminPrincipal {
@@ -331,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invitation_is_good_once_in_time_and_for_its_code() {
+    fn invitation_is_redeemed_once_with_its_code_before_it_expires() {
         let mut admin = admin();
         assert_eq!(admin.accept(&CODE, hash("a"), NOW), Err(NotInvited), "nobody invited them");
         admin.invite(CODE, NOW);
@@ -346,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_shut_out_accepts_no_invitation() {
+    fn deactivated_admin_cannot_accept_an_invitation() {
         let mut admin = Admin { active: false, ..admin() };
         admin.invite(CODE, NOW);
         assert_eq!(admin.accept(&CODE, hash("a"), NOW), Err(NotInvited));
     }
 
     #[test]
-    fn a_session_ends_when_idle_and_at_its_absolute_end() {
+    fn admin_session_expires_when_idle_and_at_its_maximum_lifetime() {
         let policy = AdminSessionPolicy {
             idle: Duration::from_mins(30),
             absolute: Duration::from_hours(12),
@@ -364,12 +372,12 @@ mod tests {
         assert!(session.is_alive(&policy, at(29)) && !session.is_alive(&policy, at(30)));
         let busy = AdminSession { used_at: at(719), ..session.clone() };
         assert!(busy.is_alive(&policy, at(719)) && !busy.is_alive(&policy, at(720)));
-        assert!(!session.is_noteworthy(NOW.plus(Duration::from_secs(59))));
-        assert!(session.is_noteworthy(at(1)));
+        assert!(!session.is_touch_due(NOW.plus(Duration::from_secs(59))));
+        assert!(session.is_touch_due(at(1)));
     }
 
     #[test]
-    fn names_are_plain_and_passwords_long() {
+    fn admin_name_and_password_validation() {
         for name in ["ann", "ann.b+c_d-e@example.com", &"a".repeat(64)] {
             assert_eq!(AdminName::parse(name).unwrap().as_str(), name);
         }
@@ -385,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_shows_in_debug_output() {
+    fn debug_output_hides_passwords() {
         let shown = format!("{:?} {:?}", AdminPassword::parse("canary").unwrap(), hash("canary"));
         assert!(!shown.contains("canary"), "{shown}");
     }

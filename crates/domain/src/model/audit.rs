@@ -1,4 +1,4 @@
-//! What happened that matters to security, for those who look into it later.
+//! Audit events: security-relevant operations and refusals.
 
 pub mod query;
 
@@ -12,96 +12,94 @@ use crate::model::request_id::RequestId;
 use crate::model::session::SessionId;
 use crate::model::timestamp::Timestamp;
 
-/// An event. It names ids only, no personal data.
+/// Audit event. It contains ids only, no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
-    /// Which event this is; later ones sort later.
+    /// Id of the event; ids of later events sort later.
     pub id: Uuid,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What happened.
+    /// Kind of the event.
     pub kind: AuditKind,
-    /// What of that kind, in a word: why somebody was refused, which key or role it was about.
+    /// Kind-specific detail: refusal reason, key id or role.
     pub detail: Option<String>,
-    /// To which member.
+    /// Affected member.
     pub member: Option<MemberId>,
-    /// In which session, where it was one's doing.
+    /// Session in which it happened.
     pub session: Option<SessionId>,
-    /// Which other member it is about: the one who was merged into this one.
+    /// Member that was merged into the affected member.
     pub merged_member: Option<MemberId>,
-    /// In which app.
+    /// App in which it happened.
     pub app: Option<AppName>,
-    /// Which administrator did it.
+    /// Administrator who performed the operation.
     pub actor: Option<AdminId>,
-    /// To which administrator it happened.
+    /// Affected administrator.
     pub target_admin: Option<AdminId>,
-    /// In which request.
+    /// Request in which it happened.
     pub request: Option<RequestId>,
 }
 
-/// What happened.
+/// Kind of an audit event.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditKind {
-    /// Somebody became a member, and is logged in.
+    /// First login: a member was registered and logged in.
     Registered,
-    /// A member logged in.
+    /// An existing member logged in.
     LoggedIn,
-    /// Somebody was not let in; the detail says why.
+    /// A login was refused; the detail is the reason.
     LoginRefused,
-    /// A refresh token was shown again after its grace; the session was ended.
+    /// A refresh token was reused after its grace period; the session was ended.
     RefreshTokenReused,
-    /// The login code behind the session was sent again, by somebody who does not know its request.
+    /// The login code of the session was reused by another request.
     LoginCodeReused,
-    /// The provider named another union id than before; nobody was let in.
+    /// The provider returned a different union id than before; the login was refused.
     UnionIdChanged,
-    /// Another member turned out to be the same person, and is now this one.
+    /// Another member of the same person was merged into this one.
     Merged,
-    /// The member has another phone number than before.
+    /// The member's phone number changed.
     PhoneChanged,
-    /// An administrator was shown the member's whole phone number.
+    /// An administrator viewed the member's full phone number.
     PhoneUnmasked,
-    /// Sessions of the member were ended by an administrator.
+    /// An administrator ended sessions of the member.
     SessionsEnded,
-    /// The member was banned, and all their sessions ended.
+    /// The member was banned, and all their sessions were ended.
     Banned,
-    /// The member was let in again.
+    /// The member's ban was lifted.
     Unbanned,
-    /// The member was erased; this is all that tells of them.
+    /// The member was erased; this event is all that remains of them.
     Erased,
-    /// A key was made that will sign access tokens; the detail names it.
+    /// A signing key was added; the detail is its id.
     SigningKeyAdded,
-    /// A key was given the time from which on it signs; the detail names it.
+    /// A signing key was scheduled to sign; the detail is its id.
     SigningKeyStarted,
-    /// A key is no longer believed; the detail names it.
+    /// A signing key was removed and its tokens are rejected; the detail is its id.
     SigningKeyRemoved,
-    /// The database was sealed anew.
+    /// The database was re-encrypted with a new sealing key.
     Rekeyed,
-    /// Somebody was invited to become an administrator, or to choose another password; the detail is
-    /// the role.
+    /// An administrator was invited, or invited to set a new password; the detail is the role.
     AdminInvited,
-    /// An administrator chose a password.
+    /// An administrator set a password.
     AdminPasswordSet,
-    /// An administrator was given another role, or was shut out; the detail says which.
+    /// An administrator's role changed, or the account was deactivated; the detail states the change.
     AdminChanged,
     /// An administrator signed in.
     AdminSignedIn,
-    /// Somebody was refused who claimed to be an administrator.
+    /// A sign-in as an administrator was refused.
     AdminRefused,
-    /// An app was added.
+    /// An app was registered.
     AppAdded,
-    /// An app was changed; the detail says what of it.
+    /// An app was changed; the detail names the settings.
     AppChanged,
-    /// A new secret was put in the place of an app's, or that was ended or taken back; the detail says
-    /// which.
+    /// A rotation of an app's secret was started, finished or cancelled; the detail states which.
     AppSecretRotated,
-    /// An app lets nobody in from now on.
+    /// An app was disabled.
     AppDisabled,
-    /// An app lets people in again.
+    /// An app was enabled.
     AppEnabled,
-    /// An app is no more.
+    /// An app was removed.
     AppRemoved,
 }
 
@@ -126,31 +124,31 @@ impl AuditKind {
 }
 
 impl AuditEvent {
-    /// The same, of a member.
+    /// Sets the affected member.
     #[must_use]
     pub fn with_member(self, member: MemberId) -> Self {
         Self { member: Some(member), ..self }
     }
 
-    /// The same, in an app.
+    /// Sets the app.
     #[must_use]
     pub fn in_app(self, app: AppName) -> Self {
         Self { app: Some(app), ..self }
     }
 
-    /// The same, in a session.
+    /// Sets the session.
     #[must_use]
     pub fn in_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    /// The same, as an administrator's doing, if it was one's.
+    /// Sets the administrator who performed the operation; `None` if no administrator did.
     #[must_use]
     pub fn with_actor(self, admin: Option<AdminId>) -> Self {
         Self { actor: admin, ..self }
     }
 
-    /// The same, with what of its kind it was.
+    /// Sets the kind-specific detail.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
@@ -162,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_name_of_its_own() {
+    fn audit_kind_names_are_unique() {
         for &kind in AuditKind::ALL {
             assert_eq!(AuditKind::from_name(kind.name()), Some(kind));
         }

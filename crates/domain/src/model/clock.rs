@@ -1,10 +1,10 @@
-//! The time.
+//! Clock port.
 
 use crate::model::timestamp::Timestamp;
 
-/// Tells the time.
+/// Source of the current time.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }

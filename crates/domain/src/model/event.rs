@@ -1,4 +1,4 @@
-//! What happened to a member that systems outside may have to know.
+//! Domain events: changes to members that are published as webhooks.
 
 pub mod delivery;
 
@@ -10,49 +10,49 @@ use crate::model::member::MemberId;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// An event. It names ids only, no personal data.
+/// Domain event. It contains ids only, no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainEvent {
-    /// Which event this is, however often it is told.
+    /// Id of the event; the same in every delivery attempt.
     pub id: Uuid,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// To whom.
+    /// Affected member.
     pub member: MemberId,
-    /// Which other member it is about: the one who was merged into this one.
+    /// Member that was merged into the affected member.
     pub merged_member: Option<MemberId>,
 }
 
-/// What happened.
+/// Kind of a domain event.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
 )]
 pub enum EventKind {
-    /// Somebody became a member.
+    /// A member was registered.
     #[strum(serialize = "member.registered")]
     Registered,
-    /// The member has another name, picture or gender than before.
+    /// The member's nickname, avatar or gender changed.
     #[strum(serialize = "member.profile_changed")]
     ProfileChanged,
-    /// The member has another phone number than before.
+    /// A phone number was bound, or replaced another one.
     #[strum(serialize = "member.phone_bound")]
     PhoneBound,
-    /// The member has no phone number any more.
+    /// The member withdrew their phone number.
     #[strum(serialize = "member.phone_withdrawn")]
     PhoneWithdrawn,
-    /// The member is kept out.
+    /// The member was banned.
     #[strum(serialize = "member.banned")]
     Banned,
-    /// The member is let in again.
+    /// The member's ban was lifted.
     #[strum(serialize = "member.unbanned")]
     Unbanned,
-    /// Another member turned out to be the same person, and is now this one. What this one had not, the
-    /// other's was taken over.
+    /// Another member of the same person was merged into this one. Data missing in this member was taken
+    /// from the other.
     #[strum(serialize = "member.merged")]
     Merged,
-    /// The member is no more.
+    /// The member was erased.
     #[strum(serialize = "member.erased")]
     Erased,
 }
@@ -78,7 +78,7 @@ impl EventKind {
 }
 
 impl DomainEvent {
-    /// Something that happened now.
+    /// Creates an event that happened at `now`.
     #[must_use]
     pub fn new(kind: EventKind, member: MemberId, now: Timestamp, random: &dyn Random) -> Self {
         Self { id: uuid_v7(now, random), at: now, kind, member, merged_member: None }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_name_of_its_own() {
+    fn event_kind_names_are_unique() {
         for &kind in EventKind::ALL {
             assert_eq!(EventKind::from_name(kind.name()), Some(kind));
         }

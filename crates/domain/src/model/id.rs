@@ -4,7 +4,7 @@ use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 use uuid::Uuid;
 
-/// A UUID of version 7.
+/// Generates a UUID of version 7: 48 bits of time in milliseconds and 74 random bits.
 pub(crate) fn uuid_v7(now: Timestamp, random: &dyn Random) -> Uuid {
     let mut bytes = [0; 10];
     random.fill(&mut bytes);

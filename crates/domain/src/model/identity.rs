@@ -1,4 +1,4 @@
-//! Under which ids of which providers a member is known, and whose login an arrival is.
+//! Provider identities: subjects by which members are known, and the result of a code exchange.
 
 pub mod conflict_policy;
 
@@ -9,17 +9,17 @@ use strum::{EnumString, IntoStaticStr};
 use crate::model::member::{Member, MemberId};
 use crate::model::secret::SessionKey;
 
-/// One id that a provider has for one user, comparable only within its namespace.
+/// Identifier of a user at a provider, comparable only within its namespace.
 ///
-/// Compared byte by byte: WeChat's openids that differ in case only are different people. The value
-/// is personal data, so `Debug` leaves it out.
+/// Compared byte by byte: WeChat openids that differ only in case belong to different users. The value
+/// is personal data, so `Debug` omits it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
-    /// Where the value means something, e.g. one app or one open-platform group. At most 128 bytes.
+    /// Scope in which the value is unique, e.g. an app or an Open Platform account. At most 128 bytes.
     pub namespace: String,
-    /// Which of the provider's ids it is.
+    /// Kind of the id.
     pub kind: SubjectKind,
-    /// The id itself. At most 128 bytes.
+    /// Id. At most 128 bytes.
     pub value: String,
 }
 
@@ -29,13 +29,14 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// Which of a provider's ids a [`Subject`] is.
+/// Kind of a [`Subject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SubjectKind {
-    /// The user within one app: the id that logs in.
+    /// Id of the user within one app; logins are resolved by it.
     OpenId,
-    /// The user across the apps of one owner: an alias that may come late or never.
+    /// Id of the user across the apps of one Open Platform account: an alias that may be revealed later
+    /// or never.
     UnionId,
 }
 
@@ -53,35 +54,35 @@ impl SubjectKind {
     }
 }
 
-/// What stands behind a successful answer of the provider.
+/// Kind of account at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountKind {
-    /// A user of their own: the only one who may open a member.
+    /// Account of a user. Only such an account can become a member.
     User,
-    /// A device, a preview or a guest: an id, but nobody to remember.
+    /// Device, preview or guest account: it has an id, but cannot become a member.
     Guest,
 }
 
-/// What the provider says of the user behind a login code.
+/// Result of a login code exchange: the provider's data about the user.
 #[derive(Debug)]
 pub struct ProviderIdentity {
-    /// The id that logs in; which one it is, is the adapter's fixed rule.
+    /// Id that resolves the login. Each adapter has a fixed rule for its choice.
     pub subject: Subject,
-    /// Further ids of the same user.
+    /// Other ids of the same user.
     pub aliases: Vec<Subject>,
-    /// What stands behind them.
-    pub standing: AccountKind,
-    /// The provider's session key, where it has one.
+    /// Kind of account.
+    pub account_kind: AccountKind,
+    /// Session key of the user; `None` if the provider has no such keys.
     pub session_key: Option<SessionKey>,
 }
 
 impl ProviderIdentity {
-    /// All ids of the user, the one that logs in first.
+    /// Returns all ids of the user, the subject first.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
         [&self.subject].into_iter().chain(&self.aliases)
     }
 
-    /// The user's id across the apps of one owner, where the provider tells it.
+    /// Returns the user's union id, if the provider returned one.
     #[must_use]
     pub fn union_id(&self) -> Option<&str> {
         let union_id = self.aliases.iter().find(|alias| alias.kind == SubjectKind::UnionId);
@@ -89,41 +90,39 @@ impl ProviderIdentity {
     }
 }
 
-/// A member, and every subject under which they are known.
+/// Member with all their subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownMember {
-    /// Who owns the subjects.
+    /// Member.
     pub member: Member,
-    /// All of theirs.
+    /// All subjects of the member.
     pub subjects: Vec<Subject>,
 }
 
-/// A union id that belongs to a member would be replaced by another one: somebody is mistaken about
-/// who this is, so nobody gets in.
+/// Error: the provider returned a different union id for a known member. One of the two assignments
+/// is wrong, so the login must be refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the union id of a known member has changed")]
 pub struct UnionIdChanged {
-    /// Whose it was.
+    /// Known member.
     pub member: MemberId,
 }
 
 impl KnownMember {
-    /// Refuses subjects that cannot be this member's too: one open-platform group has one union id per
-    /// person.
+    /// Fails if the subjects cannot belong to this member: a person has one union id within one Open
+    /// Platform account.
     pub fn ensure_same_person(&self, subjects: &[Subject]) -> Result<(), UnionIdChanged> {
-        let contradicts = |one: &Subject, other: &Subject| {
+        let differs = |one: &Subject, other: &Subject| {
             one.kind == SubjectKind::UnionId
                 && other.kind == SubjectKind::UnionId
                 && one.namespace == other.namespace
                 && one.value != other.value
         };
-        let contradicted =
-            |new: &Subject| self.subjects.iter().any(|known| contradicts(known, new));
-        if subjects.iter().any(contradicted) {
-            Err(UnionIdChanged { member: self.member.id })
-        } else {
-            Ok(())
+        let contradicts = |new: &Subject| self.subjects.iter().any(|known| differs(known, new));
+        if subjects.iter().any(contradicts) {
+            return Err(UnionIdChanged { member: self.member.id });
         }
+        Ok(())
     }
 }
 
@@ -139,7 +138,8 @@ mod tests {
     }
 
     fn owner(subjects: Vec<Subject>) -> KnownMember {
-        let (nickname, now) = (Nickname::parse("Ann").unwrap(), Timestamp::from_unix_millis(0));
+        let nickname = Nickname::parse("Ann").unwrap();
+        let now = Timestamp::from_unix_millis(0);
         KnownMember {
             member: Member::register(MemberId(Uuid::nil()), nickname, None, now),
             subjects,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_union_id_and_a_known_one_fit() {
+    fn new_and_unchanged_union_ids_are_accepted() {
         let union = subject(SubjectKind::UnionId, "u1");
         let late = owner(vec![subject(SubjectKind::OpenId, "o1")]);
         assert_eq!(late.ensure_same_person(std::slice::from_ref(&union)), Ok(()));
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_second_openid_fits() {
+    fn second_openid_is_accepted() {
         let owner = owner(vec![subject(SubjectKind::OpenId, "o1")]);
         assert_eq!(owner.ensure_same_person(&[subject(SubjectKind::OpenId, "o2")]), Ok(()));
     }
 
     #[test]
-    fn a_changed_union_id_is_refused() {
+    fn changed_union_id_is_refused() {
         let owner = owner(vec![subject(SubjectKind::UnionId, "u1")]);
         let changed = [subject(SubjectKind::OpenId, "o1"), subject(SubjectKind::UnionId, "u2")];
         let refused = UnionIdChanged { member: owner.member.id };
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_union_id_of_another_group_fits() {
+    fn union_id_of_another_namespace_is_accepted() {
         let owner = owner(vec![subject(SubjectKind::UnionId, "u1")]);
         let other =
             Subject { namespace: "elsewhere".into(), ..subject(SubjectKind::UnionId, "u2") };
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_does_not_show_in_debug_output() {
+    fn debug_output_hides_the_id() {
         let shown = format!("{:?}", subject(SubjectKind::OpenId, "oCanary"));
         assert_eq!(shown, "Subject(wechat:test OpenId)");
     }

@@ -7,34 +7,34 @@ use crate::model::secret::{IdempotencyKey, LoginCode, PhoneCode};
 use crate::model::session::token_pair::TokenPair;
 pub mod redemption;
 
-/// What a client sends to log in.
+/// Login request of a client.
 #[derive(Debug)]
 pub struct LoginRequest {
-    /// The app it means, by name or app id; the first one when `None`.
+    /// Name or app id of the app; the first configured app if `None`.
     pub app: Option<String>,
-    /// Who it is.
+    /// Login code from the provider.
     pub code: LoginCode,
-    /// Which phone number it has, where it was asked.
+    /// Phone code from the provider, if the user shared a phone number.
     pub phone_code: Option<PhoneCode>,
-    /// What it wants to be called, should this be its first login.
+    /// Nickname for a new member.
     pub nickname: Option<Nickname>,
-    /// What to do if it turns out to be two members, where it was asked.
+    /// The user's choice in a conflict between two members.
     pub on_conflict: Option<ConflictResolution>,
-    /// What it calls this attempt, to be given the same answer should it ask again.
+    /// Idempotency key: a repeated request with the same key gets the same response.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// A member who is logged in.
+/// Result of a login.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// Who it is.
+    /// Member that logged in.
     pub member: MemberId,
-    /// What they are called.
+    /// The member's nickname.
     pub nickname: Nickname,
-    /// Whether this login made the member.
+    /// `true` if the login registered the member.
     pub is_new: bool,
-    /// Who turned out to be the same person, and is this member from now on.
+    /// Members of the same person that were merged into this one.
     pub merged: Vec<MemberId>,
-    /// What the device holds from now on.
+    /// Tokens of the new session.
     pub tokens: TokenPair,
 }

@@ -1,4 +1,4 @@
-//! A member: the person behind a login, and what may happen to them.
+//! Member: the account behind a login, and its changes.
 
 pub mod avatar;
 pub mod nickname;
@@ -18,22 +18,22 @@ use crate::model::member::withdrawn_data::WithdrawnData;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// A member's lasting, public id: 128 bits that begin with the time and end in 74 random ones.
+/// Permanent, public id of a member: a UUID of version 7 (48 bits of time and 74 random bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemberId(pub Uuid);
 
 impl MemberId {
-    /// A new id; ids made later sort later, which keeps database indexes compact.
+    /// Generates an id. Later ids sort later, which keeps database indexes compact.
     #[must_use]
     pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
         Self(uuid_v7(now, random))
     }
 }
 
-/// What a member told of their gender; WeChat's coding 0, 1, 2.
+/// Gender that a member has declared, in WeChat's coding 0, 1, 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gender {
-    /// Not told.
+    /// Not declared.
     #[default]
     Unknown,
     /// Male.
@@ -43,7 +43,7 @@ pub enum Gender {
 }
 
 impl Gender {
-    /// The number WeChat uses.
+    /// Returns WeChat's code of the gender.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -53,114 +53,117 @@ impl Gender {
         }
     }
 
-    /// The gender behind WeChat's number.
+    /// Returns the gender with this WeChat code.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         [Self::Unknown, Self::Male, Self::Female].into_iter().find(|gender| gender.code() == code)
     }
 }
 
-/// Whether a member may come in.
+/// Status of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberStatus {
-    /// May log in.
+    /// The member can log in.
     Active,
-    /// Kept out until unbanned.
+    /// The member is refused until the ban is lifted.
     Banned,
 }
 
-/// The longest reason, in Unicode scalar values.
-pub const STATUS_REASON_MAX: usize = 200;
+/// Maximum length of a status reason, in Unicode scalar values.
+pub const MAX_STATUS_REASON_CHARS: usize = 200;
 
-/// Why a member is kept out, or was let in again, in the words of whoever decided it. It goes with the
-/// member.
+/// Reason for a ban or its lifting, as entered by the administrator. It is erased with the member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusReason(String);
 
-/// The text is no reason.
+/// Error: the text is not a valid status reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a reason has 1 to {STATUS_REASON_MAX} characters, not all blank, and no control characters"
+    "a reason has 1 to {MAX_STATUS_REASON_CHARS} characters, not all blank, and no control characters"
 )]
 pub struct MalformedReason;
 
 impl StatusReason {
-    /// Takes a text as it stands.
+    /// Validates a text; it is stored unchanged.
     pub fn parse(raw: &str) -> Result<Self, MalformedReason> {
-        let sound = !raw.trim().is_empty()
-            && raw.chars().count() <= STATUS_REASON_MAX
+        let is_valid = !raw.trim().is_empty()
+            && raw.chars().count() <= MAX_STATUS_REASON_CHARS
             && !raw.chars().any(char::is_control);
-        if sound { Ok(Self(raw.to_owned())) } else { Err(MalformedReason) }
+        if !is_valid {
+            return Err(MalformedReason);
+        }
+        Ok(Self(raw.to_owned()))
     }
 
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Who made or changed a row.
+/// Originator of a change to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// The member.
+    /// Member.
     Member,
-    /// The service of its own accord, or someone who operates it.
+    /// Service or its operator.
     System,
 }
 
-/// A member as the store keeps them.
+/// Member as stored.
 ///
-/// `version` is the number of changes so far: who writes names the version they read, and a writer
-/// who comes second is told so (see [`crate::ports::store::members::MemberRepository::update`]).
+/// `version` is the number of changes so far. A writer names the version that it has read, and the
+/// second of two concurrent writers fails (see
+/// [`MemberRepository::update`](crate::ports::store::members::MemberRepository::update)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who this is.
+    /// Permanent id.
     pub id: MemberId,
-    /// What they are called.
+    /// Nickname.
     pub nickname: Nickname,
-    /// Their picture.
+    /// Address of the avatar image.
     pub avatar: Option<Avatar>,
-    /// What they told of their gender.
+    /// Declared gender.
     pub gender: Gender,
-    /// The number WeChat vouched for; of one member only.
+    /// Phone number verified by WeChat; unique among members.
     pub phone: Option<PhoneNumber>,
-    /// Whether they may come in.
+    /// Status.
     pub status: MemberStatus,
-    /// Why, where whoever decided it said so.
+    /// Reason for the status, if the administrator entered one.
     pub status_reason: Option<StatusReason>,
-    /// A note of those who run the service, about the member: shown to them in their export only.
+    /// Operator's note about the member. It is disclosed in the member's data export only.
     pub remark: Option<String>,
-    /// When they first logged in.
+    /// Time of the first login.
     pub created_at: Timestamp,
-    /// Who made the row.
+    /// Originator of the row.
     pub created_by: Actor,
-    /// When the row last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// Who changed it last.
+    /// Originator of the last change.
     pub updated_by: Actor,
-    /// How often it changed.
+    /// Number of changes so far.
     pub version: u32,
 }
 
-/// The member is banned.
+/// Error: the member is banned.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the member is banned")]
 pub struct Banned;
 
-/// What a member changes of their profile; `None` leaves a field as it is.
+/// Change of a member's profile. A field that is `None` stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
-    /// A new name.
+    /// New nickname.
     pub nickname: Option<Nickname>,
-    /// A new picture, or `Some(None)` for none.
+    /// New avatar; `Some(None)` removes it.
     pub avatar: Option<Option<Avatar>>,
-    /// A new gender.
+    /// New gender.
     pub gender: Option<Gender>,
 }
 
 impl Member {
-    /// A member at their first login.
+    /// Creates a member at the first login.
     #[must_use]
     pub fn register(
         id: MemberId,
@@ -185,7 +188,7 @@ impl Member {
         }
     }
 
-    /// Lets only a member pass who is not banned.
+    /// Fails if the member is banned.
     pub fn ensure_active(&self) -> Result<(), Banned> {
         match self.status {
             MemberStatus::Active => Ok(()),
@@ -193,7 +196,7 @@ impl Member {
         }
     }
 
-    /// Takes over the number that WeChat vouches for now; tells whether it is another than before.
+    /// Sets the phone number verified by WeChat. Returns `true` if it differs from the previous one.
     pub fn bind_phone(&mut self, phone: PhoneNumber, now: Timestamp) -> bool {
         if self.phone.as_ref() == Some(&phone) {
             return false;
@@ -203,7 +206,7 @@ impl Member {
         true
     }
 
-    /// Applies a change of profile; tells whether anything is different afterwards.
+    /// Applies a profile change. Returns `true` if any field differs afterwards.
     pub fn change_profile(&mut self, change: ProfileChange, now: Timestamp) -> bool {
         let before = (self.nickname.clone(), self.avatar.clone(), self.gender);
         self.nickname = change.nickname.unwrap_or_else(|| self.nickname.clone());
@@ -216,33 +219,35 @@ impl Member {
         changed
     }
 
-    /// Gives up what its owner takes back; tells whether there was any of it. A name that ends in the
-    /// phone's digits, as default ones do, goes with the phone.
+    /// Removes data whose use the user has revoked. Returns `true` if there was any. A nickname that
+    /// ends in the phone's digits, as default nicknames do, is replaced together with the phone number.
     pub fn apply_withdrawal(
         &mut self,
-        withdrawn: WithdrawnData,
-        names: &NicknamePrefixes,
+        data: WithdrawnData,
+        prefixes: &NicknamePrefixes,
         random: &dyn Random,
         now: Timestamp,
     ) -> bool {
         let before = (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
-        match withdrawn {
+        match data {
             WithdrawnData::Phone => {
                 let digits = self.phone.take().map(|phone| phone.digits_after_seventh().to_owned());
-                let tells = |digits: &String| {
+                let ends_in_digits = |digits: &String| {
                     !digits.is_empty() && self.nickname.as_str().ends_with(digits.as_str())
                 };
-                if digits.as_ref().is_some_and(tells) {
-                    self.nickname = names.nickname(None, random);
+                if digits.as_ref().is_some_and(ends_in_digits) {
+                    self.nickname = prefixes.nickname(None, random);
                 }
             }
-            WithdrawnData::Nickname => self.nickname = names.nickname(self.phone.as_ref(), random),
+            WithdrawnData::Nickname => {
+                self.nickname = prefixes.nickname(self.phone.as_ref(), random)
+            }
             WithdrawnData::Avatar => self.avatar = None,
             WithdrawnData::Profile => {
-                self.nickname = names.nickname(self.phone.as_ref(), random);
+                self.nickname = prefixes.nickname(self.phone.as_ref(), random);
                 self.avatar = None;
             }
-            // Not the member's own matter: see what obeys it.
+            // The use case handles it: the subject's assignment is removed, not data of the member.
             WithdrawnData::Account => {}
         }
         let changed = before != (self.nickname.clone(), self.avatar.clone(), self.phone.clone());
@@ -252,7 +257,7 @@ impl Member {
         changed
     }
 
-    /// Keeps the member out from now on, or lets them in again, and remembers why.
+    /// Bans the member or lifts the ban, and stores the reason.
     pub fn set_status(
         &mut self,
         status: MemberStatus,
@@ -264,8 +269,8 @@ impl Member {
         self.touch(Actor::System, now);
     }
 
-    /// Takes over what another member has and this one lacks; notes are kept side by side. The name
-    /// and whatever both have stay this member's.
+    /// Takes data from another member that this one lacks, and joins the notes of both. The nickname and
+    /// all data that both have stay this member's.
     pub fn merge_from(&mut self, other: Self, now: Timestamp) {
         self.phone = self.phone.take().or(other.phone);
         self.avatar = self.avatar.take().or(other.avatar);
@@ -277,9 +282,9 @@ impl Member {
         self.touch(Actor::System, now);
     }
 
-    fn touch(&mut self, by: Actor, now: Timestamp) {
+    fn touch(&mut self, actor: Actor, now: Timestamp) {
         self.updated_at = now;
-        self.updated_by = by;
+        self.updated_by = actor;
     }
 }
 
@@ -303,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_banned_member_is_not_active() {
+    fn banned_member_is_not_active() {
         let mut member = member();
         assert_eq!(member.ensure_active(), Ok(()));
         let reason = StatusReason::parse("spam").unwrap();
@@ -314,8 +319,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_one_line_that_says_something() {
-        let longest = "由".repeat(STATUS_REASON_MAX);
+    fn status_reason_validation() {
+        let longest = "由".repeat(MAX_STATUS_REASON_CHARS);
         for reason in ["spam", " 刷单 ", &longest] {
             assert_eq!(StatusReason::parse(reason).unwrap().as_str(), reason);
         }
@@ -325,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_phone_number_is_a_change() {
+    fn binding_the_same_phone_again_changes_nothing() {
         let mut member = member();
         let phone = PhoneNumber::new(86, "13800138000").unwrap();
         assert!(member.bind_phone(phone.clone(), NOW));
@@ -335,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_change_touches_only_what_it_names() {
+    fn profile_change_sets_only_the_given_fields() {
         let mut member = member();
         member.avatar = Some(Avatar::parse("https://a.example/1").unwrap());
         let change = ProfileChange { gender: Some(Gender::Female), ..ProfileChange::default() };
@@ -350,8 +355,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_is_given_up_and_nothing_else() {
-        let names = NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap();
+    fn withdrawal_removes_only_the_withdrawn_data() {
+        let prefixes = NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap();
         let before = |nickname: &str| Member {
             nickname: Nickname::parse(nickname).unwrap(),
             avatar: Some(Avatar::parse("https://a.example/1").unwrap()),
@@ -366,25 +371,25 @@ mod tests {
             (WithdrawnData::Profile, "Ann", ("好柿开花8915", false, true)),
         ] {
             let mut member = before(nickname);
-            assert!(member.apply_withdrawal(withdrawn, &names, &random(), NOW));
+            assert!(member.apply_withdrawal(withdrawn, &prefixes, &random(), NOW));
             let left = (member.nickname.as_str(), member.avatar.is_some(), member.phone.is_some());
             assert_eq!(left, expected, "{withdrawn:?}");
             assert_eq!((member.updated_at, member.updated_by), (NOW, Actor::System));
             let again = withdrawn == WithdrawnData::Phone;
-            assert!(!again || !member.apply_withdrawal(withdrawn, &names, &random(), NOW));
+            assert!(!again || !member.apply_withdrawal(withdrawn, &prefixes, &random(), NOW));
         }
     }
 
     #[test]
-    fn ids_sort_by_time_and_are_version_7() {
-        let (early, late) =
-            (MemberId::generate(THEN, &random()), MemberId::generate(NOW, &random()));
+    fn member_ids_sort_by_time_and_are_uuid_v7() {
+        let early = MemberId::generate(THEN, &random());
+        let late = MemberId::generate(NOW, &random());
         assert!(early < late);
         assert_eq!(early.0.get_version_num(), 7);
     }
 
     #[test]
-    fn gender_codes_are_wechats() {
+    fn gender_codes_match_wechat() {
         for code in 0..=2 {
             assert_eq!(Gender::from_code(code).map(Gender::code), Some(code));
         }

@@ -1,8 +1,9 @@
-//! Chance.
+//! Randomness port.
 
-/// A source of randomness.
+/// Source of randomness.
 ///
-/// An implementation MUST be cryptographically secure: ids and digits drawn from it are not guessable.
+/// An implementation MUST be cryptographically secure, so that ids and digits made from it cannot be
+/// guessed.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait Random: Send + Sync {
     /// Fills the whole slice with random bytes.

@@ -1,48 +1,48 @@
-//! Values that must not be seen: codes, session keys, tokens. Their `Debug` prints no value, they are
-//! wiped when dropped, and the only way to the text is a call named [`LoginCode::expose`] or its like.
+//! Secrets: codes, keys and tokens. Their `Debug` omits the value, their memory is wiped on drop, and
+//! the text is read only by calls of `expose`, e.g. [`LoginCode::expose`].
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::model::random::Random;
 
-/// The longest code any provider is known to hand out, with room to spare, in bytes.
-const CODE_MAX: usize = 512;
+/// Maximum length of a code, in bytes. It exceeds the codes of all known providers.
+const MAX_CODE_BYTES: usize = 512;
 
-/// A one-time login code of a provider, as the client sent it (`wx.login` for WeChat).
+/// One-time login code of a provider, as sent by the client (`wx.login` for WeChat).
 #[derive(Debug)]
 pub struct LoginCode(SecretString);
 
-/// A one-time code that stands for a phone number (WeChat's phone button). Never a login code.
+/// One-time code for a phone number (WeChat's phone button). It is not a login code.
 #[derive(Debug)]
 pub struct PhoneCode(SecretString);
 
-/// What a client calls one attempt to log in, to get the same answer when it has to ask again.
+/// Client-chosen key of a login request; a repetition with the same key gets the same response.
 ///
-/// Who knows it, and the code, gets the tokens.
+/// The key is secret, because the key together with the code yields the tokens.
 #[derive(Debug)]
 pub struct IdempotencyKey(SecretString);
 
-/// The longest idempotency key, in bytes.
-const IDEMPOTENCY_KEY_MAX: usize = 255;
+/// Maximum length of an idempotency key, in bytes.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 
-/// The text is no idempotency key.
+/// Error: the text is not a valid idempotency key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an idempotency key is 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters")]
+#[error("an idempotency key is 1 to {MAX_IDEMPOTENCY_KEY_BYTES} visible ASCII characters")]
 pub struct MalformedIdempotencyKey;
 
-/// The text cannot be a code of any provider.
+/// Error: the text is not a valid code.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a code is 1 to {CODE_MAX} visible ASCII characters")]
+#[error("a code is 1 to {MAX_CODE_BYTES} visible ASCII characters")]
 pub struct MalformedCode;
 
 impl LoginCode {
-    /// Takes what a client sent.
+    /// Validates the text sent by a client.
     pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
-        code(raw).map(Self)
+        parse_code(raw).map(Self)
     }
 
-    /// The code itself.
+    /// Returns the code in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -50,12 +50,12 @@ impl LoginCode {
 }
 
 impl PhoneCode {
-    /// Takes what a client sent.
+    /// Validates the text sent by a client.
     pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
-        code(raw).map(Self)
+        parse_code(raw).map(Self)
     }
 
-    /// The code itself.
+    /// Returns the code in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -63,48 +63,49 @@ impl PhoneCode {
 }
 
 impl IdempotencyKey {
-    /// Takes what a client sent.
+    /// Validates the text sent by a client.
     pub fn parse(raw: &str) -> Result<Self, MalformedIdempotencyKey> {
-        visible(raw, IDEMPOTENCY_KEY_MAX).map(Self).ok_or(MalformedIdempotencyKey)
+        visible_ascii(raw, MAX_IDEMPOTENCY_KEY_BYTES).map(Self).ok_or(MalformedIdempotencyKey)
     }
 
-    /// The key itself.
+    /// Returns the key in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-fn code(raw: &str) -> Result<SecretString, MalformedCode> {
-    visible(raw, CODE_MAX).ok_or(MalformedCode)
+fn parse_code(raw: &str) -> Result<SecretString, MalformedCode> {
+    visible_ascii(raw, MAX_CODE_BYTES).ok_or(MalformedCode)
 }
 
-fn visible(raw: &str, longest: usize) -> Option<SecretString> {
-    let fits = (1..=longest).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| raw.into())
+fn visible_ascii(raw: &str, max_bytes: usize) -> Option<SecretString> {
+    let is_valid =
+        (1..=max_bytes).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
+    is_valid.then(|| raw.into())
 }
 
-/// The key with which a provider signs and encrypts what it tells the client about the user.
+/// Key with which a provider signs and encrypts user data that it sends to the client.
 ///
-/// Whoever holds it can forge that data: it leaves the service only towards a trusted back end.
+/// The holder of the key can forge that data, so it is disclosed to service accounts only.
 #[derive(Debug)]
 pub struct SessionKey(SecretString);
 
 impl SessionKey {
-    /// Wraps the key's text exactly as the provider wrote it (Base64 for WeChat).
+    /// Wraps the key exactly as returned by the provider (Base64 for WeChat).
     #[must_use]
     pub fn new(text: SecretString) -> Self {
         Self(text)
     }
 
-    /// The key's text.
+    /// Returns the key in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// A signed token that says who calls; checked at every request.
+/// Signed token that authenticates a caller; verified for every request.
 #[derive(Debug)]
 pub struct AccessToken(SecretString);
 
@@ -115,14 +116,14 @@ impl AccessToken {
         Self(text)
     }
 
-    /// The token's text.
+    /// Returns the token in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// An opaque value with which a device prolongs its session.
+/// Opaque token with which a device refreshes its session.
 #[derive(Debug)]
 pub struct RefreshToken(SecretString);
 
@@ -133,56 +134,56 @@ impl RefreshToken {
         Self(text)
     }
 
-    /// The token's text.
+    /// Returns the token in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// What stands for an administrator's session: whoever shows it is signed in.
+/// Bearer token of an administrator's session.
 #[derive(Debug)]
 pub struct AdminToken(SecretString);
 
 impl AdminToken {
-    /// A new one, of 256 unguessable bits.
+    /// Generates a value of 256 random bits.
     #[must_use]
     pub fn generate(random: &dyn Random) -> Self {
-        Self(unguessable(random))
+        Self(random_hex(random))
     }
 
-    /// The token's text.
+    /// Returns the token in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// What lets somebody choose an administrator's password, once.
+/// One-time code that permits setting an administrator's password.
 #[derive(Debug)]
 pub struct InvitationCode(SecretString);
 
 impl InvitationCode {
-    /// A new one, of 256 unguessable bits.
+    /// Generates a value of 256 random bits.
     #[must_use]
     pub fn generate(random: &dyn Random) -> Self {
-        Self(unguessable(random))
+        Self(random_hex(random))
     }
 
-    /// Takes what somebody shows.
+    /// Validates the text sent by a client.
     pub fn parse(raw: &str) -> Result<Self, MalformedCode> {
-        code(raw).map(Self)
+        parse_code(raw).map(Self)
     }
 
-    /// The code itself.
+    /// Returns the code in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// 64 hexadecimal digits.
-fn unguessable(random: &dyn Random) -> SecretString {
+/// Returns 256 random bits as 64 hexadecimal digits.
+fn random_hex(random: &dyn Random) -> SecretString {
     let mut bytes = Zeroizing::new([0; 32]);
     random.fill(bytes.as_mut_slice());
     let mut text = String::with_capacity(64);
@@ -200,7 +201,7 @@ mod tests {
     use crate::model::random::MockRandom;
 
     #[test]
-    fn what_is_generated_is_all_of_the_chance_there_was() {
+    fn generated_secrets_use_all_random_bytes() {
         let mut random = MockRandom::new();
         random.expect_fill().returning(|bytes| {
             assert_eq!(bytes.len(), 32);
@@ -214,25 +215,25 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_visible_ascii_of_bounded_length() {
+    fn code_is_visible_ascii_of_bounded_length() {
         assert!(LoginCode::parse("0a3Kx-_/+.=").is_ok());
-        for bad in ["", " ", "a b", "a\n", "码", "a\0", &"x".repeat(CODE_MAX + 1)] {
+        for bad in ["", " ", "a b", "a\n", "码", "a\0", &"x".repeat(MAX_CODE_BYTES + 1)] {
             assert_eq!(LoginCode::parse(bad).err(), Some(MalformedCode), "{bad:?}");
             assert_eq!(PhoneCode::parse(bad).err(), Some(MalformedCode), "{bad:?}");
         }
     }
 
     #[test]
-    fn an_idempotency_key_is_visible_ascii_of_bounded_length() {
+    fn idempotency_key_is_visible_ascii_of_bounded_length() {
         assert!(IdempotencyKey::parse("8e03978e-40d5-43dd-bc93-6894a57f9324").is_ok());
-        for bad in ["", "a b", "钥", &"x".repeat(IDEMPOTENCY_KEY_MAX + 1)] {
+        for bad in ["", "a b", "钥", &"x".repeat(MAX_IDEMPOTENCY_KEY_BYTES + 1)] {
             let refused = IdempotencyKey::parse(bad).err();
             assert_eq!(refused, Some(MalformedIdempotencyKey), "{bad:?}");
         }
     }
 
     #[test]
-    fn no_secret_shows_in_debug_output() {
+    fn debug_output_hides_secrets() {
         let shown = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?}",
             LoginCode::parse("canary-code").unwrap(),

@@ -1,6 +1,6 @@
 //! Service accounts: trusted backend services.
 
-/// A back end that has shown its key; the name is the one it is configured under.
+/// Authenticated service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
     /// The configured name.

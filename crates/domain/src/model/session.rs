@@ -1,4 +1,4 @@
-//! A device's login: what its refresh tokens may do, and when it ends.
+//! Session of a device: refresh token rotation, reuse detection and expiry.
 
 pub mod claims;
 pub mod token_pair;
@@ -13,61 +13,62 @@ use crate::model::member::MemberId;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// A session's id; carried by every token as `sid`.
+/// Id of a session; the claim `sid` of every token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub Uuid);
 
-/// A device that is logged in. A session that has ended is no more: the store keeps living ones only.
+/// Session of a logged-in device. Ended sessions are deleted, so every stored session is active or
+/// expired.
 ///
-/// Its refresh tokens are numbered by `generation`, and each can be computed from the session's id and
-/// that number: no token is stored, and a reply that was lost can be given again.
+/// Refresh tokens are numbered by `generation`, and each token is derived from the session's id and that
+/// number. No token is stored, and the response to a lost refresh can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Which session this is.
+    /// Id.
     pub id: SessionId,
-    /// Whose it is.
+    /// Member that logged in.
     pub member: MemberId,
-    /// The app it was opened in.
+    /// App in which the session was opened.
     pub app: AppName,
-    /// How often its refresh token was exchanged: the number of the one that is good now.
+    /// Number of refreshes so far: the generation of the current refresh token.
     pub generation: u32,
-    /// When the member logged in.
+    /// Time of the login.
     pub created_at: Timestamp,
-    /// When the refresh token that is good now was made.
+    /// Time of the last refresh, or of the login.
     pub refreshed_at: Timestamp,
-    /// When the session ends unless it is refreshed before.
+    /// Expiry of the session if it is not refreshed before.
     pub expires_at: Timestamp,
 }
 
-/// How long sessions live, and how many.
+/// Lifetimes and maximum number of sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionPolicy {
-    /// How long a session lasts that is not refreshed.
+    /// Maximum idle time: time since the last refresh.
     pub idle: Duration,
-    /// How long a session lasts at most, however often it is refreshed.
+    /// Maximum lifetime, however often the session is refreshed.
     pub absolute: Duration,
-    /// How long the refresh token before the present one is still answered, with the present one: the
-    /// reply that carried it may have been lost. At most a minute.
+    /// Grace period after a refresh in which the previous refresh token still yields the current one, in
+    /// case the response was lost. At most one minute.
     pub grace: Duration,
-    /// How many sessions a member has at most. One more ends the one refreshed longest ago.
+    /// Maximum number of sessions per member. A further login evicts the least recently refreshed one.
     pub per_member: usize,
 }
 
-/// What a refresh token means to its session.
+/// State of a refresh token within its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshTokenState {
-    /// It is the present one: the session moves on to the next.
+    /// Current token: the session advances to the next generation.
     Current,
-    /// It is the one before, shown again in time: the present one is given again.
+    /// Previous token within the grace period: the current token is returned again.
     InGrace,
-    /// It was exchanged before, and long ago: one of two holders is a thief, so the session ends.
+    /// Reused token outside the grace period: the token may be stolen, so the session ends.
     Reused,
-    /// It comes too late, or was never given.
+    /// Token of an expired session, or token that was never issued.
     Expired,
 }
 
 impl Session {
-    /// A new session of `member`.
+    /// Opens a session.
     #[must_use]
     pub fn open(
         member: MemberId,
@@ -88,13 +89,13 @@ impl Session {
         }
     }
 
-    /// Whether the session lasts at `now`.
+    /// Returns `true` if the session has not expired at `now`.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
         now < self.expires_at
     }
 
-    /// What it means that the refresh token of `generation` is shown now.
+    /// Returns the state of the refresh token of `generation` at `now`.
     #[must_use]
     pub fn refresh_token_state(
         &self,
@@ -113,13 +114,13 @@ impl Session {
         }
     }
 
-    /// Until when the refresh token before the present one is answered.
+    /// Returns the end of the grace period of the previous refresh token.
     #[must_use]
     pub fn grace_end(&self, policy: &SessionPolicy) -> Timestamp {
         self.refreshed_at.plus(policy.grace).min(self.expires_at)
     }
 
-    /// The session after its present refresh token was exchanged.
+    /// Returns the session after a refresh: with the next generation and a new expiry.
     #[must_use]
     pub fn refreshed(&self, policy: &SessionPolicy, now: Timestamp) -> Self {
         let end = self.created_at.plus(policy.absolute);
@@ -132,22 +133,24 @@ impl Session {
     }
 }
 
-/// Which of a member's sessions end so that one more has room: those that are over, and as many of the
-/// others as are too many, the one refreshed longest ago first.
+/// Returns the sessions to end before a member opens another one: the expired ones, and the least
+/// recently refreshed ones beyond the maximum.
 #[must_use]
 pub fn sessions_to_evict(
     mut sessions: Vec<Session>,
     policy: &SessionPolicy,
     now: Timestamp,
 ) -> Vec<SessionId> {
-    // Latest first; the id settles what happened in the same millisecond.
+    // The latest comes first; the id orders sessions of the same millisecond.
     sessions.sort_by_key(|session| {
         std::cmp::Reverse((session.is_alive(now), session.refreshed_at, session.id.0))
     });
-    let room = policy.per_member.saturating_sub(1);
-    let over = |(nth, session): (usize, &Session)| nth >= room || !session.is_alive(now);
-    let sessions_to_evict = sessions.iter().enumerate().filter(|&nth_session| over(nth_session));
-    sessions_to_evict.map(|(_, session)| session.id).collect()
+    let kept = policy.per_member.saturating_sub(1);
+    let evicted = sessions
+        .iter()
+        .enumerate()
+        .filter(|(index, session)| *index >= kept || !session.is_alive(now));
+    evicted.map(|(_, session)| session.id).collect()
 }
 
 #[cfg(test)]
@@ -171,12 +174,13 @@ mod tests {
     fn opened(now: Timestamp, seed: u8) -> Session {
         let mut random = MockRandom::new();
         random.expect_fill().returning(move |bytes| bytes.fill(seed));
-        let (member, app) = (MemberId(Uuid::nil()), AppName::parse("main").unwrap());
+        let member = MemberId(Uuid::nil());
+        let app = AppName::parse("main").unwrap();
         Session::open(member, app, &POLICY, now, &random)
     }
 
     #[test]
-    fn the_grace_ends_to_the_millisecond() {
+    fn refresh_grace_period_ends_to_the_millisecond() {
         let session = opened(at(0), 0).refreshed(&POLICY, at(5));
         let last = Timestamp::from_unix_millis(14_999);
         assert_eq!(session.refresh_token_state(0, &POLICY, last), RefreshTokenState::InGrace);
@@ -186,18 +190,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_two_generations_old_is_a_replay_even_within_the_grace() {
+    fn refresh_token_two_generations_old_is_reused_within_the_grace_period() {
         let session = opened(at(0), 0).refreshed(&POLICY, at(1)).refreshed(&POLICY, at(2));
         assert_eq!(session.refresh_token_state(0, &POLICY, at(2)), RefreshTokenState::Reused);
         assert_eq!(
             session.refresh_token_state(3, &POLICY, at(2)),
             RefreshTokenState::Expired,
-            "never given"
+            "never issued"
         );
     }
 
     #[test]
-    fn a_session_ends_when_idle_and_at_its_absolute_end_however_often_it_is_refreshed() {
+    fn session_expires_when_idle_and_at_its_maximum_lifetime() {
         let mut session = opened(at(0), 0);
         assert_eq!(session.refresh_token_state(0, &POLICY, at(100)), RefreshTokenState::Expired);
         for round in 1..20 {
@@ -207,68 +211,71 @@ mod tests {
     }
 
     #[test]
-    fn one_session_too_many_ends_the_one_refreshed_longest_ago() {
-        let (old, older) = (opened(at(20), 1), opened(at(10), 2).refreshed(&POLICY, at(15)));
+    fn session_eviction_ends_the_least_recently_refreshed() {
+        let old = opened(at(20), 1);
+        let older = opened(at(10), 2).refreshed(&POLICY, at(15));
         let new = opened(at(30), 3);
         let sessions = vec![new.clone(), older.clone(), old.clone()];
         assert_eq!(sessions_to_evict(sessions, &POLICY, at(40)), [older.id]);
         assert_eq!(sessions_to_evict(vec![new, old.clone()], &POLICY, at(40)), []);
-        assert_eq!(sessions_to_evict(vec![old.clone()], &POLICY, at(500)), [old.id], "it was over");
+        assert_eq!(sessions_to_evict(vec![old.clone()], &POLICY, at(500)), [old.id], "expired");
     }
 
-    /// What a session must do, told by the tokens it gave and when: nothing of how it does it.
+    /// Reference model of a session: the times at which its tokens were issued.
     #[derive(Default)]
     struct Model {
-        /// When each token was given, in their order.
-        given: Vec<u64>,
+        /// Issue time of each token, by generation.
+        issued_at: Vec<u64>,
         ended: bool,
     }
 
     impl Model {
-        fn show(&mut self, nth: usize, now: u64) -> RefreshTokenState {
-            let newest = self.given.len() - 1;
-            let idle = now - self.given[newest] >= POLICY.idle.as_secs();
-            let verdict = if self.ended || idle || now >= POLICY.absolute.as_secs() || nth > newest
-            {
+        fn refresh(&mut self, generation: usize, now: u64) -> RefreshTokenState {
+            let newest = self.issued_at.len() - 1;
+            let since_refresh = now - self.issued_at[newest];
+            let is_expired = self.ended
+                || since_refresh >= POLICY.idle.as_secs()
+                || now >= POLICY.absolute.as_secs();
+            let state = if is_expired || generation > newest {
                 RefreshTokenState::Expired
-            } else if nth == newest {
+            } else if generation == newest {
                 RefreshTokenState::Current
-            } else if nth + 1 == newest && now - self.given[newest] < POLICY.grace.as_secs() {
+            } else if generation + 1 == newest && since_refresh < POLICY.grace.as_secs() {
                 RefreshTokenState::InGrace
             } else {
                 RefreshTokenState::Reused
             };
-            match verdict {
-                RefreshTokenState::Current => self.given.push(now),
+            match state {
+                RefreshTokenState::Current => self.issued_at.push(now),
                 RefreshTokenState::Reused => self.ended = true,
                 RefreshTokenState::InGrace | RefreshTokenState::Expired => {}
             }
-            verdict
+            state
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// Any history of tokens shown, each as many back from the newest as the first number says (one
-        /// ahead for 4), so many seconds after the one before.
+        /// Each step of a history is the age of the refresh token in generations (4 means one generation
+        /// ahead) and the seconds since the previous step.
         #[test]
-        fn every_history_is_as_the_model_has_it(
+        fn refresh_token_states_match_the_reference_model(
             history in prop::collection::vec((0_u32..5, prop_oneof![0_u64..3, 8_u64..12, 95_u64..105]), 1..40)
         ) {
             let mut session = Some(opened(at(0), 0));
-            let mut model = Model { given: vec![0], ended: false };
+            let mut model = Model { issued_at: vec![0], ended: false };
             let mut now = 0;
-            for (back, pause) in history {
+            for (age, pause) in history {
                 now += pause;
-                let newest = u32::try_from(model.given.len() - 1).unwrap();
-                let shown = if back == 4 { newest + 1 } else { newest.saturating_sub(back) };
-                let expected = model.show(shown as usize, now);
-                let seen = session
+                let newest = u32::try_from(model.issued_at.len() - 1).unwrap();
+                let generation = if age == 4 { newest + 1 } else { newest.saturating_sub(age) };
+                let expected = model.refresh(generation as usize, now);
+                let state = session
                     .as_ref()
-                    .map_or(RefreshTokenState::Expired, |session| session.refresh_token_state(shown, &POLICY, at(now)));
-                prop_assert_eq!(seen, expected, "token {} of {} at {}", shown, newest, now);
-                match seen {
+                    .map_or(RefreshTokenState::Expired, |session| session.refresh_token_state(generation, &POLICY, at(now)));
+                prop_assert_eq!(state, expected, "token {} of {} at {}", generation, newest, now);
+                match state {
                     RefreshTokenState::Current => {
                         session = session.map(|session| session.refreshed(&POLICY, at(now)));
                     }

@@ -1,50 +1,50 @@
-//! The keys that sign access tokens: which one does it when, and what has to be done to them.
+//! Signing keys of access tokens: rotation schedule and states.
 
 use crate::model::timestamp::Timestamp;
 use std::time::Duration;
 
 use strum::IntoStaticStr;
 
-/// How much longer than its tokens a key is kept: clocks differ, and an instance hears of its
-/// successor a moment later.
+/// Time for which a key is retained after the expiry of its last token. Clocks differ, and instances
+/// learn of a new key with a delay.
 const CLOCK_SKEW_MARGIN: Duration = Duration::from_mins(1);
 
-/// A key pair, as the store keeps it.
+/// Key pair as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
-    /// Its place in the order in which keys were made.
+    /// Sequence number in the order of creation.
     pub number: u32,
-    /// How tokens name it (`kid`).
+    /// Key id (`kid`).
     pub id: String,
-    /// The private half, sealed; the public half is computed from it, so that whoever can write to
-    /// the store cannot slip in a key of their own.
+    /// Sealed private key. The public key is derived from it, so that an attacker with write access to
+    /// the store cannot add a key of their own.
     pub sealed: Vec<u8>,
-    /// Since when it is published.
+    /// Time of creation and publication.
     pub created_at: Timestamp,
-    /// Since when it signs; `None` while it waits for its turn.
+    /// Time from which it signs; `None` until it is scheduled.
     pub active_from: Option<Timestamp>,
 }
 
-/// When keys change.
+/// Rotation policy of signing keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyPolicy {
-    /// How long a key signs; `None`: until it is told otherwise.
+    /// Time for which a key signs; `None` means until a manual rotation.
     pub lifetime: Option<Duration>,
-    /// How long a key is published before it signs, so that all who check tokens know it by then.
+    /// Time for which a key is published before it signs, so that all verifiers have fetched it.
     pub prepublish: Duration,
-    /// How long access tokens are good for.
+    /// Lifetime of access tokens.
     pub access_ttl: Duration,
 }
 
-/// Where a key stands in its life; after the last it is gone.
+/// State of a key. A key after `Previous` is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum KeyState {
-    /// It is published, and signs after the current one.
+    /// Published key that will sign after the current one.
     Next,
-    /// It signs.
+    /// Key that signs.
     Current,
-    /// It signed tokens that may still be good.
+    /// Key whose tokens may still be valid.
     Previous,
 }
 
@@ -56,63 +56,62 @@ impl KeyState {
     }
 }
 
-/// One step in the life of the keys.
+/// Change in the set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange<'a> {
-    /// A new key comes in.
+    /// Adds a new key.
     Add {
-        /// Its number.
+        /// Sequence number of the key.
         number: u32,
-        /// Since when it signs, if that is known.
+        /// Time from which it signs; `None` if it is not scheduled.
         signs_from: Option<Timestamp>,
     },
-    /// A key gets its turn.
+    /// Schedules a key to sign.
     Start {
-        /// Which.
+        /// Key.
         key: &'a SigningKey,
-        /// When it begins to sign.
+        /// Time from which it signs.
         at: Timestamp,
     },
-    /// A key is gone, and no token of its is believed.
+    /// Removes a key; its tokens are rejected.
     Remove {
-        /// Which.
+        /// Key.
         key: &'a SigningKey,
     },
 }
 
-/// All keys there are. Which one signs follows from them and the time alone, so that all instances
-/// that read the same keys agree.
+/// Set of all keys. The current key is determined by the set and the time alone, so all instances that
+/// read the same keys agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SigningKeys(pub Vec<SigningKey>);
 
 impl SigningKeys {
-    /// The key that signs: the one whose turn came last.
+    /// Returns the key that signs: the one that became active last.
     #[must_use]
     pub fn current(&self, now: Timestamp) -> Option<&SigningKey> {
         self.0.iter().filter(|key| key.is_active(now)).max_by_key(|key| key.activation_order())
     }
 
-    /// The key that signs after the current one.
+    /// Returns the key that signs after the current one.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Option<&SigningKey> {
         self.0.iter().filter(|key| !key.is_active(now)).min_by_key(|key| key.number)
     }
 
-    /// Where one of these keys stands.
+    /// Returns the state of a key of this set.
     #[must_use]
     pub fn state(&self, key: &SigningKey, now: Timestamp) -> KeyState {
         if !key.is_active(now) {
-            KeyState::Next
-        } else if self.current(now).is_some_and(|current| current.number == key.number) {
-            KeyState::Current
-        } else {
-            KeyState::Previous
+            return KeyState::Next;
         }
+        let is_current = self.current(now).is_some_and(|current| current.number == key.number);
+        if is_current { KeyState::Current } else { KeyState::Previous }
     }
 
-    /// Until when tokens of a previous key may be good; `None` for others.
+    /// Returns the time until which a previous key is retained, because its tokens may be valid; `None`
+    /// for other keys.
     #[must_use]
-    pub fn kept_until(
+    pub fn retained_until(
         &self,
         key: &SigningKey,
         policy: &KeyPolicy,
@@ -126,33 +125,33 @@ impl SigningKeys {
         Some(successor.active_from?.plus(policy.access_ttl).plus(CLOCK_SKEW_MARGIN))
     }
 
-    /// When the next key may begin at the earliest, if there is one.
+    /// Returns the earliest time at which the next key can sign; `None` if there is no next key.
     #[must_use]
-    pub fn may_rotate_at(&self, policy: &KeyPolicy, now: Timestamp) -> Option<Timestamp> {
+    pub fn earliest_rotation(&self, policy: &KeyPolicy, now: Timestamp) -> Option<Timestamp> {
         self.next(now).map(|next| next.created_at.plus(policy.prepublish).max(now))
     }
 
-    /// The first thing that has to be done now; done until there is nothing more, all is in order:
-    /// one key signs, one comes next, and none is left whose tokens have all expired.
+    /// Returns the first change that is due. Applied repeatedly until `None`, the changes lead to one
+    /// current key, one next key, and no key whose tokens have all expired.
     #[must_use]
-    pub fn due(&self, policy: &KeyPolicy, now: Timestamp) -> Option<KeyChange<'_>> {
+    pub fn due_change(&self, policy: &KeyPolicy, now: Timestamp) -> Option<KeyChange<'_>> {
         let Some(current) = self.current(now) else { return Some(self.promote_next(now)) };
-        // Made as soon as the one before has its turn in sight, so that there is never none.
+        // The next key is added once the previous one is scheduled, so that a next key always exists.
         let Some(next) = self.next(now).filter(|_| self.0.iter().any(SigningKey::is_pending))
         else {
             return Some(self.addition(None));
         };
-        let term = policy.lifetime.zip(current.active_from);
-        let over = term.is_some_and(|(period, since)| since.plus(period) <= now);
-        if over && next.is_pending() && self.may_rotate_at(policy, now) == Some(now) {
+        let lifetime = policy.lifetime.zip(current.active_from);
+        let is_over = lifetime.is_some_and(|(lifetime, start)| start.plus(lifetime) <= now);
+        if is_over && next.is_pending() && self.earliest_rotation(policy, now) == Some(now) {
             return Some(KeyChange::Start { key: next, at: now });
         }
-        let gone =
-            |key: &&SigningKey| self.kept_until(key, policy, now).is_some_and(|end| end <= now);
-        self.0.iter().find(gone).map(|key| KeyChange::Remove { key })
+        let is_obsolete =
+            |key: &&SigningKey| self.retained_until(key, policy, now).is_some_and(|end| end <= now);
+        self.0.iter().find(is_obsolete).map(|key| KeyChange::Remove { key })
     }
 
-    /// What makes another key than the current one sign, at once.
+    /// Returns the change that makes the next key sign at once.
     #[must_use]
     pub fn promote_next(&self, now: Timestamp) -> KeyChange<'_> {
         let start = |key| KeyChange::Start { key, at: now };
@@ -166,7 +165,7 @@ impl SigningKeys {
 }
 
 impl SigningKey {
-    /// Whether it is not known yet when its turn comes.
+    /// Returns `true` if the key is not scheduled to sign.
     fn is_pending(&self) -> bool {
         self.active_from.is_none()
     }
@@ -175,28 +174,28 @@ impl SigningKey {
         self.active_from.is_some_and(|since| since <= now)
     }
 
-    /// What orders the turns of keys; the number settles what began in the same millisecond.
+    /// Returns the sort key of activation; the number orders keys of the same millisecond.
     fn activation_order(&self) -> (Option<Timestamp>, u32) {
         (self.active_from, self.number)
     }
 }
 
-/// A point on the curve P-256: the public half of a key that signs with ES256.
+/// Public key of a signing key for ES256: a point on the curve P-256.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationKey {
-    /// How tokens name it (`kid`).
+    /// Key id (`kid`).
     pub id: String,
-    /// The first coordinate, in Base64 for URLs.
+    /// First coordinate, in Base64 for URLs.
     pub x: String,
-    /// The second coordinate, likewise.
+    /// Second coordinate, in Base64 for URLs.
     pub y: String,
 }
 
-/// A new key pair.
+/// Newly generated key pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedKey {
-    /// How tokens name it (`kid`).
+    /// Key id (`kid`).
     pub id: String,
-    /// The private half, sealed.
+    /// Sealed private key.
     pub sealed: Vec<u8>,
 }

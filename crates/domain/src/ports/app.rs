@@ -80,7 +80,10 @@ pub struct AppDisabled;
 impl App {
     /// Fails if the app is disabled.
     pub fn ensure_enabled(&self) -> Result<(), AppDisabled> {
-        if self.disabled { Err(AppDisabled) } else { Ok(()) }
+        if self.disabled {
+            return Err(AppDisabled);
+        }
+        Ok(())
     }
 
     /// Returns the subject of an openid in this app.
@@ -105,7 +108,8 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    pub(crate) fn matches(&self, named: &str) -> bool {
-        [self.name.as_str(), self.app_id.as_str()].contains(&named)
+    /// Returns `true` if the text is the app's name or id.
+    pub(crate) fn matches(&self, name_or_id: &str) -> bool {
+        [self.name.as_str(), self.app_id.as_str()].contains(&name_or_id)
     }
 }

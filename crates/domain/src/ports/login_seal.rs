@@ -31,5 +31,5 @@ pub trait LoginSeal: Send + Sync {
 
 /// A stored response cannot be decrypted: it is damaged, or its key is missing.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer that was kept does not open")]
+#[error("the stored login response cannot be opened")]
 pub struct UnsealError(#[source] pub Box<dyn Error + Send + Sync>);

@@ -31,5 +31,5 @@ pub trait PasswordHasher: Send + Sync {
 
 /// A password could not be hashed, or a hash is malformed.
 #[derive(Debug, thiserror::Error)]
-#[error("the password could not be hashed")]
+#[error("the password could not be hashed or verified")]
 pub struct HashError(#[source] pub Box<dyn Error + Send + Sync>);

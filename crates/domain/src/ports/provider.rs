@@ -20,7 +20,7 @@ use crate::model::secret::{LoginCode, PhoneCode};
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
-    /// Redeems the code.
+    /// Redeems the code at the provider.
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError>;
 }
 
@@ -31,7 +31,7 @@ pub trait IdentityProvider: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait PhoneProvider: Send + Sync {
-    /// Redeems the code.
+    /// Redeems the code at the provider.
     async fn redeem_phone_code(
         &self,
         owner: &Subject,
@@ -52,9 +52,9 @@ pub struct ProviderError {
 /// Class of a failed call, by what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
 pub enum ProviderFailure {
-    /// The code is wrong, expired or of another app: the client must get a new one.
+    /// The code is invalid, expired or belongs to another app. The client must obtain a new one.
     CodeInvalid,
-    /// The code was redeemed before: the client must get a new one.
+    /// The code was redeemed before. The client must obtain a new one.
     CodeUsed,
     /// The provider blocks the user.
     UserBlocked,
@@ -84,13 +84,13 @@ impl ProviderError {
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.failure {
-            ProviderFailure::CodeInvalid => "the provider does not know the code",
+            ProviderFailure::CodeInvalid => "the provider rejected the code as invalid or expired",
             ProviderFailure::CodeUsed => "the code was redeemed before",
-            ProviderFailure::UserBlocked => "the provider blocks the user",
-            ProviderFailure::Refused => "the provider refused",
-            ProviderFailure::Throttled { .. } => "the provider asks for fewer calls",
+            ProviderFailure::UserBlocked => "the provider has blocked the user",
+            ProviderFailure::Refused => "the provider refused the operation",
+            ProviderFailure::Throttled { .. } => "the provider's rate limit is exceeded",
             ProviderFailure::Unavailable { .. } => "the provider is unavailable",
-            ProviderFailure::Misconfigured => "the app is not set up properly at the provider",
+            ProviderFailure::Misconfigured => "the app is misconfigured at the provider",
         })
     }
 }

@@ -31,7 +31,7 @@ pub trait SessionKeySeal: Send + Sync {
 
 /// A session key cannot be decrypted: it is damaged, or its sealing key is missing.
 #[derive(Debug, thiserror::Error)]
-#[error("the session key that was kept does not open")]
+#[error("the stored session key cannot be opened")]
 pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Operations with session keys of one app.
@@ -81,23 +81,25 @@ impl SessionKeys {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sealed = self.seal.seal(user, key);
-        let kept = SealedSessionKey { user: user.clone(), sealed, obtained_at: now };
-        work.session_keys().upsert(&kept).await
+        let sealed_key = SealedSessionKey { user: user.clone(), sealed, obtained_at: now };
+        work.session_keys().upsert(&sealed_key).await
     }
 
     /// Loads the session key of a user. One that cannot be decrypted counts as missing, since the next
     /// login brings a new one.
     pub(crate) async fn load(
         &self,
-        stored: &dyn SessionKeyReader,
+        reader: &dyn SessionKeyReader,
         user: &Subject,
     ) -> Result<Option<SessionKey>, StoreError> {
-        let Some(kept) = stored.find_session_key(user).await? else { return Ok(None) };
-        let opened = self.seal.open(user, &kept.sealed);
-        let opened = opened.inspect_err(|error| {
-            let error: &(dyn std::error::Error + 'static) = error;
-            tracing::warn!(error, "a session key that was kept does not open");
-        });
-        Ok(opened.ok())
+        let Some(stored) = reader.find_session_key(user).await? else { return Ok(None) };
+        match self.seal.open(user, &stored.sealed) {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => {
+                let error: &(dyn Error + 'static) = &error;
+                tracing::warn!(error, "stored session key cannot be opened, ignoring it");
+                Ok(None)
+            }
+        }
     }
 }

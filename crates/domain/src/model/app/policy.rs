@@ -1,24 +1,25 @@
-//! What is asked of those who log in to an app, and for how long they stay.
+//! Settings of an app: sign-in policy, account linking and token lifetimes.
 
 use std::time::Duration;
 
 use crate::model::identity::conflict_policy::ConflictPolicy;
 use crate::model::session::SessionPolicy;
 
-/// What is configurable about an app.
+/// Settings of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppPolicy {
-    /// Whether someone unknown becomes a member by logging in.
+    /// `true` if the first login of an unknown user creates a member.
     pub auto_register: bool,
-    /// Whether every member of this app must have a phone number.
+    /// `true` if a login requires the member to have a phone number.
     pub phone_required: bool,
-    /// What becomes of two members who turn out to be one person.
+    /// Policy for two members that turn out to be the same person.
     pub on_conflict: ConflictPolicy,
-    /// The group of apps whose union ids are comparable; `None` where there is no such group.
+    /// Open Platform account of the app. Union ids are comparable within one account; `None` if the app
+    /// belongs to none.
     pub open_platform: Option<String>,
-    /// Whether the provider's session keys of its users are kept.
+    /// `true` if the provider's session keys of the app's users are stored.
     pub store_session_keys: bool,
-    /// How long its logins last, where that is not as usual.
+    /// Token and session lifetimes that differ from the defaults.
     pub lifetimes: TokenLifetimes,
 }
 
@@ -35,32 +36,32 @@ impl Default for AppPolicy {
     }
 }
 
-/// How long the tokens and sessions of an app last; `None` is as usual here.
+/// Lifetimes of an app's tokens and sessions; `None` means the service's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenLifetimes {
-    /// How long an access token is good for.
+    /// Lifetime of an access token.
     pub access: Option<Duration>,
-    /// How long a session lasts that is not refreshed.
+    /// Maximum idle time of a session: time since its last refresh.
     pub idle: Option<Duration>,
-    /// How long a session lasts at most.
+    /// Maximum lifetime of a session.
     pub absolute: Option<Duration>,
 }
 
 impl TokenLifetimes {
-    /// How long an access token is good for where it is `usual` for others: never longer than that, since
-    /// a key that signed it is kept for no longer.
+    /// Returns the lifetime of an access token. It never exceeds `default`, because signing keys are
+    /// retained for that long only.
     #[must_use]
-    pub fn access(&self, usual: Duration) -> Duration {
-        self.access.map_or(usual, |own| own.min(usual))
+    pub fn access(&self, default: Duration) -> Duration {
+        self.access.map_or(default, |own| own.min(default))
     }
 
-    /// How long sessions last where `usual` holds for others.
+    /// Returns the session policy of the app: `default` with the app's own lifetimes.
     #[must_use]
-    pub fn sessions(&self, usual: &SessionPolicy) -> SessionPolicy {
+    pub fn sessions(&self, default: &SessionPolicy) -> SessionPolicy {
         SessionPolicy {
-            idle: self.idle.unwrap_or(usual.idle),
-            absolute: self.absolute.unwrap_or(usual.absolute),
-            ..*usual
+            idle: self.idle.unwrap_or(default.idle),
+            absolute: self.absolute.unwrap_or(default.absolute),
+            ..*default
         }
     }
 }
@@ -72,20 +73,20 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
-    fn an_app_may_shorten_access_tokens_and_never_make_them_outlive_their_key() {
-        let lives = |access| TokenLifetimes { access, ..TokenLifetimes::default() };
-        assert_eq!(lives(None).access(HOUR), HOUR);
-        assert_eq!(lives(Some(HOUR / 2)).access(HOUR), HOUR / 2);
-        assert_eq!(lives(Some(HOUR * 2)).access(HOUR), HOUR);
+    fn app_can_only_shorten_the_access_token_lifetime() {
+        let lifetimes = |access| TokenLifetimes { access, ..TokenLifetimes::default() };
+        assert_eq!(lifetimes(None).access(HOUR), HOUR);
+        assert_eq!(lifetimes(Some(HOUR / 2)).access(HOUR), HOUR / 2);
+        assert_eq!(lifetimes(Some(HOUR * 2)).access(HOUR), HOUR);
     }
 
     #[test]
-    fn sessions_last_as_the_app_says_and_else_as_usual() {
-        let usual =
+    fn app_session_lifetimes_override_the_defaults() {
+        let default =
             SessionPolicy { idle: HOUR, absolute: HOUR * 9, grace: HOUR / 60, per_member: 3 };
         let own =
-            TokenLifetimes { idle: Some(HOUR * 2), ..TokenLifetimes::default() }.sessions(&usual);
-        let told = (own.idle, own.absolute, own.grace, own.per_member);
-        assert_eq!(told, (HOUR * 2, HOUR * 9, HOUR / 60, 3));
+            TokenLifetimes { idle: Some(HOUR * 2), ..TokenLifetimes::default() }.sessions(&default);
+        let settings = (own.idle, own.absolute, own.grace, own.per_member);
+        assert_eq!(settings, (HOUR * 2, HOUR * 9, HOUR / 60, 3));
     }
 }

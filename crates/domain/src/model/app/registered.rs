@@ -1,64 +1,64 @@
-//! An app that administrators have added while the service runs, and how its secret is changed.
+//! Registered apps: apps that administrators add at run time, and the rotation of their secrets.
 
 use crate::model::app::name::{AppId, AppName};
 use crate::model::app::policy::AppPolicy;
 use crate::model::timestamp::Timestamp;
 
-/// An app as the store keeps it. `version` is the number of changes so far, as with
-/// [`crate::model::member::Member`].
+/// App that an administrator has registered, as stored. `version` is the number of changes so far, as
+/// with [`crate::model::member::Member`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredApp {
-    /// Its name; nobody else's, and never changed.
+    /// Name within this service; unique and immutable.
     pub name: AppName,
-    /// The provider's id of it; nobody else's, and never changed.
+    /// Id at the provider; unique and immutable.
     pub app_id: AppId,
-    /// What is asked of those who log in.
+    /// Settings.
     pub policy: AppPolicy,
-    /// What it shows to its provider.
+    /// Secret for calls to the provider.
     pub secret: SealedSecret,
-    /// What its pushes are believed by, where it takes any.
+    /// Secrets that authenticate message pushes; `None` if the app receives none.
     pub push: Option<SealedPush>,
-    /// Since when nobody may log in.
+    /// Time of disabling; logins are refused from then on. `None` if the app is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// When it was added.
+    /// Time of registration.
     pub created_at: Timestamp,
-    /// How often it changed.
+    /// Number of changes so far.
     pub version: u32,
 }
 
-/// An app's secret, sealed. While one is put in another's place both are kept, and tried.
+/// Sealed secret of an app. During a rotation both secrets are stored and tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSecret {
-    /// The one that is to be good.
+    /// Sealed secret that is in use, or the new one during a rotation.
     pub current: Vec<u8>,
-    /// The one before it, until the provider is known to take the current one.
+    /// Sealed previous secret during a rotation; `None` otherwise.
     pub former: Option<Vec<u8>>,
-    /// When the current one was told.
+    /// Time at which the current secret was set.
     pub changed_at: Timestamp,
 }
 
-/// What the provider's pushes are believed by, sealed.
+/// Sealed secrets that authenticate the provider's message pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedPush {
-    /// The token that signs them.
+    /// Sealed token that signs pushes.
     pub token: Vec<u8>,
-    /// The key that encrypts them, where there is one.
+    /// Sealed key that encrypts pushes; `None` in plaintext mode.
     pub key: Option<Vec<u8>>,
 }
 
-/// One secret is being put in another's place already. Which of the two the provider takes is not known
-/// here, so neither may be forgotten for a third.
+/// Error: a rotation is in progress. The provider may accept either of the two stored secrets, so
+/// neither may be replaced by a third.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the app's secret is being rotated: end that first, or take it back")]
+#[error("a rotation of the app's secret is in progress: finish or cancel it first")]
 pub struct RotationInProgress;
 
-/// There is no former secret.
+/// Error: no rotation is in progress.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the app's secret is not being rotated")]
+#[error("no rotation of the app's secret is in progress")]
 pub struct NoRotation;
 
 impl SealedSecret {
-    /// Puts a new secret in the place of the current one, which is kept.
+    /// Starts a rotation: sets a new secret and keeps the current one as the former secret.
     pub fn rotate(&mut self, new: Vec<u8>, now: Timestamp) -> Result<(), RotationInProgress> {
         if self.former.is_some() {
             return Err(RotationInProgress);
@@ -68,12 +68,12 @@ impl SealedSecret {
         Ok(())
     }
 
-    /// Forgets the former secret.
+    /// Finishes the rotation: deletes the former secret.
     pub fn finish_rotation(&mut self) -> Result<(), NoRotation> {
         self.former.take().map(drop).ok_or(NoRotation)
     }
 
-    /// Forgets the new secret, and goes on with the former one.
+    /// Cancels the rotation: deletes the new secret and restores the former one.
     pub fn cancel_rotation(&mut self, now: Timestamp) -> Result<(), NoRotation> {
         self.current = self.former.take().ok_or(NoRotation)?;
         self.changed_at = now;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_keeps_both_until_it_is_ended() {
+    fn rotation_keeps_both_secrets_until_it_is_finished() {
         let mut rotated = secret(1, None, THEN);
         rotated.rotate(vec![2], NOW).unwrap();
         assert_eq!(rotated, secret(2, Some(1), NOW));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_can_be_taken_back() {
+    fn cancelled_rotation_restores_the_former_secret() {
         let mut rotated = secret(2, Some(1), THEN);
         rotated.cancel_rotation(NOW).unwrap();
         assert_eq!(rotated, secret(1, None, NOW));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_that_may_be_the_good_one_is_forgotten_for_a_third() {
+    fn second_rotation_is_refused_while_one_is_in_progress() {
         let mut rotated = secret(2, Some(1), THEN);
         assert_eq!(rotated.rotate(vec![3], NOW), Err(RotationInProgress));
         assert_eq!(rotated, secret(2, Some(1), THEN));

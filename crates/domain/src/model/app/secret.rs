@@ -1,63 +1,64 @@
-//! What an app shares with its provider: taken in, kept sealed, and never told again.
+//! Secrets that an app shares with its provider. They are stored sealed and never returned by the API.
 
 use std::ops::RangeInclusive;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// How long an app's secret may be, in bytes. WeChat's have 32; a short one could be guessed.
-pub const APP_SECRET: RangeInclusive<usize> = 16..=128;
+/// Permitted lengths of an app secret, in bytes. WeChat's secrets have 32; a short one could be guessed.
+pub const APP_SECRET_BYTES: RangeInclusive<usize> = 16..=128;
 
-/// How long a push token may be, in bytes.
-pub const PUSH_TOKEN: RangeInclusive<usize> = 3..=32;
+/// Permitted lengths of a push token, in bytes.
+pub const PUSH_TOKEN_BYTES: RangeInclusive<usize> = 3..=32;
 
-/// How long a push key is, in bytes.
-pub const PUSH_KEY: usize = 43;
+/// Length of a push key, in bytes.
+pub const PUSH_KEY_BYTES: usize = 43;
 
-/// Which of them a sealed one is.
+/// Kind of a sealed secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppSecretKind {
-    /// The app's secret, be it the present or the former one.
+    /// App secret, current or former.
     Secret,
-    /// What signs pushes.
+    /// Token that signs message pushes.
     PushToken,
-    /// What encrypts them.
+    /// Key that encrypts message pushes.
     PushKey,
 }
 
-/// What an app shows to its provider to be believed.
+/// Secret that authenticates the app to the provider (WeChat's `AppSecret`).
 #[derive(Debug)]
 pub struct AppSecret(SecretString);
 
-/// What the provider signs its pushes with.
+/// Token with which the provider signs message pushes (WeChat's `Token`).
 #[derive(Debug)]
 pub struct PushToken(SecretString);
 
-/// What the provider encrypts its pushes with.
+/// Key with which the provider encrypts message pushes (WeChat's `EncodingAESKey`).
 #[derive(Debug)]
 pub struct PushKey(SecretString);
 
-/// The text is no such secret.
+/// Error: the text is not a valid secret of this kind.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedSecret {
-    /// Not an app's secret.
-    #[error("an app's secret is {} to {} visible ASCII characters", APP_SECRET.start(), APP_SECRET.end())]
+    /// Malformed app secret.
+    #[error("an app secret is {} to {} visible ASCII characters", APP_SECRET_BYTES.start(), APP_SECRET_BYTES.end())]
     Secret,
-    /// Not a push token.
-    #[error("a push token is {} to {} letters and digits", PUSH_TOKEN.start(), PUSH_TOKEN.end())]
+    /// Malformed push token.
+    #[error("a push token is {} to {} letters and digits", PUSH_TOKEN_BYTES.start(), PUSH_TOKEN_BYTES.end())]
     PushToken,
-    /// Not a push key.
-    #[error("a push key (EncodingAESKey) is {PUSH_KEY} letters and digits")]
+    /// Malformed push key.
+    #[error("a push key (EncodingAESKey) is {PUSH_KEY_BYTES} letters and digits")]
     PushKey,
 }
 
 impl AppSecret {
-    /// Takes a secret as the provider's console shows it.
+    /// Validates a secret as shown in the provider's console.
     pub fn parse(raw: &str) -> Result<Self, MalformedSecret> {
-        let fits = APP_SECRET.contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
+        let fits =
+            APP_SECRET_BYTES.contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| Self(raw.into())).ok_or(MalformedSecret::Secret)
     }
 
-    /// The secret itself.
+    /// Returns the secret in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -65,13 +66,13 @@ impl AppSecret {
 }
 
 impl PushToken {
-    /// Takes a token as the provider's console shows it.
+    /// Validates a token as shown in the provider's console.
     pub fn parse(raw: &str) -> Result<Self, MalformedSecret> {
-        let fits = PUSH_TOKEN.contains(&raw.len()) && is_plain(raw);
+        let fits = PUSH_TOKEN_BYTES.contains(&raw.len()) && is_plain(raw);
         fits.then(|| Self(raw.into())).ok_or(MalformedSecret::PushToken)
     }
 
-    /// The token itself.
+    /// Returns the token in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -79,13 +80,13 @@ impl PushToken {
 }
 
 impl PushKey {
-    /// Takes a key as the provider's console shows it.
+    /// Validates a key as shown in the provider's console.
     pub fn parse(raw: &str) -> Result<Self, MalformedSecret> {
-        let fits = raw.len() == PUSH_KEY && is_plain(raw);
+        let fits = raw.len() == PUSH_KEY_BYTES && is_plain(raw);
         fits.then(|| Self(raw.into())).ok_or(MalformedSecret::PushKey)
     }
 
-    /// The key itself.
+    /// Returns the key in plain text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -101,8 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_console_shows_is_no_secret() {
-        let (long, key) = ("x".repeat(129), "k".repeat(43));
+    fn app_secret_push_token_and_push_key_validation() {
+        let long = "x".repeat(129);
+        let key = "k".repeat(43);
         assert!(AppSecret::parse("0123456789abcdef").is_ok());
         for bad in ["", "0123456789abcde", "0123456789abcde ", "0123456789abcdé", &long] {
             assert_eq!(AppSecret::parse(bad).unwrap_err(), MalformedSecret::Secret, "{bad}");
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn none_shows_in_debug_output() {
+    fn debug_output_hides_secrets() {
         let canary = "canary0123456789";
         let shown = format!(
             "{:?} {:?} {:?}",

@@ -1,4 +1,4 @@
-//! Which security events an administrator looks at, and what they add up to.
+//! Filters and counts of audit events.
 
 use uuid::Uuid;
 
@@ -7,39 +7,39 @@ use crate::model::audit::AuditKind;
 use crate::model::member::MemberId;
 use crate::model::timestamp::Timestamp;
 
-/// Some events, the latest first. What is `None` does not matter.
+/// Filter and page of audit events, the latest first. A field that is `None` does not filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// What happened.
+    /// Kind of the event.
     pub kind: Option<AuditKind>,
-    /// To whom, be they the one or the other member it is about.
+    /// Affected or merged member.
     pub member: Option<MemberId>,
-    /// On which administrator's doing.
-    pub by: Option<AdminId>,
-    /// Only events before this one.
+    /// Administrator who performed the operation.
+    pub actor: Option<AdminId>,
+    /// Cursor: only events older than this one are returned.
     pub before: Option<Uuid>,
-    /// How many at most.
+    /// Maximum number of events.
     pub limit: u16,
 }
 
-/// The days that are counted: from the first to before the last.
+/// Range of days to count, half-open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayRange {
-    /// When the first day begins.
+    /// Start of the first day.
     pub from: Timestamp,
-    /// When the last one has ended.
+    /// End of the last day.
     pub to: Timestamp,
 }
 
-/// How often something happened on one day.
+/// Number of events of one kind and detail on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DailyCount {
-    /// When the day began.
+    /// Start of the day.
     pub day: Timestamp,
-    /// What happened.
+    /// Kind of the events.
     pub kind: AuditKind,
-    /// What of that kind.
+    /// Kind-specific detail of the events.
     pub detail: Option<String>,
-    /// How often.
+    /// Number of events.
     pub count: u64,
 }

@@ -1,4 +1,4 @@
-//! Telling receivers outside of events: who is told of what, and when it is tried again.
+//! Delivery of domain events to webhook receivers: subscriptions and retries.
 
 use std::time::Duration;
 
@@ -6,84 +6,84 @@ use crate::model::event::{DomainEvent, EventKind};
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// How long is waited after the first attempt that failed, and after the thirteenth and any later one. In
-/// between it doubles.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+/// Retry delay after the first failed attempt. It doubles with every further attempt.
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
 
-/// The name a receiver has in the configuration, in metrics and in logs, e.g. `crm`.
+/// Upper bound of the retry delay.
+const BACKOFF_MAX: Duration = Duration::from_hours(1);
+
+/// Name of a webhook receiver in the configuration, metrics and logs, e.g. `crm`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReceiverName(String);
 
-/// The text cannot name a receiver.
+/// Error: the text is not a valid receiver name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a receiver's name is 1 to 32 of the characters a-z, 0-9, - and _")]
 pub struct MalformedReceiverName;
 
 impl ReceiverName {
-    /// Takes a name as configured.
+    /// Validates a configured name.
     pub fn parse(raw: &str) -> Result<Self, MalformedReceiverName> {
         let allowed =
             |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-        if (1..=32).contains(&raw.len()) && raw.bytes().all(allowed) {
-            Ok(Self(raw.to_owned()))
-        } else {
-            Err(MalformedReceiverName)
+        if !(1..=32).contains(&raw.len()) || !raw.bytes().all(allowed) {
+            return Err(MalformedReceiverName);
         }
+        Ok(Self(raw.to_owned()))
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Which receivers are told of what.
+/// Receivers with the kinds of events they subscribe to.
 #[derive(Clone, Debug, Default)]
 pub struct Subscriptions(Vec<(ReceiverName, Vec<EventKind>)>);
 
 impl Subscriptions {
-    /// Each receiver with the kinds of events it is told of.
+    /// Creates subscriptions from pairs of a receiver and its event kinds.
     #[must_use]
     pub fn new(subscriptions: Vec<(ReceiverName, Vec<EventKind>)>) -> Self {
         Self(subscriptions)
     }
 
-    /// Who is told of an event of this kind.
+    /// Returns the receivers that subscribe to this kind of event.
     pub fn receivers_of(&self, kind: EventKind) -> impl Iterator<Item = &ReceiverName> {
-        let told = self.0.iter().filter(move |(_, kinds)| kinds.contains(&kind));
-        told.map(|(receiver, _)| receiver)
+        let subscribed = self.0.iter().filter(move |(_, kinds)| kinds.contains(&kind));
+        subscribed.map(|(receiver, _)| receiver)
     }
 }
 
-/// An event on its way to one receiver.
+/// Event to be delivered to one receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// To whom.
+    /// Receiver.
     pub receiver: ReceiverName,
-    /// What they are told.
+    /// Event.
     pub event: DomainEvent,
-    /// How many attempts were begun.
+    /// Number of attempts started so far.
     pub attempts: u32,
 }
 
 impl Delivery {
-    /// How long to wait after the last attempt has failed. What failed together is not tried again
-    /// together: the later half is up to chance.
+    /// Returns the delay before the next attempt: exponential back-off with jitter over the second half
+    /// of the interval, so that deliveries that failed together are not retried together.
     #[must_use]
     pub fn retry_delay(&self, random: &dyn Random) -> Duration {
-        let (first, longest) = BACKOFF;
-        let doubled = 2_u32.saturating_pow(self.attempts.saturating_sub(1));
-        let half = first.saturating_mul(doubled).min(longest) / 2;
-        let mut drawn = [0; 4];
-        random.fill(&mut drawn);
-        half + half.mul_f64(f64::from(u32::from_be_bytes(drawn)) / f64::from(u32::MAX))
+        let factor = 2_u32.saturating_pow(self.attempts.saturating_sub(1));
+        let half = BACKOFF_MIN.saturating_mul(factor).min(BACKOFF_MAX) / 2;
+        let mut jitter = [0; 4];
+        random.fill(&mut jitter);
+        half + half.mul_f64(f64::from(u32::from_be_bytes(jitter)) / f64::from(u32::MAX))
     }
 
-    /// Whether the event happened so long ago that no further attempt is made.
+    /// Returns `true` if the event is at least `max_age` old, so that no further attempt is made.
     #[must_use]
-    pub fn is_expired(&self, after: Duration, now: Timestamp) -> bool {
-        now.since(self.event.at) >= after
+    pub fn is_expired(&self, max_age: Duration, now: Timestamp) -> bool {
+        now.since(self.event.at) >= max_age
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receivers_name_is_short_and_plain() {
+    fn receiver_name_format() {
         for good in ["crm", "data-lake_2", &"x".repeat(32)] {
             assert_eq!(ReceiverName::parse(good).unwrap().as_str(), good);
         }
@@ -120,20 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_is_told_of_what_it_subscribed_to() {
+    fn receivers_get_the_event_kinds_they_subscribe_to() {
         let [all, bans] = ["all", "bans"].map(|name| ReceiverName::parse(name).unwrap());
         let subscriptions = Subscriptions::new(vec![
             (all.clone(), EventKind::ALL.to_vec()),
             (bans.clone(), vec![EventKind::Banned]),
         ]);
-        let told = |kind| subscriptions.receivers_of(kind).collect::<Vec<_>>();
-        assert_eq!(told(EventKind::Banned), [&all, &bans]);
-        assert_eq!(told(EventKind::Unbanned), [&all]);
+        let receivers = |kind| subscriptions.receivers_of(kind).collect::<Vec<_>>();
+        assert_eq!(receivers(EventKind::Banned), [&all, &bans]);
+        assert_eq!(receivers(EventKind::Unbanned), [&all]);
         assert_eq!(Subscriptions::default().receivers_of(EventKind::Banned).count(), 0);
     }
 
     #[test]
-    fn pauses_double_up_to_an_hour_and_differ_by_up_to_half() {
+    fn retry_delay_doubles_up_to_an_hour_with_jitter_of_half() {
         for (attempts, seconds) in
             [(1, 1), (2, 2), (3, 4), (12, 2048), (13, 3600), (u32::MAX, 3600)]
         {
@@ -146,9 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_given_up_by_its_age() {
-        let (delivery, after) = (delivery(1), Duration::from_secs(10));
-        assert!(!delivery.is_expired(after, NOW.plus(Duration::from_millis(9_999))));
-        assert!(delivery.is_expired(after, NOW.plus(after)));
+    fn delivery_expires_by_the_age_of_its_event() {
+        let delivery = delivery(1);
+        let max_age = Duration::from_secs(10);
+        assert!(!delivery.is_expired(max_age, NOW.plus(Duration::from_millis(9_999))));
+        assert!(delivery.is_expired(max_age, NOW.plus(max_age)));
     }
 }

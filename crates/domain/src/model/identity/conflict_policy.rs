@@ -1,28 +1,28 @@
-//! Two members who turn out to be one person, and who says what becomes of them.
+//! Conflict policy: account linking if two members turn out to be the same person.
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-/// What an app does when its provider says that two members are one person: one was made before the
-/// provider told the union id that the other is known by.
+/// Policy of an app for two members that belong to the same person. The conflict arises if one member
+/// was created before the provider revealed the union id that identifies the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum ConflictPolicy {
-    /// Makes one member of them. Where that would cost one of two phone numbers, the client is asked.
+    /// Merges the members. If a merge would lose one of two phone numbers, the user must choose.
     #[default]
     Merge,
-    /// Has the client ask.
+    /// Lets the user choose.
     Ask,
-    /// Leaves both as they are: each goes on with the ids it has.
+    /// Keeps both members with their present subjects.
     Refuse,
 }
 
-/// What the person wants, as the client asked them.
+/// Choice of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum ConflictResolution {
-    /// To be one member.
+    /// Merge the two members.
     Merge,
-    /// To stay two.
+    /// Keep the two members.
     Separate,
 }
 
@@ -53,17 +53,17 @@ impl ConflictPolicy {
         name.parse().ok()
     }
 
-    /// What becomes of the two; `None` where the client has to ask first. `costs_nothing` tells that a
-    /// merger would lose nothing of either.
+    /// Returns the resolution of a conflict; `None` if the user must choose first. `lossless` states
+    /// that a merge would lose no data of either member.
     #[must_use]
     pub fn resolve(
         self,
         choice: Option<ConflictResolution>,
-        costs_nothing: bool,
+        lossless: bool,
     ) -> Option<ConflictResolution> {
         match (self, choice) {
             (Self::Refuse, _) => Some(ConflictResolution::Separate),
-            (Self::Merge, None) if costs_nothing => Some(ConflictResolution::Merge),
+            (Self::Merge, None) if lossless => Some(ConflictResolution::Merge),
             (Self::Merge | Self::Ask, choice) => choice,
         }
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_lost_without_being_asked_for() {
+    fn merge_policy_asks_when_a_phone_would_be_lost() {
         assert_eq!(ConflictPolicy::Merge.resolve(None, true), Some(ConflictResolution::Merge));
         assert_eq!(ConflictPolicy::Merge.resolve(None, false), None);
         assert_eq!(
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_decides_and_who_refuses_is_not_overruled() {
+    fn ask_policy_uses_choice_and_refuse_policy_ignores_it() {
         for choice in [ConflictResolution::Merge, ConflictResolution::Separate] {
             assert_eq!(ConflictPolicy::Ask.resolve(Some(choice), true), Some(choice));
             let refused = ConflictPolicy::Refuse.resolve(Some(choice), true);

@@ -1,4 +1,4 @@
-//! The redemption of a login code: once, however often the request for it is sent.
+//! Redemption of a login code. A code is redeemed once, however often its request is repeated.
 
 use crate::model::fingerprint::Fingerprint;
 use std::time::Duration;
@@ -7,46 +7,48 @@ use crate::model::member::MemberId;
 use crate::model::session::SessionId;
 use crate::model::timestamp::Timestamp;
 
-/// For how long the request that redeemed a code is given the same answer again.
+/// Time for which a repeated request gets the stored response.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_mins(1);
 
-/// For how long a redeemed code is remembered: as long as the provider would take a fresh one, so that
-/// whoever sends it again meanwhile is noticed. WeChat's codes live five minutes.
+/// Time for which a redeemed code is stored, to detect its reuse. It equals the lifetime of WeChat's
+/// codes: five minutes.
 pub const CODE_REPLAY_WINDOW: Duration = Duration::from_mins(5);
 
-/// A login code that was redeemed, and what came of it.
+/// Redeemed login code with its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redemption {
-    /// Which code, of which app.
+    /// Fingerprint of the app and the code.
     pub code: Fingerprint,
-    /// Whom it let in.
+    /// Member that logged in.
     pub member: MemberId,
-    /// The session it opened.
+    /// Session that was opened.
     pub session: SessionId,
-    /// When.
+    /// Time of the redemption.
     pub redeemed_at: Timestamp,
-    /// What can be said again, and to whom, where the client asked for that.
-    pub repeatable: Option<StoredResponse>,
+    /// Stored response, if the request had an idempotency key.
+    pub stored_response: Option<StoredResponse>,
 }
 
-/// An answer kept for the request that got it.
+/// Response that is stored for repetitions of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// Which request: its idempotency key and everything in it.
+    /// Fingerprint of the idempotency key and all fields of the request.
     pub request: Fingerprint,
-    /// The answer, sealed.
-    pub answer: Vec<u8>,
+    /// Sealed response.
+    pub sealed_response: Vec<u8>,
 }
 
 impl Redemption {
-    /// The sealed answer, if `request` is the one that got it and asks again in time.
+    /// Returns the sealed response, if `request` is the request it was stored for and
+    /// [`IDEMPOTENCY_WINDOW`] has not ended.
     #[must_use]
     pub fn response_for(&self, request: Fingerprint, now: Timestamp) -> Option<&[u8]> {
-        let kept = self.repeatable.as_ref().filter(|kept| kept.request == request)?;
-        (now < self.redeemed_at.plus(IDEMPOTENCY_WINDOW)).then_some(&kept.answer)
+        let stored = self.stored_response.as_ref().filter(|stored| stored.request == request)?;
+        let is_in_window = now < self.redeemed_at.plus(IDEMPOTENCY_WINDOW);
+        is_in_window.then_some(&stored.sealed_response)
     }
 
-    /// When it may be forgotten.
+    /// Returns the time from which the redemption may be deleted.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.redeemed_at.plus(CODE_REPLAY_WINDOW)
@@ -62,19 +64,20 @@ mod tests {
     const THEN: Timestamp = Timestamp::from_unix_millis(1_000_000);
     const REQUEST: Fingerprint = Fingerprint([1; 32]);
 
-    fn redemption(repeatable: Option<StoredResponse>) -> Redemption {
+    fn redemption(stored_response: Option<StoredResponse>) -> Redemption {
         Redemption {
             code: Fingerprint([0; 32]),
             member: MemberId(Uuid::from_u128(1)),
             session: SessionId(Uuid::from_u128(2)),
             redeemed_at: THEN,
-            repeatable,
+            stored_response,
         }
     }
 
     #[test]
-    fn the_answer_is_repeated_for_a_minute_to_the_same_request_only() {
-        let answered = redemption(Some(StoredResponse { request: REQUEST, answer: vec![7] }));
+    fn stored_response_is_returned_to_the_same_request_within_the_window() {
+        let answered =
+            redemption(Some(StoredResponse { request: REQUEST, sealed_response: vec![7] }));
         let last = Timestamp::from_unix_millis(1_059_999);
         assert_eq!(answered.response_for(REQUEST, last), Some(&[7][..]));
         assert_eq!(answered.response_for(REQUEST, THEN.plus(IDEMPOTENCY_WINDOW)), None, "too late");

@@ -1,91 +1,95 @@
-//! What a member is called, and the name given to one who brought none.
+//! Nicknames and the default nicknames of members that chose none.
 
 use crate::model::member::phone::PhoneNumber;
 use crate::model::random::Random;
 
-/// The longest nickname, in Unicode scalar values: room for emoji built of several.
-pub const NICKNAME_MAX: usize = 64;
+/// Maximum length of a nickname, in Unicode scalar values. An emoji can consist of several.
+pub const MAX_NICKNAME_CHARS: usize = 64;
 
-/// What WeChat hands to every app instead of the user's name since November 2022.
+/// Placeholder that WeChat has returned to every app instead of the user's name since November 2022.
 const PLACEHOLDER: &str = "微信用户";
 
-/// A name a member can bear: not blank, not WeChat's placeholder, one line, of bounded length.
+/// Nickname of a member: one line, not blank, not WeChat's placeholder, of bounded length.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nickname(String);
 
-/// Why a text is no nickname.
+/// Error: the text is not a valid nickname.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NicknameError {
-    /// Blank, or WeChat's placeholder: the user has chosen no name.
+    /// Blank text or WeChat's placeholder: the user has chosen no name.
     #[error("a nickname is neither blank nor the placeholder {PLACEHOLDER}")]
-    Unchosen,
-    /// Longer than [`NICKNAME_MAX`].
-    #[error("a nickname has at most {NICKNAME_MAX} characters")]
+    BlankOrPlaceholder,
+    /// Text longer than [`MAX_NICKNAME_CHARS`].
+    #[error("a nickname has at most {MAX_NICKNAME_CHARS} characters")]
     TooLong,
-    /// Holds a line break, NUL or another control character.
+    /// Text with a line break, NUL or another control character.
     #[error("a nickname has no control characters")]
     ControlCharacter,
 }
 
 impl Nickname {
-    /// Takes a text as it stands: it is kept to the byte or refused, never mended.
+    /// Validates a text. It is stored unchanged or refused, never corrected.
     pub fn parse(raw: &str) -> Result<Self, NicknameError> {
         let breaks_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         if raw.trim().is_empty() || raw.trim() == PLACEHOLDER {
-            Err(NicknameError::Unchosen)
-        } else if raw.chars().count() > NICKNAME_MAX {
-            Err(NicknameError::TooLong)
-        } else if raw.chars().any(breaks_line) {
-            Err(NicknameError::ControlCharacter)
-        } else {
-            Ok(Self(raw.to_owned()))
+            return Err(NicknameError::BlankOrPlaceholder);
         }
+        if raw.chars().count() > MAX_NICKNAME_CHARS {
+            return Err(NicknameError::TooLong);
+        }
+        if raw.chars().any(breaks_line) {
+            return Err(NicknameError::ControlCharacter);
+        }
+        Ok(Self(raw.to_owned()))
     }
 
-    /// The name.
+    /// Returns the nickname.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The beginnings that default nicknames are drawn from, for example `好柿开花`.
+/// Configured prefixes of default nicknames, e.g. `好柿开花`.
 #[derive(Clone, Debug)]
 pub struct NicknamePrefixes(Vec<String>);
 
-/// Why a list of prefixes cannot be used.
+/// Error: the list of prefixes is not usable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
-    /// There is none to draw.
-    #[error("at least one nickname prefix is needed")]
-    None,
-    /// One cannot begin a nickname.
+    /// Empty list.
+    #[error("at least one nickname prefix is required")]
+    Empty,
+    /// Prefix that cannot begin a nickname.
     #[error("{prefix:?} cannot begin a nickname: {source}")]
-    Unusable {
-        /// The prefix as configured.
+    Invalid {
+        /// Configured prefix.
         prefix: String,
-        /// What is wrong with it.
+        /// Violated rule.
         source: NicknameError,
     },
 }
 
 impl NicknamePrefixes {
-    /// Checks that every prefix makes a nickname with any digits behind it.
+    /// Validates that every prefix followed by any digits is a nickname.
     pub fn new(prefixes: Vec<String>) -> Result<Self, PrefixError> {
         for prefix in &prefixes {
-            // No phone number leaves more digits than this behind its seventh.
+            // A phone number has at most seven digits after the seventh.
             Nickname::parse(&format!("{prefix}0000000"))
-                .map_err(|source| PrefixError::Unusable { prefix: prefix.clone(), source })?;
+                .map_err(|source| PrefixError::Invalid { prefix: prefix.clone(), source })?;
         }
-        if prefixes.is_empty() { Err(PrefixError::None) } else { Ok(Self(prefixes)) }
+        if prefixes.is_empty() {
+            return Err(PrefixError::Empty);
+        }
+        Ok(Self(prefixes))
     }
 
-    /// A name for someone who chose none: a drawn prefix and the phone's digits after the seventh, or
-    /// four random digits where there is no phone or it has no such digits.
+    /// Generates a default nickname: a random prefix and the phone number's digits after the seventh, or
+    /// four random digits if there is no phone number or it is too short.
     #[must_use]
     pub fn nickname(&self, phone: Option<&PhoneNumber>, random: &dyn Random) -> Nickname {
-        let drawn = usize::from(u16::from_be_bytes(random_bytes(random))) % self.0.len().max(1);
-        let prefix = self.0.get(drawn).map_or("", String::as_str);
+        let index = usize::from(u16::from_be_bytes(random_bytes(random))) % self.0.len().max(1);
+        let prefix = self.0.get(index).map_or("", String::as_str);
         let digits =
             phone.map(PhoneNumber::digits_after_seventh).filter(|digits| !digits.is_empty());
         Nickname(digits.map_or_else(
@@ -117,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn a_default_nickname_ends_in_the_phones_last_digits() {
+    fn default_nickname_ends_in_the_last_digits_of_the_phone() {
         let phone = PhoneNumber::new(86, "13800138915").unwrap();
         assert_eq!(persimmon().nickname(Some(&phone), &seven()).as_str(), "好柿开花8915");
     }
 
     #[test]
-    fn without_a_phone_or_with_a_short_one_the_digits_are_random() {
+    fn default_nickname_has_random_digits_without_a_long_phone() {
         let short = PhoneNumber::new(290, "1234").unwrap();
         // 0x07070707 = 117901063
         assert_eq!(persimmon().nickname(None, &seven()).as_str(), "好柿开花1063");
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_can_be_drawn() {
+    fn every_nickname_prefix_can_be_selected() {
         let prefixes = NicknamePrefixes::new(vec!["甲".into(), "乙".into()]).unwrap();
         let phone = PhoneNumber::new(86, "13800138915").unwrap();
         let drawn = |byte: u8| {
@@ -143,18 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn the_placeholder_and_unusable_names_are_no_nicknames() {
-        for unchosen in ["", "  ", "\u{3000}", "微信用户", " 微信用户 "] {
-            assert_eq!(Nickname::parse(unchosen), Err(NicknameError::Unchosen), "{unchosen:?}");
+    fn blank_placeholder_and_malformed_nicknames_are_refused() {
+        for blank in ["", "  ", "\u{3000}", "微信用户", " 微信用户 "] {
+            assert_eq!(Nickname::parse(blank), Err(NicknameError::BlankOrPlaceholder), "{blank:?}");
         }
-        for broken in ["a\0b", "a\nb", "a\u{2028}b", "a\u{7f}"] {
-            assert_eq!(Nickname::parse(broken), Err(NicknameError::ControlCharacter), "{broken:?}");
+        for bad in ["a\0b", "a\nb", "a\u{2028}b", "a\u{7f}"] {
+            assert_eq!(Nickname::parse(bad), Err(NicknameError::ControlCharacter), "{bad:?}");
         }
         assert_eq!(Nickname::parse(&"柿".repeat(65)), Err(NicknameError::TooLong));
     }
 
     #[test]
-    fn a_nickname_is_kept_to_the_byte() {
+    fn nickname_is_stored_unchanged() {
         for name in ["好柿开花8915", "👨‍👩‍👧‍👦", " Ann ", "e\u{301}", &"柿".repeat(64)]
         {
             assert_eq!(Nickname::parse(name).unwrap().as_str(), name);
@@ -162,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_that_make_no_nickname_are_refused() {
-        assert_eq!(NicknamePrefixes::new(vec![]).err(), Some(PrefixError::None));
+    fn invalid_nickname_prefixes_are_refused() {
+        assert_eq!(NicknamePrefixes::new(vec![]).err(), Some(PrefixError::Empty));
         let long = "x".repeat(60);
         assert!(matches!(
             NicknamePrefixes::new(vec!["好".into(), long]).err(),
-            Some(PrefixError::Unusable { source: NicknameError::TooLong, .. })
+            Some(PrefixError::Invalid { source: NicknameError::TooLong, .. })
         ));
     }
 }

@@ -1,22 +1,22 @@
-//! What is held of one member, as it lies in the store: for the member to take out.
+//! Export of a member's personal data.
 //!
-//! It has no `Debug`: nearly all of it is personal data.
+//! The types have no `Debug`, because nearly all values are personal data.
 
-/// The rows of one kind of thing that name the member.
+/// Rows of one table that reference the member.
 pub struct ExportedTable {
-    /// The kind of thing, e.g. `member` or `session`.
+    /// Name of the table, e.g. `member` or `session`.
     pub table: String,
-    /// Each of them, as names with what is held under them.
+    /// Rows, each as pairs of column name and value.
     pub rows: Vec<Vec<(String, ExportedValue)>>,
 }
 
-/// What is held under a name.
+/// Value of a column.
 #[derive(PartialEq, Eq)]
 pub enum ExportedValue {
-    /// There is no value.
+    /// No value.
     Null,
-    /// A number, or a time in milliseconds since 1970.
+    /// Number, or time in milliseconds since 1970.
     Integer(i64),
-    /// A text, or an id in its usual form.
+    /// Text, or id in its usual form.
     Text(String),
 }

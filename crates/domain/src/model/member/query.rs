@@ -1,4 +1,4 @@
-//! Which members an administrator looks for.
+//! Member search.
 
 use std::fmt;
 
@@ -6,38 +6,38 @@ use uuid::Uuid;
 
 use crate::model::member::MemberId;
 
-/// How many members, or events, are told at once at most.
-pub const PAGE_MAX: u16 = 100;
+/// Maximum number of members or events on one page.
+pub const MAX_PAGE_SIZE: u16 = 100;
 
-/// Some members, the newest first.
+/// Filter and page of a member search, the newest members first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberQuery {
-    /// Which.
-    pub criterion: MemberFilter,
-    /// Only those who are older than this one.
+    /// Filter.
+    pub filter: MemberFilter,
+    /// Cursor: only members older than this one are returned.
     pub before: Option<MemberId>,
-    /// How many at most.
+    /// Maximum number of members.
     pub limit: u16,
 }
 
-/// What members have to be or have. `Debug` shows nothing of it.
+/// Filter of a member search. `Debug` omits the value, which is personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MemberFilter {
-    /// Nothing: all of them.
+    /// All members.
     Any,
-    /// This one.
+    /// Member with this id.
     Id(MemberId),
-    /// This phone number, in canonical form (`+8613800138000`).
+    /// Member with this phone number, in canonical form (`+8613800138000`).
     Phone(String),
-    /// A phone number that looks like this where it is masked (`138******00`).
+    /// Members with this masked phone number (`138******00`).
     MaskedPhone(String),
-    /// This id at a provider: an open id or a union id.
+    /// Member with this id at a provider: an openid or a union id.
     Subject(String),
 }
 
 impl MemberFilter {
-    /// What somebody means who writes this into a search box. A number without a country code is one of
-    /// mainland China.
+    /// Derives the filter from the text of a search box. A number without a country code counts as one
+    /// of mainland China.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
@@ -78,11 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_searched_for_is_known_by_its_form() {
+    fn search_text_is_classified_by_its_form() {
         let id = "019aa0d5-8e00-7c3a-9f51-6a1b2c3d4e5f";
         let phone = |e164: &str| MemberFilter::Phone(e164.to_owned());
         let subject = |value: &str| MemberFilter::Subject(value.to_owned());
-        for (text, meant) in [
+        for (text, expected) in [
             ("", MemberFilter::Any),
             ("  ", MemberFilter::Any),
             (id, MemberFilter::Id(MemberId(Uuid::try_parse(id).unwrap()))),
@@ -95,7 +95,7 @@ mod tests {
             ("12", subject("12")),
             ("o*", subject("o*")),
         ] {
-            assert!(MemberFilter::parse(text) == meant, "{text:?}");
+            assert!(MemberFilter::parse(text) == expected, "{text:?}");
         }
         assert_eq!(format!("{:?}", MemberFilter::parse("13800138000")), "Phone");
     }

@@ -1,12 +1,12 @@
-//! What is left of banned members who were erased: just enough to recognise them at the door.
+//! Tombstones: fingerprints of banned members that were erased, kept to refuse their next login.
 //!
-//! Of everyone else nothing is left: who comes back is new.
+//! Members that were not banned leave no tombstone; their next login registers a new member.
 
 use crate::model::fingerprint::Fingerprint;
 use crate::model::fingerprint::Fingerprints;
 use crate::model::identity::{Subject, SubjectKind};
 
-/// One tombstone for each of the subjects.
+/// Returns one tombstone per subject.
 pub(crate) fn tombstones<'a>(
     subjects: impl IntoIterator<Item = &'a Subject>,
     fingerprints: &dyn Fingerprints,

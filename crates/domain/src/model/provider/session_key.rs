@@ -1,29 +1,29 @@
-//! Session keys that are kept, sealed, for what the provider lets them be used for later.
+//! Stored session keys and data encrypted with them.
 
 use std::time::Duration;
 
 use crate::model::identity::Subject;
 use crate::model::timestamp::Timestamp;
 
-/// For how long a key is kept that no login replaces. WeChat promises no lifetime; a key this old is
-/// hardly good for anything.
+/// Retention of a session key that no login replaces. WeChat documents no lifetime; a key this old is
+/// unlikely to be valid.
 pub const SESSION_KEY_TTL: Duration = Duration::from_hours(30 * 24);
 
-/// A session key as the store keeps it: nobody reads it there.
+/// Session key as stored; it is sealed, so the store cannot read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSessionKey {
-    /// Whose it is.
+    /// User that the key belongs to.
     pub user: Subject,
-    /// The key, sealed.
+    /// Sealed key.
     pub sealed: Vec<u8>,
-    /// When the provider told it.
+    /// Time at which the provider returned it.
     pub obtained_at: Timestamp,
 }
 
-/// What a client got from the provider about its user, encrypted with their session key.
+/// User data that the provider encrypted for the client with the user's session key.
 pub struct EncryptedData {
-    /// The encrypted text.
+    /// Ciphertext.
     pub ciphertext: Vec<u8>,
-    /// The value its encryption began with.
+    /// Initialization vector.
     pub iv: [u8; 16],
 }

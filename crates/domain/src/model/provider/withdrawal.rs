@@ -1,4 +1,4 @@
-//! What a user takes back at the provider, and what a member is without it.
+//! Withdrawals: authorizations that a user has revoked at the provider.
 
 use crate::model::member::withdrawn_data::WithdrawnData;
 use uuid::Uuid;
@@ -9,29 +9,29 @@ use crate::model::identity::Subject;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 
-/// What one user took back of what one app was given.
+/// Withdrawal of a user's data from one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// Which one it is; later ones sort later.
+    /// Id; ids of later withdrawals sort later.
     pub id: Uuid,
-    /// The app.
+    /// App that may no longer use the data.
     pub app: AppName,
-    /// The user, by the id that logs in there.
+    /// User, by the openid in the app.
     pub subject: Subject,
-    /// What is taken back.
-    pub withdrawn: WithdrawnData,
+    /// Withdrawn data.
+    pub data: WithdrawnData,
 }
 
 impl Withdrawal {
-    /// A withdrawal that was told now.
+    /// Creates a withdrawal received at `now`.
     #[must_use]
     pub fn new(
         app: AppName,
         subject: Subject,
-        withdrawn: WithdrawnData,
+        data: WithdrawnData,
         now: Timestamp,
         random: &dyn Random,
     ) -> Self {
-        Self { id: uuid_v7(now, random), app, subject, withdrawn }
+        Self { id: uuid_v7(now, random), app, subject, data }
     }
 }

@@ -7,49 +7,49 @@ use crate::model::session::SessionId;
 use crate::model::timestamp::Timestamp;
 use uuid::Uuid;
 
-/// What an access token says.
+/// Claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessClaims {
-    /// Who calls (`sub`).
+    /// Member (`sub`).
     pub member: MemberId,
-    /// In which session (`sid`).
+    /// Session (`sid`).
     pub session: SessionId,
-    /// In which app (`app`).
+    /// App (`app`).
     pub app: AppName,
-    /// What they are called (`name`).
+    /// The member's nickname (`name`).
     pub name: Nickname,
-    /// Since when (`iat`, `nbf`).
+    /// Time of issue (`iat`, `nbf`).
     pub issued_at: Timestamp,
-    /// Until when (`exp`).
+    /// Expiry (`exp`).
     pub expires_at: Timestamp,
-    /// Which token this is (`jti`).
+    /// Id of the token (`jti`).
     pub id: Uuid,
 }
 
 impl AccessClaims {
-    /// Who the token speaks for.
+    /// Returns the caller that the token identifies.
     #[must_use]
     pub fn caller(&self) -> Caller {
         Caller { member: self.member, session: self.session, app: self.app.clone() }
     }
 }
 
-/// Who a verified access token speaks for.
+/// Caller authenticated by an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The member.
+    /// Member.
     pub member: MemberId,
-    /// The session.
+    /// Session.
     pub session: SessionId,
-    /// The app.
+    /// App.
     pub app: AppName,
 }
 
-/// What a refresh token says.
+/// Claims of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshClaims {
-    /// Which session it prolongs.
+    /// Session that the token refreshes.
     pub session: SessionId,
-    /// Which of the session's refresh tokens it is.
+    /// Generation of the token within the session.
     pub generation: u32,
 }

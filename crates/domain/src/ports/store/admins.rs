@@ -47,7 +47,7 @@ pub trait AdminRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AdminReader: Send + Sync {
-    /// The account of this name, as last committed.
+    /// Returns the account with this name, as last committed.
     async fn find_admin(&self, name: &AdminName) -> Result<Option<Admin>, StoreError>;
 
     /// Returns a session and its account, as last committed.

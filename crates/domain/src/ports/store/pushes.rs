@@ -30,6 +30,6 @@ pub trait PushRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait WithdrawalReader: Send + Sync {
-    /// Returns the pending withdrawals, as last committed: at most `limit`, the oldest first.
+    /// Returns at most `limit` pending withdrawals, as last committed, the oldest first.
     async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError>;
 }
