@@ -1,37 +1,23 @@
-//! The program `menshen`.
-#![expect(clippy::print_stdout, reason = "some of its commands answer there")]
+//! The program `menshen`: its command line.
+#![expect(clippy::print_stdout, reason = "`menshen config` prints a value")]
 
-use server::commands::keys;
-use server::wiring::admin;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use adapters::store::encryption::rekey::RekeyProgress;
-use adapters::system::SystemClock;
-use anyhow::Context;
 use clap::{Parser, Subcommand};
-use domain::model::admin::{AdminName, Role};
-use domain::model::audit::AuditKind;
-use domain::model::clock::Clock;
-use domain::model::member::{MemberId, StatusReason};
-use domain::ports::store::Store;
-use secrecy::ExposeSecret;
-use server::commands::doctor::{self, Finding};
-use server::commands::healthcheck::healthcheck;
-use server::commands::serve;
+use domain::model::member::MemberId;
+use server::commands::keys::KeyCommand;
+use server::commands::{admin, ban, doctor, healthcheck, keys, migrate, rekey, serve};
 use server::config::{Config, Sources};
 use server::telemetry::logging;
 use server::telemetry::traces::Traces;
-use server::wiring;
-use server::wiring::shared_state::SharedState;
 use uuid::Uuid;
 
-/// Menshen, the login and member service for WeChat mini programs.
+/// Login and member service for WeChat mini programs.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "menshen", version)]
 struct Cli {
-    /// A configuration file, over config/<profile>.toml and under the environment.
+    /// Configuration file; overrides config/<profile>.toml, is overridden by the environment.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -40,206 +26,153 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves until told to stop.
+    /// Run the server until SIGTERM or Ctrl-C.
     Serve,
-    /// Brings the database's schema to what this program needs, or tells how far it is.
+    /// Migrate the database schema, or show its status.
     Migrate {
         #[command(subcommand)]
-        action: Migrate,
+        action: MigrateAction,
     },
-    /// Looks whether everything the server needs is there and works, and says what to do if not.
+    /// Check configuration, keys, database, Redis, clock and WeChat credentials.
     Doctor,
-    /// Tells by its exit code whether the server beside it, of the same configuration, lives.
+    /// Check that the local server is alive; the exit code tells the result.
     Healthcheck,
-    /// Keeps a member out: ends their sessions and refuses their logins; within a second their access tokens are
-    /// believed nowhere any more.
+    /// Ban a member and end their sessions.
+    ///
+    /// Access tokens are rejected on every instance within a second.
     Ban {
-        /// The member's id, as in `memberId`.
+        /// Member id, as in `memberId`.
         member: Uuid,
-        /// Why, for whoever looks at the member later.
+        /// Reason, shown to administrators.
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Lets a banned member log in again.
+    /// Lift a member's ban.
     Unban {
-        /// The member's id, as in `memberId`.
+        /// Member id, as in `memberId`.
         member: Uuid,
-        /// Why, for whoever looks at the member later.
+        /// Reason, shown to administrators.
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Decides who is an administrator.
+    /// Manage administrators.
     Admin {
         #[command(subcommand)]
-        action: Admins,
+        action: AdminAction,
     },
-    /// Lists the keys that sign access tokens, or changes them.
+    /// Manage the keys that sign access tokens.
     Keys {
         #[command(subcommand)]
-        action: Keys,
+        action: KeysAction,
     },
-    /// Brings all that lasts in the database under sealing.key, while instances serve. Begin it when all
-    /// of them have the new key, with the one before among the former keys; begin it again if it
-    /// was interrupted.
+    /// Re-encrypt everything in the database with the current sealing key.
+    ///
+    /// Run it while the instances serve, after all of them have the new `sealing.key` and the previous one
+    /// in `sealing.former_keys`. Run it again after an interruption.
     Rekey,
-    /// Prints the value of one key of the configuration in force, secret or not.
+    /// Print the effective value of a configuration key, including secrets.
     Config {
-        /// The key, as in http.listen.
+        /// Configuration key, such as http.listen.
         key: String,
     },
 }
 
-#[derive(Subcommand)]
-enum Migrate {
-    /// Applies what is pending.
+#[derive(Clone, Copy, Subcommand)]
+enum MigrateAction {
+    /// Apply all pending migrations.
     Up,
-    /// Lists every migration: applied or pending.
+    /// List the migrations as applied or pending.
     Status,
 }
 
 #[derive(Subcommand)]
-enum Admins {
-    /// Invites somebody: prints a code, once, with which they choose their password within a day. Who is
-    /// an administrator already can choose another one, and has this role from then on.
+enum AdminAction {
+    /// Invite an administrator.
+    ///
+    /// Prints a code once, with which they set a password within 24 hours. An existing administrator can
+    /// set a new password with it, and gets the given role.
     Invite {
-        /// What they will sign in with: an address, or a short name in lower case.
+        /// Name to sign in with: an email address, or a short name in lower case.
         name: String,
-        /// What they may do: viewer, operator or admin.
+        /// Role: viewer, operator or admin.
         #[arg(long, default_value = "admin")]
         role: String,
     },
 }
 
 #[derive(Subcommand)]
-enum Keys {
-    /// Tells which keys there are, and where each one stands.
+enum KeysAction {
+    /// List signing keys and their state.
     List,
-    /// Lets the next key sign, once it has been published for `tokens.signing_key_prepublish`.
+    /// Rotate to the next signing key.
+    ///
+    /// The next key must have been published for `tokens.signing_key_prepublish`.
     Rotate,
-    /// Believes no token of a key any more, on every instance within seconds. If it signs, the next
-    /// one does at once. Nobody has to log in again.
+    /// Revoke a signing key.
+    ///
+    /// All instances reject its tokens within seconds. If it is the current key, the next one signs at
+    /// once. Sessions continue.
     Revoke {
-        /// The key's name, as in `kid`.
+        /// Key id (`kid`).
         #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
-    let sources = Sources::of_process(cli.config);
-    if let Command::Config { key } = &cli.command {
+    let Cli { config, command } = Cli::parse();
+    let sources = Sources::of_process(config);
+    // These two work without a complete configuration.
+    if let Command::Config { key } = &command {
         println!("{}", sources.value(key)?);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Healthcheck = cli.command {
-        healthcheck(&sources)?;
+    if let Command::Healthcheck = command {
+        healthcheck::healthcheck(&sources)?;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Command::Doctor = cli.command {
-        return Ok(runtime.block_on(doctor(&sources)));
+    runtime.block_on(run(command, &sources))
+}
+
+async fn run(command: Command, sources: &Sources) -> anyhow::Result<ExitCode> {
+    if let Command::Doctor = command {
+        return Ok(doctor::print(sources).await);
     }
-    let config = Config::load(&sources)?;
-    runtime.block_on(async {
-        match cli.command {
-            Command::Serve => {
-                let traces = config.telemetry.as_ref().map(Traces::start).transpose()?;
-                logging::init(&config, traces.as_ref());
-                let served = serve::serve(&config).await;
-                traces.into_iter().for_each(Traces::stop);
-                served
-            }
-            Command::Migrate { action } => migrate(&action, &config).await,
-            Command::Ban { member, reason } => {
-                let (reason, shared) =
-                    (status_reason(reason.as_deref())?, SharedState::open(&config).await);
-                let store = wiring::store(&config, Some(shared.news())).await?;
-                Ok(admin::ban(&store).ban(MemberId(member), reason, None).await?)
-            }
-            Command::Unban { member, reason } => {
-                let (reason, shared) =
-                    (status_reason(reason.as_deref())?, SharedState::open(&config).await);
-                let store = wiring::store(&config, Some(shared.news())).await?;
-                Ok(admin::ban(&store).unban(MemberId(member), reason, None).await?)
-            }
-            Command::Admin { action: Admins::Invite { name, role } } => {
-                invite(&name, &role, &config).await
-            }
-            Command::Keys { action } => keys(&action, &config).await,
-            Command::Rekey => rekey(&config).await,
-            Command::Config { .. } | Command::Doctor | Command::Healthcheck => Ok(()),
+    let config = &Config::load(sources)?;
+    match command {
+        Command::Serve => serve_with_telemetry(config).await?,
+        Command::Migrate { action: MigrateAction::Up } => migrate::up(config).await?,
+        Command::Migrate { action: MigrateAction::Status } => migrate::status(config).await?,
+        Command::Ban { member, reason } => {
+            ban::ban(config, MemberId(member), reason.as_deref()).await?;
         }
-    })?;
+        Command::Unban { member, reason } => {
+            ban::unban(config, MemberId(member), reason.as_deref()).await?;
+        }
+        Command::Admin { action: AdminAction::Invite { name, role } } => {
+            admin::invite(config, &name, &role).await?;
+        }
+        Command::Keys { action } => {
+            let command = match &action {
+                KeysAction::List => KeyCommand::List,
+                KeysAction::Rotate => KeyCommand::Rotate,
+                KeysAction::Revoke { kid } => KeyCommand::Revoke(kid),
+            };
+            keys::keys(config, command).await?;
+        }
+        Command::Rekey => rekey::rekey(config).await?,
+        Command::Config { .. } | Command::Doctor | Command::Healthcheck => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn doctor(sources: &Sources) -> ExitCode {
-    let findings = doctor::examine(sources).await;
-    for finding in &findings {
-        println!("{finding}");
+async fn serve_with_telemetry(config: &Config) -> anyhow::Result<()> {
+    let traces = config.telemetry.as_ref().map(Traces::start).transpose()?;
+    logging::init(config, traces.as_ref());
+    let outcome = serve::serve(config).await;
+    if let Some(traces) = traces {
+        traces.stop();
     }
-    if findings.iter().any(Finding::is_fault) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn status_reason(reason: Option<&str>) -> anyhow::Result<Option<StatusReason>> {
-    reason.map(StatusReason::parse).transpose().context("--reason")
-}
-
-async fn invite(name: &str, role: &str, config: &Config) -> anyhow::Result<()> {
-    let name = AdminName::parse(name)?;
-    let role = Role::from_name(role).with_context(|| {
-        format!("--role: {role} is none of {}", Role::ALL.map(Role::name).join(", "))
-    })?;
-    let (store, sealer) = (wiring::store(config, None).await?, Arc::new(wiring::sealer(config)?));
-    let invited = admin::manage_admins(&store, &sealer).invite(None, &name, role).await?;
-    println!("{} is invited as {}. The code, for them alone:", name.as_str(), role.name());
-    println!("{}", invited.code.expose());
-    println!("Within a day, it lets them choose a password: POST /admin/api/invitation");
-    Ok(store.close().await?)
-}
-
-async fn migrate(action: &Migrate, config: &Config) -> anyhow::Result<()> {
-    let url = config.database_url.expose_secret();
-    if let Migrate::Up = action {
-        migration::up(url).await?;
-    }
-    for migration in migration::status(url).await? {
-        let state = if migration.applied { "applied" } else { "pending" };
-        println!("{state}  {}", migration.name);
-    }
-    Ok(())
-}
-
-async fn keys(action: &Keys, config: &Config) -> anyhow::Result<()> {
-    let (store, vault) = (wiring::store(config, None).await?, wiring::key_vault(config)?);
-    let rotate_keys = wiring::rotate_keys(config, &store, &vault);
-    let keys = match action {
-        Keys::List => rotate_keys.list().await?,
-        Keys::Rotate => rotate_keys.rotate().await?,
-        Keys::Revoke { kid } => rotate_keys.revoke(kid).await.with_context(|| {
-            format!("{kid} is not revoked; `menshen keys list` tells which keys there are")
-        })?,
-    };
-    print!("{}", keys::table(&keys, &config.keys, SystemClock.now()));
-    Ok(store.close().await?)
-}
-
-async fn rekey(config: &Config) -> anyhow::Result<()> {
-    let store = wiring::store(config, None).await?;
-    let tell = |done: RekeyProgress| {
-        let RekeyProgress { new_data_keys, keys, phones } = done;
-        println!(
-            "made {new_data_keys} data keys, sealed {keys} keys and {phones} phone numbers anew"
-        );
-    };
-    tell(store.rekey(&tell).await.context("run `menshen rekey` again to go on")?);
-    let work = store.begin().await?;
-    work.audit().record(&wiring::journal().event(AuditKind::Rekeyed)).await?;
-    work.commit().await?;
-    println!(
-        "All that lasts is under sealing.key. Its former keys may go in five minutes, when the"
-    );
-    println!("answers to logins that were kept under them have expired.");
-    Ok(store.close().await?)
+    outcome
 }

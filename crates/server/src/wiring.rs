@@ -1,4 +1,4 @@
-//! Where ports meet adapters: the one place that knows both.
+//! Wiring of ports and adapters: the only place that knows both.
 
 pub mod admin;
 pub(crate) mod apps;
@@ -65,14 +65,14 @@ pub fn use_cases(
     jobs.register(&mut registry);
     shared.register(&mut registry);
     http.register(&mut registry);
-    let limiter = Arc::new(MeteredRateLimiter::new(shared.limiter(&clock), &mut registry));
+    let limiter = Arc::new(MeteredRateLimiter::new(shared.rate_limiter(&clock), &mut registry));
     let rate_limits = Arc::new(RateLimits { limiter, quotas: config.quotas });
     let wechat_apps = WechatApps {
         http: http.clone(),
         clock: Arc::clone(&clock),
         rate_limits: Arc::clone(&rate_limits),
         sealer: Arc::clone(&sealer),
-        access_token_cache: shared.shelf(&sealer, &clock),
+        access_token_cache: shared.access_token_cache(&sealer, &clock),
         production: config.production,
     };
     let member_cache = shared.member_cache(store);
@@ -94,7 +94,7 @@ pub fn use_cases(
         token_issuer: tokens.clone(),
         token_verifier: tokens.clone(),
         fingerprints: sealer.clone(),
-        login_seal: Arc::new(SealedAnswers::new(sealer)),
+        login_seal: Arc::new(SealedLoginResponses::new(sealer)),
         // A single one, so that it limits how many passwords are hashed at the same time.
         password_hasher: Arc::new(Argon2PasswordHasher::default()),
         provider_stats: Arc::new(http),
@@ -127,14 +127,10 @@ fn policies(config: &Config) -> Policies {
 /// Returns the factory of audit events and domain events.
 #[must_use]
 pub fn event_factory() -> EventFactory {
-    EventFactory {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        requests: Arc::new(CurrentRequest),
-    }
+    EventFactory { random: Arc::new(SystemRandom), request_context: Arc::new(CurrentRequest) }
 }
 
-/// What tells receivers of events, for each of them.
+/// Returns the delivery of events for each webhook receiver.
 ///
 /// # Errors
 /// When TLS cannot be set up.
@@ -145,7 +141,7 @@ pub fn deliver_events(
     let deliver = |receiver: &WebhookConfig| {
         Ok(DeliverEvents {
             name: receiver.name.clone(),
-            receiver: Arc::new(webhook(receiver)?),
+            sink: Arc::new(webhook(receiver)?),
             store: store.clone(),
             outbox: store.clone(),
             clock: Arc::new(SystemClock),
@@ -156,26 +152,26 @@ pub fn deliver_events(
     config.webhooks.iter().map(deliver).collect()
 }
 
-/// The way to one receiver.
+/// Returns the client of a webhook receiver.
 pub(crate) fn webhook(receiver: &WebhookConfig) -> anyhow::Result<Webhook> {
     let WebhookConfig { name, url, secrets, .. } = receiver;
     let webhook = Webhook::new(url.clone(), Arc::clone(secrets));
     webhook.with_context(|| format!("webhooks.{}", name.as_str()))
 }
 
-/// Who is told of what.
+/// Returns the subscriptions of all webhook receivers.
 fn subscriptions(config: &Config) -> Subscriptions {
     let receivers = config.webhooks.iter();
     Subscriptions::new(receivers.map(|one| (one.name.clone(), one.events.clone())).collect())
 }
 
-/// The configured database, opened; `news` are told what is changed of members.
+/// Opens the configured database; `notifier` publishes changes of members after each commit.
 ///
 /// # Errors
-/// When it cannot be opened, or a sealing key cannot be used.
+/// When the database cannot be opened, or a sealing key is invalid.
 pub async fn store(
     config: &Config,
-    news: Option<Arc<dyn ChangeNotifier>>,
+    notifier: Option<Arc<dyn ChangeNotifier>>,
 ) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let max_connections = config.max_connections;
@@ -183,13 +179,13 @@ pub async fn store(
     let store = StoreConfig { url, max_connections, sealer };
     let store = SeaStore::connect(&store).await.context("database.url")?;
     let store = store.with_subscriptions(subscriptions(config));
-    Ok(Arc::new(match news {
-        Some(news) => store.with_change_notifier(news),
+    Ok(Arc::new(match notifier {
+        Some(notifier) => store.with_change_notifier(notifier),
         None => store,
     }))
 }
 
-/// The way to WeChat.
+/// Returns the HTTP client for WeChat.
 pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     let http = WechatHttp::new(&WechatHttpConfig {
         base_url: config.wechat_base_url.clone(),
@@ -199,19 +195,19 @@ pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     http.context("wechat")
 }
 
-/// The key that refresh tokens come from.
+/// Returns the key of refresh tokens.
 ///
 /// # Errors
-/// When it cannot be used.
+/// When the key is invalid.
 pub(crate) fn refresh_key(config: &Config) -> anyhow::Result<RefreshKey> {
     let key = master_key(config, "tokens.refresh_key", config.refresh_key.as_ref(), "refresh-key")?;
     Ok(RefreshKey::new(&key))
 }
 
-/// What issues and checks tokens, under these keys.
+/// Returns the issuer and verifier of tokens with these signing keys.
 ///
 /// # Errors
-/// When the key of refresh tokens cannot be used.
+/// When the key of refresh tokens is invalid.
 pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
     let refresh = refresh_key(config)?;
     let settings =
@@ -219,7 +215,7 @@ pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
     Ok(Es256Tokens::new(settings, keys, refresh, Arc::new(SystemClock)))
 }
 
-/// The use cases of the keys that sign access tokens.
+/// Returns the rotation of signing keys.
 #[must_use]
 pub fn rotate_keys(config: &Config, store: &Arc<SeaStore>, vault: &KeyVault) -> RotateKeys {
     RotateKeys {
@@ -227,22 +223,23 @@ pub fn rotate_keys(config: &Config, store: &Arc<SeaStore>, vault: &KeyVault) -> 
         signing_keys: store.clone(),
         generator: Arc::new(vault.clone()),
         events: event_factory(),
+        clock: Arc::new(SystemClock),
         policy: config.keys,
     }
 }
 
-/// What makes and opens the keys that sign access tokens.
+/// Returns the vault that generates and decrypts signing keys.
 ///
 /// # Errors
-/// When a sealing key cannot be used.
+/// When a sealing key is invalid.
 pub fn key_vault(config: &Config) -> anyhow::Result<KeyVault> {
     Ok(KeyVault::new(Arc::new(sealer(config)?)))
 }
 
-/// What seals the secrets that the database keeps.
+/// Returns the encryption of secrets and phone numbers in the database.
 ///
 /// # Errors
-/// When a sealing key cannot be used.
+/// When a sealing key is invalid.
 pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     let current = master_key(config, "sealing.key", config.sealing_key.as_ref(), "sealing-key")?;
     let mut sealer = Sealer::new(SealingKey::new(&current));
@@ -253,7 +250,7 @@ pub fn sealer(config: &Config) -> anyhow::Result<Sealer> {
     Ok(sealer)
 }
 
-/// In production the keys are given; in development they are made on the first start.
+/// Returns the configured key. Development generates a missing key on the first start.
 fn master_key(
     config: &Config,
     name: &'static str,
@@ -266,6 +263,7 @@ fn master_key(
     }
 }
 
+/// Returns the authentication of service accounts.
 pub(crate) fn services(config: &Config) -> anyhow::Result<ServiceKeys> {
     ServiceKeys::new(config.services.iter().cloned()).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -1,8 +1,10 @@
-//! `menshen doctor`: whether everything the server needs is there and works, and what to do if not.
+//! `menshen doctor`: checks configuration, keys, database, Redis, clock, WeChat and webhook receivers.
 //!
-//! Nothing it finds holds a secret: errors of every adapter are free of them.
+//! The output holds no secrets: the errors of all adapters are free of them.
+#![expect(clippy::print_stdout, reason = "the command prints its findings")]
 
 use std::fmt;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,75 +18,83 @@ use domain::model::app::registered::RegisteredApp;
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
+use domain::ports::store::StoreHealth;
 use domain::ports::store::apps::AppReader;
-use domain::ports::store::members::MemberReader;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use crate::config::webhooks::WebhookConfig;
-use crate::config::{Config, ConfigError, Sources};
+use crate::config::{Config, ConfigError, ConfigIssue, Sources};
 use crate::wiring;
-use crate::wiring::apps::{Shared, users};
+use crate::wiring::apps::{AppSecrets, wechat_app};
 
-/// How long the database may take to answer.
-const DATABASE_MAX: Duration = Duration::from_secs(5);
+/// Maximum time for the database to respond.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far the clock may be from WeChat's: a phone code lives five minutes by both.
-const SKEW_MAX: Duration = Duration::from_mins(1);
+/// Maximum difference from WeChat's clock: a phone code is valid for five minutes by both clocks.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(1);
 
-/// 2026 to 2100: a clock outside of these years was never set.
-const YEARS: std::ops::Range<i64> = 1_767_225_600..4_102_444_800;
+/// Plausible Unix times in seconds: 2026 to 2100. A clock outside this range was never set.
+const PLAUSIBLE_TIMES: std::ops::Range<i64> = 1_767_225_600..4_102_444_800;
 
-/// What one look has found.
+/// Result of one check.
 pub struct Finding {
-    what: String,
-    found: anyhow::Result<String>,
+    subject: String,
+    result: anyhow::Result<String>,
 }
 
 impl Finding {
-    fn new(what: impl Into<String>, found: anyhow::Result<impl Into<String>>) -> Self {
-        Self { what: what.into(), found: found.map(Into::into) }
+    fn new(subject: impl Into<String>, result: anyhow::Result<impl Into<String>>) -> Self {
+        Self { subject: subject.into(), result: result.map(Into::into) }
     }
 
-    /// Whether something is to be done about it.
+    /// Returns true if the operator has to act.
     #[must_use]
-    pub fn is_fault(&self) -> bool {
-        self.found.is_err()
+    pub fn is_problem(&self) -> bool {
+        self.result.is_err()
     }
 }
 
-/// One line, whatever was found.
+/// One line, also for an error with several lines.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, text) = match &self.found {
+        let (word, text) = match &self.result {
             Ok(note) => ("ok   ", note.clone()),
-            Err(fault) => ("fault", format!("{fault:#}").replace('\n', "; ")),
+            Err(error) => ("error", format!("{error:#}").replace('\n', "; ")),
         };
-        write!(f, "{word}  {}: {text}", self.what)
+        write!(f, "{word}  {}: {text}", self.subject)
     }
 }
 
-/// Looks at everything, one after the other. Without a sound configuration there is nothing else to see.
-pub async fn examine(sources: &Sources) -> Vec<Finding> {
+/// Runs all checks and prints a line for each; the exit code tells whether there is a problem.
+pub async fn print(sources: &Sources) -> ExitCode {
+    let findings = run(sources).await;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.iter().any(Finding::is_problem) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Runs all checks one after the other. An invalid configuration ends them.
+async fn run(sources: &Sources) -> Vec<Finding> {
     let config = match Config::load(sources) {
         Ok(config) => config,
-        Err(ConfigError(faults)) => {
-            let found = |fault| anyhow!("{fault}");
-            let faults = faults.into_iter();
-            return faults
-                .map(|fault| Finding::new(fault.key, Err::<String, _>(found(fault.problem))))
-                .collect();
+        Err(ConfigError(issues)) => {
+            let finding = |issue: ConfigIssue| {
+                Finding::new(issue.key, Err::<String, _>(anyhow!("{}", issue.problem)))
+            };
+            return issues.into_iter().map(finding).collect();
         }
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut findings = vec![
-        Finding::new("configuration", Ok(format!("sound, for {}", sources.profile))),
-        Finding::new("keys", keys(&config).map(|()| "fit for use")),
-        Finding::new("services", wiring::services(&config).map(|_| "each has a key of its own")),
-        Finding::new("database", database(&config, clock.now()).await),
+        Finding::new("configuration", Ok(format!("valid, profile {}", sources.profile))),
+        Finding::new("keys", check_keys(&config).map(|()| "usable")),
+        Finding::new("services", wiring::services(&config).map(|_| "each has its own key")),
+        Finding::new("database", check_database(&config, clock.now()).await),
     ];
     if let Some(url) = &config.redis_url {
-        findings.push(Finding::new("redis", answering(url).await));
+        findings.push(Finding::new("redis", check_redis(url).await));
     }
     let http = match wiring::wechat(&config) {
         Ok(http) => http,
@@ -93,81 +103,90 @@ pub async fn examine(sources: &Sources) -> Vec<Finding> {
             return findings;
         }
     };
-    findings.push(Finding::new("clock", told(clock.now(), http.date().await)));
+    findings.push(Finding::new("clock", check_clock(clock.now(), http.date().await)));
     for app in &config.apps {
-        let users = users(&app.app_id, &app.policy, Shared::of(app), &http, &clock, None);
-        findings.push(Finding::new(format!("apps.{}", app.name.as_str()), known(&users).await));
+        let name = format!("apps.{}", app.name.as_str());
+        let wechat_app = wechat_app(&app.app_id, &app.policy, AppSecrets::of(app));
+        let mini_program =
+            WechatMiniProgram::new(wechat_app, http.clone(), Arc::clone(&clock), None);
+        findings.push(Finding::new(name, check_app(&mini_program).await));
     }
-    // Where the database cannot be read, that was told already.
-    for app in registered(&config).await.unwrap_or_default() {
-        let found = added(&config, &app, &http, &clock).await;
-        findings.push(Finding::new(format!("app {}", app.name.as_str()), found));
+    // The check of the database has reported it if this fails.
+    for app in registered_apps(&config).await.unwrap_or_default() {
+        let name = format!("app {}", app.name.as_str());
+        findings.push(Finding::new(name, check_registered_app(&config, &app, &http, &clock).await));
     }
     for receiver in &config.webhooks {
         let name = format!("webhooks.{}", receiver.name.as_str());
-        findings.push(Finding::new(name, answers(receiver).await));
+        findings.push(Finding::new(name, check_webhook(receiver).await));
     }
     findings
 }
 
-fn keys(config: &Config) -> anyhow::Result<()> {
+fn check_keys(config: &Config) -> anyhow::Result<()> {
     wiring::refresh_key(config)?;
     wiring::sealer(config)?;
     Ok(())
 }
 
-/// Whether the database answers and has the schema this program needs.
-async fn database(config: &Config, now: Timestamp) -> anyhow::Result<String> {
-    let hint = "check database.url, and that the database runs and lets this machine in";
-    let status = timeout(DATABASE_MAX, migration::status(config.database_url.expose_secret()));
-    let status = status.await.with_context(|| format!("does not answer; {hint}"))?;
-    let status = status.with_context(|| format!("cannot be used; {hint}"))?;
+/// Checks that the database responds, that its schema is current and that its signing keys can be
+/// decrypted.
+async fn check_database(config: &Config, now: Timestamp) -> anyhow::Result<String> {
+    let hint =
+        "check database.url, and that the database runs and accepts connections from this host";
+    let status = migration::status(config.database_url.expose_secret());
+    let status = timeout(DATABASE_TIMEOUT, status)
+        .await
+        .with_context(|| format!("does not respond; {hint}"))?
+        .with_context(|| format!("cannot be used; {hint}"))?;
     let pending = status.iter().filter(|migration| !migration.applied).count();
     if pending > 0 && !config.production {
-        return Ok("answers; `menshen serve` will bring its schema up to date".to_owned());
+        return Ok("responds; `menshen serve` will migrate its schema".to_owned());
     }
-    ensure!(pending == 0, "its schema is behind this program: run `menshen migrate up`");
+    ensure!(pending == 0, "the schema is older than this program: run `menshen migrate up`");
     let store = wiring::store(config, None).await.context("cannot be used")?;
     store.ready().await.context("cannot be read")?;
     let vault = wiring::key_vault(config)?;
     let keys = wiring::rotate_keys(config, &store, &vault).list().await?;
     store.close().await.context("cannot be closed")?;
-    // The very first start makes them.
+    // The very first start creates them.
     if !keys.0.is_empty() {
         vault.ring(&keys, now)?;
     }
-    Ok("answers, its schema is up to date, and its signing keys open".to_owned())
+    Ok("responds, the schema is current, the signing keys can be decrypted".to_owned())
 }
 
-/// Whether Redis answers and lets this service in.
-async fn answering(url: &RedisUrl) -> anyhow::Result<String> {
-    let hint = "check redis.url, and that Redis runs and lets this machine in";
-    Redis::check(url).await.with_context(|| format!("does not answer; {hint}"))?;
-    Ok("answers".to_owned())
+async fn check_redis(url: &RedisUrl) -> anyhow::Result<String> {
+    let hint = "check redis.url, and that Redis runs and accepts connections from this host";
+    Redis::check(url).await.with_context(|| format!("does not respond; {hint}"))?;
+    Ok("responds".to_owned())
 }
 
-/// Whether the clock is right, as far as WeChat's can tell.
-fn told(ours: Timestamp, theirs: Option<Timestamp>) -> anyhow::Result<String> {
-    let hint = "set it by NTP: codes, tokens and sessions go by it";
-    ensure!(YEARS.contains(&ours.unix_seconds()), "shows a year it cannot be; {hint}");
-    let Some(theirs) = theirs else {
-        return Ok("plausible; WeChat does not tell its own".to_owned());
+/// Compares this host's clock with the calendar and with WeChat's clock, if its response had a date.
+fn check_clock(ours: Timestamp, wechats: Option<Timestamp>) -> anyhow::Result<String> {
+    let hint = "synchronize it by NTP: codes, tokens and sessions depend on it";
+    let is_plausible = PLAUSIBLE_TIMES.contains(&ours.unix_seconds());
+    ensure!(is_plausible, "shows an impossible year; {hint}");
+    let Some(wechats) = wechats else {
+        return Ok("plausible; WeChat's clock is not known".to_owned());
     };
-    let skew = ours.since(theirs).max(theirs.since(ours));
-    ensure!(skew <= SKEW_MAX, "is {} s away from WeChat's; {hint}", skew.as_secs());
+    let skew = ours.since(wechats).max(wechats.since(ours));
+    ensure!(skew <= MAX_CLOCK_SKEW, "differs from WeChat's by {} s; {hint}", skew.as_secs());
     Ok("agrees with WeChat's".to_owned())
 }
 
-/// Whether WeChat knows the app by its id and secret: it hands an access token out, or it does not.
-async fn known(users: &WechatMiniProgram) -> anyhow::Result<String> {
-    let Err(error) = users.check().await else {
-        return Ok("WeChat knows its id and secret".to_owned());
+/// Checks an app's id and secret by getting an access token from WeChat.
+async fn check_app(mini_program: &WechatMiniProgram) -> anyhow::Result<String> {
+    let Err(error) = mini_program.check_credentials().await else {
+        return Ok("WeChat accepts the app id and secret".to_owned());
     };
     let hint = match error.failure {
         ProviderFailure::Unavailable { .. } => {
             "WeChat cannot be reached: check wechat.base_url, wechat.proxy and the network"
         }
-        ProviderFailure::Throttled { .. } => "WeChat was asked too often: try again in a minute",
+        ProviderFailure::Throttled { .. } => {
+            "WeChat limits the rate of calls: try again in a minute"
+        }
         ProviderFailure::CodeInvalid
         | ProviderFailure::CodeUsed
         | ProviderFailure::UserBlocked
@@ -179,33 +198,34 @@ async fn known(users: &WechatMiniProgram) -> anyhow::Result<String> {
     Err(anyhow::Error::new(error).context(hint))
 }
 
-/// The apps that were added.
-async fn registered(config: &Config) -> anyhow::Result<Vec<RegisteredApp>> {
-    let store = timeout(DATABASE_MAX, wiring::store(config, None)).await??;
+/// Reads the registered apps from the database.
+async fn registered_apps(config: &Config) -> anyhow::Result<Vec<RegisteredApp>> {
+    let store = timeout(DATABASE_TIMEOUT, wiring::store(config, None)).await??;
     let apps = store.registered_apps().await;
     store.close().await?;
     Ok(apps?)
 }
 
-/// Whether WeChat knows an app that was added, if anybody may log in to it.
-async fn added(
+/// Checks a registered app like a configured one, unless it is disabled.
+async fn check_registered_app(
     config: &Config,
     app: &RegisteredApp,
     http: &WechatHttp,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<String> {
-    let shared = Shared::unsealed(app, &Arc::new(wiring::sealer(config)?))?;
+    let secrets = AppSecrets::unsealed(app, &Arc::new(wiring::sealer(config)?))?;
     if app.disabled_at.is_some() {
         return Ok("disabled".to_owned());
     }
-    known(&users(&app.app_id, &app.policy, shared, http, clock, None)).await
+    let wechat_app = wechat_app(&app.app_id, &app.policy, secrets);
+    check_app(&WechatMiniProgram::new(wechat_app, http.clone(), Arc::clone(clock), None)).await
 }
 
-/// Whether somebody answers where a receiver of events is said to listen. No event is sent.
-async fn answers(receiver: &WebhookConfig) -> anyhow::Result<String> {
-    let reached = wiring::webhook(receiver)?.reach().await;
-    reached.context("nobody answers: check its url and the network")?;
-    Ok("answers".to_owned())
+/// Checks that a webhook receiver accepts connections. No event is sent.
+async fn check_webhook(receiver: &WebhookConfig) -> anyhow::Result<String> {
+    let reached = wiring::webhook(receiver)?.check_reachable().await;
+    reached.context("does not respond: check its url and the network")?;
+    Ok("responds".to_owned())
 }
 
 #[cfg(test)]
@@ -213,25 +233,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_held_against_the_calendar_and_against_wechats() {
+    fn clock_is_compared_with_the_calendar_and_with_wechat() {
         let at = |seconds: i64| Timestamp::from_unix_millis(seconds * 1000);
         let now = 1_795_168_800;
         for good in [None, Some(at(now - 60)), Some(at(now)), Some(at(now + 60))] {
-            assert!(told(at(now), good).is_ok(), "{good:?}");
+            assert!(check_clock(at(now), good).is_ok(), "{good:?}");
         }
         for skewed in [now - 61, now + 61, 0] {
-            let fault = told(at(now), Some(at(skewed))).unwrap_err().to_string();
-            assert!(fault.contains("NTP"), "{fault}");
+            let problem = check_clock(at(now), Some(at(skewed))).unwrap_err().to_string();
+            assert!(problem.contains("NTP"), "{problem}");
         }
         for never_set in [0, 1_767_225_599, 4_102_444_800] {
-            assert!(told(at(never_set), None).is_err(), "{never_set}");
+            assert!(check_clock(at(never_set), None).is_err(), "{never_set}");
         }
     }
 
     #[test]
-    fn a_finding_is_one_line() {
-        let fault = anyhow!("second\nthird").context("first");
-        let finding = Finding::new("it", Err::<String, _>(fault));
-        assert_eq!(finding.to_string(), "fault  it: first: second; third");
+    fn finding_is_one_line() {
+        let error = anyhow!("second\nthird").context("first");
+        let finding = Finding::new("it", Err::<String, _>(error));
+        assert_eq!(finding.to_string(), "error  it: first: second; third");
     }
 }

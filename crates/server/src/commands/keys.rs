@@ -1,21 +1,53 @@
-//! What `menshen keys` prints: every signing key, where it stands and since when.
+//! `menshen keys`.
+#![expect(clippy::print_stdout, reason = "the commands print their result")]
 
 use std::fmt::Write;
 
+use adapters::system::SystemClock;
+use anyhow::Context;
 use api::rfc3339;
+use domain::model::clock::Clock;
 use domain::model::signing_key::{KeyPolicy, KeyState, SigningKey, SigningKeys};
 use domain::model::timestamp::Timestamp;
 
-/// The keys as a table, a line for each; nothing of it is secret.
-#[must_use]
-pub fn table(keys: &SigningKeys, policy: &KeyPolicy, now: Timestamp) -> String {
+use crate::config::Config;
+use crate::wiring;
+
+/// A command on the signing keys.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyCommand<'a> {
+    /// Lists the keys.
+    List,
+    /// Signs with the next key from now on.
+    Rotate,
+    /// Revokes the key of this id.
+    Revoke(&'a str),
+}
+
+/// Runs a command and prints the resulting keys as a table.
+///
+/// # Errors
+/// When there is no such key, no next key is published, or the store failed.
+pub async fn keys(config: &Config, command: KeyCommand<'_>) -> anyhow::Result<()> {
+    let store = wiring::store(config, None).await?;
+    let vault = wiring::key_vault(config)?;
+    let rotate_keys = wiring::rotate_keys(config, &store, &vault);
+    let keys = match command {
+        KeyCommand::List => rotate_keys.list().await?,
+        KeyCommand::Rotate => rotate_keys.rotate().await?,
+        KeyCommand::Revoke(kid) => rotate_keys.revoke(kid).await.with_context(|| {
+            format!("{kid} is not revoked; see `menshen keys list` for the keys")
+        })?,
+    };
+    print!("{}", table(&keys, &config.keys, SystemClock.now()));
+    Ok(store.close().await?)
+}
+
+/// Formats the keys as a table, one line each, without secrets.
+fn table(keys: &SigningKeys, policy: &KeyPolicy, now: Timestamp) -> String {
     let mut table = format!("{:<7} {:<9} {:<43}  when\n", "number", "state", "kid");
     for key in &keys.0 {
-        let state = match keys.state(key, now) {
-            KeyState::Next => "next",
-            KeyState::Current => "current",
-            KeyState::Previous => "previous",
-        };
+        let state = keys.state(key, now).name();
         let when = when(keys, key, policy, now);
         let _ = writeln!(table, "{:<7} {state:<9} {:<43}  {when}", key.number, key.id);
     }
@@ -27,7 +59,7 @@ fn when(keys: &SigningKeys, key: &SigningKey, policy: &KeyPolicy, now: Timestamp
     let Some(since) = key.active_from else {
         return format!("published since {}", at(key.created_at));
     };
-    match (keys.state(key, now), keys.kept_until(key, policy, now), policy.lifetime) {
+    match (keys.state(key, now), keys.retained_until(key, policy, now), policy.lifetime) {
         (KeyState::Next, _, _) => format!("signs from {}", at(since)),
         (KeyState::Current, _, Some(period)) => {
             format!("signs since {} until {}", at(since), at(since.plus(period)))
@@ -47,19 +79,19 @@ mod tests {
 
     use super::*;
 
-    fn key(number: u32, signs_from: Option<u64>) -> SigningKey {
+    fn key(number: u32, active_from: Option<u64>) -> SigningKey {
         let at = |seconds| Timestamp::from_unix_millis(0).plus(Duration::from_secs(seconds));
         SigningKey {
             number,
             id: format!("kid-{number}"),
             sealed: b"canary".into(),
             created_at: at(0),
-            active_from: signs_from.map(at),
+            active_from: active_from.map(at),
         }
     }
 
     #[test]
-    fn every_key_is_told_with_its_state_and_times_and_nothing_secret() {
+    fn table_shows_state_and_times_of_each_key_without_secrets() {
         let keys =
             SigningKeys(vec![key(1, Some(0)), key(2, Some(60)), key(3, None), key(4, Some(600))]);
         let policy = KeyPolicy {

@@ -1,9 +1,7 @@
-//! `menshen serve`: from configuration to an orderly end.
+//! `menshen serve`: starts the server and its background jobs, and stops them in order.
 
-use crate::jobs::app_reload;
-use crate::jobs::cleanup;
-use crate::jobs::withdrawals;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::store::SeaStore;
@@ -13,116 +11,177 @@ use api::server::Server;
 use api::server::drain::Drain;
 use api::service::service;
 use domain::ports::store::Store;
+use domain::use_cases::app::reload::ReloadApps;
+use domain::use_cases::cleanup::Cleanup;
+use domain::use_cases::event::deliver::DeliverEvents;
+use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::jobs::key_rotation::KeyKeeper;
-use crate::jobs::webhook_dispatcher::Courier;
-use crate::jobs::webhook_metrics::DeliveryMeters;
+use crate::jobs::metrics::JobMetrics;
+use crate::jobs::signing_keys::SigningKeyManager;
+use crate::jobs::webhook_dispatcher::WebhookDispatcher;
+use crate::jobs::{Jobs, Schedule};
 use crate::wiring;
 use crate::wiring::shared_state::SharedState;
+
+/// Schedule of the jobs that load changes of other instances.
+const RELOAD: Schedule =
+    Schedule { interval: Duration::from_secs(1), failure_delay: Duration::ZERO };
+
+/// Schedule of the processing of withdrawals reported by WeChat.
+const WITHDRAWALS: Schedule =
+    Schedule { interval: Duration::from_secs(1), failure_delay: Duration::from_secs(10) };
+
+/// Schedule of the clean-up. Expired rows are ignored until they are deleted.
+const CLEANUP: Schedule =
+    Schedule { interval: Duration::from_mins(1), failure_delay: Duration::ZERO };
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When something it needs is missing, with what to do about it.
+/// When a dependency is missing; the message contains the remedy.
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let shared = SharedState::open(config).await;
-    let store = wiring::store(config, Some(shared.news())).await?;
+    let store = wiring::store(config, Some(shared.change_notifier())).await?;
     seal_phones(&store).await?;
-    // A crash may have come between an erasure and its wiping.
-    store.purge_deleted().await.context("what was erased cannot be wiped")?;
-    let keeper = KeyKeeper::start(config, &store).await?;
-    let meters = DeliveryMeters::default();
-    let parts = wiring::parts(config, &store, &shared, keeper.tokens(), &meters)?;
+    // A crash may have come between an erasure and the purge of its rows.
+    store.purge_deleted().await.context("deleted rows cannot be purged from the database file")?;
+    let signing_keys = Arc::new(SigningKeyManager::start(config, &store).await?);
+    let metrics = JobMetrics::default();
+    let (use_cases, api_ports) =
+        wiring::use_cases(config, &store, &shared, signing_keys.tokens(), &metrics)?;
     let api = ApiConfig {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         public_metrics: config.public_metrics,
         ..ApiConfig::default()
     };
-    let serve_apps = parts.administration.manage_apps.serve.clone();
-    serve_apps.run().await.context("the apps that were added cannot be read")?;
+    let duties = Duties {
+        signing_keys,
+        reload_apps: Arc::clone(&use_cases.reload_apps),
+        cleanup: Arc::clone(&use_cases.cleanup),
+        withdrawals: Arc::clone(&use_cases.process_withdrawals),
+        deliveries: wiring::deliver_events(config, &store)?,
+    };
+    duties.reload_apps.run().await.context("the registered apps cannot be read")?;
     let address = config.listen;
     let server = Server::listen(address)
         .await
         .with_context(|| format!("http.listen: cannot listen on {address}"))?;
-    let withdrawals = wiring::process_withdrawals(config, &store, parts.erase_member.clone());
-    let events = wiring::deliver_events(config, &store)?;
     let drain = Drain::default();
-    let stop = stop(drain.clone(), config.drain_timeout)?;
+    let stop = stop_signal(drain.clone(), config.drain_timeout)?;
     tracing::info!("listening on http://{}", server.address());
-    let keeping = tokio::spawn(keeper.run());
-    let tidying = tokio::spawn(cleanup::run(wiring::housekeeping(config, &store)));
-    let hearing = tokio::spawn(app_reload::run(serve_apps));
-    let obeying = tokio::spawn(withdrawals::run(withdrawals));
-    let (serving, until) = watch::channel(());
-    let couriers: JoinSet<()> = events
-        .into_iter()
-        .map(|receiver| Courier::new(receiver, meters.clone()).run(until.clone()))
-        .collect();
-    let outcome = server.serve(service(parts, &api, drain), stop).await;
-    drop(serving);
-    couriers.join_all().await;
-    obeying.abort();
-    keeping.abort();
-    hearing.abort();
-    tidying.abort();
+    let jobs = duties.start(metrics);
+    let outcome = server.serve(service(use_cases, api_ports, &api, drain), stop).await;
+    jobs.stop().await;
     outcome.context("the server failed")?;
     store.close().await.context("the database was not closed")
 }
 
-/// Done when the server has been told to stop, by SIGTERM or Ctrl-C, and `patience` is over, in which
-/// load balancers are told so; or when it is told once more.
-fn stop(drain: Drain, patience: Duration) -> io::Result<impl Future<Output = ()> + Send> {
-    // Before anything is served, so that no signal falls between.
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut told = async move || {
+/// Background jobs of the server, not yet started.
+struct Duties {
+    signing_keys: Arc<SigningKeyManager>,
+    reload_apps: Arc<ReloadApps>,
+    cleanup: Arc<Cleanup>,
+    withdrawals: Arc<ProcessWithdrawals>,
+    deliveries: Vec<DeliverEvents>,
+}
+
+impl Duties {
+    fn start(self, metrics: JobMetrics) -> Jobs {
+        let mut jobs = Jobs::new(metrics.clone());
+        let signing_keys = self.signing_keys;
+        jobs.spawn_periodic("signing key rotation", RELOAD, move || {
+            let signing_keys = Arc::clone(&signing_keys);
+            async move { signing_keys.refresh().await }
+        });
+        let reload_apps = self.reload_apps;
+        jobs.spawn_periodic("reload of registered apps", RELOAD, move || {
+            let reload_apps = Arc::clone(&reload_apps);
+            async move { Ok(reload_apps.run().await?) }
+        });
+        let cleanup = self.cleanup;
+        jobs.spawn_periodic("cleanup", CLEANUP, move || {
+            let cleanup = Arc::clone(&cleanup);
+            async move { Ok(cleanup.run().await?) }
+        });
+        let withdrawals = self.withdrawals;
+        jobs.spawn_periodic("processing of withdrawals", WITHDRAWALS, move || {
+            let withdrawals = Arc::clone(&withdrawals);
+            async move {
+                withdrawals.run().await?;
+                Ok(())
+            }
+        });
+        for deliver in self.deliveries {
+            let name = format!("webhook dispatcher {}", deliver.name.as_str());
+            let deliver = Arc::new(deliver);
+            let metrics = metrics.clone();
+            jobs.spawn(name, move |stop| {
+                WebhookDispatcher::new(Arc::clone(&deliver), metrics.clone()).run(stop)
+            });
+        }
+        jobs
+    }
+}
+
+/// Completes when the server is to close: after SIGTERM or Ctrl-C and the drain time, in which load
+/// balancers see that it is not ready; or at once on a second signal.
+fn stop_signal(
+    drain: Drain,
+    drain_timeout: Duration,
+) -> io::Result<impl Future<Output = ()> + Send> {
+    // Registered before the server starts, so that no signal is missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut received = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
     Ok(async move {
-        told().await;
-        tracing::info!("stopping: not ready any more, and closing in {} s", patience.as_secs());
+        received().await;
+        tracing::info!("stopping: not ready any more, closing in {} s", drain_timeout.as_secs());
         drain.begin();
         tokio::select! {
-            () = sleep(patience) => {}
-            () = told() => {}
+            () = sleep(drain_timeout) => {}
+            () = received() => {}
         }
         tracing::info!("closing");
     })
 }
 
-/// Phone numbers from before there were sealed ones; those that are being served are never in clear.
+/// Encrypts phone numbers that an earlier version stored in plaintext; the server never serves them
+/// unencrypted.
 async fn seal_phones(store: &SeaStore) -> anyhow::Result<()> {
-    let tell = |sealed| tracing::info!("sealed {sealed} phone numbers so far");
-    let sealed =
-        store.seal_plaintext_phones(&tell).await.context("phone numbers cannot be sealed")?;
+    let progress = |sealed| tracing::info!("encrypted {sealed} phone numbers so far");
+    let sealed = store
+        .seal_plaintext_phones(&progress)
+        .await
+        .context("plaintext phone numbers cannot be encrypted")?;
     if sealed > 0 {
         tracing::warn!(
-            "sealed {sealed} phone numbers that were in clear: old backups still hold them"
+            "encrypted {sealed} phone numbers that were stored in plaintext: old backups still hold them"
         );
     }
     Ok(())
 }
 
-/// Development migrates on start. Production does not: which of many instances would, and when?
+/// Migrates in development. In production the schema must be current: of many instances it would not be
+/// clear which one migrates, and when.
 async fn prepare_schema(config: &Config) -> anyhow::Result<()> {
     let url = config.database_url.expose_secret();
     if !config.production {
         return migration::up(url).await.context("the database cannot be migrated");
     }
-    let status = migration::status(url).await.context("the database's schema cannot be read")?;
+    let status = migration::status(url).await.context("the database schema cannot be read")?;
     if status.iter().any(|migration| !migration.applied) {
-        bail!("the database's schema is behind this program: run `menshen migrate up` first");
+        bail!("the database schema is older than this program: run `menshen migrate up` first");
     }
     Ok(())
 }

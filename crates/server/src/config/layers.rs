@@ -1,4 +1,4 @@
-//! Lays the sources of configuration over each other: built-in defaults, profile, file, environment.
+//! Configuration sources in increasing precedence: built-in defaults, profile, file, environment.
 
 use std::path::{Path, PathBuf};
 
@@ -7,32 +7,32 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::reader::Reader;
-use super::{ConfigError, Fault};
+use super::{ConfigError, ConfigIssue};
 
-/// The built-in layer: every key that has a default.
+/// Built-in layer: every key that has a default.
 pub(super) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
-/// What the program was started with.
+/// Configuration sources of a process.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// `development` or `production`: names the file `config/<profile>.toml`.
+    /// Profile, `development` or `production`; selects `config/<profile>.toml`.
     pub profile: String,
-    /// The folder that holds `config/`.
+    /// Folder that contains `config/`.
     pub root: PathBuf,
-    /// A further file, which must exist.
+    /// Additional file, which must exist.
     pub file: Option<PathBuf>,
-    /// The environment, of which names with the prefix `MENSHEN_` count.
+    /// Environment variables; only names with the prefix `MENSHEN_` are read.
     pub environment: Vec<(String, String)>,
 }
 
-/// All layers in one tree, and the apps in the order in which they first appear.
+/// All layers merged into a tree, with the names of the apps in the order of their first appearance.
 pub(super) struct Layers {
     pub(super) tree: Dict,
     pub(super) apps: Vec<String>,
 }
 
 impl Sources {
-    /// What this process was started with.
+    /// Returns the sources of this process.
     #[must_use]
     pub fn of_process(file: Option<PathBuf>) -> Self {
         let environment: Vec<(String, String)> = std::env::vars_os()
@@ -43,24 +43,26 @@ impl Sources {
         Self { profile, root: PathBuf::from("."), file, environment }
     }
 
-    /// The value in force under `key`, as text; lists are parted by commas.
+    /// Returns the effective value of `key` as text; lists are separated by commas.
     ///
     /// # Errors
-    /// When there is no value under that key, or a source cannot be read.
+    /// When the key has no value, or a source cannot be read.
     pub fn value(&self, key: &str) -> Result<String, ConfigError> {
         let layers = self.merge().map_err(ConfigError)?;
         let reader = Reader::new(&layers.tree);
-        let shown = reader.shown(key);
-        let faults = reader.into_faults();
-        match shown {
-            Some(value) if faults.is_empty() => Ok(value),
-            None if faults.is_empty() => Err(ConfigError(vec![Fault::new(key, "has no value")])),
-            Some(_) | None => Err(ConfigError(faults)),
+        let value = reader.effective_value(key);
+        let issues = reader.into_issues();
+        match value {
+            Some(value) if issues.is_empty() => Ok(value),
+            None if issues.is_empty() => {
+                Err(ConfigError(vec![ConfigIssue::new(key, "has no value")]))
+            }
+            Some(_) | None => Err(ConfigError(issues)),
         }
     }
 
-    pub(super) fn merge(&self) -> Result<Layers, Vec<Fault>> {
-        let mut faults = Vec::new();
+    pub(super) fn merge(&self) -> Result<Layers, Vec<ConfigIssue>> {
+        let mut issues = Vec::new();
         let mut figment = Figment::new();
         let mut apps = Vec::new();
         for text in [Ok(DEFAULTS.to_owned())].into_iter().chain(self.files()) {
@@ -70,35 +72,35 @@ impl Sources {
                     apps.extend(named.into_iter().flat_map(toml::Table::keys).cloned());
                     figment = figment.merge(Serialized::defaults(table));
                 }
-                Err(fault) => faults.push(fault),
+                Err(issue) => issues.push(issue),
             }
         }
         let (environment, mut misnamed) = Environment::new(&self.environment);
-        faults.append(&mut misnamed);
+        issues.append(&mut misnamed);
         if let Some(Value::Dict(_, named)) = environment.0.get("apps") {
             apps.extend(named.keys().cloned());
         }
         let merged = figment.merge(environment).extract::<Dict>();
         match merged {
-            Ok(tree) if faults.is_empty() => {
+            Ok(tree) if issues.is_empty() => {
                 let mut seen = std::collections::BTreeSet::new();
                 apps.retain(|name| seen.insert(name.clone()));
                 Ok(Layers { tree, apps })
             }
-            // What figment says may hold a value, and the value may be a secret.
-            Err(_) if faults.is_empty() => {
-                Err(vec![Fault::new("configuration", "the sources cannot be merged")])
+            // Error texts of figment contain values, which may be secrets.
+            Err(_) if issues.is_empty() => {
+                Err(vec![ConfigIssue::new("configuration", "the sources cannot be merged")])
             }
-            Ok(_) | Err(_) => Err(faults),
+            Ok(_) | Err(_) => Err(issues),
         }
     }
 
-    /// The texts of the profile's file, where there is one, and of the file that was asked for.
-    fn files(&self) -> Vec<Result<String, Fault>> {
+    /// Reads the profile's file, if it exists, and the additional file.
+    fn files(&self) -> Vec<Result<String, ConfigIssue>> {
         let profile = self.root.join("config").join(format!("{}.toml", self.profile));
         let read = |path: &Path| {
             std::fs::read_to_string(path).map_err(|error| {
-                Fault::new(path.display().to_string(), format!("cannot be read: {error}"))
+                ConfigIssue::new(path.display().to_string(), format!("cannot be read: {error}"))
             })
         };
         let profile = profile.exists().then(|| read(&profile));
@@ -106,22 +108,23 @@ impl Sources {
     }
 }
 
-/// Reads TOML; a fault tells place and kind but never the text, which may be a secret.
-fn parse(text: &str) -> Result<toml::Table, Fault> {
+/// Parses TOML. The issue contains the line number and not the text, which may be a secret.
+fn parse(text: &str) -> Result<toml::Table, ConfigIssue> {
     text.parse::<toml::Table>().map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        Fault::new("configuration file", format!("line {line} is not valid TOML"))
+        ConfigIssue::new("configuration file", format!("line {line} is not valid TOML"))
     })
 }
 
-/// `MENSHEN_SECTION__KEY` variables as a tree whose leaves are all text: figment's own provider would
-/// guess types, and so lose the leading zeros of a secret.
+/// `MENSHEN_SECTION__KEY` variables as a tree of texts. Figment's own provider guesses types, which loses
+/// the leading zeros of a secret.
 struct Environment(Dict);
 
 impl Environment {
-    fn new(variables: &[(String, String)]) -> (Self, Vec<Fault>) {
-        let (mut tree, mut faults) = (Dict::new(), Vec::new());
+    fn new(variables: &[(String, String)]) -> (Self, Vec<ConfigIssue>) {
+        let mut tree = Dict::new();
+        let mut issues = Vec::new();
         for (name, value) in variables {
             let Some(key) = name.strip_prefix("MENSHEN_").filter(|key| *key != "PROFILE") else {
                 continue;
@@ -131,10 +134,13 @@ impl Environment {
                 || path.iter().any(String::is_empty)
                 || !insert(&mut tree, &path, value)
             {
-                faults.push(Fault::new(name, "names no key; the form is MENSHEN_SECTION__KEY"));
+                issues.push(ConfigIssue::new(
+                    name,
+                    "is not a configuration key; the form is MENSHEN_SECTION__KEY",
+                ));
             }
         }
-        (Self(tree), faults)
+        (Self(tree), issues)
     }
 }
 

@@ -1,5 +1,4 @@
-//! Reads typed values out of the merged tree, and collects every fault instead of stopping at the
-//! first.
+//! Typed values of the merged configuration; collects all issues instead of stopping at the first.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,50 +7,50 @@ use std::ops::RangeInclusive;
 use figment::value::{Dict, Value};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Fault;
+use super::ConfigIssue;
 
-/// The tree, what was read of it, and what was wrong. A faulty value reads as the type's default: the
-/// result is thrown away in the end, but the reading goes on.
+/// The configuration tree, the keys read so far and their issues. An invalid value reads as the type's
+/// default, so that reading continues; the result is discarded in the end.
 pub(super) struct Reader<'a> {
     tree: &'a Dict,
     known: RefCell<BTreeSet<String>>,
-    faults: RefCell<Vec<Fault>>,
+    issues: RefCell<Vec<ConfigIssue>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(tree: &'a Dict) -> Self {
-        Self { tree, known: RefCell::default(), faults: RefCell::default() }
+        Self { tree, known: RefCell::default(), issues: RefCell::default() }
     }
 
-    /// Notes that `key` is not as it should be.
-    pub(super) fn fault(&self, key: &str, problem: impl Into<String>) {
-        self.faults.borrow_mut().push(Fault::new(key, problem));
+    /// Records an issue of `key`.
+    pub(super) fn reject(&self, key: &str, problem: impl Into<String>) {
+        self.issues.borrow_mut().push(ConfigIssue::new(key, problem));
     }
 
-    /// The value if it converts, else a fault.
+    /// Returns the value, or records the error.
     pub(super) fn checked<T, E: std::error::Error>(
         &self,
         key: &str,
         value: Result<T, E>,
     ) -> Option<T> {
-        value.map_err(|error| self.fault(key, error.to_string())).ok()
+        value.map_err(|error| self.reject(key, error.to_string())).ok()
     }
 
-    /// Text; empty when absent.
+    /// Reads text; empty if absent.
     pub(super) fn text(&self, key: &str) -> String {
         self.optional_text(key).unwrap_or_default()
     }
 
-    /// Text that must be there.
+    /// Reads required text.
     pub(super) fn required(&self, key: &str) -> String {
         let text = self.text(key);
         if text.is_empty() {
-            self.fault(key, "is missing");
+            self.reject(key, "is missing");
         }
         text
     }
 
-    /// A whole number within `allowed`.
+    /// Reads a whole number within `allowed`.
     pub(super) fn whole(&self, key: &str, allowed: RangeInclusive<u32>) -> u32 {
         let number = match self.value(key) {
             Some(Value::Num(_, number)) => number.to_i128(),
@@ -61,12 +60,12 @@ impl<'a> Reader<'a> {
         let number = number.and_then(|n| u32::try_from(n).ok()).filter(|n| allowed.contains(n));
         number.unwrap_or_else(|| {
             let (least, most) = allowed.into_inner();
-            self.fault(key, format!("must be a whole number from {least} to {most}"));
+            self.reject(key, format!("must be a whole number from {least} to {most}"));
             least
         })
     }
 
-    /// A part of all: a number from 0 to 1.
+    /// Reads a number from 0 to 1.
     pub(super) fn ratio(&self, key: &str) -> f64 {
         let number = match self.value(key) {
             Some(Value::String(_, text)) => text.parse().ok(),
@@ -76,17 +75,17 @@ impl<'a> Reader<'a> {
             Some(_) | None => None,
         };
         number.filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or_else(|| {
-            self.fault(key, "must be a number from 0 to 1");
+            self.reject(key, "must be a number from 0 to 1");
             0.0
         })
     }
 
-    /// The same; `default` when absent.
+    /// Reads a whole number within `allowed`; `default` if absent.
     pub(super) fn whole_or(&self, key: &str, default: u32, allowed: RangeInclusive<u32>) -> u32 {
         if self.value(key).is_some() { self.whole(key, allowed) } else { default }
     }
 
-    /// Yes or no; `default` when absent.
+    /// Reads a boolean; `default` if absent.
     pub(super) fn flag(&self, key: &str, default: bool) -> bool {
         match self.value(key) {
             None => default,
@@ -94,13 +93,13 @@ impl<'a> Reader<'a> {
             Some(Value::String(_, text)) if text == "true" => true,
             Some(Value::String(_, text)) if text == "false" => false,
             Some(_) => {
-                self.fault(key, "must be true or false");
+                self.reject(key, "must be true or false");
                 default
             }
         }
     }
 
-    /// A list of texts; in the environment they are parted by commas.
+    /// Reads a list of texts, separated by commas in the environment.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
         let split = |text: &str| text.split(',').map(|item| item.trim().to_owned()).collect();
         let items = match self.value(key) {
@@ -113,12 +112,12 @@ impl<'a> Reader<'a> {
             None => Some(Vec::new()),
         };
         items.unwrap_or_else(|| {
-            self.fault(key, "must be a list of texts");
+            self.reject(key, "must be a list of texts");
             Vec::new()
         })
     }
 
-    /// A secret: under its key, or in the file that `<key>_file` names. No fault tells its value.
+    /// Reads a secret from its key or from the file that `<key>_file` names. Issues do not contain its value.
     pub(super) fn secret(&self, key: &str) -> Option<SecretString> {
         let file_key = format!("{key}_file");
         let given = self.optional_text(key).filter(|text| !text.is_empty());
@@ -128,35 +127,35 @@ impl<'a> Reader<'a> {
         match std::fs::read_to_string(&path) {
             Ok(text) if !text.trim().is_empty() => Some(text.trim().into()),
             Ok(_) => {
-                self.fault(&file_key, format!("the file {path} is empty"));
+                self.reject(&file_key, format!("the file {path} is empty"));
                 None
             }
             Err(error) => {
-                self.fault(&file_key, format!("the file {path} cannot be read: {error}"));
+                self.reject(&file_key, format!("the file {path} cannot be read: {error}"));
                 None
             }
         }
     }
 
-    /// Secrets parted by commas or blanks, where [`Self::secret`] finds them: in a file, one a line.
+    /// Reads secrets separated by commas, blanks or line breaks, from the places of [`Self::secret`].
     pub(super) fn secrets(&self, key: &str) -> Vec<SecretString> {
         let all = self.secret(key).unwrap_or_default();
         let parts = all.expose_secret().split([',', ' ', '\t', '\r', '\n']);
         parts.filter(|part| !part.is_empty()).map(SecretString::from).collect()
     }
 
-    /// A secret that must be there; `hint` says where it comes from.
+    /// Reads a required secret; `hint` tells where to get it.
     pub(super) fn required_secret(&self, key: &str, hint: &str) -> Option<SecretString> {
-        let before = self.faults.borrow().len();
+        let before = self.issues.borrow().len();
         let secret = self.secret(key);
-        if secret.is_none() && self.faults.borrow().len() == before {
-            self.fault(key, format!("is missing; {hint}"));
+        if secret.is_none() && self.issues.borrow().len() == before {
+            self.reject(key, format!("is missing; {hint}"));
         }
         secret
     }
 
-    /// Any value but a table, as text; what a file holds is read from there.
-    pub(super) fn shown(&self, key: &str) -> Option<String> {
+    /// Formats any value except a table as text, including the content of a `_file`.
+    pub(super) fn effective_value(&self, key: &str) -> Option<String> {
         match self.value(key) {
             Some(Value::Bool(_, flag)) => Some(flag.to_string()),
             Some(Value::Num(_, number)) => {
@@ -172,32 +171,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What was wrong with the values read so far.
-    pub(super) fn into_faults(self) -> Vec<Fault> {
-        self.faults.into_inner()
+    /// Issues of the values read so far.
+    pub(super) fn into_issues(self) -> Vec<ConfigIssue> {
+        self.issues.into_inner()
     }
 
-    /// The names of the tables below `section`.
+    /// Names of the tables below `section`.
     pub(super) fn names(&self, section: &str) -> Vec<String> {
         match self.tree.get(section) {
             Some(Value::Dict(_, tables)) => tables.keys().cloned().collect(),
             Some(_) => {
-                self.fault(section, "must be tables, one per name");
+                self.reject(section, "must be tables, one per name");
                 Vec::new()
             }
             None => Vec::new(),
         }
     }
 
-    /// All faults: those met while reading, and every key nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Vec<Fault>> {
-        let mut faults = self.faults.into_inner();
+    /// Returns all issues, including one for every unknown key.
+    pub(super) fn finish(self) -> Result<(), Vec<ConfigIssue>> {
+        let mut issues = self.issues.into_inner();
         let known = self.known.into_inner();
         let mut present = Vec::new();
         leaves(self.tree, "", &mut present);
         let unknown = present.into_iter().filter(|key| !known.contains(key));
-        faults.extend(unknown.map(|key| Fault::new(key, "is not a key of the configuration")));
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        issues
+            .extend(unknown.map(|key| ConfigIssue::new(key, "is not a key of the configuration")));
+        if issues.is_empty() { Ok(()) } else { Err(issues) }
     }
 
     fn optional_text(&self, key: &str) -> Option<String> {
@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
             | Value::Empty(..)
             | Value::Dict(..)
             | Value::Array(..) => {
-                self.fault(key, "must be text in quotes");
+                self.reject(key, "must be text in quotes");
                 None
             }
         }

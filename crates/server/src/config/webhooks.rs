@@ -1,4 +1,4 @@
-//! The receivers that are told of events: one table `[webhooks.<name>]` each.
+//! Webhook receivers: one table `[webhooks.<name>]` each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 
-/// Seconds until an event is given up, unless told otherwise: five days.
+/// Default of `max_age` in seconds: five days.
 const DEFAULT_MAX_AGE_SECONDS: u32 = 432_000;
 
-/// One receiver.
+/// A webhook receiver.
 #[derive(Debug)]
 pub struct WebhookConfig {
-    /// Its name here.
+    /// Name in this service.
     pub name: ReceiverName,
-    /// Where it listens.
+    /// Address of the receiver.
     pub url: WebhookUrl,
-    /// What its messages are signed with: the secret, and the one before.
+    /// Secrets that sign the messages: the current one, then the former one.
     pub secrets: Arc<[WebhookSecret]>,
-    /// What it is told of.
+    /// Kinds of events that are delivered.
     pub events: Vec<EventKind>,
-    /// How old an event may be for another attempt to be made.
+    /// Age of an event after which delivery is abandoned.
     pub max_age: Duration,
 }
 
-/// All receivers.
+/// Reads all receivers.
 pub(super) fn webhooks(reader: &Reader<'_>, production: bool) -> Vec<WebhookConfig> {
     let names = reader.names("webhooks").into_iter();
     names.filter_map(|name| webhook(reader, &name, production)).collect()
@@ -37,7 +37,7 @@ pub(super) fn webhooks(reader: &Reader<'_>, production: bool) -> Vec<WebhookConf
 
 fn webhook(reader: &Reader<'_>, name: &str, production: bool) -> Option<WebhookConfig> {
     let key = |field: &str| format!("webhooks.{name}.{field}");
-    let url = reader.required_secret(&key("url"), "where does the receiver listen?");
+    let url = reader.required_secret(&key("url"), "the address of the receiver");
     let url = url.and_then(|url| {
         reader.checked(&key("url"), WebhookUrl::parse(url.expose_secret(), production))
     });
@@ -59,7 +59,7 @@ fn webhook(reader: &Reader<'_>, name: &str, production: bool) -> Option<WebhookC
     })
 }
 
-/// The kinds of this list; all where it names none.
+/// Reads a list of event kinds; all kinds if it is empty.
 fn events(reader: &Reader<'_>, key: &str) -> Vec<EventKind> {
     let names = reader.list(key);
     if names.is_empty() {
@@ -68,7 +68,7 @@ fn events(reader: &Reader<'_>, key: &str) -> Vec<EventKind> {
     let kinds = names.iter().map(|name| EventKind::from_name(name)).collect::<Option<_>>();
     kinds.unwrap_or_else(|| {
         let known = EventKind::NAMES.join(", ");
-        reader.fault(key, format!("must be of these: {known}"));
+        reader.reject(key, format!("must be of these: {known}"));
         vec![]
     })
 }

@@ -1,4 +1,4 @@
-//! Has a receiver told of events, as long as the server runs.
+//! Webhook dispatcher: delivers the events in the outbox to one receiver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,119 +7,126 @@ use domain::model::event::DomainEvent;
 use domain::model::event::delivery::Delivery;
 use domain::ports::store::error::StoreError;
 use domain::use_cases::event::deliver::{DeliverEvents, Outcome};
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use crate::jobs::webhook_metrics::DeliveryMeters;
+use crate::jobs::metrics::JobMetrics;
 
-/// How long after it happened an event is told, at most, where nothing is in the way.
-const EVERY: Duration = Duration::from_secs(1);
+/// Time between two looks into the outbox.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long nothing is claimed after the store has failed.
-const PAUSE: Duration = Duration::from_secs(10);
+/// Pause after the store failed.
+const ERROR_BACKOFF: Duration = Duration::from_secs(10);
 
-/// How many attempts at one receiver are under way at a time.
-const AT_ONCE: usize = 8;
+/// Maximum number of concurrent attempts at one receiver.
+const MAX_CONCURRENT: usize = 8;
 
-/// What carries events to one receiver.
-pub struct Courier {
+/// Delivers events to one receiver.
+pub struct WebhookDispatcher {
     deliver: Arc<DeliverEvents>,
-    meters: DeliveryMeters,
-    under_way: JoinSet<Attempt>,
-    /// Whether the last attempt failed.
-    failing: bool,
+    metrics: JobMetrics,
+    in_flight: JoinSet<Attempt>,
+    is_failing: bool,
 }
 
-/// An attempt that has ended, and how.
+/// A finished attempt with its outcome.
 type Attempt = (Delivery, Result<Outcome, StoreError>);
 
-impl Courier {
-    /// A courier that counts what it carries.
+impl WebhookDispatcher {
+    /// Creates a dispatcher that reports to `metrics`.
     #[must_use]
-    pub fn new(deliver: DeliverEvents, meters: DeliveryMeters) -> Self {
-        meters.add(&deliver.name);
-        Self { deliver: Arc::new(deliver), meters, under_way: JoinSet::new(), failing: false }
+    pub fn new(deliver: Arc<DeliverEvents>, metrics: JobMetrics) -> Self {
+        metrics.add_receiver(&deliver.name);
+        Self { deliver, metrics, in_flight: JoinSet::new(), is_failing: false }
     }
 
-    /// Carries events until `serving` is dropped at its other end, and sees through what it has begun.
-    pub async fn run(mut self, mut serving: watch::Receiver<()>) {
-        loop {
-            let pause = match self.set_out().await {
-                Ok(()) => EVERY,
+    /// Delivers events until `stop` is cancelled, then completes the attempts in flight.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = match self.claim_and_spawn().await {
+                Ok(()) => POLL_INTERVAL,
                 Err(error) => {
-                    let (receiver, error) = (self.deliver.name.as_str(), chain(error));
-                    tracing::error!(receiver, error, "no events can be claimed");
-                    PAUSE
+                    let receiver = self.deliver.name.as_str();
+                    let error = chain(error);
+                    tracing::error!(receiver, error, "claiming webhook events failed, will retry");
+                    ERROR_BACKOFF
                 }
             };
             tokio::select! {
-                _ = serving.changed() => break,
-                Some(ended) = self.under_way.join_next() => self.note(ended),
+                () = stop.cancelled() => {}
+                Some(ended) = self.in_flight.join_next() => self.finish(ended),
                 () = sleep(pause) => {}
             }
         }
-        while let Some(ended) = self.under_way.join_next().await {
-            self.note(ended);
+        while let Some(ended) = self.in_flight.join_next().await {
+            self.finish(ended);
         }
     }
 
-    /// Begins as many attempts as may be under way besides those that are.
-    async fn set_out(&mut self) -> Result<(), StoreError> {
-        let free = AT_ONCE.saturating_sub(self.under_way.len());
+    /// Claims due deliveries and starts an attempt at each, up to [`MAX_CONCURRENT`] in flight.
+    async fn claim_and_spawn(&mut self) -> Result<(), StoreError> {
+        let free = MAX_CONCURRENT.saturating_sub(self.in_flight.len());
         if free > 0 {
             for claimed in self.deliver.claim(free as u64).await? {
                 let deliver = Arc::clone(&self.deliver);
-                self.under_way.spawn(async move {
-                    let ended = deliver.deliver(&claimed).await;
-                    (claimed, ended)
+                self.in_flight.spawn(async move {
+                    let outcome = deliver.deliver(&claimed).await;
+                    (claimed, outcome)
                 });
             }
         }
         let oldest = self.deliver.oldest().await?;
         let age = oldest.map(|at| self.deliver.clock.now().since(at));
-        self.meters.oldest_is(&self.deliver.name, age.unwrap_or_default());
+        self.metrics.set_oldest_undelivered(&self.deliver.name, age.unwrap_or_default());
         Ok(())
     }
 
-    /// Takes note of an attempt that has ended.
-    fn note(&mut self, ended: Result<Attempt, JoinError>) {
+    fn finish(&mut self, ended: Result<Attempt, JoinError>) {
         let receiver = self.deliver.name.as_str();
         match ended {
-            Ok((delivery, Ok(outcome))) => self.tell(&delivery, outcome),
+            Ok((delivery, Ok(outcome))) => self.log_outcome(&delivery, outcome),
             Ok((_, Err(error))) => {
                 let error = chain(error);
-                tracing::error!(receiver, error, "what became of an event is not kept");
+                tracing::error!(receiver, error, "could not store the webhook delivery outcome");
             }
-            Err(error) => tracing::error!(receiver, error = chain(error), "an attempt broke down"),
+            Err(error) => {
+                tracing::error!(receiver, error = chain(error), "webhook delivery task failed");
+            }
         }
     }
 
-    /// Tells the operators what became of an event; of failures in a row, the first one aloud.
-    fn tell(&mut self, delivery: &Delivery, outcome: Outcome) {
-        self.meters.ended(&self.deliver.name, &outcome);
-        let fails = !matches!(outcome, Outcome::Delivered);
-        let failed = std::mem::replace(&mut self.failing, fails);
-        let (receiver, attempts) = (self.deliver.name.as_str(), delivery.attempts);
-        let DomainEvent { id, at, kind, member, merged_member: other } = &delivery.event;
+    /// Counts and logs an outcome. Of consecutive failures only the first one is a warning.
+    fn log_outcome(&mut self, delivery: &Delivery, outcome: Outcome) {
+        self.metrics.record_attempt(&self.deliver.name, &outcome);
+        let was_failing = self.is_failing;
+        self.is_failing = !matches!(outcome, Outcome::Delivered);
+        let receiver = self.deliver.name.as_str();
+        let attempts = delivery.attempts;
+        let DomainEvent { id, at, kind, member, merged_member } = &delivery.event;
         match outcome {
-            Outcome::Delivered if failed => {
-                tracing::info!(receiver, "the receiver takes events again");
+            Outcome::Delivered if was_failing => {
+                tracing::info!(receiver, "webhook delivery works again");
             }
             Outcome::Delivered => {}
-            Outcome::Retry(error) if failed => {
-                tracing::debug!(receiver, event = %id, attempts, error = chain(error), "put off");
-            }
             Outcome::Retry(error) => {
                 let error = chain(error);
-                tracing::warn!(receiver, event = %id, attempts, error, "put off: told again later");
+                let message = "webhook delivery failed, will retry";
+                if was_failing {
+                    tracing::debug!(receiver, event = %id, attempts, error, "{message}");
+                } else {
+                    tracing::warn!(receiver, event = %id, attempts, error, "{message}");
+                }
             }
             Outcome::Abandoned(error) => {
-                let (kind, at, member) = (kind.name(), at.unix_millis(), member.0);
-                let (other, error) = (other.map(|other| other.0), chain(error));
+                let kind = kind.name();
+                let at = at.unix_millis();
+                let member = member.0;
+                let merged_member = merged_member.map(|merged| merged.0);
+                let error = chain(error);
                 tracing::error!(
-                    receiver, event = %id, at, kind, %member, ?other, attempts, error,
-                    "given up: the receiver is never told of this event"
+                    receiver, event = %id, at, kind, %member, ?merged_member, attempts, error,
+                    "webhook delivery abandoned: the event is older than max_age"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Where traces go: to an OpenTelemetry collector, in batches, and nowhere unless one is configured.
+//! Export of traces to an OpenTelemetry collector, in batches; off unless one is configured.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,27 +20,24 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Telemetry;
 
-/// How long the collector may take to accept a batch.
+/// Maximum time for the collector to accept a batch.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the program waits at its end for the last batch to arrive.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Maximum time for the export of the last batch on exit.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long spans are gathered before they are sent.
-const GATHERING: Duration = Duration::from_secs(1);
+/// Time between two batches.
+const BATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The crates whose spans are exported: of others it is not known what they hold.
+/// Crates with exported spans. Spans of other crates may contain anything.
 const OURS: [&str; 4] = ["adapters", "api", "domain", "server"];
 
-/// The spans that wait for the collector. What it does not take in time is dropped: requests never wait
-/// for it.
+/// Queue of spans for the collector. Spans that it does not accept in time are dropped: requests never
+/// wait for it.
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Prepares for the collector that is configured; it need not be there.
-    ///
-    /// # Errors
-    /// When the endpoint is no URL, or no HTTP client can be made.
+    /// Prepares the export to the configured collector, which need not run yet.
     pub fn start(telemetry: &Telemetry) -> anyhow::Result<Self> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -49,7 +46,7 @@ impl Traces {
             .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
             .build()
             .context("telemetry.otlp_endpoint")?;
-        let batches = BatchConfigBuilder::default().with_scheduled_delay(GATHERING).build();
+        let batches = BatchConfigBuilder::default().with_scheduled_delay(BATCH_INTERVAL).build();
         let processor = BatchSpanProcessor::builder(Exporter::new(exporter));
         let sampler = Sampler::TraceIdRatioBased(telemetry.sample_ratio);
         let resource = Resource::builder_empty().with_attributes([
@@ -63,7 +60,8 @@ impl Traces {
         Ok(Self(provider.build()))
     }
 
-    /// What takes the spans of our own crates, and nothing else: no event of the log, no span of others.
+    /// Returns the layer that exports the spans of our own crates; neither log events nor spans of
+    /// other crates.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -83,53 +81,53 @@ impl Traces {
             .with_filter(filter_fn(ours).with_max_level_hint(LevelFilter::INFO))
     }
 
-    /// Sends what is left, as far as the collector takes it in time.
+    /// Exports the remaining spans, as far as the collector accepts them in time.
     pub fn stop(self) {
-        if let Err(error) = self.0.shutdown_with_timeout(FAREWELL) {
-            tracing::warn!(error = error.to_string(), "the last traces did not arrive");
+        if let Err(error) = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT) {
+            tracing::warn!(error = error.to_string(), "export of the last traces failed");
         }
     }
 }
 
-/// The way to the collector, which tells once when it breaks and once when it is mended.
+/// Exporter that logs the first failure and the recovery.
 #[derive(Debug)]
 struct Exporter {
-    way: opentelemetry_otlp::SpanExporter,
-    broken: AtomicBool,
+    inner: opentelemetry_otlp::SpanExporter,
+    is_failing: AtomicBool,
 }
 
 impl Exporter {
-    fn new(way: opentelemetry_otlp::SpanExporter) -> Self {
-        Self { way, broken: AtomicBool::new(false) }
+    fn new(inner: opentelemetry_otlp::SpanExporter) -> Self {
+        Self { inner, is_failing: AtomicBool::new(false) }
     }
 }
 
 impl SpanExporter for Exporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let outcome = self.way.export(batch).await;
-        let was_broken = self.broken.swap(outcome.is_err(), Ordering::Relaxed);
+        let outcome = self.inner.export(batch).await;
+        let was_failing = self.is_failing.swap(outcome.is_err(), Ordering::Relaxed);
         match &outcome {
-            Err(error) if !was_broken => {
+            Err(error) if !was_failing => {
                 tracing::warn!(
                     error = error.to_string(),
-                    "traces do not arrive, and are dropped meanwhile"
+                    "export of traces failed, dropping them meanwhile"
                 );
             }
-            Ok(()) if was_broken => tracing::info!("traces arrive again"),
+            Ok(()) if was_failing => tracing::info!("export of traces works again"),
             Ok(()) | Err(_) => {}
         }
         outcome
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.way.shutdown_with_timeout(timeout)
+        self.inner.shutdown_with_timeout(timeout)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.way.force_flush()
+        self.inner.force_flush()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.way.set_resource(resource);
+        self.inner.set_resource(resource);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adapters::crypto::password_hasher::Argon2PasswordHasher;
 use adapters::crypto::sealer::Sealer;
 use adapters::store::SeaStore;
+use adapters::system::{SystemClock, SystemRandom};
 use domain::use_cases::admin::manage_admins::ManageAdmins;
 use domain::use_cases::member::ban::BanMember;
 
@@ -19,11 +20,13 @@ pub fn manage_admins(store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ManageAdmin
         passwords: Arc::new(Argon2PasswordHasher::default()),
         fingerprints: sealer.clone(),
         events: event_factory(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
     }
 }
 
 /// Returns the ban of members.
 #[must_use]
 pub fn ban(store: &Arc<SeaStore>) -> BanMember {
-    BanMember { store: store.clone(), events: event_factory() }
+    BanMember { store: store.clone(), events: event_factory(), clock: Arc::new(SystemClock) }
 }

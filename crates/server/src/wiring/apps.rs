@@ -7,7 +7,7 @@ use adapters::crypto::sealer::Sealer;
 use adapters::crypto::session_keys::SealedSessionKeys;
 use adapters::wechat::access_token_cache::AccessTokenCache;
 use adapters::wechat::http::WechatHttp;
-use adapters::wechat::push::WechatPushes;
+use adapters::wechat::push::WechatPushReader;
 use adapters::wechat::{WechatApp, WechatMiniProgram, namespace};
 use anyhow::Context;
 use domain::model::app::name::{AppId, AppName};
@@ -52,7 +52,7 @@ impl WechatApps {
         let app = |app: &AppConfig| {
             let AppConfig { name, app_id, policy, push_token, push_aes_key, .. } = app;
             let reader =
-                |token: SecretString| WechatPushes::new(app_id, token, push_aes_key.as_ref());
+                |token: SecretString| WechatPushReader::new(app_id, token, push_aes_key.as_ref());
             let pushes = push_token.clone().map(reader).transpose();
             let pushes = pushes.with_context(|| format!("apps.{}", name.as_str()))?;
             let pushes = pushes.map(|reader| Arc::new(reader) as Arc<dyn PushReader>);
@@ -123,7 +123,7 @@ impl WechatApps {
         if self.production && token.expose_secret() == SANDBOX_PUSH_TOKEN {
             return Err(BuildAppError::Push(SANDBOX_SECRET_MSG.into()));
         }
-        let reader = WechatPushes::new(&app.app_id, token, key.as_ref());
+        let reader = WechatPushReader::new(&app.app_id, token, key.as_ref());
         let reader = reader.map_err(|error| BuildAppError::Push(error.to_string()))?;
         Ok(Some(Arc::new(reader)))
     }

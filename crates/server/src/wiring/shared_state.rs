@@ -1,4 +1,4 @@
-//! What instances share besides the database: by way of Redis where there is one.
+//! State that instances share through Redis, if it is configured.
 
 use std::sync::Arc;
 
@@ -18,45 +18,45 @@ use prometheus_client::registry::Registry;
 
 use crate::config::Config;
 
-/// The ways there are to other instances.
+/// Connections to the other instances.
 pub struct SharedState {
     redis: Option<Redis>,
     changes: Arc<InvalidationLog>,
-    news: Arc<dyn ChangeNotifier>,
+    change_notifier: Arc<dyn ChangeNotifier>,
 }
 
 impl SharedState {
-    /// Connects to Redis, if one is configured; goes on without it while it does not answer.
+    /// Connects to Redis, if it is configured. The service works without it until it responds.
     pub async fn open(config: &Config) -> Self {
         let changes = Arc::new(InvalidationLog::new(config.member_ttl));
         let redis = match config.redis_url.clone() {
             Some(url) => Some(Redis::connect(url, config.redis_prefix.clone()).await),
             None => None,
         };
-        let news: Arc<dyn ChangeNotifier> = match redis.clone() {
+        let change_notifier: Arc<dyn ChangeNotifier> = match redis.clone() {
             Some(redis) => Arc::new(RedisChangeNotifier::new(redis, Arc::clone(&changes))),
             None => Arc::clone(&changes) as Arc<dyn ChangeNotifier>,
         };
-        Self { redis, changes, news }
+        Self { redis, changes, change_notifier }
     }
 
-    /// Who is told of what the store changes.
+    /// Notifier of committed changes.
     #[must_use]
-    pub fn news(&self) -> Arc<dyn ChangeNotifier> {
-        Arc::clone(&self.news)
+    pub fn change_notifier(&self) -> Arc<dyn ChangeNotifier> {
+        Arc::clone(&self.change_notifier)
     }
 
-    /// What counts requests.
-    pub(super) fn limiter(&self, clock: &Arc<dyn Clock>) -> Arc<dyn RateLimiter> {
-        let alone = Arc::new(MemoryRateLimiter::new(Arc::clone(clock)));
+    /// Rate limiter.
+    pub(super) fn rate_limiter(&self, clock: &Arc<dyn Clock>) -> Arc<dyn RateLimiter> {
+        let fallback = Arc::new(MemoryRateLimiter::new(Arc::clone(clock)));
         match self.redis.clone() {
-            Some(redis) => Arc::new(RedisRateLimiter::new(redis, alone)),
-            None => alone,
+            Some(redis) => Arc::new(RedisRateLimiter::new(redis, fallback)),
+            None => fallback,
         }
     }
 
-    /// Where access tokens are left for the other instances.
-    pub(super) fn shelf(
+    /// Cache of WeChat's access tokens, shared by all instances; `None` without Redis.
+    pub(super) fn access_token_cache(
         &self,
         sealer: &Arc<Sealer>,
         clock: &Arc<dyn Clock>,
@@ -70,7 +70,7 @@ impl SharedState {
         Arc::new(MemberCache::new(store.clone(), store.clone(), Arc::clone(&self.changes)))
     }
 
-    /// Shows operators how Redis goes.
+    /// Registers the metrics of Redis.
     pub(super) fn register(&self, registry: &mut Registry) {
         if let Some(redis) = &self.redis {
             redis.register(registry);

@@ -1,0 +1,37 @@
+//! `menshen ban` and `menshen unban`.
+
+use anyhow::Context;
+use domain::model::member::{MemberId, StatusReason};
+use domain::use_cases::member::ban::StatusChange;
+
+use crate::config::Config;
+use crate::wiring;
+use crate::wiring::shared_state::SharedState;
+
+/// Bans a member and ends their sessions.
+///
+/// # Errors
+/// When there is no such member, the reason is malformed, or the store failed.
+pub async fn ban(config: &Config, member: MemberId, reason: Option<&str>) -> anyhow::Result<()> {
+    let reason = parse_reason(reason)?;
+    let shared = SharedState::open(config).await;
+    let store = wiring::store(config, Some(shared.change_notifier())).await?;
+    wiring::admin::ban(&store).set_status(&StatusChange::ban(member, reason)).await?;
+    Ok(store.close().await?)
+}
+
+/// Lifts a member's ban.
+///
+/// # Errors
+/// When there is no such member, the reason is malformed, or the store failed.
+pub async fn unban(config: &Config, member: MemberId, reason: Option<&str>) -> anyhow::Result<()> {
+    let reason = parse_reason(reason)?;
+    let shared = SharedState::open(config).await;
+    let store = wiring::store(config, Some(shared.change_notifier())).await?;
+    wiring::admin::ban(&store).set_status(&StatusChange::unban(member, reason)).await?;
+    Ok(store.close().await?)
+}
+
+fn parse_reason(reason: Option<&str>) -> anyhow::Result<Option<StatusReason>> {
+    reason.map(StatusReason::parse).transpose().context("--reason")
+}
