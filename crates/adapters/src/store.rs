@@ -1,4 +1,4 @@
-//! The store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
+//! Store over a SQL database: SQLite, PostgreSQL, MySQL or MariaDB.
 
 mod backend;
 pub mod encryption;
@@ -11,133 +11,103 @@ mod query_plans;
 mod repository;
 mod transaction;
 
-use crate::store::backend::mysql;
-use crate::store::backend::postgres;
-use crate::store::backend::sqlite;
-use crate::store::encryption::data_keys;
-use crate::store::repository::identities;
-use crate::store::repository::members;
-use crate::store::repository::pushes;
-use crate::store::repository::redemptions;
-use crate::store::repository::sessions;
-use crate::store::repository::{personal_data, session_keys};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::model::event::delivery::Subscriptions;
-use domain::model::fingerprint::Fingerprint;
-use domain::model::identity::Subject;
-use domain::model::login::redemption::Redemption;
-use domain::model::member::personal_data::ExportedTable;
-use domain::model::member::phone::PhoneNumber;
-use domain::model::member::query::MemberQuery;
-use domain::model::member::{Member, MemberId};
-use domain::model::provider::session_key::SealedSessionKey;
-use domain::model::provider::withdrawal::Withdrawal;
-use domain::model::session::{Session, SessionId};
-use domain::ports::store::StoreHealth;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::identities::IdentityReader;
-use domain::ports::store::members::{MemberReader, MemberSearch, PersonalDataReader};
-use domain::ports::store::pushes::WithdrawalReader;
-use domain::ports::store::redemptions::RedemptionReader;
-use domain::ports::store::session_keys::SessionKeyReader;
-use domain::ports::store::sessions::{SessionLister, SessionReader};
-use domain::ports::store::{Store, UnitOfWork};
+use domain::ports::store::{Store, StoreHealth, UnitOfWork};
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sea_orm::sqlx::{self, Database};
-use sea_orm::{ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{DbBackend, EntityTrait, QuerySelect};
 use tokio::time::timeout;
 
 use crate::cache::invalidation::ChangeNotifier;
 use crate::crypto::sealer::Sealer;
+use crate::store::backend::{mysql, postgres, sqlite};
 use crate::store::encryption::data_keys::DataKeyring;
-use crate::store::entity::{member, redemption, session};
-use crate::store::metrics::{PoolMeter, Pools, SessionMeters};
-use crate::store::transaction::change_notifications::Told;
-use crate::store::transaction::scheduler::Turns;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::entity::member;
+use crate::store::metrics::{MonitoredPool, PoolMetrics, SessionCounters, SessionMetrics};
+use crate::store::transaction::{PendingNotifications, Reader, SeaUnitOfWork, WriteScheduler};
 
-/// How long opening a connection may take, or waiting for one, before the database counts as down.
+/// Maximum time to open a connection, or to wait for a free one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection from the pool counts as tried out since it was given back: sqlx asks it then.
-const TRIED_OUT: Duration = Duration::from_secs(1);
+/// Idle time after which a pooled connection is validated before use.
+const REVALIDATE_AFTER: Duration = Duration::from_secs(1);
 
-/// How long the database may take to say that it is there.
+/// Maximum duration of a readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Which database to use.
+/// Configuration of the store.
 pub struct StoreConfig {
-    /// `sqlite://PATH`, `postgres://…` or `mysql://…`. May hold a password: never print it.
+    /// URL of the database: `sqlite://PATH`, `postgres://…` or `mysql://…`. It may contain a password: never
+    /// log it.
     ///
-    /// TLS is used where the server offers it; demand it with `?sslmode=verify-full` (PostgreSQL) or
-    /// `?ssl-mode=VERIFY_IDENTITY` (MySQL).
+    /// TLS is used if the server offers it. `?sslmode=verify-full` (PostgreSQL) or
+    /// `?ssl-mode=VERIFY_IDENTITY` (MySQL) requires it.
     pub url: String,
-    /// How many connections at most, and at least one. SQLite has one that writes, and this many that
-    /// read.
+    /// Maximum number of connections, at least 1. SQLite has this number of connections that read, and one
+    /// that writes.
     pub max_connections: u32,
-    /// What seals the data keys, which seal what members would not have told.
+    /// Sealer of the data keys, which encrypt personal data.
     pub sealer: Arc<Sealer>,
 }
 
-/// Members, identities and sessions in a SQL database.
+/// Store of members, identities, sessions and the service's own data in a SQL database.
 pub struct SeaStore {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
-    turns: Turns,
-    pools: Arc<Pools>,
-    sessions: SessionMeters,
+    scheduler: WriteScheduler,
+    reader: Reader,
+    pools: Arc<PoolMetrics>,
+    sessions: SessionMetrics,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
     change_notifier: Option<Arc<dyn ChangeNotifier>>,
 }
 
-/// Why the database could not be opened.
+/// Error of opening the database.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL names no database this service knows.
-    #[error("the database URL begins with none of sqlite://, postgres:// and mysql://")]
+    /// The URL has an unknown scheme.
+    #[error("the database URL must begin with sqlite://, postgres:// or mysql://")]
     UnknownDatabase,
-    /// SQLite in memory would be another database for every connection.
-    #[error("SQLite must be a file: sqlite://PATH")]
+    /// Every connection to an in-memory SQLite database would have a database of its own.
+    #[error("an in-memory SQLite database is not supported, use a file: sqlite://PATH")]
     InMemory,
-    /// The folder of the SQLite file could not be made.
-    #[error("the folder {folder} for the database could not be made")]
+    /// The folder of the SQLite file could not be created.
+    #[error("cannot create the folder {folder} of the database file")]
     CreateFolder {
-        /// The folder.
+        /// Path of the folder.
         folder: String,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The database could not be reached or opened.
-    #[error("the database could not be opened")]
+    #[error("cannot open the database")]
     Connect(#[from] sqlx::Error),
-    /// SQLite would not keep its promises.
-    #[error("SQLite has {name} = {found} where this service needs {needed}")]
+    /// An SQLite setting would not guarantee durable, consistent and erasable data.
+    #[error("SQLite has {name} = {found}, but {needed} is required")]
     UnsafeSetting {
-        /// The setting.
+        /// Name of the setting.
         name: &'static str,
-        /// What it is.
+        /// Current value.
         found: String,
-        /// What it must be.
+        /// Required value.
         needed: &'static str,
     },
 }
 
-/// The open database, however many connections it takes.
-struct Opened {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
-    turns: Turns,
-    pools: Vec<PoolMeter>,
+/// Connections to an opened database.
+struct OpenedDatabase {
+    scheduler: WriteScheduler,
+    reader: Reader,
+    pools: Vec<MonitoredPool>,
 }
 
 impl SeaStore {
-    /// Opens the database. Its schema must be there already.
+    /// Opens the database, which must have been migrated.
     pub async fn connect(config: &StoreConfig) -> Result<Self, ConnectError> {
         let opened = match config.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => sqlite::open(config).await?,
@@ -145,82 +115,63 @@ impl SeaStore {
             Some("mysql" | "mariadb") => mysql::open(config).await?,
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
-        let Opened { writer, reader, turns, pools } = opened;
-        let pools = Arc::new(Pools(pools));
-        let sessions = SessionMeters::default();
-        let keyring = Arc::new(DataKeyring::new(Arc::clone(&config.sealer)));
-        let subscriptions = Arc::default();
+        let OpenedDatabase { scheduler, reader, pools } = opened;
         Ok(Self {
-            writer,
+            scheduler,
             reader,
-            turns,
-            pools,
-            sessions,
-            keyring,
-            subscriptions,
+            pools: Arc::new(PoolMetrics(pools)),
+            sessions: SessionMetrics::default(),
+            keyring: Arc::new(DataKeyring::new(Arc::clone(&config.sealer))),
+            subscriptions: Arc::default(),
             change_notifier: None,
         })
     }
 
-    /// The same, keeping events for these receivers; without any, it keeps none.
+    /// Stores events for these webhook receivers. Without subscriptions, no events are stored.
     #[must_use]
     pub fn with_subscriptions(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
-    /// The same, telling whoever remembers members what it changes of them.
+    /// Notifies caches of changes to members and sessions.
     #[must_use]
-    pub fn with_change_notifier(self, news: Arc<dyn ChangeNotifier>) -> Self {
-        Self { change_notifier: Some(news), ..self }
+    pub fn with_change_notifier(self, change_notifier: Arc<dyn ChangeNotifier>) -> Self {
+        Self { change_notifier: Some(change_notifier), ..self }
     }
 
-    /// Shows operators how it goes.
+    /// Registers the metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Arc::clone(&self.pools)));
         self.sessions.register(registry);
     }
 
-    /// Closes every connection once its unit of work is done; nothing can be begun afterwards.
+    /// Closes every connection as soon as its unit of work has ended. Further units of work are refused.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.turns.close();
-        for connection in [&self.writer, &self.reader] {
-            connection.close_by_ref().await.map_err(|error| error::fault(&error))?;
-        }
-        Ok(())
+        self.scheduler.close().await?;
+        self.reader.close().await
     }
 
-    /// A unit of work, when it is the caller's turn.
+    /// Begins a unit of work as soon as the scheduler permits.
     async fn unit_of_work(&self) -> Result<SeaUnitOfWork, StoreError> {
-        let keyring = Arc::clone(&self.keyring);
-        let subscriptions = Arc::clone(&self.subscriptions);
-        let writer = &self.writer;
-        let turns = &self.turns;
-        let sessions = self.sessions.clone();
-        let told = Told::to(self.change_notifier.clone());
-        SeaUnitOfWork::begin(writer, turns, sessions, keyring, subscriptions, told).await
-    }
-
-    /// The member in a row.
-    async fn member(&self, row: member::Model) -> Result<Member, StoreError> {
-        let phone = self.phone(&row).await?;
-        members::from_row(row, phone)
-    }
-
-    /// The phone number in a row.
-    async fn phone(&self, row: &member::Model) -> Result<Option<PhoneNumber>, StoreError> {
-        let reader = self.reader.clone();
-        let rows = to_the_end(async move { data_keys::all(&reader).await });
-        self.keyring.phone(row, rows).await
+        SeaUnitOfWork::begin(
+            &self.scheduler,
+            SessionCounters::new(self.sessions.clone()),
+            PendingNotifications::new(self.change_notifier.clone()),
+            Arc::clone(&self.keyring),
+            Arc::clone(&self.subscriptions),
+        )
+        .await
     }
 }
 
-/// What all pools have in common.
+/// Options that all pools have in common.
 ///
-/// A connection is not tried out before use in the way of sqlx, which sees less than the checks of our
-/// own for PostgreSQL and MySQL; one to a file cannot break.
+/// The ping of sqlx before each use is off: it detects less than the store's own checks for PostgreSQL and
+/// MySQL, and a connection to a file cannot break.
 ///
-/// None is closed for its age either: the task in which sqlx looks for aged ones counts idle connections
-/// down before up where one is taken at that moment, and then turns round for ever, 2⁶⁴ times.
+/// Connections are not closed because of their age or idle time. The maintenance task of sqlx decrements the
+/// count of idle connections before it increments it if a connection is acquired at that moment, and then
+/// loops 2⁶⁴ times.
 fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
     PoolOptions::new()
         .max_connections(max_connections.max(1))
@@ -230,10 +181,12 @@ fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
         .max_lifetime(None)
 }
 
-/// Whether a connection from the pool need not be tried out. Asking each time is one more question for
-/// every unit of work, and of a busy server nobody restarts unseen within a second.
-fn was_tried_out(connection: &PoolConnectionMetadata) -> bool {
-    connection.idle_for < TRIED_OUT
+/// Returns true if a pooled connection needs no validation before use.
+///
+/// Validation costs every unit of work a round trip. A database server that is under load does not restart
+/// unnoticed within a second.
+fn recently_validated(connection: &PoolConnectionMetadata) -> bool {
+    connection.idle_for < REVALIDATE_AFTER
 }
 
 #[async_trait]
@@ -243,123 +196,20 @@ impl Store for SeaStore {
     }
 
     async fn purge_deleted(&self) -> Result<(), StoreError> {
-        let DbBackend::Sqlite = self.writer.get_database_backend() else { return Ok(()) };
-        let writer = self.writer.clone();
-        self.turns.alone(async move { sqlite::purge_deleted(&writer).await }).await
-    }
-}
-
-#[async_trait]
-impl MemberReader for SeaStore {
-    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
-        let reader = self.reader.clone();
-        let row = to_the_end(async move { member::Entity::find_by_id(id.0).one(&reader).await });
-        match row.await? {
-            Some(row) => self.member(row).await.map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
-#[async_trait]
-impl MemberSearch for SeaStore {
-    async fn search(&self, query: &MemberQuery) -> Result<Vec<Member>, StoreError> {
-        let mut members = Vec::new();
-        for row in self.meant(query).await? {
-            members.push(self.member(row).await?);
-        }
-        Ok(members)
-    }
-}
-
-#[async_trait]
-impl PersonalDataReader for SeaStore {
-    async fn export_member(&self, member: MemberId) -> Result<Vec<ExportedTable>, StoreError> {
-        let reader = self.reader.clone();
-        let held = to_the_end(async move { entity::export_member(&reader, member).await }).await?;
-        let reader = self.reader.clone();
-        let not_in_clear = member::Column::Phone.is_null();
-        let row = member::Entity::find_by_id(member.0).filter(not_in_clear);
-        let Some(row) = to_the_end(async move { row.one(&reader).await }).await? else {
-            return Ok(held);
-        };
-        let phone = self.phone(&row).await?;
-        Ok(personal_data::with_phone(held, phone.as_ref()))
-    }
-}
-
-#[async_trait]
-impl IdentityReader for SeaStore {
-    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        let reader = self.reader.clone();
-        let theirs = identities::of_member(member);
-        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
-        rows.into_iter().map(identities::from_row).collect()
-    }
-}
-
-#[async_trait]
-impl SessionReader for SeaStore {
-    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
-        let reader = self.reader.clone();
-        let both = sessions::with_member(id);
-        let found = to_the_end(async move { both.one(&reader).await }).await?;
-        let Some((session, Some(member))) = found else { return Ok(None) };
-        Ok(Some((sessions::from_row(&session)?, self.member(member).await?)))
-    }
-}
-
-#[async_trait]
-impl SessionLister for SeaStore {
-    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
-        let reader = self.reader.clone();
-        let theirs = session::Entity::find().filter(session::Column::MemberId.eq(member.0));
-        let rows = to_the_end(async move { theirs.all(&reader).await }).await?;
-        rows.iter().map(sessions::from_row).collect()
-    }
-}
-
-#[async_trait]
-impl RedemptionReader for SeaStore {
-    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
-        let reader = self.reader.clone();
-        let code = code.0.to_vec();
-        let row =
-            to_the_end(async move { redemption::Entity::find_by_id(code).one(&reader).await });
-        row.await?.map(redemptions::from_row).transpose()
-    }
-}
-
-#[async_trait]
-impl SessionKeyReader for SeaStore {
-    async fn find_session_key(
-        &self,
-        user: &Subject,
-    ) -> Result<Option<SealedSessionKey>, StoreError> {
-        let reader = self.reader.clone();
-        let key = session_keys::of(user);
-        let row = to_the_end(async move { key.one(&reader).await }).await?;
-        Ok(row.map(|row| session_keys::from_row(user.clone(), row)))
-    }
-}
-
-#[async_trait]
-impl WithdrawalReader for SeaStore {
-    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
-        let reader = self.reader.clone();
-        let rows = to_the_end(async move { pushes::oldest(limit).all(&reader).await }).await?;
-        rows.into_iter().map(pushes::from_row).collect()
+        let DbBackend::Sqlite = self.reader.backend() else { return Ok(()) };
+        self.scheduler.run_exclusive(async |writer| sqlite::vacuum(writer).await).await
     }
 }
 
 #[async_trait]
 impl StoreHealth for SeaStore {
     async fn ready(&self) -> Result<(), StoreError> {
-        let reader = self.reader.clone();
-        // A table of ours, so that a database that was never migrated is not ready.
-        let any = member::Entity::find().select_only().column(member::Column::Version).limit(1);
-        let row = to_the_end(async move { any.into_tuple::<i64>().one(&reader).await });
-        timeout(READY_TIMEOUT, row).await.map_err(StoreError::new)??;
+        // The query reads a table of the service, so a database that was never migrated is not ready.
+        let any_version =
+            member::Entity::find().select_only().column(member::Column::Version).limit(1);
+        let ready =
+            self.reader.run(async move |reader| any_version.into_tuple::<i64>().one(reader).await);
+        timeout(READY_TIMEOUT, ready).await.map_err(StoreError::new)??;
         Ok(())
     }
 }

@@ -1,9 +1,7 @@
-//! Members and their sessions, remembered for a moment, so that not every request asks the database.
+//! Member cache: members and sessions in memory, so that not every request queries the database.
 
-use crate::cache::invalidation::Change;
-use crate::cache::invalidation::InvalidationLog;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::model::member::{Member, MemberId};
@@ -13,7 +11,9 @@ use domain::ports::store::members::MemberReader;
 use domain::ports::store::sessions::SessionReader;
 use quick_cache::sync::Cache;
 
-/// How many members and sessions are remembered at most, of each: about 10 MB.
+use crate::cache::invalidation::{Change, InvalidationLog};
+
+/// Maximum number of cached members, and of cached sessions. Together they take about 10 MB.
 const CAPACITY: usize = 10_000;
 
 /// Cache of members and sessions in front of the store. An entry is used until a change of it is reported,
@@ -21,62 +21,64 @@ const CAPACITY: usize = 10_000;
 pub struct MemberCache {
     member_reader: Arc<dyn MemberReader>,
     session_reader: Arc<dyn SessionReader>,
-    changes: Arc<InvalidationLog>,
-    members: Cache<MemberId, Arc<Read<Member>>>,
-    sessions: Cache<SessionId, Arc<Read<(Session, Member)>>>,
-    swept: Mutex<Instant>,
+    invalidations: Arc<InvalidationLog>,
+    members: Cache<MemberId, Arc<CacheEntry<Member>>>,
+    sessions: Cache<SessionId, Arc<CacheEntry<(Session, Member)>>>,
+    last_eviction: Mutex<Instant>,
 }
 
-struct Read<T> {
-    began: Instant,
+struct CacheEntry<T> {
+    /// Time at which the read of the value started.
+    read_at: Instant,
     value: T,
 }
 
 impl MemberCache {
-    /// Caches what the readers return, until a change of it is reported in `changes`.
+    /// Caches what the readers return, until a change of it is reported in `invalidations`.
     #[must_use]
     pub fn new(
         member_reader: Arc<dyn MemberReader>,
         session_reader: Arc<dyn SessionReader>,
-        changes: Arc<InvalidationLog>,
+        invalidations: Arc<InvalidationLog>,
     ) -> Self {
         Self {
             member_reader,
             session_reader,
-            changes,
+            invalidations,
             members: Cache::new(CAPACITY),
             sessions: Cache::new(CAPACITY),
-            swept: Mutex::new(Instant::now()),
+            last_eviction: Mutex::new(Instant::now()),
         }
     }
 
-    /// Forgets what is too old, now and then: nobody's data stays longer than it is of use.
-    fn sweep(&self, now: Instant) {
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.duration_since(*swept) <= self.changes.ttl {
+    /// Evicts expired entries, at most once per time to live, so that personal data does not stay in memory
+    /// longer than it is used.
+    fn evict_expired(&self, now: Instant) {
+        let ttl = self.invalidations.ttl();
+        let mut last_eviction = self.last_eviction.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(*last_eviction) <= ttl {
             return;
         }
-        *swept = now;
-        drop(swept);
-        let life = self.changes.ttl;
-        self.members.retain(|_, read| now.duration_since(read.began) < life);
-        self.sessions.retain(|_, read| now.duration_since(read.began) < life);
+        *last_eviction = now;
+        drop(last_eviction);
+        self.members.retain(|_, entry| now.duration_since(entry.read_at) < ttl);
+        self.sessions.retain(|_, entry| now.duration_since(entry.read_at) < ttl);
     }
 }
 
 #[async_trait]
 impl MemberReader for MemberCache {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
-        let began = Instant::now();
-        if let Some(read) = self.members.get(&id)
-            && self.changes.is_fresh(read.began, [Change::Member(id); 2])
+        let read_at = Instant::now();
+        if let Some(entry) = self.members.get(&id)
+            && self.invalidations.is_fresh(entry.read_at, [Change::Member(id); 2])
         {
-            return Ok(Some(read.value.clone()));
+            return Ok(Some(entry.value.clone()));
         }
         let found = self.member_reader.find(id).await?;
         if let Some(member) = &found {
-            self.sweep(began);
-            self.members.insert(id, Arc::new(Read { began, value: member.clone() }));
+            self.evict_expired(read_at);
+            self.members.insert(id, Arc::new(CacheEntry { read_at, value: member.clone() }));
         }
         Ok(found)
     }
@@ -85,16 +87,17 @@ impl MemberReader for MemberCache {
 #[async_trait]
 impl SessionReader for MemberCache {
     async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
-        let began = Instant::now();
-        if let Some(read) = self.sessions.get(&id)
-            && self.changes.is_fresh(read.began, parts(&read.value))
+        let read_at = Instant::now();
+        if let Some(entry) = self.sessions.get(&id)
+            && self.invalidations.is_fresh(entry.read_at, parts(&entry.value))
         {
-            return Ok(Some(read.value.clone()));
+            return Ok(Some(entry.value.clone()));
         }
         let found = self.session_reader.find_session(id).await?;
-        if let Some(both) = &found {
-            self.sweep(began);
-            self.sessions.insert(id, Arc::new(Read { began, value: both.clone() }));
+        if let Some(session_and_member) = &found {
+            self.evict_expired(read_at);
+            let value = session_and_member.clone();
+            self.sessions.insert(id, Arc::new(CacheEntry { read_at, value }));
         }
         Ok(found)
     }
@@ -106,6 +109,8 @@ fn parts((session, member): &(Session, Member)) -> [Change; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use domain::model::member::nickname::Nickname;
     use domain::model::timestamp::Timestamp;
     use domain::ports::store::members::MockMemberReader;
@@ -115,79 +120,64 @@ mod tests {
     use super::*;
 
     const ID: MemberId = MemberId(Uuid::from_u128(1));
+    const OTHER_ID: MemberId = MemberId(Uuid::from_u128(2));
 
     fn member(nickname: &str) -> Member {
         let nickname = Nickname::parse(nickname).unwrap();
         Member::register(ID, nickname, None, Timestamp::from_unix_millis(0))
     }
 
-    /// A directory that has another nickname to tell each time, and does `meanwhile`.
-    fn reader(meanwhile: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberReader> {
+    /// Reader that returns the number of the read as nickname, and calls `during_read` in each.
+    fn counting_reader(during_read: impl Fn() + Send + Sync + 'static) -> Arc<dyn MemberReader> {
         let mut reader = MockMemberReader::new();
-        let mut asked = 0;
+        let mut reads = 0;
         reader.expect_find().returning(move |_| {
-            meanwhile();
-            asked += 1;
-            Ok(Some(member(&asked.to_string())))
+            during_read();
+            reads += 1;
+            Ok(Some(member(&reads.to_string())))
         });
         Arc::new(reader)
     }
 
-    fn cache(reader: Arc<dyn MemberReader>, changes: Arc<InvalidationLog>) -> MemberCache {
-        MemberCache::new(reader, Arc::new(MockSessionReader::new()), changes)
+    fn cache(reader: Arc<dyn MemberReader>, invalidations: Arc<InvalidationLog>) -> MemberCache {
+        MemberCache::new(reader, Arc::new(MockSessionReader::new()), invalidations)
     }
 
-    async fn told(cache: &MemberCache) -> String {
+    async fn find(cache: &MemberCache) -> String {
         cache.find(ID).await.unwrap().unwrap().nickname.as_str().to_owned()
     }
 
     #[tokio::test]
-    async fn what_was_read_stands_until_it_changes_or_is_too_old() {
-        let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
-        let cache = cache(reader(|| {}), Arc::clone(&changes));
-        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "1".into()));
-        changes.record(&[Change::Member(MemberId(Uuid::from_u128(2)))]);
-        assert_eq!(told(&cache).await, "1");
-        changes.record(&[Change::Member(ID)]);
-        assert_eq!((told(&cache).await, told(&cache).await), ("2".into(), "2".into()));
-        changes.invalidate_all();
-        assert_eq!((told(&cache).await, told(&cache).await), ("3".into(), "3".into()));
-        changes.lately().all = None;
-        assert!(changes.is_fresh(Instant::now(), [Change::Member(ID); 2]));
-        let long_ago = Instant::now().checked_sub(changes.ttl).unwrap();
-        assert!(!changes.is_fresh(long_ago, [Change::Member(MemberId(Uuid::nil())); 2]));
+    async fn member_is_cached_until_a_change_is_reported() {
+        let invalidations = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
+        let cache = cache(counting_reader(|| {}), Arc::clone(&invalidations));
+        assert_eq!(find(&cache).await, "1");
+        assert_eq!(find(&cache).await, "1");
+        invalidations.record(&[Change::Member(OTHER_ID)]);
+        assert_eq!(find(&cache).await, "1");
+        invalidations.record(&[Change::Member(ID)]);
+        assert_eq!(find(&cache).await, "2");
+        assert_eq!(find(&cache).await, "2");
+        invalidations.invalidate_all();
+        assert_eq!(find(&cache).await, "3");
+        assert_eq!(find(&cache).await, "3");
     }
 
     #[tokio::test]
-    async fn what_changes_while_it_is_read_is_not_remembered() {
-        let changes = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
-        let meanwhile = Arc::clone(&changes);
-        let reader = reader(move || meanwhile.record(&[Change::Member(ID)]));
-        let cache = cache(reader, changes);
-        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
+    async fn stale_read_is_not_cached() {
+        let invalidations = Arc::new(InvalidationLog::new(Duration::from_mins(1)));
+        let during_read = Arc::clone(&invalidations);
+        let reader = counting_reader(move || during_read.record(&[Change::Member(ID)]));
+        let cache = cache(reader, invalidations);
+        assert_eq!(find(&cache).await, "1");
+        assert_eq!(find(&cache).await, "2");
     }
 
     #[tokio::test]
-    async fn nothing_is_remembered_for_no_time() {
-        let cache = cache(reader(|| {}), Arc::new(InvalidationLog::new(Duration::ZERO)));
-        assert_eq!((told(&cache).await, told(&cache).await), ("1".into(), "2".into()));
-    }
-
-    #[test]
-    fn changes_are_kept_for_as_long_as_they_matter_and_not_much_longer() {
-        let changes = InvalidationLog::new(Duration::from_mins(1));
-        let of = |id| Change::Member(MemberId(Uuid::from_u128(id)));
-        let began = Instant::now();
-        for id in 0..1_000 {
-            changes.record(&[of(id)]);
-            assert!(!changes.is_fresh(began, [of(id); 2]));
-        }
-        for later in 0..3 {
-            let before = changes.lately().turned.checked_sub(Duration::from_mins(2));
-            changes.lately().turned = before.unwrap();
-            changes.record(&[of(2_000 + later)]);
-        }
-        let lately = changes.lately();
-        assert!(lately.young.len() + lately.old.len() <= 2);
+    async fn zero_ttl_disables_the_cache() {
+        let invalidations = Arc::new(InvalidationLog::new(Duration::ZERO));
+        let cache = cache(counting_reader(|| {}), invalidations);
+        assert_eq!(find(&cache).await, "1");
+        assert_eq!(find(&cache).await, "2");
     }
 }

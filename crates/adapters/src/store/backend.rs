@@ -1,4 +1,4 @@
-//! Connection options and peculiarities of each database.
+//! Connection options and special features of each database.
 
 pub(super) mod mysql;
 pub(super) mod postgres;

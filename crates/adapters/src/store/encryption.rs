@@ -1,4 +1,4 @@
-//! Encryption of personal data in the database.
+//! Encryption at rest of personal data in the database.
 
 pub(super) mod data_keys;
 pub(super) mod phones;

@@ -1,5 +1,7 @@
-//! The rows of our tables. The modules are generated from the migrated schema; the list is not: add a
-//! new table's module here. What names a member in it is then part of the member's export.
+//! Entities of the tables. The modules are generated from the migrated schema.
+//!
+//! The list of tables is not generated: add the module of a new table here. The export of a member then
+//! includes the table's rows that name the member.
 
 #![expect(
     unreachable_pub,
@@ -8,22 +10,22 @@
 
 use domain::model::member::MemberId;
 use domain::model::member::personal_data::ExportedTable;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 
-use crate::store::repository::personal_data::of_table;
+use crate::store::repository::personal_data::export_table;
 
-/// Declares every table's module, and with it whose rows they are.
+/// Declares the module of every table, and a function that exports a member's rows from all of them.
 macro_rules! tables {
     ($($table:ident)*) => {
         $(pub(super) mod $table;)*
 
-        /// Everything that the tables hold of a member.
+        /// Exports all rows that name a member.
         pub(super) async fn export_member(
-            reader: &DatabaseConnection,
+            reader: &impl ConnectionTrait,
             member: MemberId,
         ) -> Result<Vec<ExportedTable>, DbErr> {
-            let held = [$(of_table::<$table::Entity>(reader, member).await?),*];
-            Ok(held.into_iter().flatten().collect())
+            let tables = [$(export_table::<$table::Entity>(reader, member).await?),*];
+            Ok(tables.into_iter().flatten().collect())
         }
     };
 }

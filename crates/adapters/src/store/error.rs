@@ -1,4 +1,4 @@
-//! Errors of the database, without the values of rows.
+//! Database errors, without the values of rows.
 
 use std::error::Error;
 
@@ -6,46 +6,41 @@ use domain::ports::store::error::{Contention, StoreError};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use uuid::Uuid;
 
-/// The classes of SQLSTATE whose messages speak of connections, rights, tables and resources, never of
-/// the values in a row.
-const SPEAKING_OF_NO_VALUES: [&str; 6] = ["08", "28", "3D", "42", "53", "57"];
+/// SQLSTATE classes whose messages name connections, privileges, tables and resources, never the values of
+/// a row.
+const VALUE_FREE_SQLSTATES: [&str; 6] = ["08", "28", "3D", "42", "53", "57"];
 
-/// The SQLSTATEs of a transaction that was undone because of others: it could not be serialised (as MySQL
-/// calls a deadlock too), or was in a deadlock.
-const UNDONE: [&str; 2] = ["40001", "40P01"];
+/// SQLSTATEs of a transaction that was rolled back because of others: a serialization failure (the code of
+/// a deadlock too on MySQL), and a deadlock.
+const ROLLBACK_SQLSTATES: [&str; 2] = ["40001", "40P01"];
 
-/// What may be told of an error of the database.
+/// Converts a database error, without the values that it may quote.
 ///
-/// Databases quote values: MySQL in the message (`Duplicate entry '+8613800138000'`), PostgreSQL in the
-/// detail. Only what cannot is passed on, so that no phone number reaches a log.
-pub(super) fn fault(error: &DbErr) -> StoreError {
-    match sqlx_error(error) {
-        Some(sqlx::Error::Database(refusal)) => {
-            let told = refused(refusal.as_ref());
-            // What a row refers to was there when it was looked up.
-            let lost = is_undone(error) || refusal.is_foreign_key_violation();
-            if lost { Contention::new(told).into() } else { StoreError::new(told) }
-        }
-        Some(_) | None => StoreError::new(error.to_string()),
+/// MySQL quotes values in the message (`Duplicate entry '+8613800138000'`), PostgreSQL in the detail. Only
+/// messages that cannot contain a value are passed on, so that no phone number reaches a log.
+pub(super) fn to_store_error(error: &DbErr) -> StoreError {
+    let Some(sqlx::Error::Database(database_error)) = sqlx_error(error) else {
+        return StoreError::new(error.to_string());
+    };
+    let description = describe(database_error.as_ref());
+    // A referenced row existed when it was looked up, so a concurrent transaction has removed it.
+    if is_rolled_back(error) || database_error.is_foreign_key_violation() {
+        return Contention::new(description).into();
     }
+    StoreError::new(description)
 }
 
-/// Whether the whole transaction was undone for the sake of others, in a deadlock say.
-pub(super) fn is_undone(error: &DbErr) -> bool {
-    match sqlx_error(error) {
-        Some(sqlx::Error::Database(refusal)) => {
-            UNDONE.contains(&refusal.code().unwrap_or_default().as_ref())
-        }
-        Some(_) | None => false,
-    }
+/// Returns true if the database rolled the whole transaction back because of others, for example to
+/// resolve a deadlock.
+pub(super) fn is_rolled_back(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(database_error)) = sqlx_error(error) else { return false };
+    ROLLBACK_SQLSTATES.contains(&database_error.code().unwrap_or_default().as_ref())
 }
 
-/// Whether a value that must be unique is there already.
-pub(super) fn is_taken(error: &DbErr) -> bool {
-    match sqlx_error(error) {
-        Some(sqlx::Error::Database(refusal)) => refusal.is_unique_violation(),
-        Some(_) | None => false,
-    }
+/// Returns true if another row has the same unique value.
+pub(super) fn is_unique_violation(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(database_error)) = sqlx_error(error) else { return false };
+    database_error.is_unique_violation()
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
@@ -59,32 +54,32 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-fn refused(refusal: &dyn sqlx::error::DatabaseError) -> String {
-    let code = refusal.code().unwrap_or_default();
-    let of_no_values = SPEAKING_OF_NO_VALUES.iter().any(|class| code.starts_with(class));
-    let sqlite = refusal.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
-    let said = match refusal.constraint() {
-        // SQLite names columns at the most.
-        _ if sqlite || of_no_values => refusal.message(),
+fn describe(error: &dyn sqlx::error::DatabaseError) -> String {
+    let code = error.code().unwrap_or_default();
+    let is_value_free = VALUE_FREE_SQLSTATES.iter().any(|class| code.starts_with(class));
+    let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+    let message = match error.constraint() {
+        // SQLite's messages name columns, never values.
+        _ if is_sqlite || is_value_free => error.message(),
         Some(constraint) => constraint,
         None => "message withheld",
     };
-    format!("the database refused a statement: {said} (code {code})")
+    format!("the database rejected a statement: {message} (code {code})")
 }
 
-/// A row by which an operator can find what is wrong with it.
+/// Reference to a row, for operators to find it.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
-    /// Its table.
+    /// Table of the row.
     pub(super) table: &'static str,
-    /// Its id, or its member's where the id would tell who that is.
+    /// Id of the row, or of its member if the id of the row is personal data.
     pub(super) id: Uuid,
 }
 
-/// A row that no version of this service wrote.
+/// A column holds a value that no version of this service writes.
 #[derive(Debug, thiserror::Error)]
-#[error("table {table}, row {id}: column {column} holds what this service never writes: mend it")]
-struct Damaged {
+#[error("table {table}, row {id}: column {column} holds an invalid value, correct it by hand")]
+struct InvalidRow {
     table: &'static str,
     column: &'static str,
     id: Uuid,
@@ -92,14 +87,14 @@ struct Damaged {
 }
 
 impl Row {
-    /// The column does not hold what it must. The cause must not quote the value.
-    pub(super) fn damaged(
+    /// Error of an invalid value in a column. The cause must not quote the value.
+    pub(super) fn invalid(
         self,
         column: &'static str,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> StoreError {
         let Self { table, id } = self;
-        StoreError::new(Damaged { table, column, id, source: cause.into() })
+        StoreError::new(InvalidRow { table, column, id, source: cause.into() })
     }
 }
 
@@ -113,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// An error as a database words it, with the values of a row.
+    /// Database error whose message quotes a value of a row.
     #[derive(Debug)]
     struct Quoting {
         code: &'static str,
@@ -160,37 +155,36 @@ mod tests {
         }
     }
 
-    fn refused_with(code: &'static str, constraint: Option<&'static str>) -> DbErr {
-        let refusal = sqlx::Error::Database(Box::new(Quoting { code, constraint }));
-        DbErr::Exec(RuntimeErr::SqlxError(Arc::new(refusal)))
+    fn database_error(code: &'static str, constraint: Option<&'static str>) -> DbErr {
+        let error = sqlx::Error::Database(Box::new(Quoting { code, constraint }));
+        DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
     }
 
-    fn whole(error: &StoreError) -> String {
+    /// The error and its causes, in both formats.
+    fn full_text(error: &StoreError) -> String {
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
         causes.fold(format!("{error} {error:?}"), |all, cause| format!("{all} {cause} {cause:?}"))
     }
 
     #[test]
-    fn no_value_of_a_row_reaches_an_error() {
+    fn store_errors_contain_no_row_values() {
         for constraint in [None, Some("member_phone_key")] {
-            let told = whole(&fault(&refused_with("23505", constraint)));
-            assert!(!told.contains("13800138000"), "{told}");
-            assert!(
-                told.contains(constraint.unwrap_or("withheld")) && told.contains("23505"),
-                "{told}"
-            );
+            let text = full_text(&to_store_error(&database_error("23505", constraint)));
+            assert!(!text.contains("13800138000"), "{text}");
+            let expected = constraint.unwrap_or("withheld");
+            assert!(text.contains(expected) && text.contains("23505"), "{text}");
         }
     }
 
     #[test]
-    fn what_an_operator_can_mend_is_told_in_full() {
-        let told = whole(&fault(&refused_with("42P01", None)));
-        assert!(told.contains(QUOTED), "{told}");
+    fn value_free_messages_are_passed_on_in_full() {
+        let text = full_text(&to_store_error(&database_error("42P01", None)));
+        assert!(text.contains(QUOTED), "{text}");
     }
 
     #[test]
-    fn a_taken_value_is_recognised() {
-        assert!(is_taken(&refused_with("23505", None)));
-        assert!(!is_taken(&DbErr::RecordNotInserted));
+    fn unique_violations_are_recognized() {
+        assert!(is_unique_violation(&database_error("23505", None)));
+        assert!(!is_unique_violation(&DbErr::RecordNotInserted));
     }
 }

@@ -1,19 +1,20 @@
-//! Adding a row whose unique value may be taken, without a failed statement.
+//! Insert of a row whose unique value may be taken, without a failed statement.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Iden,
-    Insert, QueryTrait,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iden, Insert, QueryTrait,
 };
 
-/// Adds the row unless its `key` is another row's, and tells whether it did.
+/// Inserts the row unless another row has the same `key`. Returns true if the row was inserted.
 ///
-/// A failed statement would end a PostgreSQL transaction, and on MySQL one that waits for the key with
-/// a shared lock ends in a deadlock with others that do the same: so the statement takes the key's own
-/// lock and does nothing. How many rows that were, MySQL does not tell (under sqlx a row that was left
-/// alone counts as one), therefore it leaves a mark in the id of the last insert, which is 0 otherwise.
-pub(super) async fn insert_unless_taken<A>(
-    txn: &DatabaseTransaction,
+/// A failed statement would end a PostgreSQL transaction. On MySQL, a statement that waits for the key with
+/// a shared lock deadlocks with others that do the same. The statement therefore takes the exclusive lock of
+/// the key and does nothing on conflict.
+///
+/// MySQL does not report the number of inserted rows (under sqlx, a row that was left unchanged counts as
+/// one). The statement therefore leaves a mark in the id of the last insert, which is 0 otherwise.
+pub(super) async fn insert_if_absent<A>(
+    txn: &impl ConnectionTrait,
     row: A,
     key: &[<A::Entity as EntityTrait>::Column],
 ) -> Result<bool, DbErr>
@@ -22,8 +23,8 @@ where
 {
     let mut insert = Insert::one(row).into_query();
     let mut conflict = OnConflict::columns(key.iter().copied());
-    let mysql = txn.get_database_backend() == DbBackend::MySql;
-    if mysql {
+    let is_mysql = txn.get_database_backend() == DbBackend::MySql;
+    if is_mysql {
         for column in key.iter().take(1) {
             let name = column.to_string();
             let mark_and_keep = format!("IF(LAST_INSERT_ID(1), {name}, {name})");
@@ -33,5 +34,5 @@ where
         conflict.do_nothing();
     }
     let result = txn.execute(insert.on_conflict(conflict)).await?;
-    Ok(if mysql { result.last_insert_id() == 0 } else { result.rows_affected() == 1 })
+    Ok(if is_mysql { result.last_insert_id() == 0 } else { result.rows_affected() == 1 })
 }

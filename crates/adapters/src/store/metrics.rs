@@ -1,4 +1,4 @@
-//! What operators can see of the store: its connections, and the sessions that came and went.
+//! Metrics of the store: database connections, and opened and ended sessions.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,72 +11,80 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use sea_orm::sqlx::{Database, Pool};
 
-/// How many sessions were opened and ended. One that nobody prolongs ends without a word, uncounted.
+/// Counters of opened and ended sessions. A session that expires is not counted as ended.
 #[derive(Clone, Default)]
-pub(super) struct SessionMeters {
+pub(super) struct SessionMetrics {
     opened: Counter,
     ended: Counter,
 }
 
-impl SessionMeters {
+impl SessionMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("sessions_opened", "Sessions opened by logins", self.opened.clone());
-        let help = "Sessions ended before their time: by a logout, a ban, a replay or a newer one";
+        let help = "Sessions ended before their expiry: by logout, ban, refresh token reuse or \
+                    session eviction";
         registry.register("sessions_ended", help, self.ended.clone());
     }
 }
 
-/// What one unit of work does to sessions; it counts once that is committed.
+/// Numbers of sessions that one unit of work opens and ends, published after its commit.
 #[derive(Default)]
-pub(super) struct Tally {
-    meters: SessionMeters,
+pub(super) struct SessionCounters {
+    metrics: SessionMetrics,
     opened: AtomicU64,
     ended: AtomicU64,
 }
 
-impl Tally {
-    pub(super) fn of(meters: SessionMeters) -> Self {
-        Self { meters, ..Self::default() }
+impl SessionCounters {
+    pub(super) fn new(metrics: SessionMetrics) -> Self {
+        Self { metrics, ..Self::default() }
     }
 
-    pub(super) fn opened(&self) {
+    pub(super) fn add_opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn ended(&self, sessions: u64) {
+    pub(super) fn add_ended(&self, sessions: u64) {
         self.ended.fetch_add(sessions, Ordering::Relaxed);
     }
 
-    pub(super) fn committed(self) {
-        self.meters.opened.inc_by(self.opened.into_inner());
-        self.meters.ended.inc_by(self.ended.into_inner());
+    /// Adds the numbers to the metrics.
+    pub(super) fn publish(self) {
+        self.metrics.opened.inc_by(self.opened.into_inner());
+        self.metrics.ended.inc_by(self.ended.into_inner());
     }
 }
 
-/// The pools of connections, looked at whenever somebody asks.
-pub(super) struct Pools(pub(super) Vec<PoolMeter>);
+/// Connection pools, inspected at every scrape.
+pub(super) struct PoolMetrics(pub(super) Vec<MonitoredPool>);
 
-/// One pool: its name, and how many connections it has, and how many of them idle.
-pub(super) struct PoolMeter {
+/// Connection pool with its name and a function that returns the numbers of open and idle connections.
+pub(super) struct MonitoredPool {
     name: &'static str,
-    look: Box<dyn Fn() -> (u32, u32) + Send + Sync>,
+    connections: Box<dyn Fn() -> (u32, u32) + Send + Sync>,
 }
 
-impl PoolMeter {
+impl MonitoredPool {
     pub(super) fn new<DB: Database>(name: &'static str, pool: &Pool<DB>) -> Self {
         let pool = pool.clone();
-        let look = move || (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
-        Self { name, look: Box::new(look) }
+        let connections = move || {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            (pool.size(), idle)
+        };
+        Self { name, connections: Box::new(connections) }
     }
 }
 
-impl Collector for Pools {
+impl Collector for PoolMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let help = "Open connections to the database, by pool and state";
-        let (name, gauge) = ("database_connections", MetricType::Gauge);
-        let mut family = encoder.encode_descriptor(name, help, None, gauge)?;
-        for PoolMeter { name, look } in &self.0 {
-            let (open, idle) = look();
+        let mut family = encoder.encode_descriptor(
+            "database_connections",
+            "Open connections to the database, by pool and state",
+            None,
+            MetricType::Gauge,
+        )?;
+        for MonitoredPool { name, connections } in &self.0 {
+            let (open, idle) = connections();
             for (state, count) in [("idle", idle), ("in_use", open.saturating_sub(idle))] {
                 let labels = [("pool", *name), ("state", state)];
                 ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
@@ -86,7 +94,7 @@ impl Collector for Pools {
     }
 }
 
-impl fmt::Debug for Pools {
+impl fmt::Debug for PoolMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|pool| pool.name)).finish()
     }

@@ -1,4 +1,4 @@
-//! Every look-up uses an index, however many rows there are, on every database.
+//! Query plans: every look-up uses an index, on every database.
 
 use domain::model::admin::{AdminId, AdminName};
 use domain::model::audit::AuditKind;
@@ -17,34 +17,32 @@ use sea_orm::{
 use testkit::databases::{FreshDatabase, Kind};
 use uuid::Uuid;
 
-use crate::store::encryption::rekey::phones::in_clear;
+use crate::store::encryption::rekey::phones::plaintext_phones;
 use crate::store::entity::{identity, member, session};
-use crate::store::repository::identities::{one_in, with_the_same_owner};
-use crate::store::repository::member_search::{known_as, page};
-use crate::store::repository::outbox::{due, last_position, oldest};
-use crate::store::repository::pushes::seen_before;
-use crate::store::repository::session_keys;
+use crate::store::repository::member_search::{by_subject, page};
+use crate::store::repository::outbox::{due, last_position, oldest_time};
+use crate::store::repository::pushes::delete_seen_before;
 use crate::store::repository::sessions::with_member;
-use crate::store::repository::tombstones::one_of;
-use crate::store::repository::{admins, audit};
+use crate::store::repository::tombstones::any_of;
+use crate::store::repository::{admins, audit, identities, session_keys};
 
 testkit::on_every_database! {
-    a_member_is_found_by_index
-    numbers_in_clear_are_found_by_index
-    an_owner_is_found_by_index
-    whether_anyone_is_known_in_an_app_is_found_by_index
-    a_session_is_found_by_index
-    all_that_goes_with_a_member_is_found_by_index
-    a_tombstone_is_found_by_index
-    what_was_seen_is_forgotten_by_index
-    members_are_searched_by_index
-    the_record_is_read_by_index
-    an_administrator_is_found_by_index
-    what_a_receiver_is_still_to_be_told_is_found_by_index
-    a_look_up_without_an_index_would_be_noticed
+    member_look_up_uses_an_index
+    plaintext_phone_look_up_uses_an_index
+    subject_look_up_uses_an_index
+    namespace_look_up_uses_an_index
+    session_look_up_uses_an_index
+    cascading_deletes_of_a_member_use_an_index
+    tombstone_look_up_uses_an_index
+    deletion_of_seen_pushes_uses_an_index
+    member_search_uses_an_index
+    audit_log_queries_use_an_index
+    admin_look_up_uses_an_index
+    outbox_queries_use_an_index
+    look_up_without_an_index_is_detected
 }
 
-/// How the database goes about a statement, in its own words.
+/// Query plan of a statement, in the format of the database.
 async fn plan(database: &FreshDatabase, statement: &impl QueryTrait) -> String {
     let (explain, column, backend) = match database.kind() {
         Kind::Sqlite => ("EXPLAIN QUERY PLAN", "detail", DbBackend::Sqlite),
@@ -54,7 +52,7 @@ async fn plan(database: &FreshDatabase, statement: &impl QueryTrait) -> String {
     migration::up(database.url()).await.unwrap();
     let connection = database.connect().await;
     if backend == DbBackend::Postgres {
-        // So few rows it would all read, index or not.
+        // PostgreSQL would scan a table with so few rows, with or without an index.
         connection.execute_unprepared("SET enable_seqscan = off").await.unwrap();
     }
     let statement = statement.build(backend).to_string();
@@ -65,7 +63,7 @@ async fn plan(database: &FreshDatabase, statement: &impl QueryTrait) -> String {
     steps.fold(statement, |all, step| format!("{all}\n{step}"))
 }
 
-/// Whether a plan looks at every row of a table, or every entry of an index.
+/// Returns true if a plan reads every row of a table, or every entry of an index.
 fn scans(plan: &str) -> bool {
     ["\nSCAN", "Seq Scan", "\"access_type\": \"ALL\"", "\"access_type\": \"index\""]
         .iter()
@@ -77,73 +75,75 @@ async fn assert_indexed(database: &FreshDatabase, statement: &impl QueryTrait) {
     assert!(!scans(&plan), "{plan}");
 }
 
-async fn a_member_is_found_by_index(database: FreshDatabase) {
+async fn member_look_up_uses_an_index(database: FreshDatabase) {
     assert_indexed(&database, &member::Entity::find_by_id(Uuid::nil())).await;
 }
 
-async fn numbers_in_clear_are_found_by_index(database: FreshDatabase) {
-    assert_indexed(&database, &in_clear()).await;
+async fn plaintext_phone_look_up_uses_an_index(database: FreshDatabase) {
+    assert_indexed(&database, &plaintext_phones()).await;
 }
 
-async fn an_owner_is_found_by_index(database: FreshDatabase) {
+async fn subject_look_up_uses_an_index(database: FreshDatabase) {
     let subject = Subject { namespace: "n".into(), kind: SubjectKind::OpenId, value: "v".into() };
-    assert_indexed(&database, &with_the_same_owner(&subject)).await;
-    assert_indexed(&database, &session_keys::of(&subject)).await;
+    assert_indexed(&database, &identities::all_of_member_with(&subject)).await;
+    assert_indexed(&database, &session_keys::by_user(&subject)).await;
 }
 
-async fn a_session_is_found_by_index(database: FreshDatabase) {
+async fn namespace_look_up_uses_an_index(database: FreshDatabase) {
+    assert_indexed(&database, &identities::any_in_namespace("wechat:app:wx1")).await;
+}
+
+async fn session_look_up_uses_an_index(database: FreshDatabase) {
     assert_indexed(&database, &with_member(SessionId(Uuid::nil()))).await;
     assert_indexed(&database, &session::Entity::find_by_id(Uuid::nil())).await;
 }
 
-async fn all_that_goes_with_a_member_is_found_by_index(database: FreshDatabase) {
+async fn cascading_deletes_of_a_member_use_an_index(database: FreshDatabase) {
     let identities = identity::Entity::find().filter(identity::Column::MemberId.eq(Uuid::nil()));
     assert_indexed(&database, &identities).await;
     let sessions = session::Entity::find().filter(session::Column::MemberId.eq(Uuid::nil()));
     assert_indexed(&database, &sessions).await;
 }
 
-async fn a_tombstone_is_found_by_index(database: FreshDatabase) {
-    assert_indexed(&database, &one_of(&[Fingerprint([1; 32]), Fingerprint([2; 32])])).await;
+async fn tombstone_look_up_uses_an_index(database: FreshDatabase) {
+    assert_indexed(&database, &any_of(&[Fingerprint([1; 32]), Fingerprint([2; 32])])).await;
 }
 
-async fn what_was_seen_is_forgotten_by_index(database: FreshDatabase) {
-    assert_indexed(&database, &seen_before(Timestamp::from_unix_millis(0))).await;
+async fn deletion_of_seen_pushes_uses_an_index(database: FreshDatabase) {
+    assert_indexed(&database, &delete_seen_before(Timestamp::from_unix_millis(0))).await;
 }
 
-async fn members_are_searched_by_index(database: FreshDatabase) {
-    let query = MemberQuery {
-        criterion: MemberFilter::Any,
-        before: Some(MemberId(Uuid::nil())),
-        limit: 50,
-    };
+async fn member_search_uses_an_index(database: FreshDatabase) {
+    let query =
+        MemberQuery { filter: MemberFilter::Any, before: Some(MemberId(Uuid::nil())), limit: 50 };
     assert_indexed(&database, &page(&query, None)).await;
-    for is in [member::Column::PhoneIndex, member::Column::PhoneMask].map(|c| c.eq(vec![1_u8])) {
-        assert_indexed(&database, &page(&query, Some(is))).await;
+    for column in [member::Column::PhoneIndex, member::Column::PhoneMask] {
+        assert_indexed(&database, &page(&query, Some(column.eq(vec![1_u8])))).await;
     }
-    assert_indexed(&database, &known_as("oAlice")).await;
+    assert_indexed(&database, &by_subject("oAlice")).await;
 }
 
-async fn the_record_is_read_by_index(database: FreshDatabase) {
-    let query = AuditQuery { before: Some(Uuid::nil()), limit: 50, ..AuditQuery::default() };
-    let about = AuditQuery { member: Some(MemberId(Uuid::nil())), ..query };
-    let by = AuditQuery { by: Some(AdminId(Uuid::nil())), ..query };
-    let kind = AuditQuery { kind: Some(AuditKind::Banned), ..query };
-    for query in [query, about, by, kind] {
-        assert_indexed(&database, &audit::meant(&query)).await;
+async fn audit_log_queries_use_an_index(database: FreshDatabase) {
+    let all = AuditQuery { before: Some(Uuid::nil()), limit: 50, ..AuditQuery::default() };
+    let of_member = AuditQuery { member: Some(MemberId(Uuid::nil())), ..all };
+    let by_actor = AuditQuery { actor: Some(AdminId(Uuid::nil())), ..all };
+    let of_kind = AuditQuery { kind: Some(AuditKind::Banned), ..all };
+    for query in [all, of_member, by_actor, of_kind] {
+        assert_indexed(&database, &audit::matching(&query)).await;
     }
     let day = Timestamp::from_unix_millis(0);
-    assert_indexed(&database, &audit::by_day(&DayRange { from: day, to: day })).await;
-    assert_indexed(&database, &audit::before(day)).await;
+    assert_indexed(&database, &audit::counts_by_day(&DayRange { from: day, to: day })).await;
+    assert_indexed(&database, &audit::delete_before(day)).await;
 }
 
-async fn an_administrator_is_found_by_index(database: FreshDatabase) {
-    assert_indexed(&database, &admins::named(&AdminName::parse("ann").unwrap())).await;
-    assert_indexed(&database, &admins::session(&Fingerprint([1; 32]))).await;
+async fn admin_look_up_uses_an_index(database: FreshDatabase) {
+    assert_indexed(&database, &admins::by_name(&AdminName::parse("ann").unwrap())).await;
+    assert_indexed(&database, &admins::session_by_token(&Fingerprint([1; 32]))).await;
 }
 
-async fn what_a_receiver_is_still_to_be_told_is_found_by_index(database: FreshDatabase) {
-    let (crm, now) = (ReceiverName::parse("crm").unwrap(), Timestamp::from_unix_millis(0));
+async fn outbox_queries_use_an_index(database: FreshDatabase) {
+    let receiver = ReceiverName::parse("crm").unwrap();
+    let now = Timestamp::from_unix_millis(0);
     let event = DomainEvent {
         id: Uuid::nil(),
         at: now,
@@ -151,16 +151,12 @@ async fn what_a_receiver_is_still_to_be_told_is_found_by_index(database: FreshDa
         member: MemberId(Uuid::nil()),
         merged_member: Some(MemberId(Uuid::max())),
     };
-    assert_indexed(&database, &due(&crm, now)).await;
-    assert_indexed(&database, &last_position(&crm, &event)).await;
-    assert_indexed(&database, &oldest(&crm)).await;
+    assert_indexed(&database, &due(&receiver, now)).await;
+    assert_indexed(&database, &last_position(&receiver, &event)).await;
+    assert_indexed(&database, &oldest_time(&receiver)).await;
 }
 
-async fn whether_anyone_is_known_in_an_app_is_found_by_index(database: FreshDatabase) {
-    assert_indexed(&database, &one_in("wechat:app:wx1")).await;
-}
-
-async fn a_look_up_without_an_index_would_be_noticed(database: FreshDatabase) {
+async fn look_up_without_an_index_is_detected(database: FreshDatabase) {
     let unindexed = member::Entity::find().filter(member::Column::Nickname.eq("Ann"));
     let plan = plan(&database, &unindexed).await;
     assert!(scans(&plan), "{plan}");

@@ -1,4 +1,4 @@
-//! Every order in which people become known, over SQLite.
+//! Permutation test of logins, over SQLite.
 
 use std::time::Instant;
 
@@ -13,10 +13,12 @@ async fn soak_login_sequences_keep_members_intact_on_sqlite() {
     let (store, _folder) = fresh(Kind::Sqlite).await;
     let length = iterations(5, 6);
     let events = &login_sequences::EVENTS[..iterations(5, 7)];
-    let begun = Instant::now();
-    let played = login_sequences::run_all(events, length, || store.clone()).await;
-    let of = events.len();
-    let elapsed = begun.elapsed();
-    println!("SQLite: {played} orders of {length} of {of} events in {elapsed:?}");
-    assert_eq!(played, iterations(120, 5_040) * 6);
+    let started = Instant::now();
+    let sequences = login_sequences::run_all(events, length, || store.clone()).await;
+    println!(
+        "SQLite: {sequences} sequences of {length} of {} events in {:?}",
+        events.len(),
+        started.elapsed()
+    );
+    assert_eq!(sequences, iterations(120, 5_040) * 6);
 }

@@ -1,9 +1,9 @@
-//! The adapters against the ports they implement.
+//! Adapters against the ports that they implement.
 
-// Tells clippy that helpers beside the tests are tests as well.
+// Makes clippy treat the helpers as test code.
 #![cfg(test)]
 
-mod crowds;
+mod concurrent_logins;
 mod login_sequences;
 mod master_key;
 mod rate_limiter;

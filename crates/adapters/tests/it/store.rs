@@ -1,12 +1,12 @@
-//! The store over SQL under the contract of stores, on every database.
+//! SQL store under the store contract, on every database.
 
-mod aborts;
 mod app_rekeying;
+mod cancellation;
 mod deadlocks;
 mod erasure;
-mod holdings;
+mod group_commit;
+mod personal_data;
 mod phones;
-mod shared_commits;
 mod sqlite;
 
 use std::sync::Arc;
@@ -28,16 +28,17 @@ pub(crate) fn sealer(seed: u8) -> Sealer {
     Sealer::new(sealing_key(seed))
 }
 
-/// The store over a database of its own with the schema, which goes with the second value.
+/// Store over a new, migrated database, which exists until the second value is dropped.
 pub(crate) async fn fresh(kind: Kind) -> (Arc<dyn Backend>, FreshDatabase) {
     let database = FreshDatabase::new(kind).await;
     (open(&database, 4).await, database)
 }
 
-/// The store over this database, with the schema.
+/// Migrates the database and opens a store over it.
 pub(crate) async fn open(database: &FreshDatabase, max_connections: u32) -> Arc<SeaStore> {
     migration::up(database.url()).await.unwrap();
-    let (url, sealer) = (database.url().to_owned(), Arc::new(sealer(1)));
+    let url = database.url().to_owned();
+    let sealer = Arc::new(sealer(1));
     let config = StoreConfig { url, max_connections, sealer };
     let store = SeaStore::connect(&config).await.unwrap();
     Arc::new(store.with_subscriptions(subscriptions()))

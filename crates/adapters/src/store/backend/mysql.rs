@@ -1,4 +1,4 @@
-//! Opens MySQL or MariaDB.
+//! Connections to MySQL and MariaDB.
 
 use std::str::FromStr;
 
@@ -6,32 +6,32 @@ use sea_orm::SqlxMySqlConnector;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::{ConnectOptions, Executor, MySql};
 
-use crate::store::metrics::PoolMeter;
-use crate::store::transaction::scheduler::Turns;
-use crate::store::{ConnectError, Opened, StoreConfig, pool, was_tried_out};
+use crate::store::metrics::MonitoredPool;
+use crate::store::transaction::{Reader, WriteScheduler};
+use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_validated};
 
-/// What every connection begins with.
+/// Session settings of every new connection.
 ///
-/// - A transaction sees what others have committed since it began, as on PostgreSQL: who is told that a
-///   subject is taken must be able to read by whom.
-/// - A value that does not fit is an error and not cut off.
-/// - A lock is waited for as long as a statement may take on PostgreSQL.
-const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-                       SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
-                       innodb_lock_wait_timeout = 10";
+/// - Transactions see the changes that others have committed since they began, as on PostgreSQL: after an
+///   insert of a subject that is taken, the unit of work must be able to read its member.
+/// - A value that does not fit is an error and is not truncated.
+/// - The lock wait timeout equals the statement timeout on PostgreSQL.
+const SESSION_SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+                                SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+                                innodb_lock_wait_timeout = 10";
 
 /// Connects to the server.
-pub(crate) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
+pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, ConnectError> {
     let options = MySqlConnectOptions::from_str(&config.url)?.disable_statement_logging();
     let pool = pool::<MySql>(config.max_connections)
         .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+            Box::pin(async move { connection.execute(SESSION_SETTINGS).await.map(drop) })
         })
-        // Whether a connection from the pool answers; whatever somebody left open ends with it.
+        // The statement fails if the connection is broken, and ends a transaction that was left open.
         .before_acquire(|connection, metadata| {
-            let tried_out = was_tried_out(&metadata);
+            let is_validated = recently_validated(&metadata);
             Box::pin(async move {
-                if !tried_out {
+                if !is_validated {
                     connection.execute("ROLLBACK").await?;
                 }
                 Ok(true)
@@ -39,8 +39,9 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
         })
         .connect_with(options)
         .await?;
-    let pools = vec![PoolMeter::new("all", &pool)];
+    let pools = vec![MonitoredPool::new("all", &pool)];
     let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
-    let turns = Turns::apart(config.max_connections as usize);
-    Ok(Opened { writer: connection.clone(), reader: connection, turns, pools })
+    let reader = Reader::new(connection.clone());
+    let scheduler = WriteScheduler::concurrent(connection, config.max_connections as usize);
+    Ok(OpenedDatabase { scheduler, reader, pools })
 }

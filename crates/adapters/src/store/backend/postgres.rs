@@ -1,4 +1,4 @@
-//! Opens PostgreSQL.
+//! Connections to PostgreSQL.
 
 use std::str::FromStr;
 
@@ -6,36 +6,40 @@ use sea_orm::SqlxPostgresConnector;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{ConnectOptions, Error, Row, raw_sql};
 
-use crate::store::metrics::PoolMeter;
-use crate::store::transaction::scheduler::Turns;
-use crate::store::{ConnectError, Opened, StoreConfig, pool, was_tried_out};
+use crate::store::metrics::MonitoredPool;
+use crate::store::transaction::{Reader, WriteScheduler};
+use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_validated};
 
-/// What the server does to a transaction that is forgotten, and to a statement that hangs: their locks
-/// would keep others out.
-const LIMITS: [(&str, &str); 2] =
+/// Timeouts that the server enforces on an abandoned transaction and on a statement that hangs, because
+/// their locks would block others.
+const SERVER_TIMEOUTS: [(&str, &str); 2] =
     [("idle_in_transaction_session_timeout", "10s"), ("statement_timeout", "10s")];
 
 /// Connects to the server.
-pub(crate) async fn open(config: &StoreConfig) -> Result<Opened, ConnectError> {
+pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, ConnectError> {
     let options = PgConnectOptions::from_str(&config.url)?.disable_statement_logging();
     let pool = pool(config.max_connections)
         .before_acquire(|connection, metadata| {
-            let tried_out = was_tried_out(&metadata);
-            Box::pin(async move { Ok(tried_out || is_outside_any_transaction(connection).await?) })
+            let is_validated = recently_validated(&metadata);
+            Box::pin(
+                async move { Ok(is_validated || is_outside_any_transaction(connection).await?) },
+            )
         })
-        .connect_with(options.options(LIMITS))
+        .connect_with(options.options(SERVER_TIMEOUTS))
         .await?;
-    let pools = vec![PoolMeter::new("all", &pool)];
+    let pools = vec![MonitoredPool::new("all", &pool)];
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    let turns = Turns::apart(config.max_connections as usize);
-    Ok(Opened { writer: connection.clone(), reader: connection, turns, pools })
+    let reader = Reader::new(connection.clone());
+    let scheduler = WriteScheduler::concurrent(connection, config.max_connections as usize);
+    Ok(OpenedDatabase { scheduler, reader, pools })
 }
 
-/// Whether a connection from the pool answers, and is not inside a transaction somebody left open; if
-/// it is, the pool throws it away.
+/// Returns true if a pooled connection responds and is not inside a transaction that was left open. The pool
+/// closes it otherwise.
 ///
-/// Outside of any transaction a statement's own begins with it, so that both have the same time. The
-/// simple protocol is needed for that: the other one begins it with the preparation.
+/// Outside of any transaction, a statement starts its own transaction, so that both have the same time. This
+/// needs the simple query protocol: the extended protocol starts the transaction when it prepares the
+/// statement.
 async fn is_outside_any_transaction(connection: &mut PgConnection) -> Result<bool, Error> {
     let row = raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?;
     row.try_get(0)

@@ -1,54 +1,54 @@
-//! Data keys: random keys for the database's values, kept beside them under the sealing key, so that
-//! whoever changes that one need not change what recognises values.
+//! Data keys: random keys that encrypt column values, stored in the database under the sealing key.
+//!
+//! A change of the sealing key reseals the data keys only. Blind indexes remain valid.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::ports::store::error::StoreError;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::{EntityTrait, QueryOrder, Select};
 use secrecy::zeroize::Zeroizing;
 
 use crate::crypto::master_key::MasterKey;
-use crate::crypto::sealer::{OpenError, Place, Sealer, SealingKey};
+use crate::crypto::sealer::{OpenError, SealContext, Sealer, SealingKey};
 use crate::store::entity::data_key::{Column, Entity, Model};
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
 
-/// What a data key is for.
+/// Purpose of a data key.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
-    /// To seal values. The one of the highest number does; the others still open.
+    /// Sealing of values. The key with the highest number seals, the others only open.
     Seal,
-    /// To recognise values. There is one, for good: with another, values would no longer be found.
+    /// Blind index. There is only one such key: with another one, values would no longer be found.
     Index,
 }
 
-/// The data keys, opened.
+/// Opened data keys.
 pub(crate) struct DataKeys {
     rows: Vec<Model>,
-    /// Seals values, and opens them.
+    /// Seals and opens values.
     pub(crate) seal: Sealer,
-    /// Recognises values.
+    /// Computes the entries of blind indexes.
     pub(crate) index: Sealer,
 }
 
-/// The data keys as they were last read, and the key under which they lie.
+/// Cache of the data keys, with the sealer that opens them.
 pub(crate) struct DataKeyring {
     master: Arc<Sealer>,
-    opened: RwLock<Option<Arc<DataKeys>>>,
+    cached: RwLock<Option<Arc<DataKeys>>>,
 }
 
-/// A data key does not open: the sealing key is another one, or somebody changed the row.
+/// A data key cannot be opened: the sealing key is a different one, or the row was changed.
 #[derive(Debug, thiserror::Error)]
-#[error("data key {purpose} {number} does not open: is `sealing.key` the one it was sealed with?")]
-struct Unopened {
+#[error(
+    "cannot open data key {purpose} {number}: `sealing.key` must be the key that it was sealed with"
+)]
+struct DataKeyError {
     purpose: String,
     number: i64,
     source: OpenError,
 }
 
 impl Purpose {
-    /// As it stands in a row.
+    /// Name in the database.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Seal => "seal",
@@ -59,111 +59,87 @@ impl Purpose {
 
 impl DataKeyring {
     pub(crate) fn new(master: Arc<Sealer>) -> Self {
-        Self { master, opened: RwLock::new(None) }
+        Self { master, cached: RwLock::new(None) }
     }
 
-    /// What the data keys lie under.
+    /// Sealer of the data keys.
     pub(crate) fn master(&self) -> &Sealer {
         &self.master
     }
 
-    /// The keys as they were last read.
-    pub(crate) fn last_read(&self) -> Option<Arc<DataKeys>> {
-        self.opened.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns the keys that were opened last.
+    pub(crate) fn cached(&self) -> Option<Arc<DataKeys>> {
+        self.cached.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The keys in these rows, which are all there are and in order; none before the first was made.
-    pub(crate) fn read(&self, rows: Vec<Model>) -> Result<Option<Arc<DataKeys>>, StoreError> {
-        if let Some(known) = self.last_read().filter(|known| known.rows == rows) {
-            return Ok(Some(known));
+    /// Opens and caches the keys in these rows, which must be all rows in the order of [`all`]. Returns
+    /// `None` if there are no keys yet.
+    pub(crate) fn open(&self, rows: Vec<Model>) -> Result<Option<Arc<DataKeys>>, StoreError> {
+        if let Some(cached) = self.cached().filter(|cached| cached.rows == rows) {
+            return Ok(Some(cached));
         }
-        let opened = self.open(rows)?.map(Arc::new);
-        self.opened.write().unwrap_or_else(PoisonError::into_inner).clone_from(&opened);
+        let opened = self.open_uncached(rows)?.map(Arc::new);
+        self.cached.write().unwrap_or_else(PoisonError::into_inner).clone_from(&opened);
         Ok(opened)
     }
 
-    fn open(&self, rows: Vec<Model>) -> Result<Option<DataKeys>, StoreError> {
-        let sealer = |purpose: Purpose| {
-            let mut keys = rows.iter().filter(|row| row.purpose == purpose.name()).rev();
-            let Some(newest) = keys.next() else { return Ok(None) };
-            let sealer = Sealer::new(self.open_one(newest)?);
-            let with =
-                |sealer: Sealer, row| Ok::<_, StoreError>(sealer.also_opening(self.open_one(row)?));
-            keys.try_fold(sealer, with).map(Some)
-        };
-        let both = sealer(Purpose::Seal)?.zip(sealer(Purpose::Index)?);
-        Ok(both.map(|(seal, index)| DataKeys { rows, seal, index }))
+    fn open_uncached(&self, rows: Vec<Model>) -> Result<Option<DataKeys>, StoreError> {
+        let seal = self.sealer(&rows, Purpose::Seal)?;
+        let index = self.sealer(&rows, Purpose::Index)?;
+        Ok(seal.zip(index).map(|(seal, index)| DataKeys { rows, seal, index }))
     }
 
-    fn open_one(&self, row: &Model) -> Result<SealingKey, StoreError> {
+    /// Sealer with the latest key of a purpose that opens with the older keys too.
+    fn sealer(&self, rows: &[Model], purpose: Purpose) -> Result<Option<Sealer>, StoreError> {
+        let mut keys = rows.iter().filter(|row| row.purpose == purpose.name()).rev();
+        let Some(latest) = keys.next() else { return Ok(None) };
+        let mut sealer = Sealer::new(self.open_key(latest)?);
+        for former in keys {
+            sealer = sealer.with_former_key(self.open_key(former)?);
+        }
+        Ok(Some(sealer))
+    }
+
+    fn open_key(&self, row: &Model) -> Result<SealingKey, StoreError> {
         Ok(SealingKey::new(&MasterKey::from_bytes(unseal(&self.master, row)?)))
     }
 }
 
-/// What a row holds.
 fn unseal(master: &Sealer, row: &Model) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    master.open(place(&row_key(row)), &row.sealed).map_err(|source| {
-        let (purpose, number) = (row.purpose.clone(), row.number);
-        StoreError::new(Unopened { purpose, number, source })
+    master.open(seal_context(&row_key(row)), &row.sealed).map_err(|source| {
+        let purpose = row.purpose.clone();
+        StoreError::new(DataKeyError { purpose, number: row.number, source })
     })
 }
 
-/// What a row holds, sealed anew if a former key sealed it.
+/// Seals the key of a row with the current sealing key. Returns `None` if it already is.
 pub(crate) fn reseal(master: &Sealer, row: &Model) -> Result<Option<Vec<u8>>, StoreError> {
     if master.is_current(&row.sealed) {
         return Ok(None);
     }
-    Ok(Some(master.seal(place(&row_key(row)), &unseal(master, row)?)))
+    Ok(Some(master.seal(seal_context(&row_key(row)), &unseal(master, row)?)))
 }
 
-/// A new key as a row.
-fn generate(master: &Sealer, purpose: Purpose, number: i64) -> Result<Model, StoreError> {
+/// Generates a new key.
+pub(crate) fn generate(
+    master: &Sealer,
+    purpose: Purpose,
+    number: i64,
+) -> Result<Model, StoreError> {
     let row = Model { purpose: purpose.name().to_owned(), number, sealed: vec![] };
     let key = MasterKey::generate().map_err(StoreError::new)?;
-    Ok(Model { sealed: master.seal(place(&row_key(&row)), key.bytes()), ..row })
+    Ok(Model { sealed: master.seal(seal_context(&row_key(&row)), key.bytes()), ..row })
 }
 
 fn row_key(row: &Model) -> Vec<u8> {
     [row.purpose.as_bytes(), b"\0", &row.number.to_be_bytes()].concat()
 }
 
-fn place(row: &[u8]) -> Place<'_> {
-    Place { table: "data_key", column: "sealed", row }
+fn seal_context(row: &[u8]) -> SealContext<'_> {
+    SealContext { table: "data_key", column: "sealed", row }
 }
 
-/// All there are, the newest of each purpose last.
-pub(crate) async fn all(connection: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
-    let all = Entity::find().order_by_asc(Column::Purpose).order_by_asc(Column::Number);
-    all.all(connection).await
-}
-
-impl SeaUnitOfWork {
-    /// All rows, as this unit of work sees them.
-    pub(crate) async fn data_key_rows(&self) -> Result<Vec<Model>, StoreError> {
-        let open = self.open();
-        to_the_end(async move { all(&open.txn).await }).await
-    }
-
-    /// The keys to write with, never older ones; the first are made where there are none.
-    pub(crate) async fn data_keys(&self) -> Result<Arc<DataKeys>, StoreError> {
-        if let Some(keys) = self.keyring().read(self.data_key_rows().await?)? {
-            return Ok(keys);
-        }
-        for purpose in [Purpose::Seal, Purpose::Index] {
-            self.add_data_key(purpose, 1).await?;
-        }
-        let keys = self.keyring().read(self.data_key_rows().await?)?;
-        keys.ok_or_else(|| StoreError::new("the data keys that were just made are not there"))
-    }
-
-    /// Adds a new key, unless there is one of this number by now.
-    pub(crate) async fn add_data_key(
-        &self,
-        purpose: Purpose,
-        number: i64,
-    ) -> Result<bool, StoreError> {
-        let row = generate(self.keyring().master(), purpose, number)?.into_active_model();
-        let (open, key) = (self.open(), [Column::Purpose, Column::Number]);
-        to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await }).await
-    }
+/// Selects all rows, the latest key of each purpose last.
+pub(crate) fn all() -> Select<Entity> {
+    Entity::find().order_by_asc(Column::Purpose).order_by_asc(Column::Number)
 }

@@ -1,4 +1,4 @@
-//! The apps that administrators have added, as rows: never so many that reading all of them is dear.
+//! Registered apps as rows. There are only a few, so it is cheap to read all of them.
 
 use std::time::Duration;
 
@@ -19,69 +19,73 @@ use uuid::Uuid;
 
 use crate::store::SeaStore;
 use crate::store::entity::app::{ActiveModel, Column, Entity, Model};
-use crate::store::error::{Row, is_taken};
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::error::{Row, is_unique_violation};
+use crate::store::insert_if_absent::insert_if_absent;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl AppRepository for SeaUnitOfWork {
     async fn find(&self, name: &AppName) -> Result<Option<RegisteredApp>, StoreError> {
-        let (open, row) = (self.open(), Entity::find_by_id(name.as_str().as_bytes().to_vec()));
-        to_the_end(async move { row.one(&open.txn).await }).await?.map(from_row).transpose()
+        let select = Entity::find_by_id(name.as_str().as_bytes().to_vec());
+        let row = self.run(async move |txn| select.one(txn).await).await?;
+        row.map(from_row).transpose()
     }
 
     async fn add(&self, app: &RegisteredApp) -> Result<(), AddError> {
-        let (open, row) = (self.open(), to_row(app)?);
-        let added = to_the_end(async move {
-            match insert_unless_taken(&open.txn, row, &[Column::Name]).await {
-                // The name is free, and the app id is not.
-                Err(error) if is_taken(&error) => Ok(false),
+        let row = to_row(app)?;
+        let added = self.run(async move |txn| {
+            match insert_if_absent(txn, row, &[Column::Name]).await {
+                // The name is free, but the app id is taken.
+                Err(error) if is_unique_violation(&error) => Ok(false),
                 added => added,
             }
         });
-        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+        if !added.await? {
+            return Err(AddError::Taken);
+        }
+        Ok(())
     }
 
     async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
-        let read = i64::from(app.version);
-        let written = ActiveModel {
+        let read_version = i64::from(app.version);
+        let row = ActiveModel {
             name: ActiveValue::NotSet,
             app_id: ActiveValue::NotSet,
             created_at: ActiveValue::NotSet,
-            version: ActiveValue::Set(read + 1),
+            version: ActiveValue::Set(read_version + 1),
             ..to_row(app)?
         };
         let update = Entity::update_many()
-            .set(written)
+            .set(row)
             .filter(Column::Name.eq(app.name.as_str().as_bytes()))
-            .filter(Column::Version.eq(read));
-        let open = self.open();
-        let updated = to_the_end(async move { update.exec(&open.txn).await }).await?;
-        if updated.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
+            .filter(Column::Version.eq(read_version));
+        if self.exec_update(update).await? == 0 {
+            return Err(UpdateError::Stale);
+        }
+        Ok(())
     }
 
     async fn remove(&self, app: &RegisteredApp) -> Result<(), UpdateError> {
         let delete = Entity::delete_many()
             .filter(Column::Name.eq(app.name.as_str().as_bytes()))
             .filter(Column::Version.eq(i64::from(app.version)));
-        let open = self.open();
-        let removed = to_the_end(async move { delete.exec(&open.txn).await }).await?;
-        if removed.rows_affected == 1 { Ok(()) } else { Err(UpdateError::Stale) }
+        if self.exec_delete(delete).await? == 0 {
+            return Err(UpdateError::Stale);
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl AppReader for SeaStore {
     async fn registered_apps(&self) -> Result<Vec<RegisteredApp>, StoreError> {
-        let all = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Name);
-        let reader = self.reader.clone();
-        let rows = to_the_end(async move { all.all(&reader).await }).await?;
+        let select = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Name);
+        let rows = self.reader.run(async move |reader| select.all(reader).await).await?;
         rows.into_iter().map(from_row).collect()
     }
 }
 
-/// What is sealed in a row, each with its column and kind.
+/// Returns the sealed values of a row, each with its column and kind.
 pub(crate) fn sealed_columns(row: &Model) -> impl Iterator<Item = (Column, AppSecretKind, &[u8])> {
     let columns = [
         (Column::Secret, AppSecretKind::Secret, Some(&row.secret)),
@@ -95,10 +99,10 @@ pub(crate) fn sealed_columns(row: &Model) -> impl Iterator<Item = (Column, AppSe
 }
 
 fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
-    let millis = |life: Option<Duration>| {
-        life.map(|life| i64::try_from(life.as_millis())).transpose().map_err(StoreError::new)
+    let millis = |ttl: Option<Duration>| {
+        ttl.map(|ttl| i64::try_from(ttl.as_millis())).transpose().map_err(StoreError::new)
     };
-    let AppPolicy { lifetimes: lives, .. } = app.policy;
+    let lifetimes = app.policy.lifetimes;
     let push = app.push.as_ref();
     let row = Model {
         name: app.name.as_str().into(),
@@ -108,9 +112,9 @@ fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
         on_conflict: app.policy.on_conflict.name().to_owned(),
         open_platform: app.policy.open_platform.clone(),
         keep_session_keys: app.policy.store_session_keys,
-        access_ttl: millis(lives.access)?,
-        refresh_ttl: millis(lives.idle)?,
-        session_ttl: millis(lives.absolute)?,
+        access_ttl: millis(lifetimes.access)?,
+        refresh_ttl: millis(lifetimes.idle)?,
+        session_ttl: millis(lifetimes.absolute)?,
         secret: app.secret.current.clone(),
         former_secret: app.secret.former.clone(),
         secret_changed_at: app.secret.changed_at.unix_millis(),
@@ -124,20 +128,20 @@ fn to_row(app: &RegisteredApp) -> Result<ActiveModel, StoreError> {
 }
 
 fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
-    // A row is known by the name, which an operator finds in the cause.
-    let named = String::from_utf8_lossy(&row.name).into_owned();
-    let damaged = |column, what: String| {
-        let at = Row { table: "app", id: Uuid::nil() };
-        at.damaged(column, format!("of the app named {named}: {what}"))
+    // The key of the table is the name, which operators find in the cause.
+    let row_name = String::from_utf8_lossy(&row.name).into_owned();
+    let invalid = |column, cause: String| {
+        let location = Row { table: "app", id: Uuid::nil() };
+        location.invalid(column, format!("app {row_name}: {cause}"))
     };
     let text = |column, bytes: &[u8]| {
         let text = str::from_utf8(bytes).map(str::to_owned);
-        text.map_err(|error| damaged(column, error.to_string()))
+        text.map_err(|error| invalid(column, error.to_string()))
     };
-    let life = |column, millis: Option<i64>| {
-        let life = millis.map(u64::try_from).transpose();
-        life.map(|life| life.map(Duration::from_millis))
-            .map_err(|error| damaged(column, error.to_string()))
+    let duration = |column, millis: Option<i64>| {
+        let millis = millis.map(u64::try_from).transpose();
+        let millis = millis.map_err(|error| invalid(column, error.to_string()))?;
+        Ok::<_, StoreError>(millis.map(Duration::from_millis))
     };
     let name = AppName::parse(&text("name", &row.name)?);
     let app_id = AppId::parse(&text("app_id", &row.app_id)?);
@@ -146,21 +150,21 @@ fn from_row(row: Model) -> Result<RegisteredApp, StoreError> {
         auto_register: row.auto_register,
         phone_required: row.phone_required,
         on_conflict: on_conflict
-            .ok_or_else(|| damaged("on_conflict", "no such policy".to_owned()))?,
+            .ok_or_else(|| invalid("on_conflict", "unknown policy".to_owned()))?,
         open_platform: row.open_platform,
         store_session_keys: row.keep_session_keys,
         lifetimes: TokenLifetimes {
-            access: life("access_ttl", row.access_ttl)?,
-            idle: life("refresh_ttl", row.refresh_ttl)?,
-            absolute: life("session_ttl", row.session_ttl)?,
+            access: duration("access_ttl", row.access_ttl)?,
+            idle: duration("refresh_ttl", row.refresh_ttl)?,
+            absolute: duration("session_ttl", row.session_ttl)?,
         },
     };
     let version = u32::try_from(row.version);
     Ok(RegisteredApp {
-        name: name.map_err(|error| damaged("name", error.to_string()))?,
-        app_id: app_id.map_err(|error| damaged("app_id", error.to_string()))?,
+        name: name.map_err(|error| invalid("name", error.to_string()))?,
+        app_id: app_id.map_err(|error| invalid("app_id", error.to_string()))?,
         policy,
-        version: version.map_err(|error| damaged("version", error.to_string()))?,
+        version: version.map_err(|error| invalid("version", error.to_string()))?,
         secret: SealedSecret {
             current: row.secret,
             former: row.former_secret,

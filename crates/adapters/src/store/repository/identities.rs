@@ -5,35 +5,33 @@ use domain::model::identity::{KnownMember, Subject, SubjectKind};
 use domain::model::member::MemberId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
-use domain::ports::store::identities::IdentityRepository;
+use domain::ports::store::identities::{IdentityReader, IdentityRepository};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
     Select, SelectTwo,
 };
 
+use crate::store::SeaStore;
 use crate::store::backend::sqlite;
 use crate::store::entity::identity::{self, Column, Entity};
 use crate::store::entity::member;
 use crate::store::error::Row;
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl IdentityRepository for SeaUnitOfWork {
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
-        let (open, rows) = (self.open(), with_the_same_owner(subject));
-        let rows = to_the_end(async move { rows.all(&open.txn).await }).await?;
-        let (subjects, members): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let select = all_of_member_with(subject);
+        let rows = self.run(async move |txn| select.all(txn).await).await?;
+        let (identities, members): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         let Some(member) = members.into_iter().flatten().next() else { return Ok(None) };
-        let subjects: Result<_, _> = subjects.into_iter().map(from_row).collect();
+        let subjects: Result<_, _> = identities.into_iter().map(from_row).collect();
         Ok(Some(KnownMember { member: self.member(member).await?, subjects: subjects? }))
     }
 
     async fn list_by_member(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        let (open, theirs) = (self.open(), of_member(member));
-        let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
+        let rows = self.run(async move |txn| by_member(member).all(txn).await).await?;
         rows.into_iter().map(from_row).collect()
     }
 
@@ -50,19 +48,16 @@ impl IdentityRepository for SeaUnitOfWork {
             member_id: member.0,
             created_at: now.unix_millis(),
         };
-        let (open, row) = (self.open(), row.into_active_model());
         let key = [Column::Namespace, Column::Kind, Column::Value];
-        let added = to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await });
-        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+        self.exec_insert_unique(row.into_active_model(), key).await
     }
 
     async fn remove(&self, subjects: &[Subject]) -> Result<(), StoreError> {
         for subject in subjects {
-            let delete = Entity::delete_many().filter(is(subject));
-            let open = self.open();
-            let removed = to_the_end(async move {
-                sqlite::note_removal(&open.txn).await?;
-                delete.exec(&open.txn).await
+            let delete = Entity::delete_many().filter(matches(subject));
+            let removed = self.run(async move |txn| {
+                sqlite::mark_vacuum_needed(txn).await?;
+                delete.exec(txn).await
             });
             removed.await?;
         }
@@ -73,62 +68,69 @@ impl IdentityRepository for SeaUnitOfWork {
         let update = Entity::update_many()
             .col_expr(Column::MemberId, Expr::value(to.0))
             .filter(Column::MemberId.eq(from.0));
-        let open = self.open();
-        to_the_end(async move { update.exec(&open.txn).await }).await?;
+        self.exec_update(update).await?;
         Ok(())
     }
 
     async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError> {
-        let (open, any) = (self.open(), one_in(namespace));
-        Ok(to_the_end(async move { any.one(&open.txn).await }).await?.is_some())
+        let select = any_in_namespace(namespace);
+        Ok(self.run(async move |txn| select.one(txn).await).await?.is_some())
     }
 }
 
-/// Any row of a namespace.
-pub(crate) fn one_in(namespace: &str) -> Select<Entity> {
+#[async_trait]
+impl IdentityReader for SeaStore {
+    async fn list_identities(&self, member: MemberId) -> Result<Vec<Subject>, StoreError> {
+        let rows = self.reader.run(async move |reader| by_member(member).all(reader).await).await?;
+        rows.into_iter().map(from_row).collect()
+    }
+}
+
+/// Selects one row of a namespace.
+pub(crate) fn any_in_namespace(namespace: &str) -> Select<Entity> {
     Entity::find().filter(Column::Namespace.eq(namespace.as_bytes())).limit(1)
 }
 
-/// The rows of a member.
-pub(crate) fn of_member(member: MemberId) -> Select<Entity> {
+/// Selects the rows of a member.
+pub(crate) fn by_member(member: MemberId) -> Select<Entity> {
     Entity::find().filter(Column::MemberId.eq(member.0))
 }
 
-/// The row of a subject.
-fn is(subject: &Subject) -> Condition {
+/// Selects all identities of the member that a subject belongs to, each with the row of the member.
+pub(crate) fn all_of_member_with(subject: &Subject) -> SelectTwo<Entity, member::Entity> {
+    let member = Entity::find().select_only().column(Column::MemberId).filter(matches(subject));
+    Entity::find()
+        .filter(Column::MemberId.in_subquery(member.into_query()))
+        .find_also_related(member::Entity)
+}
+
+fn matches(subject: &Subject) -> Condition {
     Condition::all()
         .add(Column::Namespace.eq(subject.namespace.as_bytes()))
         .add(Column::Kind.eq(subject.kind.name()))
         .add(Column::Value.eq(subject.value.as_bytes()))
 }
 
-/// The subject's row, and all other rows of its member, each with the member's own.
-pub(crate) fn with_the_same_owner(subject: &Subject) -> SelectTwo<Entity, member::Entity> {
-    let owner = Entity::find().select_only().column(Column::MemberId).filter(is(subject));
-    let theirs = Entity::find().filter(Column::MemberId.in_subquery(owner.into_query()));
-    theirs.find_also_related(member::Entity)
+fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
+    // The key is personal data, so errors name the row by the id of its member.
+    let location = Row { table: "identity", id: row.member_id };
+    parse_subject(location, row.namespace, &row.kind, row.value)
 }
 
-/// The subject in a row.
-pub(crate) fn from_row(row: identity::Model) -> Result<Subject, StoreError> {
-    // The key is personal data: the member's id has to do.
-    let at = Row { table: "identity", id: row.member_id };
-    subject(at, row.namespace, &row.kind, row.value)
-}
-
-/// The subject in three columns of a row.
-pub(crate) fn subject(
-    at: Row,
+/// Parses a subject from three columns of a row.
+pub(crate) fn parse_subject(
+    location: Row,
     namespace: Vec<u8>,
-    named: &str,
+    kind: &str,
     value: Vec<u8>,
 ) -> Result<Subject, StoreError> {
     let text = |column, bytes: Vec<u8>| {
-        String::from_utf8(bytes).map_err(|error| at.damaged(column, error.utf8_error()))
+        String::from_utf8(bytes).map_err(|error| location.invalid(column, error.utf8_error()))
     };
+    let kind = SubjectKind::from_name(kind);
     Ok(Subject {
         namespace: text("namespace", namespace)?,
-        kind: SubjectKind::from_name(named).ok_or_else(|| at.damaged("kind", "no such kind"))?,
+        kind: kind.ok_or_else(|| location.invalid("kind", "unknown kind"))?,
         value: text("value", value)?,
     })
 }

@@ -1,4 +1,4 @@
-//! The outbox as rows: one for each receiver that is to be told of an event.
+//! Transactional outbox as rows: one for each event and webhook receiver.
 
 use async_trait::async_trait;
 use domain::model::event::delivery::{Delivery, ReceiverName};
@@ -9,27 +9,23 @@ use domain::ports::store::error::StoreError;
 use domain::ports::store::outbox::{Outbox, OutboxReader};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::store::SeaStore;
 use crate::store::entity::outbox::{Column, Entity, Model};
 use crate::store::error::Row;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl Outbox for SeaUnitOfWork {
     async fn add(&self, event: &DomainEvent) -> Result<(), StoreError> {
         for receiver in self.subscriptions().receivers_of(event.kind) {
-            // The members' own rows are ours until the commit: nobody else adds anything about them.
-            let (open, last) = (self.open(), last_position(receiver, event));
-            let last = to_the_end(async move { last.into_tuple().one(&open.txn).await }).await?;
+            // This unit of work has locked the rows of the members, so no other one adds events about them.
+            let select = last_position(receiver, event).into_tuple();
+            let last = self.run(async move |txn| select.one(txn).await).await?;
             let position = last.flatten().map_or(0, |last: i64| last + 1);
-            let row = to_row(receiver, event, position).into_active_model();
-            let (open, insert) = (self.open(), Entity::insert(row));
-            to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
+            self.exec_insert(to_row(receiver, event, position)).await?;
         }
         Ok(())
     }
@@ -38,35 +34,33 @@ impl Outbox for SeaUnitOfWork {
         let update = Entity::update_many()
             .col_expr(Column::Attempts, Expr::value(i64::from(delivery.attempts) + 1))
             .col_expr(Column::DueAt, Expr::value(until.unix_millis()))
-            .filter(is(delivery))
+            .filter(matches(delivery))
             .filter(Column::Attempts.eq(i64::from(delivery.attempts)));
-        let open = self.open();
-        let result = to_the_end(async move { update.exec(&open.txn).await }).await?;
-        Ok(result.rows_affected == 1)
+        Ok(self.exec_update(update).await? == 1)
     }
 
     async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
-        let later = Entity::update_many().col_expr(Column::DueAt, Expr::value(until.unix_millis()));
-        let update = later.clone().filter(is(claimed));
-        let update = update.filter(Column::Attempts.eq(i64::from(claimed.attempts)));
-        let open = self.open();
-        let result = to_the_end(async move { update.exec(&open.txn).await }).await?;
-        if result.rows_affected == 0 {
+        let postpone =
+            Entity::update_many().col_expr(Column::DueAt, Expr::value(until.unix_millis()));
+        let update = postpone
+            .clone()
+            .filter(matches(claimed))
+            .filter(Column::Attempts.eq(i64::from(claimed.attempts)));
+        if self.exec_update(update).await? == 0 {
             return Ok(());
         }
-        // Those behind it cannot go before it anyway: like this, nobody looks at them in vain.
-        let behind = later
+        // Later deliveries of the same member have to wait for this one. Postponing them saves queries that
+        // would skip them.
+        let later = postpone
             .filter(Column::MemberId.eq(claimed.event.member.0))
             .filter(Column::Receiver.eq(claimed.receiver.as_str().as_bytes()))
             .filter(Column::DueAt.lt(until.unix_millis()));
-        let open = self.open();
-        to_the_end(async move { behind.exec(&open.txn).await }).await?;
+        self.exec_update(later).await?;
         Ok(())
     }
 
     async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let (open, delete) = (self.open(), Entity::delete_many().filter(is(delivery)));
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.exec_delete(Entity::delete_many().filter(matches(delivery))).await?;
         Ok(())
     }
 
@@ -79,8 +73,7 @@ impl Outbox for SeaUnitOfWork {
         let delete = Entity::delete_many()
             .filter(Column::At.lt(then.unix_millis()))
             .filter(Column::Receiver.is_not_in(known));
-        let open = self.open();
-        Ok(to_the_end(async move { delete.exec(&open.txn).await }).await?.rows_affected)
+        self.exec_delete(delete).await
     }
 }
 
@@ -92,26 +85,25 @@ impl OutboxReader for SeaStore {
         now: Timestamp,
         limit: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let (reader, due) = (self.reader.clone(), due(receiver, now).limit(limit));
-        let rows = to_the_end(async move { due.all(&reader).await }).await?;
+        let select = due(receiver, now).limit(limit);
+        let rows = self.reader.run(async move |reader| select.all(reader).await).await?;
         rows.iter().map(from_row).collect()
     }
 
     async fn oldest(&self, receiver: &ReceiverName) -> Result<Option<Timestamp>, StoreError> {
-        let (reader, oldest) = (self.reader.clone(), oldest(receiver));
-        let at = to_the_end(async move { oldest.into_tuple().one(&reader).await }).await?;
+        let select = oldest_time(receiver).into_tuple();
+        let at = self.reader.run(async move |reader| select.one(reader).await).await?;
         Ok(at.map(Timestamp::from_unix_millis))
     }
 }
 
-/// The row of a delivery.
-fn is(delivery: &Delivery) -> Condition {
+fn matches(delivery: &Delivery) -> Condition {
     Condition::all()
         .add(Column::Receiver.eq(delivery.receiver.as_str().as_bytes()))
         .add(Column::EventId.eq(delivery.event.id))
 }
 
-/// The last position of what is kept for a receiver of the members whom an event is about.
+/// Selects the last position among a receiver's deliveries of the members of an event.
 pub(crate) fn last_position(receiver: &ReceiverName, event: &DomainEvent) -> Select<Entity> {
     let members = [Some(event.member), event.merged_member].into_iter().flatten();
     Entity::find()
@@ -121,7 +113,7 @@ pub(crate) fn last_position(receiver: &ReceiverName, event: &DomainEvent) -> Sel
         .filter(Column::Receiver.eq(receiver.as_str().as_bytes()))
 }
 
-/// The rows of the deliveries that are due, and first of their members.
+/// Selects the deliveries that are due and the first ones of their members.
 pub(crate) fn due(receiver: &ReceiverName, now: Timestamp) -> Select<Entity> {
     Entity::find()
         .filter(Column::Receiver.eq(receiver.as_str().as_bytes()))
@@ -131,21 +123,21 @@ pub(crate) fn due(receiver: &ReceiverName, now: Timestamp) -> Select<Entity> {
         .order_by_asc(Column::DueAt)
 }
 
-/// Whether nothing of the member in this column comes before.
+/// Condition that the member in this column has no earlier delivery to the same receiver.
 fn is_first(member: Column) -> Expr {
-    let before = |column| Expr::col(("before", column));
-    let of_them = Query::select()
+    let earlier = |column| Expr::col(("earlier", column));
+    let earlier_deliveries = Query::select()
         .expr(Expr::value(1))
-        .from_as(Entity, "before")
-        .and_where(before(Column::MemberId).equals((Entity, member)))
-        .and_where(before(Column::Receiver).equals((Entity, Column::Receiver)))
-        .and_where(before(Column::Position).lt(Expr::col((Entity, Column::Position))))
+        .from_as(Entity, "earlier")
+        .and_where(earlier(Column::MemberId).equals((Entity, member)))
+        .and_where(earlier(Column::Receiver).equals((Entity, Column::Receiver)))
+        .and_where(earlier(Column::Position).lt(Expr::col((Entity, Column::Position))))
         .take();
-    Expr::exists(of_them).not()
+    Expr::exists(earlier_deliveries).not()
 }
 
-/// When the oldest event happened that is kept for a receiver.
-pub(crate) fn oldest(receiver: &ReceiverName) -> Select<Entity> {
+/// Selects the time of the oldest event that is stored for a receiver.
+pub(crate) fn oldest_time(receiver: &ReceiverName) -> Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::At)
@@ -161,7 +153,7 @@ fn to_row(receiver: &ReceiverName, event: &DomainEvent, position: i64) -> Model 
         at: event.at.unix_millis(),
         kind: event.kind.name().to_owned(),
         member_id: event.member.0,
-        other_member_id: event.merged_member.map(|other| other.0),
+        other_member_id: event.merged_member.map(|member| member.0),
         position,
         attempts: 0,
         due_at: event.at.unix_millis(),
@@ -169,17 +161,20 @@ fn to_row(receiver: &ReceiverName, event: &DomainEvent, position: i64) -> Model 
 }
 
 fn from_row(row: &Model) -> Result<Delivery, StoreError> {
-    let at = Row { table: "outbox", id: row.event_id };
-    let receiver = str::from_utf8(&row.receiver).map_err(|error| at.damaged("receiver", error))?;
-    let receiver = ReceiverName::parse(receiver).map_err(|error| at.damaged("receiver", error))?;
-    let kind = EventKind::from_name(&row.kind).ok_or_else(|| at.damaged("kind", "no such kind"))?;
-    let attempts = u32::try_from(row.attempts).map_err(|error| at.damaged("attempts", error))?;
+    let location = Row { table: "outbox", id: row.event_id };
+    let receiver =
+        str::from_utf8(&row.receiver).map_err(|error| location.invalid("receiver", error))?;
+    let receiver =
+        ReceiverName::parse(receiver).map_err(|error| location.invalid("receiver", error))?;
+    let kind = EventKind::from_name(&row.kind);
     let event = DomainEvent {
         id: row.event_id,
         at: Timestamp::from_unix_millis(row.at),
-        kind,
+        kind: kind.ok_or_else(|| location.invalid("kind", "unknown kind"))?,
         member: MemberId(row.member_id),
         merged_member: row.other_member_id.map(MemberId),
     };
+    let attempts = u32::try_from(row.attempts);
+    let attempts = attempts.map_err(|error| location.invalid("attempts", error))?;
     Ok(Delivery { receiver, event, attempts })
 }

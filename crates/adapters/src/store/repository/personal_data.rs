@@ -1,16 +1,16 @@
-//! What a table holds of a member, whichever columns it has.
+//! Export of a member's rows from every table, whatever its columns are.
 
 use domain::model::member::MemberId;
 use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::member::phone::PhoneNumber;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DbErr, EntityTrait, Iden, Iterable, ModelTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iden, Iterable, ModelTrait, QueryFilter,
     Value,
 };
 
-/// The rows of this table that name the member; none where the table names no members.
-pub(crate) async fn of_table<E: EntityTrait>(
-    reader: &DatabaseConnection,
+/// Exports the rows of a table that name the member. Returns `None` if the table names no members.
+pub(crate) async fn export_table<E: EntityTrait>(
+    reader: &impl ConnectionTrait,
     member: MemberId,
 ) -> Result<Option<ExportedTable>, DbErr>
 where
@@ -22,32 +22,31 @@ where
         return Ok(None);
     };
     let rows = E::find().filter(key.eq(member.0)).all(reader).await?;
-    let row = |row: E::Model| {
-        E::Column::iter().map(|column| (column.to_string(), held(row.get(column)))).collect()
+    let export_row = |row: E::Model| {
+        E::Column::iter().map(|column| (column.to_string(), to_exported(row.get(column)))).collect()
     };
-    Ok(Some(ExportedTable { table, rows: rows.into_iter().map(row).collect() }))
+    Ok(Some(ExportedTable { table, rows: rows.into_iter().map(export_row).collect() }))
 }
 
-/// The same with the member's phone number, which lies sealed beside the column it is told under.
-pub(crate) fn with_phone(
-    mut held: Vec<ExportedTable>,
+/// Sets the decrypted phone number. The export shows it in the column of plaintext numbers.
+pub(crate) fn with_decrypted_phone(
+    mut tables: Vec<ExportedTable>,
     phone: Option<&PhoneNumber>,
 ) -> Vec<ExportedTable> {
-    let members = held.iter_mut().filter(|holding| holding.table == "member");
-    for (column, value) in members.flat_map(|holding| &mut holding.rows).flatten() {
+    let members = tables.iter_mut().filter(|exported| exported.table == "member");
+    for (column, value) in members.flat_map(|exported| &mut exported.rows).flatten() {
         if column == "phone" {
             *value = phone.map_or(ExportedValue::Null, |phone| ExportedValue::Text(phone.e164()));
         }
     }
-    held
+    tables
 }
 
-/// A value as it is told.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "of what no column has so far, any form is better than silence"
+    reason = "a column of a new type is exported in any format rather than left out"
 )]
-fn held(value: Value) -> ExportedValue {
+fn to_exported(value: Value) -> ExportedValue {
     match value {
         Value::SmallInt(number) => {
             number.map(i64::from).map_or(ExportedValue::Null, ExportedValue::Integer)
@@ -62,9 +61,8 @@ fn held(value: Value) -> ExportedValue {
     }
 }
 
-/// Bytes are texts that are compared byte by byte, or else sealed or a fingerprint: of those the member
-/// is told that they are there.
+/// Formats a binary column: as text if it holds text that is compared byte by byte, and by its length if it
+/// holds a sealed value or a fingerprint.
 fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|unreadable| format!("({} bytes)", unreadable.into_bytes().len()))
+    String::from_utf8(bytes).unwrap_or_else(|error| format!("({} bytes)", error.into_bytes().len()))
 }

@@ -1,4 +1,4 @@
-//! What pushes leave, as rows.
+//! Fingerprints of seen message pushes, and pending withdrawals, as rows.
 
 use async_trait::async_trait;
 use domain::model::app::name::AppName;
@@ -7,18 +7,18 @@ use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::pushes::PushRepository;
+use domain::ports::store::pushes::{PushRepository, WithdrawalReader};
 use sea_orm::{
     ColumnTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     Select,
 };
 
+use crate::store::SeaStore;
 use crate::store::entity::{seen_push, withdrawal};
 use crate::store::error::Row;
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::repository::identities::subject;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::insert_if_absent::insert_if_absent;
+use crate::store::repository::identities::parse_subject;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl PushRepository for SeaUnitOfWork {
@@ -29,60 +29,79 @@ impl PushRepository for SeaUnitOfWork {
     ) -> Result<bool, StoreError> {
         let seen_at = now.unix_millis();
         let row = seen_push::Model { fingerprint: fingerprint.0.into(), seen_at };
-        let (open, row) = (self.open(), row.into_active_model());
+        let row = row.into_active_model();
         let key = [seen_push::Column::Fingerprint];
-        to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await }).await
+        self.run(async move |txn| insert_if_absent(txn, row, &key).await).await
     }
 
     async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        let (open, delete) = (self.open(), seen_before(then));
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.exec_delete(delete_seen_before(then)).await?;
         Ok(())
     }
 
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
-        let row = to_row(withdrawal).into_active_model();
-        let (open, insert) = (self.open(), withdrawal::Entity::insert(row));
-        to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
-        Ok(())
+        self.exec_insert(to_row(withdrawal)).await
     }
 
     async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError> {
-        let delete = withdrawal::Entity::delete_by_id(withdrawal.id);
-        let open = self.open();
-        let result = to_the_end(async move { delete.exec(&open.txn).await }).await?;
-        Ok(result.rows_affected == 1)
+        let is_this = withdrawal::Column::Id.eq(withdrawal.id);
+        let removed = self.exec_delete(withdrawal::Entity::delete_many().filter(is_this)).await?;
+        Ok(removed == 1)
     }
 }
 
-pub(crate) fn seen_before(then: Timestamp) -> DeleteMany<seen_push::Entity> {
+#[async_trait]
+impl WithdrawalReader for SeaStore {
+    async fn withdrawals(&self, limit: u64) -> Result<Vec<Withdrawal>, StoreError> {
+        let rows = self.reader.run(async move |reader| oldest(limit).all(reader).await).await?;
+        rows.into_iter().map(from_row).collect()
+    }
+}
+
+/// Deletes the fingerprints of pushes that were seen before a time.
+pub(crate) fn delete_seen_before(then: Timestamp) -> DeleteMany<seen_push::Entity> {
     seen_push::Entity::delete_many().filter(seen_push::Column::SeenAt.lt(then.unix_millis()))
 }
 
-/// The rows of the oldest withdrawals.
-pub(crate) fn oldest(limit: u64) -> Select<withdrawal::Entity> {
+fn oldest(limit: u64) -> Select<withdrawal::Entity> {
     withdrawal::Entity::find().order_by_asc(withdrawal::Column::Id).limit(limit)
 }
 
 fn to_row(withdrawal: &Withdrawal) -> withdrawal::Model {
-    let Withdrawal { id, app, subject, withdrawn: what } = withdrawal;
+    let Withdrawal { id, app, subject, data } = withdrawal;
     withdrawal::Model {
         id: *id,
         app: app.as_str().into(),
         namespace: subject.namespace.clone().into_bytes(),
         kind: subject.kind.name().to_owned(),
         value: subject.value.clone().into_bytes(),
-        withdrawn: what.name().to_owned(),
+        withdrawn: withdrawn_data_name(*data).to_owned(),
     }
 }
 
-/// The withdrawal in a row.
-pub(crate) fn from_row(row: withdrawal::Model) -> Result<Withdrawal, StoreError> {
-    let at = Row { table: "withdrawal", id: row.id };
-    let app = str::from_utf8(&row.app).map_err(|error| at.damaged("app", error))?;
-    let app = AppName::parse(app).map_err(|error| at.damaged("app", error))?;
-    let withdrawn = WithdrawnData::from_name(&row.withdrawn);
-    let withdrawn = withdrawn.ok_or_else(|| at.damaged("withdrawn", "no such thing"))?;
-    let subject = subject(at, row.namespace, &row.kind, row.value)?;
-    Ok(Withdrawal { id: row.id, app, subject, withdrawn })
+fn from_row(row: withdrawal::Model) -> Result<Withdrawal, StoreError> {
+    let location = Row { table: "withdrawal", id: row.id };
+    let app = str::from_utf8(&row.app).map_err(|error| location.invalid("app", error))?;
+    let app = AppName::parse(app).map_err(|error| location.invalid("app", error))?;
+    let all = [
+        WithdrawnData::Phone,
+        WithdrawnData::Profile,
+        WithdrawnData::Nickname,
+        WithdrawnData::Avatar,
+        WithdrawnData::Account,
+    ];
+    let data = all.into_iter().find(|data| withdrawn_data_name(*data) == row.withdrawn);
+    let data = data.ok_or_else(|| location.invalid("withdrawn", "unknown data kind"))?;
+    let subject = parse_subject(location, row.namespace, &row.kind, row.value)?;
+    Ok(Withdrawal { id: row.id, app, subject, data })
+}
+
+fn withdrawn_data_name(withdrawn: WithdrawnData) -> &'static str {
+    match withdrawn {
+        WithdrawnData::Phone => "phone",
+        WithdrawnData::Profile => "profile",
+        WithdrawnData::Nickname => "nickname",
+        WithdrawnData::Avatar => "avatar",
+        WithdrawnData::Account => "account",
+    }
 }

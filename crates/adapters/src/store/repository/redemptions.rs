@@ -7,52 +7,58 @@ use domain::model::member::MemberId;
 use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
-use domain::ports::store::redemptions::RedemptionRepository;
+use domain::ports::store::redemptions::{RedemptionReader, RedemptionRepository};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
+use crate::store::SeaStore;
 use crate::store::entity::redemption::{Column, Entity, Model};
 use crate::store::error::Row;
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl RedemptionRepository for SeaUnitOfWork {
     async fn add(&self, redemption: &Redemption) -> Result<(), AddError> {
-        let (open, row) = (self.open(), to_row(redemption).into_active_model());
-        let added =
-            to_the_end(async move { insert_unless_taken(&open.txn, row, &[Column::Code]).await });
-        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+        let row = to_row(redemption).into_active_model();
+        self.exec_insert_unique(row, [Column::Code]).await
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        let expired = Column::ExpiresAt.lte(now.unix_millis());
-        let (open, delete) = (self.open(), Entity::delete_many().filter(expired));
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        let is_expired = Column::ExpiresAt.lte(now.unix_millis());
+        self.exec_delete(Entity::delete_many().filter(is_expired)).await?;
         Ok(())
     }
 }
 
+#[async_trait]
+impl RedemptionReader for SeaStore {
+    async fn find_redemption(&self, code: &Fingerprint) -> Result<Option<Redemption>, StoreError> {
+        let select = Entity::find_by_id(code.0.to_vec());
+        let row = self.reader.run(async move |reader| select.one(reader).await).await?;
+        row.map(from_row).transpose()
+    }
+}
+
 fn to_row(redemption: &Redemption) -> Model {
-    let repeatable = redemption.repeatable.as_ref();
+    let stored_response = redemption.stored_response.as_ref();
     Model {
         code: redemption.code.0.into(),
-        request: repeatable.map(|repeatable| repeatable.request.0.into()),
+        request: stored_response.map(|response| response.request.0.into()),
         member_id: redemption.member.0,
         session_id: redemption.session.0,
         redeemed_at: redemption.redeemed_at.unix_millis(),
         expires_at: redemption.expires_at().unix_millis(),
-        answer: repeatable.map(|repeatable| repeatable.answer.clone()),
+        answer: stored_response.map(|response| response.sealed_response.clone()),
     }
 }
 
-/// The redemption in a row.
-pub(crate) fn from_row(row: Model) -> Result<Redemption, StoreError> {
-    // The key is no id that anyone knows: the session's has to do.
-    let at = Row { table: "redemption", id: row.session_id };
+fn from_row(row: Model) -> Result<Redemption, StoreError> {
+    // Operators cannot look up the key, a fingerprint of the code. The id of the session identifies the row.
+    let location = Row { table: "redemption", id: row.session_id };
     let fingerprint = |column, bytes: Vec<u8>| {
         let bytes = bytes.try_into().map(Fingerprint);
-        bytes.map_err(|bytes: Vec<u8>| at.damaged(column, format!("it has {} bytes", bytes.len())))
+        bytes.map_err(|bytes: Vec<u8>| {
+            location.invalid(column, format!("length of {} bytes", bytes.len()))
+        })
     };
     let request = row.request.map(|bytes| fingerprint("request", bytes)).transpose()?;
     Ok(Redemption {
@@ -60,8 +66,8 @@ pub(crate) fn from_row(row: Model) -> Result<Redemption, StoreError> {
         member: MemberId(row.member_id),
         session: SessionId(row.session_id),
         redeemed_at: Timestamp::from_unix_millis(row.redeemed_at),
-        repeatable: request
+        stored_response: request
             .zip(row.answer)
-            .map(|(request, answer)| StoredResponse { request, answer }),
+            .map(|(request, sealed_response)| StoredResponse { request, sealed_response }),
     })
 }

@@ -5,17 +5,17 @@ use domain::model::identity::Subject;
 use domain::model::provider::session_key::SealedSessionKey;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::session_keys::SessionKeyRepository;
+use domain::ports::store::session_keys::{SessionKeyReader, SessionKeyRepository};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 
+use crate::store::SeaStore;
 use crate::store::entity::session_key::{Column, Entity, Model};
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl SessionKeyRepository for SeaUnitOfWork {
-    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
+    async fn upsert(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
         let row = Model {
             namespace: key.user.namespace.clone().into_bytes(),
             kind: key.user.kind.name().to_owned(),
@@ -27,27 +27,35 @@ impl SessionKeyRepository for SeaUnitOfWork {
             .update_columns([Column::Sealed, Column::ObtainedAt])
             .to_owned();
         let insert = Entity::insert(row.into_active_model()).on_conflict(replace);
-        let open = self.open();
-        to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
+        self.run(async move |txn| insert.exec_without_returning(txn).await).await?;
         Ok(())
     }
 
     async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        let old = Column::ObtainedAt.lte(then.unix_millis());
-        let (open, delete) = (self.open(), Entity::delete_many().filter(old));
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        let is_old = Column::ObtainedAt.lte(then.unix_millis());
+        self.exec_delete(Entity::delete_many().filter(is_old)).await?;
         Ok(())
     }
 }
 
-/// The row of a user's key.
-pub(crate) fn of(user: &Subject) -> Select<Entity> {
-    let text = |text: &str| text.as_bytes().to_vec();
-    Entity::find_by_id((text(&user.namespace), user.kind.name().to_owned(), text(&user.value)))
+#[async_trait]
+impl SessionKeyReader for SeaStore {
+    async fn find_session_key(
+        &self,
+        user: &Subject,
+    ) -> Result<Option<SealedSessionKey>, StoreError> {
+        let select = by_user(user);
+        let row = self.reader.run(async move |reader| select.one(reader).await).await?;
+        Ok(row.map(|row| SealedSessionKey {
+            user: user.clone(),
+            sealed: row.sealed,
+            obtained_at: Timestamp::from_unix_millis(row.obtained_at),
+        }))
+    }
 }
 
-/// The user's key in their row.
-pub(crate) fn from_row(user: Subject, row: Model) -> SealedSessionKey {
-    let obtained_at = Timestamp::from_unix_millis(row.obtained_at);
-    SealedSessionKey { user, sealed: row.sealed, obtained_at }
+/// Selects the row of a user's session key.
+pub(crate) fn by_user(user: &Subject) -> Select<Entity> {
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    Entity::find_by_id((bytes(&user.namespace), user.kind.name().to_owned(), bytes(&user.value)))
 }

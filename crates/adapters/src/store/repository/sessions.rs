@@ -6,46 +6,42 @@ use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::sessions::SessionRepository;
+use domain::ports::store::sessions::{SessionLister, SessionReader, SessionRepository};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, SelectTwo,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select, SelectTwo,
 };
 
 use crate::cache::invalidation::Change;
+use crate::store::SeaStore;
 use crate::store::entity::member;
 use crate::store::entity::session::{self, Column, Entity};
 use crate::store::error::Row;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl SessionRepository for SeaUnitOfWork {
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let open = self.open();
-        let row = to_the_end(async move { Entity::find_by_id(id.0).one(&open.txn).await });
-        row.await?.as_ref().map(from_row).transpose()
+        let row = self.run(async move |txn| Entity::find_by_id(id.0).one(txn).await).await?;
+        row.as_ref().map(from_row).transpose()
     }
 
     async fn find_with_member(
         &self,
         id: SessionId,
     ) -> Result<Option<(Session, Member)>, StoreError> {
-        let (open, both) = (self.open(), with_member(id));
-        let found = to_the_end(async move { both.one(&open.txn).await }).await?;
-        let Some((session, Some(member))) = found else { return Ok(None) };
+        let rows = self.run(async move |txn| with_member(id).one(txn).await).await?;
+        let Some((session, Some(member))) = rows else { return Ok(None) };
         Ok(Some((from_row(&session)?, self.member(member).await?)))
     }
 
     async fn list_by_member(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
-        let (open, theirs) = (self.open(), Entity::find().filter(Column::MemberId.eq(member.0)));
-        let rows = to_the_end(async move { theirs.all(&open.txn).await }).await?;
+        let rows = self.run(async move |txn| by_member(member).all(txn).await).await?;
         rows.iter().map(from_row).collect()
     }
 
     async fn add(&self, session: &Session) -> Result<(), StoreError> {
-        let (open, insert) = (self.open(), Entity::insert(to_row(session).into_active_model()));
-        to_the_end(async move { insert.exec_without_returning(&open.txn).await }).await?;
-        self.tally.opened();
+        self.exec_insert(to_row(session)).await?;
+        self.sessions.add_opened();
         Ok(())
     }
 
@@ -54,10 +50,9 @@ impl SessionRepository for SeaUnitOfWork {
             .set(to_row(next).into_active_model().reset_all())
             .filter(Column::Id.eq(next.id.0))
             .filter(Column::Generation.eq(i64::from(next.generation) - 1));
-        let open = self.open();
-        let result = to_the_end(async move { update.exec(&open.txn).await }).await?;
-        self.told.changes([Change::Session(next.id)]);
-        Ok(result.rows_affected == 1)
+        let updated = self.exec_update(update).await?;
+        self.notifications.add([Change::Session(next.id)]);
+        Ok(updated == 1)
     }
 
     async fn remove(&self, sessions: &[SessionId]) -> Result<(), StoreError> {
@@ -65,26 +60,46 @@ impl SessionRepository for SeaUnitOfWork {
             return Ok(());
         }
         let ids = sessions.iter().map(|session| session.0);
-        let (open, delete) = (self.open(), Entity::delete_many().filter(Column::Id.is_in(ids)));
-        let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
-        self.tally.ended(deleted.rows_affected);
-        self.told.changes(sessions.iter().copied().map(Change::Session));
+        let deleted = self.exec_delete(Entity::delete_many().filter(Column::Id.is_in(ids))).await?;
+        self.sessions.add_ended(deleted);
+        self.notifications.add(sessions.iter().copied().map(Change::Session));
         Ok(())
     }
 
     async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
         let delete = Entity::delete_many().filter(Column::MemberId.eq(member.0));
-        let open = self.open();
-        let deleted = to_the_end(async move { delete.exec(&open.txn).await }).await?;
-        self.tally.ended(deleted.rows_affected);
-        self.told.changes([Change::Member(member)]);
+        let deleted = self.exec_delete(delete).await?;
+        self.sessions.add_ended(deleted);
+        self.notifications.add([Change::Member(member)]);
         Ok(())
     }
 }
 
-/// The row of a session, and that of its member.
+#[async_trait]
+impl SessionReader for SeaStore {
+    async fn find_session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let rows = self.reader.run(async move |reader| with_member(id).one(reader).await).await?;
+        let Some((session, Some(member))) = rows else { return Ok(None) };
+        Ok(Some((from_row(&session)?, self.member(member).await?)))
+    }
+}
+
+#[async_trait]
+impl SessionLister for SeaStore {
+    async fn list_sessions(&self, member: MemberId) -> Result<Vec<Session>, StoreError> {
+        let rows = self.reader.run(async move |reader| by_member(member).all(reader).await).await?;
+        rows.iter().map(from_row).collect()
+    }
+}
+
+/// Selects the row of a session with the row of its member.
 pub(crate) fn with_member(id: SessionId) -> SelectTwo<Entity, member::Entity> {
     Entity::find_by_id(id.0).find_also_related(member::Entity)
+}
+
+/// Selects the rows of a member's sessions.
+pub(crate) fn by_member(member: MemberId) -> Select<Entity> {
+    Entity::find().filter(Column::MemberId.eq(member.0))
 }
 
 fn to_row(session: &Session) -> session::Model {
@@ -99,16 +114,15 @@ fn to_row(session: &Session) -> session::Model {
     }
 }
 
-/// The session in a row.
-pub(crate) fn from_row(row: &session::Model) -> Result<Session, StoreError> {
-    let at = Row { table: "session", id: row.id };
-    let app = str::from_utf8(&row.app).map_err(|error| at.damaged("app", error))?;
+fn from_row(row: &session::Model) -> Result<Session, StoreError> {
+    let location = Row { table: "session", id: row.id };
+    let app = str::from_utf8(&row.app).map_err(|error| location.invalid("app", error))?;
     let generation = u32::try_from(row.generation);
     Ok(Session {
         id: SessionId(row.id),
         member: MemberId(row.member_id),
-        app: AppName::parse(app).map_err(|error| at.damaged("app", error))?,
-        generation: generation.map_err(|error| at.damaged("generation", error))?,
+        app: AppName::parse(app).map_err(|error| location.invalid("app", error))?,
+        generation: generation.map_err(|error| location.invalid("generation", error))?,
         created_at: Timestamp::from_unix_millis(row.created_at),
         refreshed_at: Timestamp::from_unix_millis(row.refreshed_at),
         expires_at: Timestamp::from_unix_millis(row.expires_at),

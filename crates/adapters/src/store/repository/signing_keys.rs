@@ -1,4 +1,4 @@
-//! The keys that sign access tokens, as rows: never more than a few, so that they need no index.
+//! Signing keys of access tokens as rows. There are only a few, so the queries need no index.
 
 use async_trait::async_trait;
 use domain::model::signing_key::SigningKey;
@@ -14,15 +14,12 @@ use uuid::Uuid;
 use crate::store::SeaStore;
 use crate::store::entity::signing_key::{Column, Entity, Model};
 use crate::store::error::Row;
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl SigningKeyRepository for SeaUnitOfWork {
     async fn all(&self) -> Result<Vec<SigningKey>, StoreError> {
-        let open = self.open();
-        let rows = to_the_end(async move { in_order().all(&open.txn).await }).await?;
+        let rows = self.run(async |txn| in_order().all(txn).await).await?;
         rows.into_iter().map(from_row).collect()
     }
 
@@ -34,10 +31,7 @@ impl SigningKeyRepository for SeaUnitOfWork {
             created_at: key.created_at.unix_millis(),
             signs_from: key.active_from.map(Timestamp::unix_millis),
         };
-        let (open, row) = (self.open(), row.into_active_model());
-        let key = [Column::Number];
-        let added = to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await });
-        if added.await? { Ok(()) } else { Err(AddError::Taken) }
+        self.exec_insert_unique(row.into_active_model(), [Column::Number]).await
     }
 
     async fn start(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -46,15 +40,12 @@ impl SigningKeyRepository for SeaUnitOfWork {
             .col_expr(Column::SignsFrom, Expr::value(at))
             .filter(Column::Kid.eq(id.as_bytes()))
             .filter(Column::SignsFrom.is_null().or(Column::SignsFrom.gt(at)));
-        let open = self.open();
-        to_the_end(async move { update.exec(&open.txn).await }).await?;
+        self.exec_update(update).await?;
         Ok(())
     }
 
     async fn remove(&self, id: &str) -> Result<(), StoreError> {
-        let delete = Entity::delete_many().filter(Column::Kid.eq(id.as_bytes()));
-        let open = self.open();
-        to_the_end(async move { delete.exec(&open.txn).await }).await?;
+        self.exec_delete(Entity::delete_many().filter(Column::Kid.eq(id.as_bytes()))).await?;
         Ok(())
     }
 }
@@ -62,8 +53,7 @@ impl SigningKeyRepository for SeaUnitOfWork {
 #[async_trait]
 impl SigningKeyReader for SeaStore {
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
-        let reader = self.reader.clone();
-        let rows = to_the_end(async move { in_order().all(&reader).await }).await?;
+        let rows = self.reader.run(async |reader| in_order().all(reader).await).await?;
         rows.into_iter().map(from_row).collect()
     }
 }
@@ -73,12 +63,13 @@ fn in_order() -> Select<Entity> {
 }
 
 fn from_row(row: Model) -> Result<SigningKey, StoreError> {
-    let at = Row { table: "signing_key", id: Uuid::from_u64_pair(0, row.number.cast_unsigned()) };
+    let row_id = Uuid::from_u64_pair(0, row.number.cast_unsigned());
+    let location = Row { table: "signing_key", id: row_id };
     let number = u32::try_from(row.number);
     let id = String::from_utf8(row.kid);
     Ok(SigningKey {
-        number: number.map_err(|error| at.damaged("number", error))?,
-        id: id.map_err(|error| at.damaged("kid", error.utf8_error()))?,
+        number: number.map_err(|error| location.invalid("number", error))?,
+        id: id.map_err(|error| location.invalid("kid", error.utf8_error()))?,
         sealed: row.sealed,
         created_at: Timestamp::from_unix_millis(row.created_at),
         active_from: row.signs_from.map(Timestamp::from_unix_millis),

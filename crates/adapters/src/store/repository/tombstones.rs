@@ -8,30 +8,29 @@ use domain::ports::store::members::TombstoneRepository;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
 
 use crate::store::entity::tombstone::{Column, Entity, Model};
-use crate::store::insert_if_absent::insert_unless_taken;
-use crate::store::transaction::uncancellable::to_the_end;
-use crate::store::transaction::unit_of_work::SeaUnitOfWork;
+use crate::store::insert_if_absent::insert_if_absent;
+use crate::store::transaction::SeaUnitOfWork;
 
 #[async_trait]
 impl TombstoneRepository for SeaUnitOfWork {
     async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError> {
         for tombstone in tombstones {
             let row = Model { fingerprint: tombstone.0.into(), created_at: now.unix_millis() };
-            let (open, row) = (self.open(), row.into_active_model());
+            let row = row.into_active_model();
             let key = [Column::Fingerprint];
-            to_the_end(async move { insert_unless_taken(&open.txn, row, &key).await }).await?;
+            self.run(async move |txn| insert_if_absent(txn, row, &key).await).await?;
         }
         Ok(())
     }
 
     async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError> {
-        let (open, asked) = (self.open(), one_of(tombstones));
-        Ok(to_the_end(async move { asked.one(&open.txn).await }).await?.is_some())
+        let select = any_of(tombstones);
+        Ok(self.run(async move |txn| select.one(txn).await).await?.is_some())
     }
 }
 
-/// The rows of these tombstones.
-pub(crate) fn one_of(tombstones: &[Fingerprint]) -> Select<Entity> {
+/// Selects the rows of these tombstones.
+pub(crate) fn any_of(tombstones: &[Fingerprint]) -> Select<Entity> {
     let fingerprints = tombstones.iter().map(|tombstone| tombstone.0.to_vec());
     Entity::find().filter(Column::Fingerprint.is_in(fingerprints))
 }

@@ -1,28 +1,30 @@
-//! What one unit of work changes of members, for those who remember them.
+//! Change notifications of a unit of work, published after its commit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::invalidation::{Change, ChangeNotifier};
 
-/// Told once it is committed.
-pub(crate) struct Told {
-    news: Option<Arc<dyn ChangeNotifier>>,
+/// Changes of a unit of work that are published once it is committed.
+pub(crate) struct PendingNotifications {
+    notifier: Option<Arc<dyn ChangeNotifier>>,
     changes: Mutex<Vec<Change>>,
 }
 
-impl Told {
-    pub(crate) fn to(news: Option<Arc<dyn ChangeNotifier>>) -> Self {
-        Self { news, changes: Mutex::default() }
+impl PendingNotifications {
+    pub(crate) fn new(notifier: Option<Arc<dyn ChangeNotifier>>) -> Self {
+        Self { notifier, changes: Mutex::default() }
     }
 
-    pub(crate) fn changes(&self, changes: impl IntoIterator<Item = Change>) {
+    /// Adds changes of the unit of work.
+    pub(crate) fn add(&self, changes: impl IntoIterator<Item = Change>) {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
     }
 
-    pub(crate) async fn committed(self) {
+    /// Publishes the changes, which have just been committed.
+    pub(super) async fn publish(self) {
         let changes = self.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(news) = self.news.filter(|_| !changes.is_empty()) {
-            news.notify(&changes).await;
+        if let Some(notifier) = self.notifier.filter(|_| !changes.is_empty()) {
+            notifier.notify(&changes).await;
         }
     }
 }

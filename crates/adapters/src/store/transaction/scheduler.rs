@@ -1,198 +1,137 @@
-//! Turns: who may have a unit of work under way, and with whom it shares its commit.
+//! Write scheduler: the number of concurrent units of work, and the way they are committed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ports::store::error::StoreError;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use crate::store::transaction::uncancellable::to_the_end;
+use crate::store::error::to_store_error;
+use crate::store::transaction::group_commit::{CommitGroup, CommitQueue, commit_with_group};
+use crate::store::transaction::uncancellable::{Statements, run_to_completion};
 
-/// The turns of one database. The queue is here, first come first served, and not in the pool: a caller
-/// who gives up while waiting leaves it.
-#[derive(Clone)]
-pub(crate) enum Turns {
-    /// So many units of work at a time, each a transaction.
-    Apart(Arc<Semaphore>),
-    /// One at a time, each a savepoint in a transaction around all who waited for each other.
-    ///
-    /// SQLite waits for the disk at every commit. In this way as many units of work as there are wait
-    /// once, together, and none is acknowledged before.
-    Together(Arc<Queue>),
+/// Connections that write, and the queue in front of them.
+///
+/// The queue is here and not in the pool: it is in order of arrival, and a cancelled caller leaves it.
+pub(crate) struct WriteScheduler {
+    writer: DatabaseConnection,
+    mode: Mode,
 }
 
-/// Those who have units of work one after the other.
-#[derive(Default)]
-pub(crate) struct Queue {
-    group: Arc<Mutex<Group>>,
-    closed: AtomicBool,
+/// Way in which units of work share the connections.
+enum Mode {
+    /// A limited number of units of work at a time, each a transaction.
+    Concurrent(Arc<Semaphore>),
+    /// One unit of work at a time, each a savepoint. See [`group_commit`](super::group_commit).
+    GroupCommit(Arc<CommitQueue>),
 }
 
-/// The units of work that will be committed together.
-#[derive(Default)]
-pub(crate) struct Group {
-    /// The transaction around them, from the first one's beginning.
-    around: Option<DatabaseTransaction>,
-    /// Who waits to hear of the commit.
-    waiting: Vec<oneshot::Sender<Result<(), Arc<DbErr>>>>,
+/// Right to use a connection that writes.
+enum Permit {
+    Concurrent(OwnedSemaphorePermit),
+    GroupCommit(OwnedMutexGuard<CommitGroup>),
 }
 
-/// What every statement under way keeps alive: the transaction, and then the turn it takes.
-pub(crate) struct Open {
-    pub(crate) txn: DatabaseTransaction,
-    turn: Turn,
+/// Open transaction of a unit of work. Every running statement keeps it alive.
+///
+/// The fields are dropped in order: the transaction is rolled back before the permit is released.
+pub(super) struct OpenTransaction {
+    txn: DatabaseTransaction,
+    permit: Permit,
 }
 
-enum Turn {
-    Apart(OwnedSemaphorePermit),
-    Together(OwnedMutexGuard<Group>),
-}
-
-/// The store was closed.
-#[derive(Debug, thiserror::Error)]
-#[error("the store was closed")]
-struct Closed;
-
-impl Turns {
-    /// So many at a time, and each for itself.
-    pub(crate) fn apart(number: usize) -> Self {
-        Self::Apart(Arc::new(Semaphore::new(number.max(1))))
+impl WriteScheduler {
+    /// Scheduler of at most `max` concurrent units of work.
+    pub(crate) fn concurrent(writer: DatabaseConnection, max: usize) -> Self {
+        Self { writer, mode: Mode::Concurrent(Arc::new(Semaphore::new(max.max(1)))) }
     }
 
-    /// One at a time, and committed together.
-    pub(crate) fn together() -> Self {
-        Self::Together(Arc::default())
+    /// Scheduler of one unit of work at a time, with group commit.
+    pub(crate) fn group_commit(writer: DatabaseConnection) -> Self {
+        Self { writer, mode: Mode::GroupCommit(Arc::default()) }
     }
 
-    /// Begins a unit of work when it is the caller's turn.
-    pub(crate) async fn begin(&self, writer: &DatabaseConnection) -> Result<Arc<Open>, StoreError> {
-        let writer = writer.clone();
-        match self {
-            Self::Apart(turns) => {
-                let turn = Arc::clone(turns).acquire_owned().await.map_err(StoreError::new)?;
-                to_the_end(async move {
-                    let txn = writer.begin_with_options(immediate()).await?;
-                    Ok(Arc::new(Open { txn, turn: Turn::Apart(turn) }))
+    /// Begins a unit of work as soon as the queue permits.
+    pub(super) async fn begin(&self) -> Result<OpenTransaction, StoreError> {
+        let writer = self.writer.clone();
+        match &self.mode {
+            Mode::Concurrent(permits) => {
+                let permit = acquire(permits).await?;
+                run_to_completion(async move {
+                    let txn = writer.begin().await?;
+                    Ok(OpenTransaction { txn, permit: Permit::Concurrent(permit) })
                 })
                 .await
             }
-            Self::Together(queue) => {
-                let mut group = queue.turn().await?;
+            Mode::GroupCommit(queue) => {
+                let mut group = queue.acquire().await?;
                 let queue = Arc::clone(queue);
-                to_the_end(async move {
+                run_to_completion(async move {
                     let txn = group.begin(&writer, queue).await?;
-                    Ok(Arc::new(Open { txn, turn: Turn::Together(group) }))
+                    Ok(OpenTransaction { txn, permit: Permit::GroupCommit(group) })
                 })
                 .await
             }
         }
     }
 
-    /// Does what must not be done inside of a transaction.
-    pub(crate) async fn alone(
+    /// Runs statements that must be outside of any transaction, to completion.
+    pub(crate) async fn run_exclusive(
         &self,
-        work: impl Future<Output = Result<(), DbErr>> + Send + 'static,
+        statements: impl Statements<DatabaseConnection, ()>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Apart(turns) => {
-                let turn = Arc::clone(turns).acquire_owned().await.map_err(StoreError::new)?;
-                to_the_end(async move {
-                    let done = work.await;
-                    drop(turn);
-                    done
+        let writer = self.writer.clone();
+        match &self.mode {
+            Mode::Concurrent(permits) => {
+                let permit = acquire(permits).await?;
+                run_to_completion(async move {
+                    let outcome = statements(&writer).await;
+                    drop(permit);
+                    outcome
                 })
                 .await
             }
-            Self::Together(queue) => {
-                let mut group = queue.turn().await?;
-                to_the_end(async move {
+            Mode::GroupCommit(queue) => {
+                let mut group = queue.acquire().await?;
+                run_to_completion(async move {
                     group.commit().await;
-                    let done = work.await;
+                    let outcome = statements(&writer).await;
                     drop(group);
-                    done
+                    outcome
                 })
                 .await
             }
         }
     }
 
-    /// Lets nobody begin any more.
-    pub(crate) fn close(&self) {
-        match self {
-            Self::Apart(turns) => turns.close(),
-            Self::Together(queue) => queue.closed.store(true, Ordering::SeqCst),
+    /// Refuses further units of work, and closes the connections as soon as they are idle.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        match &self.mode {
+            Mode::Concurrent(permits) => permits.close(),
+            Mode::GroupCommit(queue) => queue.close(),
         }
+        self.writer.close_by_ref().await.map_err(|error| to_store_error(&error))
     }
 }
 
-impl Queue {
-    async fn turn(&self) -> Result<OwnedMutexGuard<Group>, StoreError> {
-        let group = Arc::clone(&self.group).lock_owned().await;
-        if self.closed.load(Ordering::SeqCst) { Err(StoreError::new(Closed)) } else { Ok(group) }
-    }
+async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StoreError> {
+    Arc::clone(permits).acquire_owned().await.map_err(StoreError::new)
 }
 
-impl Group {
-    /// A savepoint, in a transaction around it that is begun if need be.
-    async fn begin(
-        &mut self,
-        writer: &DatabaseConnection,
-        queue: Arc<Queue>,
-    ) -> Result<DatabaseTransaction, DbErr> {
-        if let Some(around) = &self.around {
-            return around.begin_with_options(TransactionOptions::default()).await;
-        }
-        let around = writer.begin_with_options(immediate()).await?;
-        let savepoint = around.begin_with_options(TransactionOptions::default()).await;
-        self.around = Some(around);
-        // The commit takes its turn like everybody: all who wait by now come before it, nobody has to
-        // wait for those who come later, and no caller who gives up takes it along.
-        tokio::spawn(async move { Arc::clone(&queue.group).lock_owned().await.commit().await });
-        savepoint
+impl OpenTransaction {
+    pub(super) fn connection(&self) -> &DatabaseTransaction {
+        &self.txn
     }
 
-    /// Makes lasting what was done, and tells all who wait for it.
-    async fn commit(&mut self) {
-        let Some(around) = self.around.take() else { return };
-        let committed = around.commit().await.map_err(Arc::new);
-        for waiting in self.waiting.drain(..) {
-            // Whoever gave up need not know.
-            let _ = waiting.send(committed.clone());
-        }
-    }
-}
-
-impl Open {
-    /// Makes the unit of work lasting.
-    pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        let Self { txn, turn } = self;
-        match turn {
-            Turn::Apart(turn) => {
-                let committed = txn.commit().await;
-                drop(turn);
+    /// Commits the unit of work; returns when it is durable.
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        match self.permit {
+            Permit::Concurrent(permit) => {
+                let committed = self.txn.commit().await;
+                drop(permit);
                 committed
             }
-            Turn::Together(mut group) => {
-                txn.commit().await?;
-                let (tell, told) = oneshot::channel();
-                group.waiting.push(tell);
-                drop(group);
-                let committed = told.await.map_err(|lost| DbErr::Custom(lost.to_string()))?;
-                committed.map_err(|error| DbErr::Custom(format!("the common commit: {error}")))
-            }
+            Permit::GroupCommit(group) => commit_with_group(self.txn, group).await,
         }
-    }
-}
-
-/// SQLite's own default takes the write lock at the first write, and fails then when another process wrote
-/// since the first read. The other databases do not know the option.
-fn immediate() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
     }
 }

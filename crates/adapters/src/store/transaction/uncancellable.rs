@@ -1,4 +1,4 @@
-//! Work on a connection, carried to its end whatever becomes of the caller.
+//! Statements that run to completion, whether or not the caller is cancelled.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,27 +11,57 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tracing::{Instrument, info_span};
 
-use crate::store::error::{fault, is_undone};
+use crate::store::error::{is_rolled_back, to_store_error};
 use crate::system::SystemRandom;
 
-/// Does the work; when the caller gives up, it goes on in a task of its own.
+/// An async closure with statements for a connection.
 ///
-/// A phone that goes out of sight drops its request, and with it this future, at any point. sqlx 0.9
-/// does not survive that: a dropped `BEGIN` gives a PostgreSQL or MySQL connection back to the pool
-/// inside an open transaction, and a statement dropped while it is prepared leaves a MySQL connection
-/// one answer behind. So everything that was sent is also read. A task for each piece of work from its
-/// beginning would do as well, at the price of waking another thread for each.
-pub(crate) async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
-) -> Result<T, StoreError> {
-    let work = in_turn(work.instrument(info_span!("statement")));
-    Unstoppable(Some(Box::pin(work))).await.map_err(|error| fault(&error))
+/// The closure borrows the connection for one call, so it cannot keep it.
+pub(crate) trait Statements<C, T>:
+    for<'a> SendStatements<'a, C, T> + AsyncFnOnce(&C) -> Result<T, DbErr> + Send + 'static
+{
 }
 
-/// Work that goes on though it is dropped. There is none left once it has ended, or panicked.
-struct Unstoppable<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+impl<C, T, F> Statements<C, T> for F where
+    F: for<'a> SendStatements<'a, C, T> + AsyncFnOnce(&C) -> Result<T, DbErr> + Send + 'static
+{
+}
 
-impl<T: Send + 'static> Future for Unstoppable<T> {
+/// States that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot.
+pub(crate) trait SendStatements<'a, C: 'a, T>: FnOnce(&'a C) -> Self::Future {
+    /// Future of the closure.
+    type Future: Future<Output = Result<T, DbErr>> + Send + 'a;
+}
+
+impl<'a, C, T, F, R> SendStatements<'a, C, T> for F
+where
+    C: 'a,
+    F: FnOnce(&'a C) -> R,
+    R: Future<Output = Result<T, DbErr>> + Send + 'a,
+{
+    type Future = R;
+}
+
+/// Runs the work to completion. If the caller is cancelled, the work continues in a task of its own.
+///
+/// A client that disconnects drops its request, and with it this future, at any point. sqlx 0.9 does not
+/// survive that: a dropped `BEGIN` returns a PostgreSQL or MySQL connection to the pool inside an open
+/// transaction, and a statement dropped while it is being prepared leaves a MySQL connection one response
+/// behind. The response to everything that was sent is therefore read. A task for each piece of work from
+/// the start would do as well, but would wake another thread every time.
+pub(super) async fn run_to_completion<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let work = back_off_after_rollback(work.instrument(info_span!("statement")));
+    DetachOnDrop(Some(Box::pin(work))).await.map_err(|error| to_store_error(&error))
+}
+
+/// Future that continues in a task of its own when it is dropped before it has ended.
+///
+/// It is `None` after it has ended or panicked.
+struct DetachOnDrop<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> Future for DetachOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -44,23 +74,64 @@ impl<T: Send + 'static> Future for Unstoppable<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Unstoppable<T> {
+impl<T: Send + 'static> Drop for DetachOnDrop<T> {
     fn drop(&mut self) {
-        // Without a runtime the connections have gone as well.
+        // Without a runtime the connections are gone as well.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(work.in_current_span());
         }
     }
 }
 
-/// Does the work; if the transaction was undone for the sake of others, tells only after a moment: they
-/// are done by then, and those who were undone together begin again one after the other.
-async fn in_turn<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-    let done = work.await;
-    if done.as_ref().is_err_and(is_undone) {
-        let mut drawn = [0; 1];
-        SystemRandom.fill(&mut drawn);
-        sleep(Duration::from_millis(u64::from(drawn[0] % 32))).await;
+/// Delays the error by a random time if the database rolled the transaction back because of others.
+///
+/// The others have finished by then, and transactions that were rolled back together are retried one
+/// after the other.
+async fn back_off_after_rollback<T>(
+    work: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let outcome = work.await;
+    if outcome.as_ref().is_err_and(is_rolled_back) {
+        let mut random = [0; 1];
+        SystemRandom.fill(&mut random);
+        sleep(Duration::from_millis(u64::from(random[0] % 32))).await;
     }
-    done
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_of_a_cancelled_caller_runs_to_completion() {
+        let started = Arc::new(Notify::new());
+        let completed = Arc::new(AtomicBool::new(false));
+        let (response, responded) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let caller = tokio::spawn(run_to_completion({
+            let started = Arc::clone(&started);
+            let completed = Arc::clone(&completed);
+            async move {
+                started.notify_one();
+                responded.await.unwrap();
+                completed.store(true, Ordering::SeqCst);
+                end.send(()).unwrap();
+                Ok(())
+            }
+        }));
+        started.notified().await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        assert!(!completed.load(Ordering::SeqCst));
+
+        response.send(()).unwrap();
+        ended.await.unwrap();
+        assert!(completed.load(Ordering::SeqCst));
+    }
 }

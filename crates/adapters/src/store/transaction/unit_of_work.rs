@@ -1,4 +1,4 @@
-//! The unit of work: one transaction that is every repository.
+//! Unit of work: one transaction that implements every repository.
 
 use std::sync::Arc;
 
@@ -17,51 +17,54 @@ use domain::ports::store::redemptions::RedemptionRepository;
 use domain::ports::store::session_keys::SessionKeyRepository;
 use domain::ports::store::sessions::SessionRepository;
 use domain::ports::store::signing_keys::SigningKeyRepository;
-use sea_orm::DatabaseConnection;
+use sea_orm::DatabaseTransaction;
 use tracing::{Span, field, info_span};
 
 use crate::store::encryption::data_keys::DataKeyring;
-use crate::store::metrics::{SessionMeters, Tally};
-use crate::store::transaction::change_notifications::Told;
-use crate::store::transaction::scheduler::{Open, Turns};
-use crate::store::transaction::uncancellable::to_the_end;
+use crate::store::metrics::SessionCounters;
+use crate::store::transaction::change_notifications::PendingNotifications;
+use crate::store::transaction::scheduler::{OpenTransaction, WriteScheduler};
+use crate::store::transaction::uncancellable::{Statements, run_to_completion};
 
-/// A transaction under way; dropped, it is rolled back.
+/// Unit of work over an open transaction. Dropping it rolls the transaction back.
 pub(crate) struct SeaUnitOfWork {
-    open: Arc<Open>,
-    pub(crate) tally: Tally,
-    pub(crate) told: Told,
+    open: Arc<OpenTransaction>,
+    pub(crate) sessions: SessionCounters,
+    pub(crate) notifications: PendingNotifications,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
     span: Span,
 }
 
 impl SeaUnitOfWork {
-    /// Begins a transaction when it is the caller's turn.
+    /// Begins a transaction as soon as the scheduler permits.
     pub(crate) async fn begin(
-        writer: &DatabaseConnection,
-        turns: &Turns,
-        sessions: SessionMeters,
+        scheduler: &WriteScheduler,
+        sessions: SessionCounters,
+        notifications: PendingNotifications,
         keyring: Arc<DataKeyring>,
         subscriptions: Arc<Subscriptions>,
-        told: Told,
     ) -> Result<Self, StoreError> {
-        let open = turns.begin(writer).await?;
+        let open = Arc::new(scheduler.begin().await?);
         let span = info_span!("unit of work", committed = field::Empty);
-        Ok(Self { open, tally: Tally::of(sessions), told, keyring, subscriptions, span })
+        Ok(Self { open, sessions, notifications, keyring, subscriptions, span })
     }
 
-    /// The transaction, for a statement to keep until it is done.
-    pub(crate) fn open(&self) -> Arc<Open> {
-        Arc::clone(&self.open)
+    /// Runs statements in the transaction to completion, whether or not the caller is cancelled.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        statements: impl Statements<DatabaseTransaction, T>,
+    ) -> Result<T, StoreError> {
+        let open = Arc::clone(&self.open);
+        run_to_completion(async move { statements(open.connection()).await }).await
     }
 
-    /// What seals and opens the values of rows.
+    /// Data keys that encrypt and decrypt column values.
     pub(crate) fn keyring(&self) -> &DataKeyring {
         &self.keyring
     }
 
-    /// For whom events are kept.
+    /// Webhook receivers with the events that they are subscribed to.
     pub(crate) fn subscriptions(&self) -> &Subscriptions {
         &self.subscriptions
     }
@@ -118,16 +121,16 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { open, tally, told, span, .. } = *self;
-        // A statement nobody waited for may still be running, to an end nobody would hear of.
+        let Self { open, sessions, notifications, span, .. } = *self;
+        // The statement of a cancelled caller may still be running. Its outcome is unknown.
         let Some(open) = Arc::into_inner(open) else {
-            return Err(StoreError::new("a statement was given up, so nothing is committed"));
+            return Err(StoreError::new("nothing was committed: a statement was cancelled"));
         };
-        to_the_end(async move {
+        run_to_completion(async move {
             let committed = open.commit().await;
             if committed.is_ok() {
-                tally.committed();
-                told.committed().await;
+                sessions.publish();
+                notifications.publish().await;
                 span.record("committed", true);
             }
             committed

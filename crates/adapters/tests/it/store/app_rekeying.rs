@@ -1,4 +1,4 @@
-//! The secrets of an app under a new sealing key, while somebody changes the app.
+//! Rekeying of app secrets while an app is being changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use testkit::databases::FreshDatabase;
 
 use super::{open, sealer, sealing_key};
 
-// With SQLite there is one unit of work at a time.
+// SQLite runs one unit of work at a time.
 testkit::on_every_server! {
-    who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew
-    a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well
+    update_of_an_app_read_before_rekeying_is_stale
+    secret_rotated_during_rekeying_is_resealed
 }
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
-/// How long a rekeying gets to come upon a row that somebody holds.
-const COMES_UPON_IT: Duration = Duration::from_millis(500);
+/// Time for rekeying to reach a locked row.
+const REKEY_DELAY: Duration = Duration::from_millis(500);
 
 fn name() -> AppName {
     AppName::parse("shop").unwrap()
@@ -38,8 +38,8 @@ fn sealed(sealer: Sealer, secret: &str) -> Vec<u8> {
     SealedAppSecrets::new(Arc::new(sealer)).seal(&name(), AppSecretKind::Secret, secret)
 }
 
-/// The store after a change of the sealing key, with an app whose secret is under the key before.
-async fn with_an_app(database: &FreshDatabase) -> SeaStore {
+/// Store after a change of the sealing key, with an app whose secret is under the former key.
+async fn store_with_an_app(database: &FreshDatabase) -> SeaStore {
     let before = open(database, 2).await;
     let unit = before.begin().await.unwrap();
     let current = sealed(sealer(1), "a secret");
@@ -56,46 +56,48 @@ async fn with_an_app(database: &FreshDatabase) -> SeaStore {
     unit.apps().add(&app).await.unwrap();
     unit.commit().await.unwrap();
     before.close().await.unwrap();
-    let sealer = Arc::new(sealer(2).also_opening(sealing_key(1)));
+    let sealer = Arc::new(sealer(2).with_former_key(sealing_key(1)));
     let url = database.url().to_owned();
     SeaStore::connect(&StoreConfig { url, max_connections: 4, sealer }).await.unwrap()
 }
 
-/// The present and the former secret, as they open without the key before.
-async fn secrets(store: &SeaStore) -> [Option<bool>; 2] {
+/// Whether the current and the former secret open without the former key.
+async fn open_with_new_key(store: &SeaStore) -> [Option<bool>; 2] {
     let app = store.registered_apps().await.unwrap().remove(0);
     let secrets = SealedAppSecrets::new(Arc::new(sealer(2)));
     let opens = |sealed: &[u8]| secrets.open(&name(), AppSecretKind::Secret, sealed).is_ok();
     [Some(opens(&app.secret.current)), app.secret.former.as_deref().map(opens)]
 }
 
-async fn who_read_an_app_before_it_was_rekeyed_has_to_read_it_anew(database: FreshDatabase) {
-    let store = with_an_app(&database).await;
-    let work = store.begin().await.unwrap();
-    let mut app = work.apps().find(&name()).await.unwrap().unwrap();
+async fn update_of_an_app_read_before_rekeying_is_stale(database: FreshDatabase) {
+    let store = store_with_an_app(&database).await;
+    let unit = store.begin().await.unwrap();
+    let mut app = unit.apps().find(&name()).await.unwrap().unwrap();
     store.rekey(&|_| ()).await.unwrap();
     app.policy.phone_required = true;
-    let outcome = work.apps().update(&app).await;
+    let outcome = unit.apps().update(&app).await;
     if outcome.is_ok() {
-        work.commit().await.unwrap();
+        unit.commit().await.unwrap();
     }
-    assert_eq!(secrets(&store).await, [Some(true), None], "put back under the key before");
+    let opened = open_with_new_key(&store).await;
+    assert_eq!(opened, [Some(true), None], "the update restored the former key");
     assert!(matches!(outcome, Err(UpdateError::Stale)), "{outcome:?}");
 }
 
-async fn a_secret_that_is_rotated_under_a_rekeying_is_sealed_anew_as_well(database: FreshDatabase) {
-    let store = Arc::new(with_an_app(&database).await);
-    let work = store.begin().await.unwrap();
-    let mut app = work.apps().find(&name()).await.unwrap().unwrap();
+async fn secret_rotated_during_rekeying_is_resealed(database: FreshDatabase) {
+    let store = Arc::new(store_with_an_app(&database).await);
+    let unit = store.begin().await.unwrap();
+    let mut app = unit.apps().find(&name()).await.unwrap().unwrap();
     app.secret.rotate(sealed(sealer(2), "another"), NOW).unwrap();
-    work.apps().update(&app).await.unwrap();
+    unit.apps().update(&app).await.unwrap();
     let rekeying = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.rekey(&|_| ()).await }
     });
-    tokio::time::sleep(COMES_UPON_IT).await;
-    assert!(!rekeying.is_finished(), "it does not wait for who holds the row");
-    work.commit().await.unwrap();
+    tokio::time::sleep(REKEY_DELAY).await;
+    assert!(!rekeying.is_finished(), "rekeying did not wait for the row lock");
+    unit.commit().await.unwrap();
     rekeying.await.unwrap().unwrap();
-    assert_eq!(secrets(&store).await, [Some(true), Some(true)], "left under the key before");
+    let opened = open_with_new_key(&store).await;
+    assert_eq!(opened, [Some(true), Some(true)], "a secret is still under the former key");
 }

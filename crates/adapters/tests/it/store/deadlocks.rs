@@ -1,4 +1,4 @@
-//! Units of work that wait for each other: the server undoes one, and it is done again.
+//! Deadlocks: the server rolls back one of the units of work, which is then retried.
 
 use std::error::Error;
 use std::iter::successors;
@@ -16,14 +16,14 @@ use super::open;
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
 testkit::on_every_server! {
-    of_two_in_each_others_way_one_is_told_to_begin_again
+    deadlock_victim_reports_contention
 }
 
-static CHANCE: FixedRandom = FixedRandom::seeded(5);
+static RANDOM: FixedRandom = FixedRandom::seeded(5);
 
 fn member() -> Member {
     let nickname = Nickname::parse("Ann").unwrap();
-    Member::register(MemberId::generate(NOW, &CHANCE), nickname, None, NOW)
+    Member::register(MemberId::generate(NOW, &RANDOM), nickname, None, NOW)
 }
 
 fn is_contention(outcome: Result<(), UpdateError>) -> bool {
@@ -33,20 +33,22 @@ fn is_contention(outcome: Result<(), UpdateError>) -> bool {
     true
 }
 
-async fn of_two_in_each_others_way_one_is_told_to_begin_again(database: FreshDatabase) {
+async fn deadlock_victim_reports_contention(database: FreshDatabase) {
     let store = open(&database, 2).await;
-    let (a, b) = (member(), member());
-    let work = store.begin().await.unwrap();
-    work.members().add(&a).await.unwrap();
-    work.members().add(&b).await.unwrap();
-    work.commit().await.unwrap();
+    let a = member();
+    let b = member();
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&a).await.unwrap();
+    unit.members().add(&b).await.unwrap();
+    unit.commit().await.unwrap();
 
-    let (one, other) = (store.begin().await.unwrap(), store.begin().await.unwrap());
-    one.members().update(&a).await.unwrap();
-    other.members().update(&b).await.unwrap();
-    let outcomes = tokio::join!(one.members().update(&b), other.members().update(&a));
-    let lost = [is_contention(outcomes.0), is_contention(outcomes.1)];
-    assert_eq!(lost.iter().filter(|lost| **lost).count(), 1);
-    let winner = if lost[0] { other } else { one };
+    let first = store.begin().await.unwrap();
+    let second = store.begin().await.unwrap();
+    first.members().update(&a).await.unwrap();
+    second.members().update(&b).await.unwrap();
+    let outcomes = tokio::join!(first.members().update(&b), second.members().update(&a));
+    let is_victim = [is_contention(outcomes.0), is_contention(outcomes.1)];
+    assert_eq!(is_victim.iter().filter(|is_victim| **is_victim).count(), 1);
+    let winner = if is_victim[0] { second } else { first };
     winner.commit().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What is left on the disk of members who were erased.
+//! Erasure on SQLite: the files contain no data of erased members.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,21 +21,21 @@ use super::sealer;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
-static CHANCE: FixedRandom = FixedRandom::seeded(7);
+static RANDOM: FixedRandom = FixedRandom::seeded(7);
 
-/// Somebody whose data are like nobody else's.
-struct Person {
+/// Member with unique data.
+struct UniqueMember {
     member: Member,
     subjects: [Subject; 2],
 }
 
-impl Person {
+impl UniqueMember {
     fn new() -> Self {
-        let text = |length: usize| format!("{:0>length$x}", CHANCE.next());
+        let text = |length: usize| format!("{:0>length$x}", RANDOM.next());
         let nickname = Nickname::parse(&format!("甲{}", text(16))).unwrap();
-        let phone = PhoneNumber::new(86, &format!("13{:09}", CHANCE.next() % 1_000_000_000));
+        let phone = PhoneNumber::new(86, &format!("13{:09}", RANDOM.next() % 1_000_000_000));
         let avatar = Avatar::parse(&format!("https://a.example/{}", text(16))).unwrap();
-        let id = MemberId::generate(NOW, &CHANCE);
+        let id = MemberId::generate(NOW, &RANDOM);
         let member = Member::register(id, nickname, phone.ok(), NOW);
         let remark = Some(format!("remark {}", text(16)));
         let subject = |kind| Subject { namespace: "wechat:app:wx01".into(), kind, value: text(28) };
@@ -45,7 +45,7 @@ impl Person {
         }
     }
 
-    /// Everything that must be nowhere once the person is erased. (The phone number never is.)
+    /// Data that must not be in the files after the erasure. The phone number is encrypted.
     fn data(&self) -> Vec<Vec<u8>> {
         let Member { nickname, avatar, remark, .. } = &self.member;
         let own = [
@@ -57,21 +57,22 @@ impl Person {
         own.into_iter().chain(ids).map(String::into_bytes).collect()
     }
 
-    /// Comes with little at first, as people do: rows that grow move about in the file.
-    async fn join(&self, unit: &dyn UnitOfWork) {
-        let newcomer = Member { avatar: None, remark: None, version: 0, ..self.member.clone() };
-        unit.members().add(&newcomer).await.unwrap();
+    /// Adds the member without avatar and remark. A row that grows later moves to another page.
+    async fn add(&self, unit: &dyn UnitOfWork) {
+        let new_member = Member { avatar: None, remark: None, version: 0, ..self.member.clone() };
+        unit.members().add(&new_member).await.unwrap();
         for subject in &self.subjects {
             unit.identities().add(self.member.id, subject, NOW).await.unwrap();
         }
     }
 
-    async fn tell_more(&self, unit: &dyn UnitOfWork) {
+    /// Adds avatar and remark.
+    async fn complete(&self, unit: &dyn UnitOfWork) {
         unit.members().update(&Member { version: 0, ..self.member.clone() }).await.unwrap();
     }
 }
 
-/// Those of the texts that the files hold: the database and its write-ahead log.
+/// Returns the texts that the database file or its write-ahead log contains.
 fn found<'a>(folder: &Path, texts: &HashSet<&'a [u8]>) -> HashSet<&'a [u8]> {
     let lengths: HashSet<usize> = texts.iter().map(|text| text.len()).collect();
     let files = ["menshen.db", "menshen.db-wal"].map(|name| std::fs::read(folder.join(name)));
@@ -85,12 +86,13 @@ fn found<'a>(folder: &Path, texts: &HashSet<&'a [u8]>) -> HashSet<&'a [u8]> {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_is_wiped_at_the_next_start_and_nothing_else_is() {
+async fn vacuum_after_a_crash_runs_only_if_data_was_removed() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();
     let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
-    let freed = |store: SeaStore| {
+    // Whether the vacuum at the start of the service leaves no free pages.
+    let vacuums = |store: SeaStore| {
         let config = &config;
         async move {
             store.purge_deleted().await.unwrap();
@@ -100,66 +102,67 @@ async fn what_a_crash_left_is_wiped_at_the_next_start_and_nothing_else_is() {
             free.get::<i64, _>(0) == 0
         }
     };
-    let people: Vec<Person> = (0..100).map(|_| Person::new()).collect();
+    let members: Vec<UniqueMember> = (0..100).map(|_| UniqueMember::new()).collect();
     let store = SeaStore::connect(&config).await.unwrap();
     let unit = store.begin().await.unwrap();
-    for person in &people {
-        person.join(unit.as_ref()).await;
-        person.tell_more(unit.as_ref()).await;
+    for member in &members {
+        member.add(unit.as_ref()).await;
+        member.complete(unit.as_ref()).await;
     }
     unit.commit().await.unwrap();
-    // Pages that became free without a removal are left alone: no start takes as long as the file is big.
+    // Without a marked removal the file is not rewritten, so that starting a big database is quick.
     let mut connection = SqliteConnection::connect(&config.url).await.unwrap();
     raw_sql("DELETE FROM identity").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    assert!(!freed(store).await);
+    assert!(!vacuums(store).await);
 
     let store = SeaStore::connect(&config).await.unwrap();
-    let undone = store.begin().await.unwrap();
-    undone.members().remove(&people[0].member).await.unwrap();
-    drop(undone);
-    assert!(!freed(store).await);
+    let rolled_back = store.begin().await.unwrap();
+    rolled_back.members().remove(&members[0].member).await.unwrap();
+    drop(rolled_back);
+    assert!(!vacuums(store).await);
 
     let store = SeaStore::connect(&config).await.unwrap();
     let unit = store.begin().await.unwrap();
-    unit.members().remove(&people[0].member).await.unwrap();
+    unit.members().remove(&members[0].member).await.unwrap();
     unit.commit().await.unwrap();
     store.close().await.unwrap();
-    assert!(freed(SeaStore::connect(&config).await.unwrap()).await);
+    assert!(vacuums(SeaStore::connect(&config).await.unwrap()).await);
 }
 
 #[tokio::test]
-async fn soak_no_byte_of_an_erased_member_is_left_on_the_disk() {
+async fn soak_erased_member_leaves_no_bytes_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();
     let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
     let store = SeaStore::connect(&config).await.unwrap();
-    // Only among thousands are there rows that moved, and left copies of themselves.
-    let people: Vec<Person> = (0..iterations(1_000, 6_000)).map(|_| Person::new()).collect();
+    // Only among thousands of rows do some move to other pages and leave copies behind.
+    let members: Vec<UniqueMember> =
+        (0..iterations(1_000, 6_000)).map(|_| UniqueMember::new()).collect();
     let unit = store.begin().await.unwrap();
-    for person in &people {
-        person.join(unit.as_ref()).await;
+    for member in &members {
+        member.add(unit.as_ref()).await;
     }
-    for person in &people {
-        person.tell_more(unit.as_ref()).await;
+    for member in &members {
+        member.complete(unit.as_ref()).await;
     }
     unit.commit().await.unwrap();
-    let gone = || people.iter().step_by(4);
-    let data: Vec<Vec<u8>> = gone().flat_map(Person::data).collect();
+    let erased = || members.iter().step_by(4);
+    let data: Vec<Vec<u8>> = erased().flat_map(UniqueMember::data).collect();
     let data: HashSet<&[u8]> = data.iter().map(Vec::as_slice).collect();
-    assert_eq!(found(folder.path(), &data).len(), data.len(), "the search finds what is there");
+    assert_eq!(found(folder.path(), &data).len(), data.len(), "the search finds existing data");
 
     let unit = store.begin().await.unwrap();
-    for person in gone() {
-        unit.members().remove(&person.member).await.unwrap();
+    for member in erased() {
+        unit.members().remove(&member.member).await.unwrap();
     }
     unit.commit().await.unwrap();
     store.purge_deleted().await.unwrap();
 
     assert_eq!(found(folder.path(), &data), HashSet::new());
-    for (nth, person) in people.iter().enumerate() {
-        let member = store.find(person.member.id).await.unwrap();
-        assert_eq!(member.as_ref(), Some(&person.member).filter(|_| nth % 4 != 0));
+    for (index, expected) in members.iter().enumerate() {
+        let found = store.find(expected.member.id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&expected.member).filter(|_| index % 4 != 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Phone numbers at rest: sealed for one row, recognised by an index, under whatever key comes next.
+//! Encryption at rest of phone numbers on SQLite: blind index, rekeying.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,9 +25,9 @@ use super::{sealer, sealing_key};
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
-static CHANCE: FixedRandom = FixedRandom::seeded(8);
+static RANDOM: FixedRandom = FixedRandom::seeded(8);
 
-/// A migrated database, opened again and again under other sealing keys.
+/// Migrated database that can be opened with different sealing keys.
 struct Database {
     url: String,
     folder: TempDir,
@@ -42,11 +42,12 @@ impl Database {
     }
 
     async fn open(&self, sealer: Sealer) -> SeaStore {
-        let (url, sealer) = (self.url.clone(), Arc::new(sealer));
+        let url = self.url.clone();
+        let sealer = Arc::new(sealer);
         SeaStore::connect(&StoreConfig { url, max_connections: 2, sealer }).await.unwrap()
     }
 
-    /// What the query finds, as text; bytes in hexadecimal.
+    /// Values in the first column of a query result.
     async fn rows(&self, query: &str) -> Vec<String> {
         let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
         let rows = connection.fetch_all(AssertSqlSafe(query.to_owned())).await.unwrap();
@@ -55,10 +56,11 @@ impl Database {
         rows
     }
 
-    /// Puts a member's number back into the clear, as a program before this one kept it.
-    async fn unseal(&self, member: &Member) {
+    /// Stores a member's number in plaintext, as an earlier version of the service did.
+    async fn store_plaintext(&self, member: &Member) {
         let phone = member.phone.as_ref().unwrap();
-        let (e164, country_code) = (phone.e164(), phone.country_code());
+        let e164 = phone.e164();
+        let country_code = phone.country_code();
         self.rows(&format!(
             "UPDATE member SET phone = CAST('{e164}' AS BLOB), phone_country_code = {country_code}, \
              phone_sealed = NULL, phone_index = NULL WHERE id = x'{:032x}' RETURNING nickname",
@@ -67,8 +69,8 @@ impl Database {
         .await;
     }
 
-    /// Whether any of the database's files holds this text.
-    fn holds(&self, text: &str) -> bool {
+    /// Returns true if one of the database files contains the text.
+    fn contains(&self, text: &str) -> bool {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         let mut contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
         contents.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
@@ -78,7 +80,7 @@ impl Database {
 fn member(number: u32) -> Member {
     let nickname = Nickname::parse("Ann").unwrap();
     let phone = PhoneNumber::new(86, &format!("139{number:08}")).unwrap();
-    Member::register(MemberId::generate(NOW, &CHANCE), nickname, Some(phone), NOW)
+    Member::register(MemberId::generate(NOW, &RANDOM), nickname, Some(phone), NOW)
 }
 
 fn ids(members: &[Member]) -> Vec<MemberId> {
@@ -93,73 +95,83 @@ async fn add(store: &SeaStore, members: &[Member]) -> Result<(), AddError> {
     Ok(unit.commit().await?)
 }
 
-async fn assert_there(store: &SeaStore, members: &[Member]) {
+async fn assert_stored(store: &SeaStore, members: &[Member]) {
     for member in members {
         assert_eq!(store.find(member.id).await.unwrap().as_ref(), Some(member));
         let unit = store.begin().await.unwrap();
         assert_eq!(unit.members().find(member.id).await.unwrap().as_ref(), Some(member));
         drop(unit);
         let other = Member { phone: member.phone.clone(), ..self::member(0) };
-        assert!(matches!(add(store, &[other]).await, Err(AddError::Taken)), "it is still unique");
+        assert!(
+            matches!(add(store, &[other]).await, Err(AddError::Taken)),
+            "the phone is no longer unique"
+        );
     }
 }
 
 const KEYS: &str = "SELECT purpose || number FROM data_key ORDER BY 1";
 
-/// Both after a change of the sealing key.
-fn second_after_first() -> Sealer {
-    sealer(2).also_opening(sealing_key(1))
+/// Sealer after a change of the sealing key from 1 to 2.
+fn changed_sealer() -> Sealer {
+    sealer(2).with_former_key(sealing_key(1))
 }
 
 #[tokio::test]
-async fn no_digits_of_a_phone_number_are_in_the_database() {
+async fn database_files_contain_no_phone_digits() {
     let database = Database::new().await;
     let store = database.open(sealer(1)).await;
-    let (stays, mut changes, goes) = (member(13_572_468), member(24_681_357), member(35_792_468));
-    add(&store, &[stays, changes.clone(), goes.clone()]).await.unwrap();
+    let kept = member(13_572_468);
+    let mut changed = member(24_681_357);
+    let removed = member(35_792_468);
+    add(&store, &[kept, changed.clone(), removed.clone()]).await.unwrap();
     let unit = store.begin().await.unwrap();
-    changes.phone = member(98_765_432).phone;
-    unit.members().update(&changes).await.unwrap();
-    unit.members().remove(&goes).await.unwrap();
+    changed.phone = member(98_765_432).phone;
+    unit.members().update(&changed).await.unwrap();
+    unit.members().remove(&removed).await.unwrap();
     unit.commit().await.unwrap();
-    let mut looked_at = 0;
-    for closed in [false, true] {
+    let mut searches = 0;
+    for is_closed in [false, true] {
         for digits in ["13572468", "24681357", "35792468", "98765432"] {
-            assert!(!database.holds(digits), "{digits}");
-            looked_at += 1;
+            assert!(!database.contains(digits), "{digits}");
+            searches += 1;
         }
-        assert!(database.holds("Ann"), "the search finds what is there");
-        if !closed {
+        assert!(database.contains("Ann"), "the search finds existing data");
+        if !is_closed {
             store.close().await.unwrap();
         }
     }
-    assert_eq!(looked_at, 8);
+    assert_eq!(searches, 8);
 }
 
 #[tokio::test]
-async fn numbers_that_were_in_clear_are_sealed_without_a_trace_and_stay_unique() {
+async fn plaintext_phones_are_sealed_without_a_trace_and_stay_unique() {
     let database = Database::new().await;
     let store = database.open(sealer(1)).await;
     let members: Vec<Member> = (10_000_001..10_000_700).map(member).collect();
     add(&store, &members).await.unwrap();
     for member in &members {
-        database.unseal(member).await;
+        database.store_plaintext(member).await;
     }
-    assert_eq!(store.find(members[5].id).await.unwrap().as_ref(), Some(&members[5]), "in clear");
-    assert!(database.holds("10000006"));
+    assert_eq!(
+        store.find(members[5].id).await.unwrap().as_ref(),
+        Some(&members[5]),
+        "a plaintext number is readable"
+    );
+    assert!(database.contains("10000006"));
     assert_eq!(store.seal_plaintext_phones(&|_| ()).await.unwrap(), 699);
     for number in 10_000_001..10_000_700 {
-        assert!(!database.holds(&number.to_string()), "{number}");
+        assert!(!database.contains(&number.to_string()), "{number}");
     }
-    assert_there(&store, &members[..20]).await;
+    assert_stored(&store, &members[..20]).await;
     assert_eq!(store.seal_plaintext_phones(&|_| ()).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_sealed_number_opens_for_its_member_only() {
+async fn sealed_phone_opens_for_its_member_only() {
     let database = Database::new().await;
     let store = database.open(sealer(1)).await;
-    let (one, other) = (member(1), member(2));
+    let one = member(1);
+    let other = member(2);
     add(&store, &[one.clone(), other.clone()]).await.unwrap();
     let id = |member: &Member| format!("x'{:032x}'", member.id.0.as_u128());
     let copied = format!(
@@ -170,116 +182,126 @@ async fn a_sealed_number_opens_for_its_member_only() {
     );
     assert_eq!(database.rows(&copied).await.len(), 1);
     let error = store.find(other.id).await.unwrap_err();
-    let told = format!("{error:?}");
-    assert!(told.contains("phone_sealed") && told.contains("Damaged"), "{told}");
+    let text = format!("{error:?}");
+    assert!(text.contains("phone_sealed") && text.contains("Damaged"), "{text}");
     assert_eq!(store.find(one.id).await.unwrap(), Some(one));
 }
 
 #[tokio::test]
-async fn a_changed_sealing_key_changes_neither_indexes_nor_numbers() {
+async fn new_sealing_key_keeps_blind_indexes_and_phones() {
     let database = Database::new().await;
     let before = database.open(sealer(1)).await;
     let mut members = vec![member(1), member(2)];
     add(&before, &members).await.unwrap();
-    // Both serve during a rolling restart.
-    let after = database.open(second_after_first()).await;
+    // During a rolling restart, instances with the former and with the new key run at the same time.
+    let after = database.open(changed_sealer()).await;
     members.push(member(3));
     add(&after, &members[2..]).await.unwrap();
     for store in [&before, &after] {
-        assert_there(store, &members).await;
+        assert_stored(store, &members).await;
     }
     assert_eq!(database.rows(KEYS).await, ["index1", "seal1"]);
 }
 
 #[tokio::test]
-async fn rekeying_brings_all_that_lasts_under_the_new_key() {
+async fn rekey_reseals_everything_under_the_new_key() {
     let database = Database::new().await;
     let before = database.open(sealer(1)).await;
     let members: Vec<Member> = (1..1200).map(member).collect();
     add(&before, &members).await.unwrap();
     let sealed = "SELECT hex(phone_sealed) FROM member";
     let index = "SELECT hex(phone_index) FROM member ORDER BY id";
-    let (old_seals, indexes) = (database.rows(sealed).await, database.rows(index).await);
-    assert_eq!(before.rekey(&|_| ()).await.unwrap(), RekeyProgress::default(), "nothing is due");
+    let old_seals = database.rows(sealed).await;
+    let indexes = database.rows(index).await;
+    assert_eq!(
+        before.rekey(&|_| ()).await.unwrap(),
+        RekeyProgress::default(),
+        "there is nothing to reseal"
+    );
 
-    let after = database.open(second_after_first()).await;
-    assert_there(&after, &members[..2]).await;
-    let done = after.rekey(&|_| ()).await.unwrap();
-    assert_eq!(done, RekeyProgress { new_data_keys: 1, keys: 2, phones: 1199 });
+    let after = database.open(changed_sealer()).await;
+    assert_stored(&after, &members[..2]).await;
+    let progress = after.rekey(&|_| ()).await.unwrap();
+    assert_eq!(progress, RekeyProgress { new_data_keys: 1, keys: 2, phones: 1199 });
     assert_eq!(after.rekey(&|_| ()).await.unwrap(), RekeyProgress::default());
     assert_eq!(database.rows(KEYS).await, ["index1", "seal1", "seal2"]);
-    assert_eq!(database.rows(index).await, indexes, "who is found stays found");
+    assert_eq!(database.rows(index).await, indexes, "the blind indexes changed");
     let seals = database.rows(sealed).await;
-    assert!(seals.iter().all(|seal| !old_seals.contains(seal)), "every number has a new seal");
-    assert!(seals.iter().all(|seal| seal[..8] == seals[0][..8]), "of one data key");
+    assert!(seals.iter().all(|seal| !old_seals.contains(seal)), "a number was not resealed");
+    assert!(
+        seals.iter().all(|seal| seal[..8] == seals[0][..8]),
+        "the numbers are sealed with different data keys"
+    );
 
-    let alone = database.open(sealer(2)).await;
-    assert_there(&alone, &members[..20]).await;
-    assert_there(&after, &members[..2]).await;
+    let with_new_key = database.open(sealer(2)).await;
+    assert_stored(&with_new_key, &members[..20]).await;
+    assert_stored(&after, &members[..2]).await;
 }
 
 #[tokio::test]
-async fn signing_keys_are_sealed_anew() {
+async fn rekey_reseals_signing_keys() {
     let database = Database::new().await;
     let before = database.open(sealer(1)).await;
-    let made = KeyVault::new(Arc::new(sealer(1))).generate().unwrap();
+    let generated = KeyVault::new(Arc::new(sealer(1))).generate().unwrap();
     let active_from = Some(Timestamp::from_unix_millis(0));
-    let (id, sealed) = (made.id, made.sealed);
+    let id = generated.id;
+    let sealed = generated.sealed;
     let key = SigningKey { number: 1, id, sealed, created_at: NOW, active_from };
     let unit = before.begin().await.unwrap();
     unit.signing_keys().add(&key).await.unwrap();
     unit.commit().await.unwrap();
 
-    let after = database.open(second_after_first()).await;
+    let after = database.open(changed_sealer()).await;
     assert_eq!(after.rekey(&|_| ()).await.unwrap().keys, 1);
     let keys = after.signing_keys().await.unwrap();
-    let alone = KeyVault::new(Arc::new(sealer(2)));
-    assert!(alone.ring(&SigningKeys(vec![key]), NOW).is_err());
-    assert!(alone.ring(&SigningKeys(keys), NOW).is_ok());
+    let vault = KeyVault::new(Arc::new(sealer(2)));
+    assert!(vault.ring(&SigningKeys(vec![key]), NOW).is_err());
+    assert!(vault.ring(&SigningKeys(keys), NOW).is_ok());
 }
 
 #[tokio::test]
-async fn what_was_interrupted_is_gone_on_with() {
+async fn interrupted_rekey_is_resumed() {
     let database = Database::new().await;
     let members: Vec<Member> = (1..1200).map(member).collect();
     add(&database.open(sealer(1)).await, &members).await.unwrap();
-    let after = Arc::new(database.open(second_after_first()).await);
-    let (tell, told) = tokio::sync::oneshot::channel();
-    let tell = std::sync::Mutex::new(Some(tell));
-    let rekeying = after.clone();
+    let after = Arc::new(database.open(changed_sealer()).await);
+    let (started, has_started) = tokio::sync::oneshot::channel();
+    let started = std::sync::Mutex::new(Some(started));
+    let store = after.clone();
     let rekeying = tokio::spawn(async move {
-        let some = |done: RekeyProgress| {
-            if done.phones > 0
-                && let Some(tell) = tell.lock().unwrap().take()
+        let report = |progress: RekeyProgress| {
+            if progress.phones > 0
+                && let Some(started) = started.lock().unwrap().take()
             {
-                tell.send(()).unwrap();
+                started.send(()).unwrap();
             }
         };
-        rekeying.rekey(&some).await
+        store.rekey(&report).await
     });
-    told.await.unwrap();
+    has_started.await.unwrap();
     rekeying.abort();
     assert!(rekeying.await.unwrap_err().is_cancelled());
     let rest = after.rekey(&|_| ()).await.unwrap();
     assert!((1..1199).contains(&rest.phones), "{rest:?}");
     assert_eq!((rest.new_data_keys, rest.keys), (0, 0));
-    assert_there(&database.open(sealer(2)).await, &members[..20]).await;
+    assert_stored(&database.open(sealer(2)).await, &members[..20]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rekeying_loses_no_change_and_fails_no_read() {
+async fn rekey_loses_no_concurrent_change_and_fails_no_read() {
     let database = Database::new().await;
-    let serving = Arc::new(database.open(second_after_first()).await);
+    let serving = Arc::new(database.open(changed_sealer()).await);
     let mut members: Vec<Member> = (1..600).map(member).collect();
     add(&database.open(sealer(1)).await, &members).await.unwrap();
-    let on = Arc::new(AtomicBool::new(true));
-    // One instance only reads, and so hears of the new key by meeting it.
+    let is_running = Arc::new(AtomicBool::new(true));
+    // This instance only reads, and learns of the new data key when it reads a number sealed with it.
     let reading = tokio::spawn({
-        let (store, on, ids) =
-            (database.open(second_after_first()).await, on.clone(), ids(&members));
+        let store = database.open(changed_sealer()).await;
+        let is_running = is_running.clone();
+        let ids = ids(&members);
         async move {
             let mut reads = 0;
-            while on.load(Ordering::Relaxed) || reads < 50 {
+            while is_running.load(Ordering::Relaxed) || reads < 50 {
                 let read = store.find(ids[(reads * 89) % 599]).await.unwrap();
                 assert!(read.unwrap().phone.is_some());
                 reads += 1;
@@ -287,10 +309,11 @@ async fn rekeying_loses_no_change_and_fails_no_read() {
         }
     });
     let changing = tokio::spawn({
-        let (serving, on) = (serving.clone(), on.clone());
+        let serving = serving.clone();
+        let is_running = is_running.clone();
         async move {
             let mut changes = 0;
-            while on.load(Ordering::Relaxed) || changes < 50 {
+            while is_running.load(Ordering::Relaxed) || changes < 50 {
                 let member = &mut members[(changes * 97) % 599];
                 member.phone = self::member(1_000_000 + u32::try_from(changes).unwrap()).phone;
                 let unit = serving.begin().await.unwrap();
@@ -304,29 +327,36 @@ async fn rekeying_loses_no_change_and_fails_no_read() {
             members
         }
     });
-    // Another process.
-    let rekeying = database.open(second_after_first()).await;
-    let done = rekeying.rekey(&|_| ()).await.unwrap();
-    on.store(false, Ordering::Relaxed);
+    // The command runs in another process.
+    let rekeying = database.open(changed_sealer()).await;
+    let progress = rekeying.rekey(&|_| ()).await.unwrap();
+    is_running.store(false, Ordering::Relaxed);
     reading.await.unwrap();
     let members = changing.await.unwrap();
-    assert!(done.phones > 0);
-    let alone = database.open(sealer(2)).await;
-    assert_eq!(alone.rekey(&|_| ()).await.unwrap(), RekeyProgress::default(), "nothing was left out");
+    assert!(progress.phones > 0);
+    let with_new_key = database.open(sealer(2)).await;
+    assert_eq!(
+        with_new_key.rekey(&|_| ()).await.unwrap(),
+        RekeyProgress::default(),
+        "a value was not resealed"
+    );
     for member in &members {
-        assert_eq!(alone.find(member.id).await.unwrap().as_ref(), Some(member));
+        assert_eq!(with_new_key.find(member.id).await.unwrap().as_ref(), Some(member));
     }
 }
 
 #[tokio::test]
-async fn without_the_key_before_nothing_is_touched() {
+async fn rekey_without_the_former_key_changes_nothing() {
     let database = Database::new().await;
     add(&database.open(sealer(1)).await, &[member(1)]).await.unwrap();
-    let stranger = database.open(sealer(2)).await;
-    let told = format!("{:?}", stranger.rekey(&|_| ()).await.unwrap_err());
-    assert!(told.contains("UnknownKey"), "{told}");
-    assert!(stranger.seal_plaintext_phones(&|_| ()).await.is_err(), "it does not start");
-    assert!(add(&stranger, &[member(2)]).await.is_err());
+    let without_former_key = database.open(sealer(2)).await;
+    let text = format!("{:?}", without_former_key.rekey(&|_| ()).await.unwrap_err());
+    assert!(text.contains("UnknownKey"), "{text}");
+    assert!(
+        without_former_key.seal_plaintext_phones(&|_| ()).await.is_err(),
+        "the service would start"
+    );
+    assert!(add(&without_former_key, &[member(2)]).await.is_err());
     assert_eq!(database.rows(KEYS).await, ["index1", "seal1"]);
-    assert_there(&database.open(sealer(1)).await, &[]).await;
+    assert_stored(&database.open(sealer(1)).await, &[]).await;
 }

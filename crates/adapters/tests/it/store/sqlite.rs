@@ -1,4 +1,4 @@
-//! What only a real database can get wrong, on SQLite.
+//! SQLite store: durability, invalid rows, and errors and logs without personal data.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -13,9 +13,9 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionPolicy};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::Store;
 use domain::ports::store::error::{AddError, UpdateError};
 use domain::ports::store::members::MemberReader;
+use domain::ports::store::{Store, StoreHealth};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 use testkit::fake::random::FixedRandom;
@@ -26,10 +26,10 @@ use super::sealer;
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
-static CHANCE: FixedRandom = FixedRandom::seeded(7);
+static RANDOM: FixedRandom = FixedRandom::seeded(7);
 
-/// An error and all its causes, in both ways they can be printed.
-fn whole(error: &impl Error) -> String {
+/// The error and its causes, in both formats.
+fn full_text(error: &impl Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(format!("{error} {error:?}"), |all, cause| format!("{all} {cause} {cause:?}"))
 }
@@ -39,7 +39,7 @@ async fn connect(url: &str) -> Result<SeaStore, ConnectError> {
     SeaStore::connect(&StoreConfig { url: url.to_owned(), max_connections: 2, sealer }).await
 }
 
-/// A migrated database, and its URL.
+/// Store over a migrated database, with the URL and the folder of the file.
 async fn migrated() -> (SeaStore, String, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
@@ -50,7 +50,7 @@ async fn migrated() -> (SeaStore, String, TempDir) {
 fn member() -> Member {
     let nickname = Nickname::parse("Canary").unwrap();
     let phone = PhoneNumber::new(86, "13800138915").unwrap();
-    Member::register(MemberId::generate(NOW, &CHANCE), nickname, Some(phone), NOW)
+    Member::register(MemberId::generate(NOW, &RANDOM), nickname, Some(phone), NOW)
 }
 
 fn session_of(member: MemberId) -> Session {
@@ -61,7 +61,7 @@ fn session_of(member: MemberId) -> Session {
         grace: Duration::ZERO,
         per_member: 1,
     };
-    Session::open(member, app, &policy, NOW, &CHANCE)
+    Session::open(member, app, &policy, NOW, &RANDOM)
 }
 
 /// Commits a member with an identity and a session.
@@ -85,37 +85,37 @@ async fn run(url: &str, statement: &str) {
 }
 
 #[tokio::test]
-async fn what_was_committed_survives_a_restart() {
+async fn committed_data_survives_a_restart() {
     let (store, url, _folder) = migrated().await;
     let (member, ..) = add_member(&store).await;
     store.close().await.unwrap();
-    assert!(store.begin().await.is_err(), "a closed store begins nothing");
-    let again = connect(&url).await.unwrap();
-    assert_eq!(again.find(member.id).await.unwrap(), Some(member));
+    assert!(store.begin().await.is_err(), "a closed store refuses units of work");
+    let reopened = connect(&url).await.unwrap();
+    assert_eq!(reopened.find(member.id).await.unwrap(), Some(member));
 }
 
 #[tokio::test]
-async fn a_database_that_was_never_migrated_is_not_ready() {
+async fn database_that_was_never_migrated_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("a/b/empty.db").display());
     let store = connect(&url).await.unwrap();
-    let told = whole(&store.ready().await.unwrap_err());
-    assert!(told.contains("no such table: member"), "{told}");
+    let text = full_text(&store.ready().await.unwrap_err());
+    assert!(text.contains("no such table: member"), "{text}");
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused_without_showing_the_password() {
+async fn invalid_database_url_is_refused_without_showing_the_password() {
     assert!(matches!(connect("sqlite::memory:").await, Err(ConnectError::InMemory)));
     assert!(matches!(connect("sqlite://x?mode=memory").await, Err(ConnectError::InMemory)));
     for url in ["", "oracle://u:hunter2@h/d", "postgres://u:hunter2@h:port/d", "mysql://u:hunter2@"]
     {
-        let told = whole(&connect(url).await.err().unwrap());
-        assert!(!told.contains("hunter2"), "{told}");
+        let text = full_text(&connect(url).await.err().unwrap());
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_member_is_named_without_their_values() {
+async fn invalid_member_row_is_named_without_its_values() {
     for (column, value) in [
         ("nickname", "'Canary' || char(10)"),
         ("avatar", "'javascript:Canary'"),
@@ -131,15 +131,15 @@ async fn a_damaged_member_is_named_without_their_values() {
         let (store, url, _folder) = migrated().await;
         let (member, ..) = add_member(&store).await;
         run(&url, &format!("UPDATE member SET {column} = {value}")).await;
-        let told = whole(&store.find(member.id).await.unwrap_err());
-        let named = format!("table member, row {}: column {column}", member.id.0);
-        assert!(told.contains(&named.replace("phone_country_code", "phone")), "{told}");
-        assert!(!told.contains("Canary") && !told.contains("138"), "{told}");
+        let text = full_text(&store.find(member.id).await.unwrap_err());
+        let row = format!("table member, row {}: column {column}", member.id.0);
+        assert!(text.contains(&row.replace("phone_country_code", "phone")), "{text}");
+        assert!(!text.contains("Canary") && !text.contains("138"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_identity_is_named_by_its_member() {
+async fn invalid_identity_row_is_named_by_its_member() {
     for (column, value) in [("namespace", "x'FF'"), ("kind", "'Canary'"), ("value", "x'FF'")] {
         let (store, url, _folder) = migrated().await;
         let (member, subject, _) = add_member(&store).await;
@@ -150,47 +150,45 @@ async fn a_damaged_identity_is_named_by_its_member() {
         run(&url, &format!("UPDATE identity SET {column} = {value} WHERE kind = 'union_id'")).await;
 
         let unit = store.begin().await.unwrap();
-        let told = whole(&unit.identities().find_by_subject(&subject).await.unwrap_err());
-        let named = format!("table identity, row {}: column {column}", member.id.0);
-        assert!(
-            told.contains(&named) && !told.contains("Canary") && !told.contains("255"),
-            "{told}"
-        );
+        let text = full_text(&unit.identities().find_by_subject(&subject).await.unwrap_err());
+        let row = format!("table identity, row {}: column {column}", member.id.0);
+        assert!(text.contains(&row) && !text.contains("Canary") && !text.contains("255"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_damaged_session_is_named() {
+async fn invalid_session_row_is_named() {
     for (column, value) in [("app", "'No App'"), ("app", "x'FF'"), ("generation", "-1")] {
         let (store, url, _folder) = migrated().await;
         let (.., session) = add_member(&store).await;
         run(&url, &format!("UPDATE session SET {column} = {value}")).await;
         let unit = store.begin().await.unwrap();
-        let told = whole(&unit.sessions().find(session.id).await.unwrap_err());
-        let named = format!("table session, row {}: column {column}", session.id.0);
-        assert!(told.contains(&named), "{told}");
+        let text = full_text(&unit.sessions().find(session.id).await.unwrap_err());
+        let row = format!("table session, row {}: column {column}", session.id.0);
+        assert!(text.contains(&row), "{text}");
     }
 }
 
 #[tokio::test]
-async fn identities_and_sessions_belong_to_a_member_and_go_with_them() {
+async fn identities_and_sessions_are_removed_with_their_member() {
     let (store, url, _folder) = migrated().await;
     let (.., subject, session) = add_member(&store).await;
     run(&url, "DELETE FROM member").await;
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.identities().find_by_subject(&subject).await.unwrap(), None);
     assert_eq!(unit.sessions().find(session.id).await.unwrap(), None);
-    let told = whole(&unit.sessions().add(&session).await.unwrap_err());
-    assert!(told.contains("FOREIGN KEY"), "{told}");
+    let text = full_text(&unit.sessions().add(&session).await.unwrap_err());
+    assert!(text.contains("FOREIGN KEY"), "{text}");
     unit.identities().add(session.member, &subject, NOW).await.unwrap_err();
 }
 
 #[tokio::test]
-async fn a_unit_of_work_with_an_abandoned_statement_cannot_be_committed() {
+async fn unit_of_work_with_a_cancelled_statement_cannot_be_committed() {
     let (store, _, _folder) = migrated().await;
     let (unit, member) = loop {
-        let (unit, member) = (store.begin().await.unwrap(), member());
-        // Given up at its first wait: the statement runs on by itself. Now and then it has none.
+        let unit = store.begin().await.unwrap();
+        let member = member();
+        // The call is cancelled at its first wait, and the statement continues. Sometimes it does not wait.
         tokio::select! {
             biased;
             added = unit.members().add(&member) => added.unwrap(),
@@ -201,7 +199,7 @@ async fn a_unit_of_work_with_an_abandoned_statement_cannot_be_committed() {
     assert_eq!(store.find(member.id).await.unwrap(), None);
 }
 
-/// What a subscriber wrote.
+/// Output of a tracing subscriber.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -216,7 +214,7 @@ impl Write for Captured {
 }
 
 #[tokio::test]
-async fn nothing_of_a_row_reaches_the_log() {
+async fn log_contains_no_row_values() {
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -232,11 +230,11 @@ async fn nothing_of_a_row_reaches_the_log() {
     assert!(matches!(unit.members().add(&member()).await, Err(AddError::Taken)));
     let other = Member { phone: None, ..member() };
     unit.members().add(&other).await.unwrap();
-    let other = Member { phone: taken.phone, ..other };
-    assert!(matches!(unit.members().update(&other).await, Err(UpdateError::Taken)));
+    let with_taken_phone = Member { phone: taken.phone, ..other };
+    assert!(matches!(unit.members().update(&with_taken_phone).await, Err(UpdateError::Taken)));
 
     let logged = |text: &str| String::from_utf8_lossy(&captured.0.lock().unwrap()).contains(text);
-    assert!(logged("sea_orm"), "nothing was captured");
+    assert!(logged("sea_orm"), "the log was not captured");
     assert!(!logged("Canary") && !logged("13800138915"));
     tracing::info!("planted: oCanary");
     assert!(logged("Canary"));

@@ -1,4 +1,4 @@
-//! Phone numbers sealed anew, a page of members after the other.
+//! Resealing of phone numbers, in batches of members.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,87 +12,101 @@ use sea_orm::{
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::write;
+use super::write_and_commit;
 use crate::store::SeaStore;
 use crate::store::encryption::data_keys::DataKeys;
 use crate::store::encryption::phones::SealedPhone;
 use crate::store::entity::member::{Column, Entity, Model};
-use crate::store::transaction::uncancellable::to_the_end;
 
-/// How many members are read at a time.
-const PAGE: u64 = 500;
+/// Number of members that are read at a time.
+const READ_BATCH_SIZE: u64 = 500;
 
-/// How many are written at a time to SQLite, where each time costs a write to disk. The other databases
-/// are written one at a time: who holds several rows can be in the way of somebody who merges two.
-const SQLITE_BATCH: usize = 50;
+/// Number of members that are written at a time to SQLite, where every commit costs a write to disk.
+///
+/// The other databases get one at a time: a transaction that locks several rows could deadlock with a merge
+/// of two members.
+const SQLITE_WRITE_BATCH_SIZE: usize = 50;
 
-/// How often a write is tried, and the pause in between: somebody may hold the lock for too long.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Maximum number of attempts of a write. The lock may be held by others for too long.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Pause between two attempts of a write.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl SeaStore {
-    /// Seals the phone numbers that are still in clear. Tells after every page how many those were.
-    pub(super) async fn seal_all_in_clear(
+    /// Encrypts all phone numbers in plaintext, and returns their number. Calls `report` after every batch.
+    pub(super) async fn seal_all_plaintext(
         &self,
-        tell: &(dyn Fn(u64) + Sync),
+        report: &(dyn Fn(u64) + Sync),
     ) -> Result<u64, StoreError> {
-        let (keys, mut sealed) = (self.newest_keys().await?, 0);
+        let keys = self.latest_keys().await?;
+        let mut sealed = 0;
         loop {
-            let (reader, page) = (self.reader.clone(), in_clear().limit(PAGE));
-            let page = to_the_end(async move { page.all(&reader).await }).await?;
-            if page.is_empty() {
+            let select = plaintext_phones().limit(READ_BATCH_SIZE);
+            let batch = self.reader.run(async move |reader| select.all(reader).await).await?;
+            if batch.is_empty() {
                 return Ok(sealed);
             }
-            sealed += self.seal_page(&keys, page).await?;
-            tell(sealed);
+            sealed += self.seal_batch(&keys, batch).await?;
+            report(sealed);
         }
     }
 
-    /// Seals the phone numbers anew that are not sealed with the newest data key. Tells after every page
-    /// how many those were.
-    pub(super) async fn reseal_all(&self, tell: &(dyn Fn(u64) + Sync)) -> Result<u64, StoreError> {
-        let (keys, mut sealed, mut after) = (self.newest_keys().await?, 0, Uuid::nil());
+    /// Reseals all phone numbers that are not sealed with the latest data key, and returns their number.
+    /// Calls `report` after every batch.
+    pub(super) async fn reseal_phones(
+        &self,
+        report: &(dyn Fn(u64) + Sync),
+    ) -> Result<u64, StoreError> {
+        let keys = self.latest_keys().await?;
+        let mut sealed = 0;
+        let mut after = Uuid::nil();
         loop {
-            let page = Entity::find().filter(Column::PhoneSealed.is_not_null());
-            let page = page.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(PAGE);
-            let reader = self.reader.clone();
-            let page = to_the_end(async move { page.all(&reader).await }).await?;
-            let Some(last) = page.last() else { return Ok(sealed) };
+            let select = Entity::find()
+                .filter(Column::PhoneSealed.is_not_null())
+                .filter(Column::Id.gt(after))
+                .order_by_asc(Column::Id)
+                .limit(READ_BATCH_SIZE);
+            let batch = self.reader.run(async move |reader| select.all(reader).await).await?;
+            let Some(last) = batch.last() else { return Ok(sealed) };
             after = last.id;
-            sealed += self.seal_page(&keys, page).await?;
-            tell(sealed);
+            sealed += self.seal_batch(&keys, batch).await?;
+            report(sealed);
         }
     }
 
-    async fn newest_keys(&self) -> Result<Arc<DataKeys>, StoreError> {
+    async fn latest_keys(&self) -> Result<Arc<DataKeys>, StoreError> {
         let unit = self.unit_of_work().await?;
         let keys = unit.data_keys().await?;
         Box::new(unit).commit().await?;
         Ok(keys)
     }
 
-    async fn seal_page(&self, keys: &DataKeys, page: Vec<Model>) -> Result<u64, StoreError> {
-        let sqlite = self.writer.get_database_backend() == DbBackend::Sqlite;
-        let (updates, mut sealed) = (self.sealed_anew(keys, page).await?, 0);
-        for batch in updates.chunks(if sqlite { SQLITE_BATCH } else { 1 }) {
-            let begun = Instant::now();
-            sealed += self.write_patiently(batch).await?;
-            // Who had to wait meanwhile gets as much time.
-            sleep(begun.elapsed()).await;
+    async fn seal_batch(&self, keys: &DataKeys, batch: Vec<Model>) -> Result<u64, StoreError> {
+        let is_sqlite = self.reader.backend() == DbBackend::Sqlite;
+        let write_batch_size = if is_sqlite { SQLITE_WRITE_BATCH_SIZE } else { 1 };
+        let updates = self.pending_updates(keys, batch).await?;
+        let mut sealed = 0;
+        for updates in updates.chunks(write_batch_size) {
+            let started = Instant::now();
+            sealed += self.write_with_retry(updates).await?;
+            // Other units of work that had to wait get as much time as this one.
+            sleep(started.elapsed()).await;
         }
         Ok(sealed)
     }
 
-    /// The updates that seal these members' numbers with these keys, where others did.
-    async fn sealed_anew(
+    /// Returns updates that seal the members' numbers with these keys, where they are not yet.
+    async fn pending_updates(
         &self,
         keys: &DataKeys,
         rows: Vec<Model>,
     ) -> Result<Vec<UpdateMany<Entity>>, StoreError> {
         let mut updates = Vec::new();
         for row in rows {
-            let up_to_date = row.phone_sealed.as_ref().is_some_and(|it| keys.seal.is_current(it));
-            if row.phone.is_none() && up_to_date && row.phone_mask.is_some() {
+            let is_current =
+                row.phone_sealed.as_ref().is_some_and(|sealed| keys.seal.is_current(sealed));
+            if row.phone.is_none() && is_current && row.phone_mask.is_some() {
                 continue;
             }
             if let Some(phone) = self.phone(&row).await? {
@@ -103,31 +117,33 @@ impl SeaStore {
         Ok(updates)
     }
 
-    async fn write_patiently(&self, updates: &[UpdateMany<Entity>]) -> Result<u64, StoreError> {
-        for _ in 1..ATTEMPTS {
+    async fn write_with_retry(&self, updates: &[UpdateMany<Entity>]) -> Result<u64, StoreError> {
+        for _ in 1..MAX_ATTEMPTS {
             if let Ok(written) = self.write(updates).await {
                 return Ok(written);
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_INTERVAL).await;
         }
         self.write(updates).await
     }
 
     async fn write(&self, updates: &[UpdateMany<Entity>]) -> Result<u64, StoreError> {
-        write(self.unit_of_work().await?, updates.to_vec()).await
+        write_and_commit(self.unit_of_work().await?, updates.to_vec()).await
     }
 }
 
-/// The members whose number is in clear, in no order. (An index has ranges, and knows of no "not null".)
-pub(in crate::store) fn in_clear() -> Select<Entity> {
+/// Selects the members with a phone number in plaintext, in no order. An index supports ranges, but no
+/// `IS NOT NULL`.
+pub(in crate::store) fn plaintext_phones() -> Select<Entity> {
     Entity::find().filter(Column::Phone.gt(Vec::<u8>::new()))
 }
 
-/// Changes nothing if somebody wrote another number meanwhile, or sealed this one. It is no change of the
-/// member: the version stays.
+/// Update that seals a phone number, and has no effect if the number was changed or sealed meanwhile.
+///
+/// Sealing does not change the member, so the version stays.
 fn update(row: Model, phone: SealedPhone) -> UpdateMany<Entity> {
-    let as_it_was = match row.phone {
-        Some(in_clear) => Column::Phone.eq(in_clear),
+    let is_unchanged = match row.phone {
+        Some(plaintext) => Column::Phone.eq(plaintext),
         None => Column::PhoneSealed.eq(row.phone_sealed),
     };
     Entity::update_many()
@@ -137,5 +153,5 @@ fn update(row: Model, phone: SealedPhone) -> UpdateMany<Entity> {
         .col_expr(Column::Phone, Expr::value(None::<Vec<u8>>))
         .col_expr(Column::PhoneCountryCode, Expr::value(None::<i16>))
         .filter(Column::Id.eq(row.id))
-        .filter(as_it_was)
+        .filter(is_unchanged)
 }

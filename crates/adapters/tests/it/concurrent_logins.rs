@@ -1,4 +1,4 @@
-//! Crowds at the door, over every database.
+//! Concurrent logins, over every database.
 
 use std::time::Instant;
 
@@ -9,41 +9,41 @@ use testkit::iterations::iterations;
 use crate::store::open;
 
 testkit::on_every_database! {
-    soak_a_thousand_first_logins_at_once_make_exactly_the_right_members
-    soak_logins_go_on_while_members_are_merged_and_erased
+    soak_concurrent_first_logins_yield_one_member_each
+    soak_logins_succeed_during_merges_and_erasures
 }
 
-/// How many connections the store has: what an installation has by default.
+/// Number of connections, as in the default configuration.
 const CONNECTIONS: u32 = 10;
 
-async fn soak_a_thousand_first_logins_at_once_make_exactly_the_right_members(
-    database: FreshDatabase,
-) {
+async fn soak_concurrent_first_logins_yield_one_member_each(database: FreshDatabase) {
     let store = open(&database, CONNECTIONS).await;
     let rounds = iterations(1, 50);
-    let begun = Instant::now();
+    let started = Instant::now();
     for _ in 0..rounds {
         for people in [1, 10] {
-            LoginFixture::new(store.clone()).concurrent_first_logins_yield_one_member_each(people).await;
+            let fixture = LoginFixture::new(store.clone());
+            fixture.concurrent_first_logins_yield_one_member_each(people).await;
             assert_eq!(count(&database).await, people);
             clear(&database).await;
         }
-        LoginFixture::new(store.clone()).concurrent_first_logins_through_two_apps_yield_one_member().await;
+        let fixture = LoginFixture::new(store.clone());
+        fixture.concurrent_first_logins_through_two_apps_yield_one_member().await;
         assert_eq!(count(&database).await, 1);
         clear(&database).await;
     }
     println!(
-        "{:?}: {rounds} rounds of {CONCURRENCY} first logins at once of one openid, of ten, and of one union \
-         id in two apps: exactly the right members, no error, {:.1?}",
+        "{:?}: {rounds} rounds of {CONCURRENCY} concurrent first logins of one openid, of ten, and of \
+         one union id in two apps: exactly the right members, no error, {:.1?}",
         database.kind(),
-        begun.elapsed()
+        started.elapsed()
     );
 }
 
-async fn soak_logins_go_on_while_members_are_merged_and_erased(database: FreshDatabase) {
+async fn soak_logins_succeed_during_merges_and_erasures(database: FreshDatabase) {
     let store = open(&database, CONNECTIONS).await;
     let rounds = iterations(1, 20);
-    let begun = Instant::now();
+    let started = Instant::now();
     for _ in 0..rounds {
         LoginFixture::new(store.clone()).concurrent_logins_merge_members_once(10).await;
         assert_eq!(count(&database).await, 10);
@@ -52,19 +52,19 @@ async fn soak_logins_go_on_while_members_are_merged_and_erased(database: FreshDa
         clear(&database).await;
     }
     println!(
-        "{:?}: {rounds} rounds of {CONCURRENCY} logins at once while twenty members become ten, and while five \
-         are erased again and again: no error, {:.1?}",
+        "{:?}: {rounds} rounds of {CONCURRENCY} concurrent logins while twenty members are merged into \
+         ten, and while five are erased repeatedly: no error, {:.1?}",
         database.kind(),
-        begun.elapsed()
+        started.elapsed()
     );
 }
 
-/// How many members there are, without an identity too.
+/// Number of members, including members without an identity.
 async fn count(database: &FreshDatabase) -> usize {
     database.query::<i64>("SELECT COUNT(*) FROM member").await.try_into().unwrap()
 }
 
-/// Forgets everything, since the next crowd's events have the same ids.
+/// Deletes all rows, because the events of the next run have the same ids.
 async fn clear(database: &FreshDatabase) {
     for table in ["member", "audit_event", "outbox"] {
         database.execute(&format!("DELETE FROM {table}")).await;
