@@ -98,7 +98,7 @@ impl LimitKey {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address(_) => "address",
-            Self::HealthCheck(_) => "probe",
+            Self::HealthCheck(_) => "health_check",
             Self::AdminSignIn(_) => "sign_in",
             Self::App(_) => "app",
             Self::Member(_) => "member",
