@@ -14,7 +14,7 @@ const PREFIX: &str = "soak_";
 pub(crate) struct Options {
     /// Run only this part.
     part: Option<Part>,
-    /// Run only the Rust soak tests whose names contain one of these, as `soak_instances_die`.
+    /// Run only the Rust soak tests whose names contain one of these, as `soak_instance_crashes`.
     #[arg(last = true, conflicts_with = "part")]
     filter: Vec<String>,
 }

@@ -1,10 +1,10 @@
-//! The configuration says everything that is wrong at once, and never a secret.
+//! Configuration: sources, precedence, and errors without secrets.
 
 use std::path::PathBuf;
 
 use server::config::{Config, ConfigError, Sources};
 
-/// The repository's own `config/` under the given profile and environment.
+/// Returns the repository's `config/` with the given profile and environment.
 fn sources(profile: &str, environment: &[(&str, &str)]) -> Sources {
     Sources {
         profile: profile.into(),
@@ -14,13 +14,13 @@ fn sources(profile: &str, environment: &[(&str, &str)]) -> Sources {
     }
 }
 
-fn faults(profile: &str, environment: &[(&str, &str)]) -> Vec<String> {
-    let ConfigError(faults) = Config::load(&sources(profile, environment)).unwrap_err();
-    faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.problem)).collect()
+fn issues(profile: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let ConfigError(issues) = Config::load(&sources(profile, environment)).unwrap_err();
+    issues.into_iter().map(|issue| format!("{}: {}", issue.key, issue.problem)).collect()
 }
 
 #[test]
-fn development_needs_nothing() {
+fn development_needs_no_settings() {
     let config = Config::load(&sources("development", &[])).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:2020");
     assert_eq!(config.apps[0].app_id.as_str(), "wx5e8d6c0a4b2f1e37");
@@ -28,7 +28,7 @@ fn development_needs_nothing() {
 }
 
 #[test]
-fn the_environment_wins_and_keeps_leading_zeros() {
+fn environment_overrides_files_and_keeps_leading_zeros() {
     let environment = [
         ("MENSHEN_HTTP__LISTEN", "127.0.0.1:1"),
         ("MENSHEN_APPS__MAIN__SECRET", "00123456"),
@@ -45,7 +45,7 @@ fn the_environment_wins_and_keeps_leading_zeros() {
 #[test]
 fn production_refuses_to_start_without_secrets() {
     assert_eq!(
-        faults("production", &[("MENSHEN_APPS__MAIN__APP_ID", "wx1")]),
+        issues("production", &[("MENSHEN_APPS__MAIN__APP_ID", "wx1")]),
         [
             "apps.main.secret: is missing; find it in WeChat's console",
             "tokens.refresh_key: is missing; production needs it, best as tokens.refresh_key_file",
@@ -55,7 +55,7 @@ fn production_refuses_to_start_without_secrets() {
 }
 
 #[test]
-fn production_refuses_the_sandboxs_secret_and_short_ones() {
+fn production_refuses_sandbox_secret_and_short_secrets() {
     for secret in ["0123456789abcdef0123456789abcdef", "short"] {
         let environment = [
             ("MENSHEN_APPS__MAIN__APP_ID", "wx1"),
@@ -63,14 +63,14 @@ fn production_refuses_the_sandboxs_secret_and_short_ones() {
             ("MENSHEN_SEALING__KEY", "x"),
             ("MENSHEN_TOKENS__REFRESH_KEY", "x"),
         ];
-        let faults = faults("production", &environment);
-        assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].starts_with("apps.main.secret: ") && !faults[0].contains(secret));
+        let issues = issues("production", &environment);
+        assert_eq!(issues.len(), 1, "{issues:?}");
+        assert!(issues[0].starts_with("apps.main.secret: ") && !issues[0].contains(secret));
     }
 }
 
 #[test]
-fn all_faults_come_at_once_with_what_is_allowed() {
+fn all_issues_are_reported_at_once_with_allowed_values() {
     let environment = [
         ("MENSHEN_HTTP__LISTEN", "nowhere"),
         ("MENSHEN_HTTP__PORT", "1"),
@@ -88,7 +88,7 @@ fn all_faults_come_at_once_with_what_is_allowed() {
         ("MENSHEN_LIMITS__APP_PER_MINUTE", "many"),
     ];
     assert_eq!(
-        faults("development", &environment),
+        issues("development", &environment),
         [
             "http.listen: must be an address and a port, as in 127.0.0.1:2020",
             "apps.main.provider: must be wechat",
@@ -112,7 +112,7 @@ fn all_faults_come_at_once_with_what_is_allowed() {
 }
 
 #[test]
-fn a_receiver_is_told_of_everything_and_patiently_unless_told_otherwise() {
+fn webhook_receiver_defaults_to_all_events_and_five_days() {
     let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
     let environment = [
         ("MENSHEN_WEBHOOKS__CRM__URL", "http://crm.example/canary"),
@@ -134,7 +134,7 @@ fn a_receiver_is_told_of_everything_and_patiently_unless_told_otherwise() {
 }
 
 #[test]
-fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
+fn all_webhook_issues_are_reported_without_secrets() {
     let environment = [
         ("MENSHEN_APPS__MAIN__APP_ID", "wx1"),
         ("MENSHEN_APPS__MAIN__SECRET", "a-secret-that-is-long-enough"),
@@ -150,7 +150,7 @@ fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
     let made = "make one with `echo whsec_$(openssl rand -base64 32)`";
     let malformed = format!("must be whsec_ and 24 to 64 random bytes in Base64: {made}");
     assert_eq!(
-        faults("production", &environment),
+        issues("production", &environment),
         [
             "webhooks.a.url: must start with https:// in production, unless the host is this \
              machine's own",
@@ -159,7 +159,7 @@ fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
             "webhooks.a.events: must be of these: member.registered, member.profile_changed, \
              member.phone_bound, member.phone_withdrawn, member.banned, member.unbanned, \
              member.merged, member.erased",
-            "webhooks.b.url: is missing; where does the receiver listen?",
+            "webhooks.b.url: is missing; the address of the receiver",
             &format!("webhooks.b.secret: is missing; {made}"),
             &format!("webhooks.b.former_secret: {malformed}"),
             "webhooks.b.colour: is not a key of the configuration",
@@ -168,20 +168,20 @@ fn a_receiver_with_faults_is_told_all_of_them_and_none_tells_a_secret() {
 }
 
 #[test]
-fn a_misnamed_variable_is_a_fault() {
+fn variable_of_unknown_key_is_reported() {
     assert_eq!(
-        faults("development", &[("MENSHEN_LISTEN", "x")]),
-        ["MENSHEN_LISTEN: names no key; the form is MENSHEN_SECTION__KEY"]
+        issues("development", &[("MENSHEN_LISTEN", "x")]),
+        ["MENSHEN_LISTEN: is not a configuration key; the form is MENSHEN_SECTION__KEY"]
     );
 }
 
 #[test]
-fn a_profile_must_be_one_that_exists() {
-    assert_eq!(faults("prod", &[]), ["MENSHEN_PROFILE: must be development or production"]);
+fn unknown_profile_is_reported() {
+    assert_eq!(issues("prod", &[]), ["MENSHEN_PROFILE: must be development or production"]);
 }
 
 #[test]
-fn a_file_that_is_missing_or_broken_is_a_fault_without_its_text() {
+fn missing_or_invalid_file_is_reported_without_its_content() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("menshen.toml");
     let load = || {
@@ -196,7 +196,7 @@ fn a_file_that_is_missing_or_broken_is_a_fault_without_its_text() {
 }
 
 #[test]
-fn a_secret_of_the_wrong_type_is_not_shown() {
+fn secret_of_wrong_type_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("menshen.toml");
     std::fs::write(&path, "[apps.main]\nsecret = 271828\n").unwrap();
@@ -208,7 +208,7 @@ fn a_secret_of_the_wrong_type_is_not_shown() {
 }
 
 #[test]
-fn a_secret_may_come_from_a_file() {
+fn secret_is_read_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     std::fs::write(&path, "from-the-file\n").unwrap();
@@ -218,15 +218,15 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
-fn a_value_that_stands_in_a_file_is_told_from_there() {
+fn value_is_read_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("url");
     std::fs::write(&path, "postgres://from-the-file\n").unwrap();
-    let told = |path: &str| {
+    let url_from = |path: &str| {
         sources("development", &[("MENSHEN_DATABASE__URL_FILE", path)]).value("database.url")
     };
-    assert_eq!(told(path.to_str().unwrap()).unwrap(), "postgres://from-the-file");
-    assert!(told("/nowhere").unwrap_err().to_string().contains("database.url_file: the file"));
+    assert_eq!(url_from(path.to_str().unwrap()).unwrap(), "postgres://from-the-file");
+    assert!(url_from("/nowhere").unwrap_err().to_string().contains("database.url_file: the file"));
     let sources = sources("development", &[]);
     for (key, value) in
         [("wechat.proxy", ""), ("log.format", "text"), ("tokens.access_ttl", "7200")]
@@ -236,23 +236,26 @@ fn a_value_that_stands_in_a_file_is_told_from_there() {
 }
 
 #[test]
-fn signing_keys_rotate_unless_the_period_is_zero() {
+fn signing_keys_rotate_unless_the_lifetime_is_zero() {
     let keys = |environment: &[(&str, &str)]| {
         let keys = Config::load(&sources("development", environment)).unwrap().keys;
         (keys.lifetime.map(|period| period.as_secs()), keys.prepublish.as_secs(), keys.access_ttl)
     };
     let two_hours = std::time::Duration::from_hours(2);
     assert_eq!(keys(&[]), (Some(90 * 86_400), 600, two_hours));
-    let by_hand = [("MENSHEN_TOKENS__SIGNING_KEY_LIFETIME", "0"), ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3")];
-    assert_eq!(keys(&by_hand), (None, 3, two_hours));
+    let manual = [
+        ("MENSHEN_TOKENS__SIGNING_KEY_LIFETIME", "0"),
+        ("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "3"),
+    ];
+    assert_eq!(keys(&manual), (None, 3, two_hours));
     assert_eq!(
-        faults("development", &[("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "2")]),
+        issues("development", &[("MENSHEN_TOKENS__SIGNING_KEY_PREPUBLISH", "2")]),
         ["tokens.signing_key_prepublish: must be a whole number from 3 to 86400"]
     );
 }
 
 #[test]
-fn former_sealing_keys_stand_in_a_list_or_in_the_lines_of_a_file() {
+fn former_sealing_keys_are_read_from_a_list_or_from_lines_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("former");
     std::fs::write(&path, "one\r\ntwo\n").unwrap();
@@ -269,7 +272,7 @@ fn former_sealing_keys_stand_in_a_list_or_in_the_lines_of_a_file() {
 }
 
 #[test]
-fn the_first_app_is_the_first_in_the_files() {
+fn apps_keep_the_order_of_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("menshen.toml");
     let app = |name| format!("[apps.{name}]\napp_id = \"wx-{name}\"\nsecret = \"x\"\n");

@@ -1,20 +1,20 @@
-//! `menshen doctor` against the offline WeChat, well and ill.
+//! `menshen doctor` against the WeChat sandbox, with and without problems.
 
 use testkit::databases::{FreshDatabase, Kind};
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_SECRET};
 use wechat_sandbox::fault::Fault;
 
-use crate::program::{SERVICE_KEY, environment, menshen};
+use crate::harness::{SERVICE_KEY, environment, menshen};
 
-/// A folder with a database, and what the doctor is started with.
-struct Patient {
+/// Environment of `menshen doctor` with a fresh database.
+struct DoctorFixture {
     environment: Vec<(String, String)>,
     _database: FreshDatabase,
 }
 
-impl Patient {
-    async fn of(sandbox: &Sandbox) -> Self {
+impl DoctorFixture {
+    async fn new(sandbox: &Sandbox) -> Self {
         let database = FreshDatabase::new(Kind::Sqlite).await;
         let environment = environment(&database, sandbox);
         Self { environment, _database: database }
@@ -25,8 +25,8 @@ impl Patient {
         self
     }
 
-    /// Exit code and the lines the doctor prints. None of them holds a secret.
-    async fn examined(&self) -> (i32, Vec<String>) {
+    /// Runs `menshen doctor` and returns its exit code and lines. Panics if a line contains a secret.
+    async fn run(&self) -> (i32, Vec<String>) {
         let mut command = menshen(&["doctor"], &self.environment);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -37,58 +37,63 @@ impl Patient {
         (output.status.code().unwrap(), text.lines().map(str::to_owned).collect())
     }
 
-    /// The one fault that there is.
-    async fn fault(&self) -> String {
-        let (code, lines) = self.examined().await;
-        let (faults, good): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|line| line.starts_with("fault  "));
-        assert_eq!((code, faults.len()), (1, 1), "{faults:?}");
-        assert!(good.iter().all(|line| line.starts_with("ok     ")), "{good:?}");
-        faults.into_iter().next().unwrap()
+    /// Returns the single error. Panics unless all other findings are ok.
+    async fn error(&self) -> String {
+        let (code, lines) = self.run().await;
+        let (errors, others): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| line.starts_with("error  "));
+        assert_eq!((code, errors.len()), (1, 1), "{errors:?}");
+        assert!(others.iter().all(|line| line.starts_with("ok     ")), "{others:?}");
+        errors.into_iter().next().unwrap()
     }
 }
 
 #[tokio::test]
-async fn a_healthy_program_is_called_so_line_by_line() {
+async fn healthy_program_has_only_ok_findings() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let patient = Patient::of(&sandbox).await;
-    let told = patient.examined().await;
+    let doctor = DoctorFixture::new(&sandbox).await;
+    let before_migration = doctor.run().await;
     let lines = |database: &str| {
         let database = format!("ok     database: {database}");
         let lines = [
-            "ok     configuration: sound, for development",
-            "ok     keys: fit for use",
-            "ok     services: each has a key of its own",
+            "ok     configuration: valid, profile development",
+            "ok     keys: usable",
+            "ok     services: each has its own key",
             &database,
             "ok     clock: agrees with WeChat's",
-            "ok     apps.main: WeChat knows its id and secret",
+            "ok     apps.main: WeChat accepts the app id and secret",
         ];
         (0, lines.map(str::to_owned).to_vec())
     };
-    assert_eq!(told, lines("answers; `menshen serve` will bring its schema up to date"));
-    let migrated = menshen(&["migrate", "up"], &patient.environment).output().unwrap();
+    assert_eq!(before_migration, lines("responds; `menshen serve` will migrate its schema"));
+    let migrated = menshen(&["migrate", "up"], &doctor.environment).output().unwrap();
     assert!(migrated.status.success());
     assert_eq!(
-        patient.examined().await,
-        lines("answers, its schema is up to date, and its signing keys open")
+        doctor.run().await,
+        lines("responds, the schema is current, the signing keys can be decrypted")
     );
-    assert_eq!(sandbox.log(Some("/cgi-bin/stable_token")).len(), 2, "one harmless call a visit");
+    assert_eq!(
+        sandbox.log(Some("/cgi-bin/stable_token")).len(),
+        2,
+        "each run makes one harmless call"
+    );
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_found_and_not_told() {
+async fn wrong_app_secret_is_reported_without_the_secret() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let patient =
-        Patient::of(&sandbox).await.with("MENSHEN_APPS__MAIN__SECRET", "canary-wrong-secret");
-    let fault = patient.fault().await;
-    assert!(fault.starts_with("fault  apps.main: WeChat refuses the app: compare"), "{fault}");
-    assert!(fault.contains("wrong app secret"), "{fault}");
+    let doctor = DoctorFixture::new(&sandbox)
+        .await
+        .with("MENSHEN_APPS__MAIN__SECRET", "canary-wrong-secret");
+    let error = doctor.error().await;
+    assert!(error.starts_with("error  apps.main: WeChat refuses the app: compare"), "{error}");
+    assert!(error.contains("wrong app secret"), "{error}");
 }
 
 #[tokio::test]
-async fn a_wechat_that_is_down_or_keeps_this_machine_out_is_told_apart() {
+async fn unreachable_wechat_and_ip_whitelist_errors_are_distinguished() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    for (fault, told) in [
+    for (fault, expected) in [
         (Fault { errcode: Some(40164), ..Fault::default() }, "IP whitelist: add it there"),
         (Fault { status: Some(502), ..Fault::default() }, "WeChat cannot be reached: check"),
         (Fault { drop: true, ..Fault::default() }, "wechat.proxy and the network"),
@@ -96,70 +101,74 @@ async fn a_wechat_that_is_down_or_keeps_this_machine_out_is_told_apart() {
         sandbox
             .inject_fault(Fault { path: "/cgi-bin/stable_token".into(), times: 9, ..fault })
             .unwrap();
-        let fault = Patient::of(&sandbox).await.fault().await;
-        assert!(fault.starts_with("fault  apps.main: ") && fault.contains(told), "{fault}");
+        let error = DoctorFixture::new(&sandbox).await.error().await;
+        assert!(error.starts_with("error  apps.main: ") && error.contains(expected), "{error}");
         sandbox.clear_faults();
     }
-    let nobody = "http://127.0.0.1:9";
-    let fault = Patient::of(&sandbox).await.with("MENSHEN_WECHAT__BASE_URL", nobody).fault().await;
-    assert!(fault.contains("no connection"), "{fault}");
+    let closed_port = "http://127.0.0.1:9";
+    let doctor = DoctorFixture::new(&sandbox).await.with("MENSHEN_WECHAT__BASE_URL", closed_port);
+    let error = doctor.error().await;
+    assert!(error.contains("no connection"), "{error}");
 }
 
 #[tokio::test]
-async fn a_receiver_that_nobody_answers_for_is_found() {
+async fn unreachable_webhook_receiver_is_reported() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
     let with = async |url: &str| {
-        let patient = Patient::of(&sandbox).await.with("MENSHEN_WEBHOOKS__CRM__URL", url);
-        patient.with("MENSHEN_WEBHOOKS__CRM__SECRET", secret)
+        let doctor = DoctorFixture::new(&sandbox).await.with("MENSHEN_WEBHOOKS__CRM__URL", url);
+        doctor.with("MENSHEN_WEBHOOKS__CRM__SECRET", secret)
     };
-    let fault = with("http://127.0.0.1:9/canary").await.fault().await;
-    assert!(fault.starts_with("fault  webhooks.crm: nobody answers: check its url"), "{fault}");
-    let (code, lines) = with(&format!("{}/canary", sandbox.base_url())).await.examined().await;
+    let error = with("http://127.0.0.1:9/canary").await.error().await;
+    assert!(error.starts_with("error  webhooks.crm: does not respond: check its url"), "{error}");
+    let (code, lines) = with(&format!("{}/canary", sandbox.base_url())).await.run().await;
     assert_eq!(code, 0, "{lines:?}");
-    assert_eq!(lines.last().unwrap(), "ok     webhooks.crm: answers");
+    assert_eq!(lines.last().unwrap(), "ok     webhooks.crm: responds");
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_found() {
+async fn unreachable_database_is_reported() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let (gone, unusable) = ("does not answer; check database.url", "cannot be used; check");
-    for (url, told) in [
-        ("postgres://menshen:canary@127.0.0.1:9/menshen", gone),
-        ("mysql://menshen:canary@127.0.0.1:9/menshen", gone),
+    let unreachable = "does not respond; check database.url";
+    let unusable = "cannot be used; check";
+    for (url, expected) in [
+        ("postgres://menshen:canary@127.0.0.1:9/menshen", unreachable),
+        ("mysql://menshen:canary@127.0.0.1:9/menshen", unreachable),
         ("sqlite:///proc/nowhere/menshen.db", unusable),
     ] {
-        let fault = Patient::of(&sandbox).await.with("MENSHEN_DATABASE__URL", url).fault().await;
-        assert!(fault.starts_with(&format!("fault  database: {told}")), "{fault}");
+        let doctor = DoctorFixture::new(&sandbox).await.with("MENSHEN_DATABASE__URL", url);
+        let error = doctor.error().await;
+        assert!(error.starts_with(&format!("error  database: {expected}")), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_is_gone_is_found() {
+async fn unreachable_redis_is_reported() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let nobody = "redis://:canary@127.0.0.1:9";
-    let fault = Patient::of(&sandbox).await.with("MENSHEN_REDIS__URL", nobody).fault().await;
-    assert!(fault.starts_with("fault  redis: does not answer; check redis.url"), "{fault}");
-    assert!(!fault.contains("canary"), "{fault}");
+    let closed_port = "redis://:canary@127.0.0.1:9";
+    let doctor = DoctorFixture::new(&sandbox).await.with("MENSHEN_REDIS__URL", closed_port);
+    let error = doctor.error().await;
+    assert!(error.starts_with("error  redis: does not respond; check redis.url"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
 }
 
 #[tokio::test]
-async fn every_fault_of_the_configuration_and_the_keys_is_a_line() {
+async fn every_configuration_and_key_error_is_one_line() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let patient = Patient::of(&sandbox)
+    let doctor = DoctorFixture::new(&sandbox)
         .await
         .with("MENSHEN_HTTP__LISTEN", "canary")
         .with("MENSHEN_LOG__FORMAT", "canary");
-    let (code, lines) = patient.examined().await;
+    let (code, lines) = doctor.run().await;
     assert_eq!((code, lines.len()), (1, 2), "{lines:?}");
-    assert!(lines.iter().all(|line| line.starts_with("fault  ") && line.contains("must be")));
+    assert!(lines.iter().all(|line| line.starts_with("error  ") && line.contains("must be")));
     let keys = [
-        ("MENSHEN_SEALING__KEY", "fault  keys: sealing.key: "),
-        ("MENSHEN_TOKENS__REFRESH_KEY", "fault  keys: tokens.refresh_key: "),
-        ("MENSHEN_SERVICES__BACKEND__KEY", "fault  services: "),
+        ("MENSHEN_SEALING__KEY", "error  keys: sealing.key: "),
+        ("MENSHEN_TOKENS__REFRESH_KEY", "error  keys: tokens.refresh_key: "),
+        ("MENSHEN_SERVICES__BACKEND__KEY", "error  services: "),
     ];
-    for (key, told) in keys {
-        let fault = Patient::of(&sandbox).await.with(key, "canary").fault().await;
-        assert!(fault.starts_with(told) && fault.contains("openssl"), "{fault}");
+    for (key, expected) in keys {
+        let error = DoctorFixture::new(&sandbox).await.with(key, "canary").error().await;
+        assert!(error.starts_with(expected) && error.contains("openssl"), "{error}");
     }
 }

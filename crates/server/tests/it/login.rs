@@ -1,4 +1,7 @@
-//! The road of a login, walked through the real program.
+//! Login, sessions and profile over HTTP, on every database.
+
+mod idempotency;
+mod wechat_faults;
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -6,27 +9,25 @@ use testkit::databases::FreshDatabase;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
 
-use crate::program::{Answer, Program, SERVICE_KEY};
+use crate::harness::{Answer, Program, SERVICE_KEY};
 
 testkit::on_every_database! {
-    a_login_with_phone_makes_a_member_whom_the_token_shows
-    a_code_logs_in_once
-    a_member_stays_the_same_through_logins_phones_and_restarts
-    a_person_in_two_apps_of_one_open_platform_is_one_member
-    a_session_is_refreshed_listed_told_to_services_and_ended
-    a_profile_changes_and_the_change_stays
-    the_openid_is_told_without_making_a_member
-    a_session_key_goes_to_a_service_only
-    the_server_describes_itself_and_its_health
+    login_with_phone_creates_a_member_and_a_valid_token
+    login_code_is_accepted_once
+    member_id_is_stable_across_logins_phone_binding_and_restart
+    user_of_two_apps_of_one_open_platform_is_one_member
+    session_is_refreshed_listed_introspected_and_ended
+    profile_change_is_stored
+    openid_request_creates_no_member
+    session_key_requires_service_account
+    health_and_openapi_document_are_served
 }
 
-async fn a_login_with_phone_makes_a_member_whom_the_token_shows(database: FreshDatabase) {
+async fn login_with_phone_creates_a_member_and_a_valid_token(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
-    let (code, phone) = (
-        sandbox.login_code("alice", MAIN_APP).unwrap(),
-        sandbox.phone_code("alice", MAIN_APP).unwrap(),
-    );
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    let phone = sandbox.phone_code("alice", MAIN_APP).unwrap();
     let login = program.log_in(&code, Some(&phone)).await;
     assert_eq!((&login["isNew"], &login["expiresIn"]), (&json!(true), &json!(7200)));
     let nickname = login["nickName"].as_str().unwrap();
@@ -41,7 +42,7 @@ async fn a_login_with_phone_makes_a_member_whom_the_token_shows(database: FreshD
     }
 }
 
-async fn a_code_logs_in_once(database: FreshDatabase) {
+async fn login_code_is_accepted_once(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
@@ -50,26 +51,28 @@ async fn a_code_logs_in_once(database: FreshDatabase) {
     assert_eq!(again.failure(), (401, "login_code_used"));
 }
 
-async fn a_member_stays_the_same_through_logins_phones_and_restarts(database: FreshDatabase) {
+async fn member_id_is_stable_across_logins_phone_binding_and_restart(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
     let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     let database = program.kill().await;
 
     let program = Program::start_on(database, &sandbox, &[]).await;
-    let (code, phone) = (
-        sandbox.login_code("alice", MAIN_APP).unwrap(),
-        sandbox.phone_code("alice", MAIN_APP).unwrap(),
-    );
+    let code = sandbox.login_code("alice", MAIN_APP).unwrap();
+    let phone = sandbox.phone_code("alice", MAIN_APP).unwrap();
     let second = program.log_in(&code, Some(&phone)).await;
     assert_eq!(second["memberId"], first["memberId"]);
     assert_eq!(second["isNew"], false);
     let me = program.get("/me").bearer_auth(token(&first));
     let me = Answer::of(me).await;
-    assert_eq!(me.body["data"]["phone"], "138******00", "the old token holds: {}", me.text);
+    assert_eq!(
+        me.body["data"]["phone"], "138******00",
+        "the earlier token is still valid: {}",
+        me.text
+    );
 }
 
-async fn a_person_in_two_apps_of_one_open_platform_is_one_member(database: FreshDatabase) {
+async fn user_of_two_apps_of_one_open_platform_is_one_member(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let more = [
         ("MENSHEN_APPS__SECOND__APP_ID", SECOND_APP),
@@ -84,7 +87,7 @@ async fn a_person_in_two_apps_of_one_open_platform_is_one_member(database: Fresh
     assert_eq!(there.body["data"]["memberId"], here["memberId"], "{}", there.text);
 }
 
-async fn a_session_is_refreshed_listed_told_to_services_and_ended(database: FreshDatabase) {
+async fn session_is_refreshed_listed_introspected_and_ended(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
     let first = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
@@ -103,19 +106,19 @@ async fn a_session_is_refreshed_listed_told_to_services_and_ended(database: Fres
     let gone = Answer::of(program.get("/me").bearer_auth(token(&other))).await;
     assert_eq!(gone.failure(), (401, "session_revoked"));
 
-    let active = async || {
-        let asked = program.form("/oauth/introspect", &[("token", token(&fresh))]);
-        Answer::of(asked.bearer_auth(SERVICE_KEY)).await.body
+    let introspect = async || {
+        let request = program.form("/oauth/introspect", &[("token", token(&fresh))]);
+        Answer::of(request.bearer_auth(SERVICE_KEY)).await.body
     };
-    let told = active().await;
-    assert_eq!((&told["active"], &told["sub"]), (&json!(true), &first["memberId"]));
+    let response = introspect().await;
+    assert_eq!((&response["active"], &response["sub"]), (&json!(true), &first["memberId"]));
     let logout = program.post("/logout", &json!({})).bearer_auth(token(&fresh));
     assert_eq!(Answer::of(logout).await.status, StatusCode::OK);
-    assert_eq!(active().await, json!({ "active": false }));
+    assert_eq!(introspect().await, json!({ "active": false }));
     assert_eq!(Answer::of(program.refresh(&fresh)).await.failure(), (401, "session_revoked"));
 }
 
-async fn a_profile_changes_and_the_change_stays(database: FreshDatabase) {
+async fn profile_change_is_stored(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
     let login = program.log_in(&sandbox.login_code("bob", MAIN_APP).unwrap(), None).await;
@@ -129,12 +132,12 @@ async fn a_profile_changes_and_the_change_stays(database: FreshDatabase) {
     }
 }
 
-async fn the_openid_is_told_without_making_a_member(database: FreshDatabase) {
+async fn openid_request_creates_no_member(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
-    let answer =
+    let request =
         program.post("/openid", &json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() }));
-    let openid = Answer::of(answer).await.body["data"]["openid"].clone();
+    let openid = Answer::of(request).await.body["data"]["openid"].clone();
     assert!(openid.as_str().is_some_and(|openid| openid.len() == 28), "{openid}");
 
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
@@ -143,26 +146,29 @@ async fn the_openid_is_told_without_making_a_member(database: FreshDatabase) {
     assert_eq!(bare.body, json!({ "code": code, "openId": openid }));
 
     let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    assert_eq!(login["isNew"], true, "asking for the openid had made nobody");
+    assert_eq!(login["isNew"], true, "the openid requests created a member");
 }
 
-async fn a_session_key_goes_to_a_service_only(database: FreshDatabase) {
+async fn session_key_requires_service_account(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
-    let ask = || {
+    let request = || {
         program.post(
             "/code2session",
             &json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() }),
         )
     };
-    assert_eq!(Answer::of(ask()).await.failure(), (401, "unauthenticated"));
-    assert_eq!(Answer::of(ask().bearer_auth("wrong")).await.failure(), (401, "unauthenticated"));
-    let answer = Answer::of(ask().bearer_auth(SERVICE_KEY)).await;
+    assert_eq!(Answer::of(request()).await.failure(), (401, "unauthenticated"));
+    assert_eq!(
+        Answer::of(request().bearer_auth("wrong")).await.failure(),
+        (401, "unauthenticated")
+    );
+    let answer = Answer::of(request().bearer_auth(SERVICE_KEY)).await;
     let key = answer.body["data"]["sessionKey"].as_str();
     assert_eq!(key.map(str::len), Some(24), "{}", answer.text);
 }
 
-async fn the_server_describes_itself_and_its_health(database: FreshDatabase) {
+async fn health_and_openapi_document_are_served(database: FreshDatabase) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_on(database, &sandbox, &[]).await;
     for path in ["/health/live", "/health/ready", "/openapi.json", "/docs"] {

@@ -1,28 +1,21 @@
-//! The whole program, as its users meet it.
+//! Tests of the program as a separate process, against the WeChat sandbox.
 #![cfg(test)]
 
 mod admins;
 mod apps;
-mod balancer;
-mod collector;
 mod config;
 mod doctor;
-mod erasure;
-mod faults;
-mod keys;
-mod leaks;
-mod life;
-mod limits;
+mod harness;
+mod lifecycle;
 mod login;
-mod metrics;
-mod naughty;
-mod nginx;
-mod program;
+mod multi_instance;
+mod naughty_strings;
+mod privacy;
 mod push;
-mod redis;
+mod rate_limits;
 mod rekey;
-mod repetition;
 mod session_key;
+mod signing_keys;
 mod soak;
-mod traces;
+mod telemetry;
 mod webhooks;

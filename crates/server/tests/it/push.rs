@@ -1,4 +1,4 @@
-//! WeChat's pushes, sent by the sandbox to the whole program.
+//! WeChat's message push: verification of the address, and withdrawals of user data.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP, SECOND_APP, SECOND_SECRET};
 use wechat_sandbox::push::{CheckRequest, Format, Mode, PushReport, PushRequest};
 
-use crate::program::{Answer, Program};
+use crate::harness::{Answer, Program};
 
 testkit::on_every_database! {
-    wechats_console_finds_the_address
-    what_a_user_takes_back_is_gone_within_moments_in_every_form
-    a_closed_account_is_forgotten_app_by_app
-    what_was_answered_is_done_after_a_crash_too
-    what_is_not_wechats_or_not_asked_for_does_nothing
+    push_url_passes_the_check_of_wechats_console
+    withdrawn_data_is_removed_for_every_event_and_format
+    closed_account_is_erased_per_app
+    acknowledged_withdrawal_is_processed_after_a_crash
+    invalid_or_irrelevant_pushes_change_nothing
 }
 
-/// How long a withdrawal may take to be obeyed, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time until a withdrawal is processed, on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The second app, and no key for its pushes: they come in the clear.
+/// The second app. It has no push key, so its messages are in plaintext.
 const SECOND: [(&str, &str); 4] = [
     ("MENSHEN_APPS__SECOND__APP_ID", SECOND_APP),
     ("MENSHEN_APPS__SECOND__SECRET", SECOND_SECRET),
@@ -31,13 +31,13 @@ const SECOND: [(&str, &str); 4] = [
 
 async fn start_on(database: FreshDatabase) -> (Sandbox, Program) {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    let finest = ("MENSHEN_LOG__FILTER", "trace");
-    let environment: Vec<_> = SECOND.into_iter().chain([finest]).collect();
+    let trace_level = ("MENSHEN_LOG__FILTER", "trace");
+    let environment: Vec<_> = SECOND.into_iter().chain([trace_level]).collect();
     let program = Program::start_on(database, &sandbox, &environment).await;
     (sandbox, program)
 }
 
-fn order(program: &Program, event: &str, code: &str) -> PushRequest {
+fn push_request(program: &Program, event: &str, code: &str) -> PushRequest {
     PushRequest {
         appid: Some(MAIN_APP.into()),
         url: program.url("/wechat/push/main"),
@@ -48,15 +48,15 @@ fn order(program: &Program, event: &str, code: &str) -> PushRequest {
     }
 }
 
-async fn push(sandbox: &Sandbox, order: PushRequest) -> PushReport {
-    let report = sandbox.push(order).await.unwrap();
+async fn push(sandbox: &Sandbox, request: PushRequest) -> PushReport {
+    let report = sandbox.push(request).await.unwrap();
     assert!(report.delivered, "{report:?}");
     assert_eq!(report.attempts[0].answer.as_deref(), Some("success"));
     report
 }
 
-/// Logs in with a phone number, a name and a picture.
-async fn join(sandbox: &Sandbox, program: &Program, user: &str) -> Value {
+/// Creates a member with a phone number, a nickname and an avatar.
+async fn register(sandbox: &Sandbox, program: &Program, user: &str) -> Value {
     let code = sandbox.login_code(user, MAIN_APP).unwrap();
     let phone = sandbox.phone_code(user, MAIN_APP).unwrap();
     let login = program.log_in(&code, Some(&phone)).await;
@@ -73,12 +73,16 @@ async fn me(program: &Program, login: &Value) -> Answer {
     Answer::of(program.get("/me").bearer_auth(token(login))).await
 }
 
-/// Waits until what is known of the member is so.
-async fn until(program: &Program, login: &Value, so: impl Fn(&Answer) -> bool) -> Answer {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits until the member's profile meets the condition.
+async fn wait_until(
+    program: &Program,
+    login: &Value,
+    condition: impl Fn(&Answer) -> bool,
+) -> Answer {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = me(program, login).await;
-        if so(&answer) {
+        if condition(&answer) {
             return answer;
         }
         assert!(Instant::now() < deadline, "{}", answer.text);
@@ -86,7 +90,7 @@ async fn until(program: &Program, login: &Value, so: impl Fn(&Answer) -> bool) -
     }
 }
 
-async fn wechats_console_finds_the_address(database: FreshDatabase) {
+async fn push_url_passes_the_check_of_wechats_console(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
     for (app, path) in [(MAIN_APP, "/wechat/push/main"), (SECOND_APP, "/wechat/push/second")] {
         let url = program.url(path);
@@ -96,54 +100,55 @@ async fn wechats_console_finds_the_address(database: FreshDatabase) {
     }
 }
 
-async fn what_a_user_takes_back_is_gone_within_moments_in_every_form(database: FreshDatabase) {
+async fn withdrawn_data_is_removed_for_every_event_and_format(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
-    let bob = join(&sandbox, &program, "bob").await;
+    let bob = register(&sandbox, &program, "bob").await;
     let before = me(&program, &bob).await.body["data"].clone();
     let revoke = "user_authorization_revoke";
-    for (event, code, goes, stays) in [
+    for (event, code, removed, kept) in [
         (revoke, "8", ["phone"].as_slice(), ["avatar"].as_slice()),
         (revoke, "6", &["avatar"], &["phone"]),
         (revoke, "20", &["avatar"], &["phone"]),
         ("user_info_modified", "", &["avatar"], &["phone"]),
     ] {
         for format in [Format::Json, Format::Xml] {
-            let alice = join(&sandbox, &program, "alice").await;
-            let order = PushRequest { format, ..order(&program, event, code) };
-            push(&sandbox, order).await;
-            let is_gone =
-                |answer: &Answer| goes.iter().all(|field| answer.body["data"][field].is_null());
-            let left = until(&program, &alice, is_gone).await;
-            for field in stays {
-                assert!(left.body["data"][field].is_string(), "{event} {code}: {}", left.text);
+            let alice = register(&sandbox, &program, "alice").await;
+            let request = PushRequest { format, ..push_request(&program, event, code) };
+            push(&sandbox, request).await;
+            let is_removed =
+                |answer: &Answer| removed.iter().all(|field| answer.body["data"][field].is_null());
+            let profile = wait_until(&program, &alice, is_removed).await;
+            for field in kept {
+                let is_kept = profile.body["data"][field].is_string();
+                assert!(is_kept, "{event} {code}: {}", profile.text);
             }
-            // The next push of the same kind must not be of the same second: it would be the same.
+            // Two pushes of the same kind in the same second would be repetitions of one message.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
-    let nickname = me(&program, &bob).await;
-    assert_eq!(nickname.body["data"], before, "nobody else is touched");
+    let after = me(&program, &bob).await;
+    assert_eq!(after.body["data"], before, "another member was changed");
 }
 
-async fn a_closed_account_is_forgotten_app_by_app(database: FreshDatabase) {
+async fn closed_account_is_erased_per_app(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
-    let here = join(&sandbox, &program, "alice").await;
+    let here = register(&sandbox, &program, "alice").await;
     let code = sandbox.login_code("alice", SECOND_APP).unwrap();
-    let there = program.post("/login", &json!({ "code": code, "app": "second" }));
-    let there = Answer::of(there).await.body["data"].clone();
+    let second_login = program.post("/login", &json!({ "code": code, "app": "second" }));
+    let there = Answer::of(second_login).await.body["data"].clone();
     assert_eq!(there["memberId"], here["memberId"]);
 
-    let closed = order(&program, "user_authorization_cancellation", "");
+    let closed = push_request(&program, "user_authorization_cancellation", "");
     push(&sandbox, closed.clone()).await;
-    let ended = until(&program, &here, |answer| answer.status == 401).await;
+    let ended = wait_until(&program, &here, |answer| answer.status == 401).await;
     assert_eq!(ended.failure(), (401, "session_revoked"));
-    assert_eq!(me(&program, &there).await.status, 200, "the other app is another matter");
+    assert_eq!(me(&program, &there).await.status, 200, "the session of the other app was ended");
 
     let url = program.url("/wechat/push/second");
     let plain =
         PushRequest { appid: Some(SECOND_APP.into()), url, mode: Some(Mode::Plain), ..closed };
     push(&sandbox, plain).await;
-    until(&program, &there, |answer| answer.status == 401).await;
+    wait_until(&program, &there, |answer| answer.status == 401).await;
     let count = "SELECT (SELECT count(*) FROM member) + (SELECT count(*) FROM identity)";
     assert_eq!(program.query::<i64>(count).await, 0);
     let output = program.output();
@@ -155,39 +160,43 @@ async fn a_closed_account_is_forgotten_app_by_app(database: FreshDatabase) {
     assert_eq!(back["isNew"], true);
 }
 
-async fn what_was_answered_is_done_after_a_crash_too(database: FreshDatabase) {
+async fn acknowledged_withdrawal_is_processed_after_a_crash(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
-    let alice = join(&sandbox, &program, "alice").await;
-    push(&sandbox, order(&program, "user_authorization_revoke", "8")).await;
+    let alice = register(&sandbox, &program, "alice").await;
+    push(&sandbox, push_request(&program, "user_authorization_revoke", "8")).await;
     let database = program.kill().await;
     let program = Program::start_on(database, &sandbox, &SECOND).await;
-    until(&program, &alice, |answer| answer.body["data"]["phone"].is_null()).await;
+    wait_until(&program, &alice, |answer| answer.body["data"]["phone"].is_null()).await;
     assert_eq!(program.query::<i64>("SELECT count(*) FROM withdrawal").await, 0);
 }
 
-async fn what_is_not_wechats_or_not_asked_for_does_nothing(database: FreshDatabase) {
+async fn invalid_or_irrelevant_pushes_change_nothing(database: FreshDatabase) {
     let (sandbox, program) = start_on(database).await;
-    let alice = join(&sandbox, &program, "alice").await;
+    let alice = register(&sandbox, &program, "alice").await;
     let before = me(&program, &alice).await.body["data"].clone();
-    let revoke = order(&program, "user_authorization_revoke", "8");
+    let revoke = push_request(&program, "user_authorization_revoke", "8");
     for refused in [
         PushRequest { mode: Some(Mode::Plain), ..revoke.clone() },
         PushRequest { appid: Some(SECOND_APP.into()), ..revoke.clone() },
-        PushRequest { url: program.url("/wechat/push/nobody"), ..revoke.clone() },
+        PushRequest { url: program.url("/wechat/push/unknown"), ..revoke.clone() },
     ] {
         let report = sandbox.push(refused).await.unwrap();
         assert!(!report.delivered && report.attempts.len() == 3, "{report:?}");
     }
-    push(&sandbox, order(&program, "debug_demo", "")).await;
-    push(&sandbox, order(&program, "user_authorization_revoke", "13")).await;
+    push(&sandbox, push_request(&program, "debug_demo", "")).await;
+    push(&sandbox, push_request(&program, "user_authorization_revoke", "13")).await;
 
-    let report = push(&sandbox, order(&program, "user_authorization_revoke", "404")).await;
+    let report = push(&sandbox, push_request(&program, "user_authorization_revoke", "404")).await;
     let altered = report.query.replace("nonce=", "nonce=1");
     let path = format!("/wechat/push/main?{altered}");
     let body: Value = serde_json::from_str(&report.body).unwrap();
     assert_eq!(Answer::of(program.post(&path, &body)).await.failure(), (403, "forbidden"));
     let path = format!("/wechat/push/main?{}", report.query);
     let again = Answer::of(program.post(&path, &body)).await;
-    assert_eq!((again.status.as_u16(), again.text.as_str()), (200, "success"), "sent again");
+    assert_eq!(
+        (again.status.as_u16(), again.text.as_str()),
+        (200, "success"),
+        "a repeated message is acknowledged"
+    );
     assert_eq!(me(&program, &alice).await.body["data"], before);
 }

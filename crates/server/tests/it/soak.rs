@@ -1,5 +1,5 @@
-//! What must hold however often it is tried: a few rounds among the tests, all of them with
-//! `cargo xtask soak`, whose figures stand in `docs/reference/reliability.md`.
+//! Soak tests: a few iterations in `cargo xtask test`, all of them in `cargo xtask soak`. The results are in
+//! `docs/reference/reliability.md`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,40 +10,29 @@ use serde_json::{Value, json};
 use testkit::iterations::iterations;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
-use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
+use wechat_sandbox::config::MAIN_APP;
 
-use crate::program::{Answer, Program};
-
-/// Members without an identity, and identities that are a member's second of the same app: what a
-/// login that was torn apart, or done twice, would leave.
-pub(crate) const TORN: &str =
-    "SELECT (SELECT COUNT(*) FROM member WHERE id NOT IN (SELECT member_id FROM identity))
-    + (SELECT COUNT(*) FROM (SELECT 1 FROM identity WHERE kind = 'open_id'
-       GROUP BY member_id, namespace HAVING COUNT(*) > 1) AS twice)";
-
-pub(crate) async fn sandbox() -> Sandbox {
-    Sandbox::start(Config { limits: false, log_capacity: 0, ..Config::default() }).await.unwrap()
-}
-
-/// A user nobody has seen before.
-pub(crate) fn stranger(sandbox: &Sandbox) -> String {
-    sandbox.add_user(NewUser::default()).unwrap().user
-}
+use crate::harness::{
+    Answer, INCONSISTENT_ROWS, Program, ProgramClient, new_user, unlimited_sandbox,
+};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_first_logins_of_one_openid_at_once_are_one_member() {
-    // As many as the machine, busy or not, lets in within the four seconds that a login may take.
-    let (crowd, rounds) = (iterations(300, 1_000), iterations(1, 50));
-    let (sandbox, begun) = (sandbox().await, Instant::now());
+async fn soak_concurrent_first_logins_of_one_openid_yield_one_member() {
+    // A busy machine completes this many logins within the login timeout of four seconds.
+    let concurrency = iterations(300, 1_000);
+    let rounds = iterations(1, 50);
+    let sandbox = unlimited_sandbox().await;
+    let begun = Instant::now();
     let program = Program::start(&sandbox).await;
     for _ in 0..rounds {
-        let user = stranger(&sandbox);
+        let user = new_user(&sandbox);
         let mut logins = JoinSet::new();
-        for _ in 0..crowd {
+        for _ in 0..concurrency {
             let code = sandbox.login_code(&user, MAIN_APP).unwrap();
             logins.spawn(Answer::of(program.post("/login", &json!({ "code": code }))));
         }
-        let (mut members, mut new) = (HashSet::new(), 0);
+        let mut members = HashSet::new();
+        let mut new = 0;
         for answer in logins.join_all().await {
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
             members.insert(answer.body["data"]["memberId"].to_string());
@@ -54,104 +43,109 @@ async fn soak_first_logins_of_one_openid_at_once_are_one_member() {
     let members: i64 = program.query("SELECT COUNT(*) FROM member").await;
     assert_eq!(usize::try_from(members).unwrap(), rounds);
     println!(
-        "{rounds} rounds of {crowd} first logins at once: {members} members, {:.0?}",
+        "{rounds} rounds of {concurrency} concurrent first logins: {members} members, {:.0?}",
         begun.elapsed()
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_what_was_acknowledged_survives_kill_9_under_load() {
-    let (sandbox, rounds, begun) = (Arc::new(sandbox().await), iterations(5, 500), Instant::now());
+async fn soak_acknowledged_logins_survive_kill_9_under_load() {
+    let sandbox = Arc::new(unlimited_sandbox().await);
+    let rounds = iterations(5, 500);
+    let begun = Instant::now();
     let mut program = Program::start(&sandbox).await;
     let mut acknowledged = 0;
     for round in 0..rounds {
-        let known = Arc::new(Mutex::new(HashMap::new()));
+        let shared = Arc::new(Mutex::new(HashMap::new()));
         let mut clients = JoinSet::new();
         for _ in 0..16 {
-            clients.spawn(log_strangers_in(program.client(), sandbox.clone(), known.clone()));
+            clients.spawn(log_new_users_in(program.client(), sandbox.clone(), shared.clone()));
         }
-        // Somewhere in the first third of a second, another place each round.
+        // The kill is within the first third of a second, at another time in each round.
         tokio::time::sleep(Duration::from_millis(20 + (round as u64 * 97) % 300)).await;
         let database = program.kill().await;
         clients.join_all().await;
         program = Program::start_on(database, &sandbox, &[]).await;
-        let known = std::mem::take(&mut *known.lock().unwrap());
+        let known = std::mem::take(&mut *shared.lock().unwrap());
         acknowledged += known.len();
         for (user, member) in known {
             let login = program.log_in(&sandbox.login_code(&user, MAIN_APP).unwrap(), None).await;
             assert_eq!((&login["memberId"], &login["isNew"]), (&member, &json!(false)));
         }
-        assert_eq!(program.query::<i64>(TORN).await, 0);
+        assert_eq!(program.query::<i64>(INCONSISTENT_ROWS).await, 0);
         assert_eq!(program.query::<String>("PRAGMA integrity_check").await, "ok");
     }
     assert!(acknowledged > rounds, "only {acknowledged} logins were acknowledged");
     println!(
-        "{rounds} kills under load: {acknowledged} acknowledged logins, none lost, none doubled, {:.0?}",
+        "{rounds} kills under load: {acknowledged} acknowledged logins, none lost, none duplicated, {:.0?}",
         begun.elapsed()
     );
 }
 
-/// Logs new users in one after the other, until the server is gone, and notes who was acknowledged.
-async fn log_strangers_in(
-    client: crate::program::Caller,
+/// Logs new users in one after the other until the server is killed, and stores the acknowledged logins.
+async fn log_new_users_in(
+    client: ProgramClient,
     sandbox: Arc<Sandbox>,
-    known: Arc<Mutex<HashMap<String, Value>>>,
+    acknowledged: Arc<Mutex<HashMap<String, Value>>>,
 ) {
     loop {
-        let user = stranger(&sandbox);
+        let user = new_user(&sandbox);
         let body = json!({ "code": sandbox.login_code(&user, MAIN_APP).unwrap() });
         let Some(answer) = client.try_post("/login", &body).await else { return };
         if answer.status == StatusCode::OK {
-            known.lock().unwrap().insert(user, answer.body["data"]["memberId"].clone());
+            acknowledged.lock().unwrap().insert(user, answer.body["data"]["memberId"].clone());
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_callers_who_hang_up_leave_nothing_half_made() {
-    let (sandbox, rounds, begun) =
-        (Arc::new(sandbox().await), iterations(500, 10_000), Instant::now());
+async fn soak_client_disconnects_leave_no_partial_change() {
+    let sandbox = Arc::new(unlimited_sandbox().await);
+    let rounds = iterations(500, 10_000);
+    let begun = Instant::now();
     let program = Program::start(&sandbox).await;
-    let mut callers = JoinSet::new();
-    for caller in 0..rounds {
-        while callers.len() >= 32 {
-            callers.join_next().await;
+    let mut clients = JoinSet::new();
+    for client in 0..rounds {
+        while clients.len() >= 32 {
+            clients.join_next().await;
         }
-        let user = stranger(&sandbox);
+        let user = new_user(&sandbox);
         let login = program.post(
             "/login",
             &json!({
                 "code": sandbox.login_code(&user, MAIN_APP).unwrap(),
             }),
         );
-        // Anywhere within the few milliseconds that a login takes, and a bit beyond.
-        let patience = Duration::from_micros((caller as u64 * 733) % 20_000);
-        callers.spawn(async move {
-            let _ = tokio::time::timeout(patience, login.send()).await;
+        // A login takes a few milliseconds, so clients disconnect at any point of it and shortly after it.
+        let timeout = Duration::from_micros((client as u64 * 733) % 20_000);
+        clients.spawn(async move {
+            let _ = tokio::time::timeout(timeout, login.send()).await;
         });
     }
-    callers.join_all().await;
-    // What they began is worked off without them, and the next one waits for that.
-    let hung_up = Instant::now();
+    clients.join_all().await;
+    // The server completes the started logins, and the next login waits for them.
+    let disconnected = Instant::now();
     let next = loop {
         let code = sandbox.login_code("alice", MAIN_APP).unwrap();
         let login = Answer::of(program.post("/login", &json!({ "code": code }))).await;
         if login.status == StatusCode::OK {
-            break hung_up.elapsed();
+            break disconnected.elapsed();
         }
         assert_eq!(login.failure(), (503, "provider_unavailable"), "{}", login.text);
-        assert!(hung_up.elapsed() < Duration::from_mins(1), "the one writer is stuck");
+        assert!(disconnected.elapsed() < Duration::from_mins(1), "the database writer is blocked");
     };
-    assert_eq!(program.query::<i64>(TORN).await, 0);
+    assert_eq!(program.query::<i64>(INCONSISTENT_ROWS).await, 0);
     println!(
-        "{rounds} callers hung up: nothing half-made, the next one in after {next:.0?}, {:.0?}",
+        "{rounds} clients disconnected: no partial change, the next login succeeded after {next:.0?}, {:.0?}",
         begun.elapsed()
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_fifty_refreshes_at_once_have_one_successor() {
-    let (sandbox, rounds, begun) = (sandbox().await, iterations(20, 1_000), Instant::now());
+async fn soak_fifty_concurrent_refreshes_yield_one_successor() {
+    let sandbox = unlimited_sandbox().await;
+    let rounds = iterations(20, 1_000);
+    let begun = Instant::now();
     let program = Program::start(&sandbox).await;
     let mut tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
     for _ in 0..rounds {
@@ -169,87 +163,104 @@ async fn soak_fifty_refreshes_at_once_have_one_successor() {
         tokens = successors.into_values().next().unwrap();
     }
     let me = Answer::of(program.get("/me").bearer_auth(tokens["token"].as_str().unwrap())).await;
-    assert_eq!(me.status, StatusCode::OK, "the session lives: {}", me.text);
+    assert_eq!(me.status, StatusCode::OK, "the session was ended: {}", me.text);
     println!(
-        "{rounds} rounds of 50 refreshes at once: one successor each, {:.0?}",
+        "{rounds} rounds of 50 concurrent refreshes: one successor each, {:.0?}",
         begun.elapsed()
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_a_replayed_refresh_token_ends_exactly_its_session() {
-    let (sandbox, rounds, begun) = (sandbox().await, iterations(20, 10_000), Instant::now());
+async fn soak_refresh_token_reuse_ends_exactly_its_session() {
+    let sandbox = unlimited_sandbox().await;
+    let rounds = iterations(20, 10_000);
+    let begun = Instant::now();
     let program = Program::start_with(&sandbox, &[("MENSHEN_TOKENS__REFRESH_GRACE", "0")]).await;
     let log_in =
         || async { program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await };
     let mut other = log_in().await;
     for _ in 0..rounds {
         let stolen = log_in().await;
-        let heir = Answer::of(program.refresh(&stolen)).await.body["data"].clone();
-        let replayed = Answer::of(program.refresh(&stolen)).await;
-        assert_eq!(replayed.failure(), (401, "session_revoked"), "{}", replayed.text);
-        for dead in [&stolen, &heir] {
-            let me = program.get("/me").bearer_auth(dead["token"].as_str().unwrap());
+        let successor = Answer::of(program.refresh(&stolen)).await.body["data"].clone();
+        let reused = Answer::of(program.refresh(&stolen)).await;
+        assert_eq!(reused.failure(), (401, "session_revoked"), "{}", reused.text);
+        for ended in [&stolen, &successor] {
+            let me = program.get("/me").bearer_auth(ended["token"].as_str().unwrap());
             assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
         }
-        assert_eq!(Answer::of(program.refresh(&heir)).await.failure(), (401, "session_revoked"));
+        let refused = Answer::of(program.refresh(&successor)).await;
+        assert_eq!(refused.failure(), (401, "session_revoked"));
         let refreshed = Answer::of(program.refresh(&other)).await;
-        assert_eq!(refreshed.status, StatusCode::OK, "another session: {}", refreshed.text);
+        assert_eq!(
+            refreshed.status,
+            StatusCode::OK,
+            "another session was ended: {}",
+            refreshed.text
+        );
         other = refreshed.body["data"].clone();
     }
     let sessions: i64 = program.query("SELECT COUNT(*) FROM session").await;
-    let replays = "SELECT COUNT(*) FROM audit_event WHERE kind = 'refresh_token_reused'";
-    let replays: i64 = program.query(replays).await;
-    assert_eq!((sessions, usize::try_from(replays).unwrap()), (1, rounds));
-    println!("{rounds} replays: each ended its session and no other, {:.0?}", begun.elapsed());
+    let count_reuses = "SELECT COUNT(*) FROM audit_event WHERE kind = 'refresh_token_reused'";
+    let reuses: i64 = program.query(count_reuses).await;
+    assert_eq!((sessions, usize::try_from(reuses).unwrap()), (1, rounds));
+    println!(
+        "{rounds} reused refresh tokens: each ended its session and no other, {:.0?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_a_refresh_survives_kill_9_between_commit_and_answer() {
-    let (sandbox, rounds, begun) = (sandbox().await, iterations(5, 200), Instant::now());
-    // The grace must outlast a restart.
+async fn soak_refresh_survives_kill_9_between_commit_and_response() {
+    let sandbox = unlimited_sandbox().await;
+    let rounds = iterations(5, 200);
+    let begun = Instant::now();
+    // The grace period must exceed the duration of a restart.
     let grace = [("MENSHEN_TOKENS__REFRESH_GRACE", "60")];
     let mut program = Program::start_with(&sandbox, &grace).await;
     let mut tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    let mut committed_unheard = 0;
+    let mut lost_responses = 0;
     for round in 0..rounds {
-        let (client, body) = (program.client(), json!({ "refreshToken": tokens["refreshToken"] }));
+        let client = program.client();
+        let body = json!({ "refreshToken": tokens["refreshToken"] });
         let refresh = tokio::spawn(async move { client.try_post("/token/refresh", &body).await });
-        // Somewhere in the few milliseconds a refresh takes.
+        // A refresh takes a few milliseconds; the kill is at another point of it in each round.
         tokio::time::sleep(Duration::from_micros((round as u64 * 331) % 8_000)).await;
         let database = program.kill().await;
-        let heard = refresh.await.unwrap();
+        let received = refresh.await.unwrap();
         program = Program::start_on(database, &sandbox, &grace).await;
         let generation: i64 = program.query("SELECT MAX(generation) FROM session").await;
         let answer = Answer::of(program.refresh(&tokens)).await;
         assert_eq!(answer.status, StatusCode::OK, "round {round}: {}", answer.text);
         let after: i64 = program.query("SELECT MAX(generation) FROM session").await;
-        if let Some(heard) = heard {
+        if let Some(received) = received {
             let successor = &answer.body["data"]["refreshToken"];
-            assert_eq!(heard.body["data"]["refreshToken"], *successor, "round {round}");
+            assert_eq!(received.body["data"]["refreshToken"], *successor, "round {round}");
         } else {
-            committed_unheard += usize::from(after == generation);
+            lost_responses += usize::from(after == generation);
         }
         tokens = answer.body["data"].clone();
     }
     println!(
-        "{rounds} kills during a refresh, {committed_unheard} between commit and answer: \
+        "{rounds} kills during a refresh, {lost_responses} between commit and response: \
          the retry got the same successor, {:.0?}",
         begun.elapsed()
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soak_nothing_minted_by_a_refresh_that_raced_a_logout_works() {
-    let (sandbox, rounds, begun) = (sandbox().await, iterations(50, 10_000), Instant::now());
+async fn soak_tokens_of_a_refresh_concurrent_with_logout_are_rejected() {
+    let sandbox = unlimited_sandbox().await;
+    let rounds = iterations(50, 10_000);
+    let begun = Instant::now();
     let program = Program::start(&sandbox).await;
-    let mut minted = 0;
+    let mut refreshed_first = 0;
     for round in 0..rounds {
         let tokens = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
         let path = if round % 2 == 0 { "/logout" } else { "/logout/all" };
         let logout = program.post(path, &json!({})).bearer_auth(tokens["token"].as_str().unwrap());
-        let (refresh, logout) = (Answer::of(program.refresh(&tokens)), Answer::of(logout));
-        // The one that is named first usually comes first.
+        let refresh = Answer::of(program.refresh(&tokens));
+        let logout = Answer::of(logout);
+        // The future that is named first usually finishes first.
         let (refreshed, logout) = if round % 4 < 2 {
             tokio::join!(refresh, logout)
         } else {
@@ -258,15 +269,16 @@ async fn soak_nothing_minted_by_a_refresh_that_raced_a_logout_works() {
         };
         assert_eq!(logout.status, StatusCode::OK, "{}", logout.text);
         if refreshed.status == StatusCode::OK {
-            minted += 1;
-            let heir = &refreshed.body["data"];
-            let me = program.get("/me").bearer_auth(heir["token"].as_str().unwrap());
+            refreshed_first += 1;
+            let successor = &refreshed.body["data"];
+            let me = program.get("/me").bearer_auth(successor["token"].as_str().unwrap());
             assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
-            assert_eq!(Answer::of(program.refresh(heir)).await.failure(), (401, "session_revoked"));
+            let refused = Answer::of(program.refresh(successor)).await;
+            assert_eq!(refused.failure(), (401, "session_revoked"));
         }
     }
     println!(
-        "{rounds} refreshes raced a logout, {minted} came first: nothing works afterwards, {:.0?}",
+        "{rounds} refreshes concurrent with a logout, {refreshed_first} came first: all their tokens were rejected, {:.0?}",
         begun.elapsed()
     );
 }

@@ -1,4 +1,4 @@
-//! A collector of traces: takes what OpenTelemetry exports, and keeps it to the byte.
+//! OTLP collector: stores the exported traces byte for byte.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,38 +9,40 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// Listens until the test ends.
-pub(crate) struct Collector {
+/// An OTLP collector that listens until the test ends.
+pub(crate) struct OtlpCollector {
     url: String,
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Collector {
-    /// One that takes everything.
+impl OtlpCollector {
+    /// Starts a collector that accepts every export.
     pub(crate) fn start() -> Self {
-        Self::answering(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))
+        Self::start_with_response(Some(
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        ))
     }
 
-    /// One that takes connections and never says a word.
-    pub(crate) fn dead() -> Self {
-        Self::answering(None)
+    /// Starts a collector that accepts connections and never responds.
+    pub(crate) fn start_unresponsive() -> Self {
+        Self::start_with_response(None)
     }
 
-    fn answering(answer: Option<&'static str>) -> Self {
+    fn start_with_response(response: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&bodies);
+        let received = Arc::clone(&bodies);
         thread::spawn(move || {
-            let mut silent = Vec::new();
+            let mut open_connections = Vec::new();
             for mut connection in listener.incoming().map_while(Result::ok) {
-                match answer {
-                    None => silent.push(connection),
-                    Some(answer) => {
-                        let body = body(&connection);
-                        kept.lock().unwrap().extend(body);
-                        // Whoever broke off hears nothing.
-                        let _ = connection.write_all(answer.as_bytes());
+                match response {
+                    None => open_connections.push(connection),
+                    Some(response) => {
+                        let body = read_body(&connection);
+                        received.lock().unwrap().extend(body);
+                        // The client may have disconnected, so a failed write is ignored.
+                        let _ = connection.write_all(response.as_bytes());
                     }
                 }
             }
@@ -52,12 +54,12 @@ impl Collector {
         &self.url
     }
 
-    /// Everything that arrived.
+    /// Returns all received bodies.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bodies.lock().unwrap().concat()
     }
 
-    /// The spans that arrived.
+    /// Returns all received spans.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let bodies = self.bodies.lock().unwrap();
         let exports =
@@ -68,8 +70,8 @@ impl Collector {
     }
 }
 
-/// The body of the one request of a connection, if it comes in full.
-fn body(connection: &TcpStream) -> Option<Vec<u8>> {
+/// Reads the body of the single request of a connection, or `None` if it is incomplete.
+fn read_body(connection: &TcpStream) -> Option<Vec<u8>> {
     let mut reader = BufReader::new(connection);
     let mut length = 0;
     loop {

@@ -1,4 +1,8 @@
-//! Starts the real program against the sandbox and a database of its own, and reads all it says.
+//! Test harness: the program as a child process with its own database, against the WeChat sandbox.
+
+pub(crate) mod nginx;
+pub(crate) mod otlp_collector;
+pub(crate) mod webhook_receiver;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,21 +16,22 @@ use sea_orm::TryGetable;
 use serde_json::{Value, json};
 use testkit::databases::{FreshDatabase, Kind};
 use wechat_sandbox::Sandbox;
+use wechat_sandbox::config::{Config, NewUser};
 
-/// How long anything may take to start or stop, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Maximum time to start, to stop, and to respond, on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The key of the one back end that development knows.
+/// Key of the service account in the development configuration.
 pub(crate) const SERVICE_KEY: &str = "development-key-of-the-back-end-0001";
 
-/// What every administrator here signs in with.
+/// Password of every administrator in these tests.
 pub(crate) const ADMIN_PASSWORD: &str = "a long password of an administrator";
 
 /// A running `menshen serve`; killed when dropped.
 pub(crate) struct Program {
     process: Process,
     output: Arc<Mutex<String>>,
-    /// With the keys in its folder.
+    /// Database; its folder also holds the keys.
     database: FreshDatabase,
     environment: Vec<(String, String)>,
     base_url: String,
@@ -35,10 +40,27 @@ pub(crate) struct Program {
 
 struct Process(Child);
 
-/// By which environment variable these tests are run once more over shared state: a URL of Redis.
+/// Environment variable with a Redis URL: if it is set, the tests run with shared state in this Redis.
 const SHARED_STATE: &str = "MENSHEN_TEST_SHARED_STATE";
 
-/// The environment that points to the database, and to its folder for the keys.
+/// Members without an identity, plus second identities of a member in one app: rows that an incomplete
+/// or repeated login would leave. The query returns 0 for a consistent database.
+pub(crate) const INCONSISTENT_ROWS: &str =
+    "SELECT (SELECT COUNT(*) FROM member WHERE id NOT IN (SELECT member_id FROM identity))
+    + (SELECT COUNT(*) FROM (SELECT 1 FROM identity WHERE kind = 'open_id'
+       GROUP BY member_id, namespace HAVING COUNT(*) > 1) AS twice)";
+
+/// Starts a sandbox without rate limits and without a call log.
+pub(crate) async fn unlimited_sandbox() -> Sandbox {
+    Sandbox::start(Config { limits: false, log_capacity: 0, ..Config::default() }).await.unwrap()
+}
+
+/// Adds a WeChat user and returns its id.
+pub(crate) fn new_user(sandbox: &Sandbox) -> String {
+    sandbox.add_user(NewUser::default()).unwrap().user
+}
+
+/// Returns the environment for a database; the database's folder also holds the keys.
 pub(crate) fn environment(database: &FreshDatabase, sandbox: &Sandbox) -> Vec<(String, String)> {
     let mut environment: Vec<_> = [
         ("MENSHEN_HTTP__LISTEN", "127.0.0.1:0"),
@@ -54,14 +76,19 @@ pub(crate) fn environment(database: &FreshDatabase, sandbox: &Sandbox) -> Vec<(S
     environment
 }
 
-/// What instances over this database share, by way of this Redis.
+/// Returns the settings that make instances over this database share state in this Redis.
 pub(crate) fn shared_state(database: &FreshDatabase, redis: String) -> [(String, String); 2] {
-    // Nobody else's: the folder's name is drawn by chance.
+    // The folder's name is random, so no other test uses this prefix.
     let prefix = database.folder().file_name().unwrap().to_string_lossy().into_owned();
     [("MENSHEN_REDIS__URL".to_owned(), redis), ("MENSHEN_REDIS__PREFIX".to_owned(), prefix)]
 }
 
-/// The program with exactly this environment, run from the repository's root.
+/// Borrows the environment in the form that [`Program::start_with`] accepts.
+pub(crate) fn borrowed(environment: &[(String, String)]) -> Vec<(&str, &str)> {
+    environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// Returns a command of the program with exactly this environment, run from the repository's root.
 pub(crate) fn menshen(arguments: &[&str], environment: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_menshen"));
     command.args(arguments).env_clear().envs(environment.iter().cloned());
@@ -70,17 +97,17 @@ pub(crate) fn menshen(arguments: &[&str], environment: &[(String, String)]) -> C
 }
 
 impl Program {
-    /// Starts with a file of its own as database.
+    /// Starts with a fresh SQLite database.
     pub(crate) async fn start(sandbox: &Sandbox) -> Self {
         Self::start_with(sandbox, &[]).await
     }
 
-    /// Starts with a file of its own as database, and some more environment.
+    /// Starts with a fresh SQLite database and additional environment variables.
     pub(crate) async fn start_with(sandbox: &Sandbox, more: &[(&str, &str)]) -> Self {
         Self::start_on(FreshDatabase::new(Kind::Sqlite).await, sandbox, more).await
     }
 
-    /// Starts with a fresh database, or what an earlier run left in one, and some more environment.
+    /// Starts with this database, fresh or of an earlier run, and additional environment variables.
     pub(crate) async fn start_on(
         database: FreshDatabase,
         sandbox: &Sandbox,
@@ -96,14 +123,21 @@ impl Program {
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);
-        let (process, base_url, http) = (Process(child), String::new(), client());
+        let process = Process(child);
+        let base_url = String::new();
+        let http = client();
         let mut program = Self { process, output, database, environment, base_url, http };
         program.base_url = program.await_address().await;
         program
     }
 
+    /// Starts another instance over the same database.
+    pub(crate) async fn start_second(&self, sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, &borrowed(&environment(&self.database, sandbox))).await
+    }
+
     async fn await_address(&mut self) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let output = self.output();
             if let Some((_, rest)) = output.split_once("listening on ") {
@@ -111,13 +145,13 @@ impl Program {
                 return rest.chars().take_while(|c| address(*c)).collect();
             }
             let exited = self.process.0.try_wait().unwrap();
-            assert!(exited.is_none(), "the server ended: {exited:?}\n{output}");
-            assert!(Instant::now() < deadline, "the server does not start:\n{output}");
+            assert!(exited.is_none(), "the server exited: {exited:?}\n{output}");
+            assert!(Instant::now() < deadline, "the server did not start:\n{output}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// Everything written to standard output and error so far.
+    /// Returns the standard output and error so far.
     pub(crate) fn output(&self) -> String {
         self.output.lock().unwrap().clone()
     }
@@ -130,7 +164,7 @@ impl Program {
         self.database.folder()
     }
 
-    /// Where others find it.
+    /// Returns the URL of a path of this instance.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
@@ -163,17 +197,17 @@ impl Program {
         self.http.put(format!("{}{path}", self.base_url)).json(body)
     }
 
-    /// A client that outlives the program.
-    pub(crate) fn client(&self) -> Caller {
-        Caller { base_url: self.base_url.clone(), http: self.http.clone() }
+    /// Returns a client that outlives the program.
+    pub(crate) fn client(&self) -> ProgramClient {
+        ProgramClient { base_url: self.base_url.clone(), http: self.http.clone() }
     }
 
-    /// Exchanges the refresh token among `tokens`.
+    /// Builds the refresh request for `tokens`.
     pub(crate) fn refresh(&self, tokens: &Value) -> RequestBuilder {
         self.post("/token/refresh", &json!({ "refreshToken": tokens["refreshToken"] }))
     }
 
-    /// Logs in with the given codes and expects it to work; answers `data`.
+    /// Logs in with the given codes and returns `data`. Panics if the login fails.
     pub(crate) async fn log_in(&self, code: &str, phone_code: Option<&str>) -> Value {
         let body = json!({ "code": code, "phoneCode": phone_code });
         let answer = Answer::of(self.post("/login", &body)).await;
@@ -181,58 +215,58 @@ impl Program {
         answer.body["data"].clone()
     }
 
-    /// Runs another command of the program over the same database, and answers what it prints.
+    /// Runs a command of the program over the same database and returns its standard output.
     pub(crate) async fn command(&self, arguments: &[&str]) -> String {
         let mut command = menshen(arguments, &self.environment);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        said
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+        stdout
     }
 
-    /// Makes somebody an administrator, as an operator does, and signs them in.
+    /// Invites an administrator on the command line, accepts the invitation and signs in.
     pub(crate) async fn admin(&self, name: &str, role: &str) -> Admin<'_> {
-        let said = self.command(&["admin", "invite", name, "--role", role]).await;
-        let code = said.lines().nth(1).unwrap().to_owned();
-        let body = json!({ "name": name, "code": code, "password": ADMIN_PASSWORD });
-        let accepted = Answer::of(self.post("/admin/api/invitation", &body)).await;
+        let stdout = self.command(&["admin", "invite", name, "--role", role]).await;
+        let code = stdout.lines().nth(1).unwrap().to_owned();
+        let acceptance = json!({ "name": name, "code": code, "password": ADMIN_PASSWORD });
+        let accepted = Answer::of(self.post("/admin/api/invitation", &acceptance)).await;
         assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.text);
-        let body = json!({ "name": name, "password": ADMIN_PASSWORD });
-        let signed_in = Answer::of(self.post("/admin/api/session", &body)).await;
+        let sign_in = json!({ "name": name, "password": ADMIN_PASSWORD });
+        let signed_in = Answer::of(self.post("/admin/api/session", &sign_in)).await;
         assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
-        let cookie = signed_in.headers["set-cookie"].to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let set_cookie = signed_in.headers["set-cookie"].to_str().unwrap();
+        let cookie = set_cookie.split(';').next().unwrap().to_owned();
         Admin { program: self, cookie, invitation: code }
     }
 
-    /// Changes the database past the program.
+    /// Executes a statement in the database directly.
     pub(crate) async fn execute(&self, sql: &str) {
         self.database.execute(sql).await;
     }
 
-    /// The one value that a query finds in the database, read past the program.
+    /// Returns the single value of a query, read from the database directly.
     pub(crate) async fn query<T: TryGetable>(&self, sql: &str) -> T {
         self.database.query(sql).await
     }
 
-    /// Asks it to stop, as a service manager would.
-    pub(crate) fn ask_to_stop(&self) {
+    /// Sends SIGTERM, as a service manager does.
+    pub(crate) fn send_sigterm(&self) {
         let pid = self.process.0.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
     }
 
-    /// Asks it to stop and waits.
+    /// Sends SIGTERM and waits until the process has exited.
     pub(crate) async fn terminate(self) -> (ExitStatus, FreshDatabase) {
-        self.ask_to_stop();
-        self.stopped().await
+        self.send_sigterm();
+        self.wait_for_exit().await
     }
 
-    /// Waits until it has stopped.
-    pub(crate) async fn stopped(mut self) -> (ExitStatus, FreshDatabase) {
+    /// Waits until the process has exited.
+    pub(crate) async fn wait_for_exit(mut self) -> (ExitStatus, FreshDatabase) {
         (self.wait().await, self.database)
     }
 
-    /// Ends it without a warning, as a crash would.
+    /// Sends SIGKILL, which has the effect of a crash.
     pub(crate) async fn kill(mut self) -> FreshDatabase {
         self.process.0.kill().unwrap();
         self.wait().await;
@@ -240,12 +274,12 @@ impl Program {
     }
 
     async fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.process.0.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the server does not stop:\n{}", self.output());
+            assert!(Instant::now() < deadline, "the server did not stop:\n{}", self.output());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -258,12 +292,12 @@ impl Drop for Process {
     }
 }
 
-/// An administrator who is signed in.
+/// A signed-in administrator.
 pub(crate) struct Admin<'a> {
     pub(crate) program: &'a Program,
-    /// `NAME=TOKEN`.
+    /// Session cookie in the form `NAME=TOKEN`.
     pub(crate) cookie: String,
-    /// The code they chose their password with.
+    /// Invitation code with which the password was set.
     pub(crate) invitation: String,
 }
 
@@ -273,7 +307,7 @@ impl Admin<'_> {
         Answer::of(request).await
     }
 
-    /// What is answered to a request that works.
+    /// Sends a request and returns `data`. Panics if the request fails.
     pub(crate) async fn data(&self, request: RequestBuilder) -> Value {
         let answer = self.send(request).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -289,21 +323,21 @@ impl Admin<'_> {
     }
 }
 
-/// Calls a program that may be gone.
-pub(crate) struct Caller {
+/// HTTP client of an instance that may have exited.
+pub(crate) struct ProgramClient {
     base_url: String,
     http: Client,
 }
 
-impl Caller {
-    /// The answer, if there is a whole one.
+impl ProgramClient {
+    /// Returns the response if it was received completely.
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
         let request = self.http.post(format!("{}{path}", self.base_url)).json(body);
         Answer::read(request.send().await.ok()?).await
     }
 }
 
-/// An answer, taken apart.
+/// A received response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
@@ -312,28 +346,30 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Sends the request; a body that is not JSON reads as null.
+    /// Sends the request. A body that is not JSON is read as null.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
         Self::read(request.send().await.unwrap()).await.unwrap()
     }
 
     async fn read(response: Response) -> Option<Self> {
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
+        let headers = response.headers().clone();
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Some(Self { status, headers, text, body })
     }
 
-    /// Status and error id, as tables compare them.
+    /// Returns status and error id.
     pub(crate) fn failure(&self) -> (u16, &str) {
         (self.status.as_u16(), self.body["error"].as_str().unwrap_or_default())
     }
 }
 
 fn client() -> Client {
-    // Connections are given up before the server does so, or a request could cross its farewell.
+    // The client closes idle connections before the server does: otherwise a request could arrive at a
+    // connection that the server is closing.
     let idle = HEADER_TIMEOUT / 2;
-    Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle).build().unwrap()
+    Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(idle).build().unwrap()
 }
 
 fn collect(pipe: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {

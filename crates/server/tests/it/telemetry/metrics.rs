@@ -1,11 +1,11 @@
-//! The metrics of the running program: its calls to WeChat, its database, its sessions.
+//! Metrics of WeChat calls, database, sessions and rate limits.
 
 use serde_json::json;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 use wechat_sandbox::fault::Fault;
 
-use crate::program::{Answer, Program, SERVICE_KEY};
+use crate::harness::{Answer, Program, SERVICE_KEY};
 
 async fn metrics(program: &Program) -> String {
     let answer = Answer::of(program.get("/metrics").bearer_auth(SERVICE_KEY)).await;
@@ -13,14 +13,14 @@ async fn metrics(program: &Program) -> String {
     answer.text
 }
 
-/// The value of a series; nothing when it never was.
+/// Returns the value of a series, or `None` if the page does not contain it.
 fn value(page: &str, series: &str) -> Option<f64> {
     let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.map(|value| value.parse().unwrap())
 }
 
 #[tokio::test]
-async fn what_happens_between_the_program_its_database_and_wechat_is_counted() {
+async fn metrics_cover_wechat_calls_database_and_sessions() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let more = [
         ("MENSHEN_METRICS__PUBLIC", "false"),

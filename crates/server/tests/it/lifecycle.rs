@@ -1,4 +1,4 @@
-//! How the program starts, stops and migrates.
+//! Start, shutdown, migration, and commands on a running program.
 
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 use wechat_sandbox::fault::Fault;
 
-use crate::program::{Answer, Program, environment, menshen};
+use crate::harness::{Answer, Program, environment, menshen};
 
 #[tokio::test]
-async fn it_stops_when_asked_and_finishes_what_it_began() {
+async fn shutdown_completes_running_requests() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
     let slow = Fault { delay_ms: Some(500), ..Fault::default() };
@@ -24,17 +24,17 @@ async fn it_stops_when_asked_and_finishes_what_it_began() {
     }
     let (status, _) = program.terminate().await;
     assert!(status.success(), "{status}");
-    assert_eq!(login.await.unwrap().status, 200, "the login under way was answered");
+    assert_eq!(login.await.unwrap().status, 200, "the running login was interrupted");
 }
 
 #[tokio::test]
-async fn told_to_stop_it_is_not_ready_and_serves_on_until_it_is_told_again() {
+async fn second_sigterm_ends_the_drain_timeout() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    // Longer than a test may take: without the second signal it would not end.
+    // The drain timeout exceeds the time limit of a test: without the second signal the test fails.
     let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN_TIMEOUT", "120")]).await;
     let ready = || async { Answer::of(program.get("/health/ready")).await.status };
     assert_eq!(ready().await, 200);
-    program.ask_to_stop();
+    program.send_sigterm();
     while ready().await == 200 {
         tokio::task::yield_now().await;
     }
@@ -47,13 +47,13 @@ async fn told_to_stop_it_is_not_ready_and_serves_on_until_it_is_told_again() {
 }
 
 #[tokio::test]
-async fn told_to_stop_it_serves_as_long_as_it_is_configured_to_and_loses_no_request() {
+async fn shutdown_serves_during_drain_timeout_and_loses_no_request() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start_with(&sandbox, &[("MENSHEN_HTTP__DRAIN_TIMEOUT", "1")]).await;
-    let (http, url) =
-        (reqwest::Client::builder().no_proxy().build().unwrap(), program.url("/health/live"));
-    let asked = Instant::now();
-    program.ask_to_stop();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = program.url("/health/live");
+    let signalled = Instant::now();
+    program.send_sigterm();
     let refused = loop {
         match http.get(&url).send().await {
             Ok(answer) => assert_eq!(answer.status(), 200),
@@ -61,13 +61,14 @@ async fn told_to_stop_it_serves_as_long_as_it_is_configured_to_and_loses_no_requ
         }
     };
     assert!(refused.is_connect(), "{refused:?}");
-    assert!(asked.elapsed() >= Duration::from_secs(1), "it closed after {:?}", asked.elapsed());
-    let (status, _) = program.stopped().await;
+    let drained = signalled.elapsed();
+    assert!(drained >= Duration::from_secs(1), "the listener was closed after {drained:?}");
+    let (status, _) = program.wait_for_exit().await;
     assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_login_survives_kill_9() {
     let sandbox = Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap();
     let mut program = Program::start(&sandbox).await;
     let mut member = None;
@@ -80,7 +81,7 @@ async fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn production_serves_only_a_migrated_database() {
+async fn production_requires_a_migrated_database() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let database = FreshDatabase::new(Kind::Sqlite).await;
     let mut environment = environment(&database, &sandbox);
@@ -96,15 +97,15 @@ async fn production_serves_only_a_migrated_database() {
 
     let refused = run(&["serve"]);
     assert!(!refused.status.success());
-    assert!(said(&refused).contains("menshen migrate up"), "{}", said(&refused));
-    assert!(said(&run(&["migrate", "status"])).contains("pending"));
+    assert!(text_of(&refused).contains("menshen migrate up"), "{}", text_of(&refused));
+    assert!(text_of(&run(&["migrate", "status"])).contains("pending"));
     assert!(run(&["migrate", "up"]).status.success());
-    assert!(said(&run(&["migrate", "status"])).contains("applied"));
-    assert!(!said(&run(&["migrate", "status"])).contains("pending"));
+    assert!(text_of(&run(&["migrate", "status"])).contains("applied"));
+    assert!(!text_of(&run(&["migrate", "status"])).contains("pending"));
 }
 
 #[tokio::test]
-async fn a_ban_from_another_process_holds_at_once_and_an_unban_lifts_it() {
+async fn ban_command_is_effective_immediately_and_unban_lifts_it() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
     let login = program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
@@ -113,62 +114,67 @@ async fn a_ban_from_another_process_holds_at_once_and_an_unban_lifts_it() {
         menshen(&[command, login["memberId"].as_str().unwrap()], &environment).output().unwrap()
     };
     let banned = run("ban");
-    assert!(banned.status.success(), "{}", said(&banned));
+    assert!(banned.status.success(), "{}", text_of(&banned));
 
     let me = program.get("/me").bearer_auth(login["token"].as_str().unwrap());
     assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));
     assert_eq!(Answer::of(program.refresh(&login)).await.failure(), (401, "session_revoked"));
-    let again = json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() });
-    let again = Answer::of(program.post("/login", &again)).await;
-    assert_eq!(again.failure(), (403, "member_banned"));
+    let login_request = json!({ "code": sandbox.login_code("alice", MAIN_APP).unwrap() });
+    let refused = Answer::of(program.post("/login", &login_request)).await;
+    assert_eq!(refused.failure(), (403, "member_banned"));
 
     assert!(run("unban").status.success());
     program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
-    let nobody = ["ban", "00000000-0000-7000-8000-000000000000"];
-    let nobody = menshen(&nobody, &environment).output().unwrap();
-    assert!(!nobody.status.success() && said(&nobody).contains("no such member"));
+    let unknown_member = ["ban", "00000000-0000-7000-8000-000000000000"];
+    let failed = menshen(&unknown_member, &environment).output().unwrap();
+    assert!(!failed.status.success());
+    assert!(text_of(&failed).contains("the member does not exist"), "{}", text_of(&failed));
 }
 
 #[tokio::test]
-async fn it_says_everything_that_is_wrong_with_its_configuration_and_exits() {
+async fn all_configuration_errors_are_printed_before_exit() {
     let environment = [("MENSHEN_HTTP__LISTEN", "x"), ("MENSHEN_NO__KEY", "y")];
     let environment = environment.map(|(k, v)| (k.to_owned(), v.to_owned()));
     let output = menshen(&["serve"], &environment).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     for key in ["http.listen", "no.key"] {
-        assert!(said(&output).contains(key), "{}", said(&output));
+        assert!(text_of(&output).contains(key), "{}", text_of(&output));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_health_check_succeeds_while_the_server_lives_and_says_why_not_when_it_does_not() {
+async fn healthcheck_succeeds_for_a_live_server_and_explains_failures() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let program = Program::start(&sandbox).await;
     let listen = program.url("").replace("http://", "");
     let environment = [("MENSHEN_HTTP__LISTEN".to_owned(), listen.clone())];
     let check = || menshen(&["healthcheck"], &environment).output().unwrap();
-    assert!(check().status.success(), "{}", said(&check()));
+    assert!(check().status.success(), "{}", text_of(&check()));
     program.kill().await;
     let failed = check();
     assert!(!failed.status.success());
-    assert!(said(&failed).contains(&format!("no answer from {listen}")), "{}", said(&failed));
-    // Something that listens, but is no server of ours.
+    assert!(
+        text_of(&failed).contains(&format!("no response from {listen}")),
+        "{}",
+        text_of(&failed)
+    );
+    // The sandbox listens too, but has no such route.
     let other = Sandbox::start(Config::default()).await.unwrap();
     let listen = other.base_url().replace("http://", "");
     let environment = [("MENSHEN_HTTP__LISTEN".to_owned(), listen)];
     let failed = menshen(&["healthcheck"], &environment).output().unwrap();
     assert!(!failed.status.success());
-    assert!(said(&failed).contains("to GET /health/live"), "{}", said(&failed));
+    assert!(text_of(&failed).contains("to GET /health/live"), "{}", text_of(&failed));
 }
 
 #[tokio::test]
-async fn it_tells_a_value_of_its_configuration() {
+async fn config_command_prints_a_value() {
     let output = menshen(&["config", "database.url"], &[]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "sqlite://data/menshen.db\n");
     assert!(!menshen(&["config", "no.key"], &[]).output().unwrap().status.success());
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

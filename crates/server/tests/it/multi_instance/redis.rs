@@ -1,4 +1,4 @@
-//! Several instances that share what they can by way of Redis, and what becomes of them without it.
+//! Two instances with shared state in Redis, and during failures of Redis.
 
 mod on_redis {
     use std::process::{Child, Command};
@@ -14,23 +14,22 @@ mod on_redis {
     use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
     use wechat_sandbox::fault::Fault;
 
-    use crate::nginx::free_port;
-    use crate::program::{Answer, Program, environment};
-    use crate::soak::{sandbox, stranger};
+    use crate::harness::nginx::free_port;
+    use crate::harness::{Answer, Program, borrowed, environment, new_user, unlimited_sandbox};
 
     const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
 
-    /// How soon all instances must know of a ban.
-    const KNOWN_WITHIN: Duration = Duration::from_secs(1);
+    /// Maximum time until a change is effective on all instances.
+    const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-    /// How soon they must without Redis: as long as they remember.
-    const KNOWN_BY_ITSELF_WITHIN: Duration = Duration::from_secs(5);
+    /// Maximum time until a change is effective without Redis: the lifetime of member cache entries.
+    const CACHE_TTL: Duration = Duration::from_secs(5);
 
-    async fn sandbox_with_a_log() -> Sandbox {
+    async fn sandbox_with_log() -> Sandbox {
         Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap()
     }
 
-    /// A Redis of one's own, to stop and start; killed when dropped.
+    /// A Redis server of one test, which can be stopped and restarted; killed when dropped.
     struct Redis {
         process: Child,
         port: u16,
@@ -39,13 +38,14 @@ mod on_redis {
 
     impl Redis {
         async fn start() -> Self {
-            let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+            let folder = tempfile::tempdir().unwrap();
+            let port = free_port();
             Self::at(port, folder).await
         }
 
         async fn at(port: u16, folder: TempDir) -> Self {
             let program = std::env::var("MENSHEN_TEST_REDIS_SERVER")
-                .expect("`cargo xtask test -- NAME` tells where Redis is");
+                .expect("`cargo xtask test -- NAME` sets it");
             let port_argument = port.to_string();
             let process = Command::new(program)
                 .args(["--port", &port_argument, "--bind", "127.0.0.1", "--save", ""])
@@ -54,7 +54,7 @@ mod on_redis {
                 .unwrap();
             let begun = Instant::now();
             while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                assert!(begun.elapsed() < Duration::from_secs(10), "Redis does not start");
+                assert!(begun.elapsed() < Duration::from_secs(10), "Redis did not start");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             Self { process, port, folder }
@@ -64,18 +64,18 @@ mod on_redis {
             format!("redis://127.0.0.1:{}", self.port)
         }
 
-        fn end(&mut self) {
+        fn kill(&mut self) {
             let _ = self.process.kill();
             let _ = self.process.wait();
         }
 
-        async fn start_again(mut self) -> Self {
-            self.end();
+        async fn restart(mut self) -> Self {
+            self.kill();
             let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
             Self::at(self.port, folder).await
         }
 
-        /// Holds it without ending it, or lets it go on.
+        /// Sends a signal: STOP pauses the server, CONT continues it.
         fn signal(&self, signal: &str) {
             let pid = self.process.id().to_string();
             assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
@@ -84,7 +84,7 @@ mod on_redis {
 
     impl Drop for Redis {
         fn drop(&mut self) {
-            self.end();
+            self.kill();
         }
     }
 
@@ -93,46 +93,47 @@ mod on_redis {
 
     impl Pair {
         async fn start(sandbox: &Sandbox, redis: &Redis, more: &[(&str, &str)]) -> Self {
-            let (url, ttl) = (redis.url(), KNOWN_BY_ITSELF_WITHIN.as_secs().to_string());
+            let url = redis.url();
+            let ttl = CACHE_TTL.as_secs().to_string();
             let mut settings =
                 vec![("MENSHEN_REDIS__URL", url.as_str()), ("MENSHEN_CACHE__MEMBER_TTL", &ttl)];
             settings.extend(more);
             let one = Program::start_with(sandbox, &settings).await;
             let shared = environment(one.database(), sandbox);
-            settings.extend(shared.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            settings.extend(borrowed(&shared));
             let database = FreshDatabase::new(Kind::Sqlite).await;
             let other = Program::start_on(database, sandbox, &settings).await;
             Self([one, other])
         }
 
-        /// Logs somebody in at the first; the second has met them when this returns.
+        /// Creates a member on the first instance and loads it into the cache of the second one.
         async fn member(&self, sandbox: &Sandbox) -> Value {
-            let code = sandbox.login_code(&stranger(sandbox), MAIN_APP).unwrap();
+            let code = sandbox.login_code(&new_user(sandbox), MAIN_APP).unwrap();
             let login = self.0[0].log_in(&code, None).await;
             assert_eq!(self.status(&login).await, StatusCode::OK);
             login
         }
 
-        /// What the second instance says of an access token.
+        /// Returns the second instance's status for an access token.
         async fn status(&self, login: &Value) -> StatusCode {
             let token = login["token"].as_str().unwrap();
             Answer::of(self.0[1].get("/me").bearer_auth(token)).await.status
         }
 
-        /// Bans a member at the first, and tells after what time the second believes them no more.
-        async fn ban(&self, login: &Value, patience: Duration) -> Duration {
+        /// Bans a member on the first instance and returns the time until the second one rejects the token.
+        async fn ban(&self, login: &Value, timeout: Duration) -> Duration {
             let member = login["memberId"].as_str().unwrap();
             self.0[0].command(&["ban", member]).await;
             let banned = Instant::now();
             while self.status(login).await == StatusCode::OK {
-                assert!(banned.elapsed() < patience, "believed after {:?}", banned.elapsed());
+                assert!(banned.elapsed() < timeout, "accepted after {:?}", banned.elapsed());
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             banned.elapsed()
         }
 
-        /// Everything that must work, whatever Redis does.
-        async fn serves(&self, sandbox: &Sandbox) {
+        /// Asserts that login, refresh and logout work.
+        async fn assert_serves(&self, sandbox: &Sandbox) {
             let login = self.member(sandbox).await;
             for program in &self.0 {
                 let refreshed = Answer::of(program.refresh(&login)).await;
@@ -145,11 +146,12 @@ mod on_redis {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_done_at_one_instance_holds_at_the_other_within_a_second() {
-        let (sandbox, redis) = (sandbox().await, Redis::start().await);
+    async fn ban_and_logout_are_effective_on_the_other_instance_within_a_second() {
+        let sandbox = unlimited_sandbox().await;
+        let redis = Redis::start().await;
         let pair = Pair::start(&sandbox, &redis, &[]).await;
         for _ in 0..5 {
-            pair.ban(&pair.member(&sandbox).await, KNOWN_WITHIN).await;
+            pair.ban(&pair.member(&sandbox).await, NOTIFICATION_TIMEOUT).await;
         }
         let login = pair.member(&sandbox).await;
         let token = login["token"].as_str().unwrap();
@@ -157,13 +159,14 @@ mod on_redis {
         assert_eq!(Answer::of(all).await.status, StatusCode::OK);
         let ended = Instant::now();
         while pair.status(&login).await == StatusCode::OK {
-            assert!(ended.elapsed() < KNOWN_WITHIN);
+            assert!(ended.elapsed() < NOTIFICATION_TIMEOUT);
         }
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_name_changed_at_one_instance_is_told_by_both() {
-        let (sandbox, redis) = (sandbox().await, Redis::start().await);
+    async fn profile_change_is_visible_on_both_instances() {
+        let sandbox = unlimited_sandbox().await;
+        let redis = Redis::start().await;
         let pair = Pair::start(&sandbox, &redis, &[]).await;
         let login = pair.member(&sandbox).await;
         let token = login["token"].as_str().unwrap();
@@ -172,24 +175,30 @@ mod on_redis {
         let name = async |program: &Program| {
             Answer::of(program.get("/me").bearer_auth(token)).await.body["data"]["nickName"].clone()
         };
-        assert_eq!(name(&pair.0[1]).await, "Ann", "at once where it was changed");
+        assert_eq!(
+            name(&pair.0[1]).await,
+            "Ann",
+            "the changed instance responds with the new name immediately"
+        );
         let changed = Instant::now();
         while name(&pair.0[0]).await != "Ann" {
-            assert!(changed.elapsed() < KNOWN_WITHIN);
+            assert!(changed.elapsed() < NOTIFICATION_TIMEOUT);
         }
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn instances_count_together_and_each_for_itself_while_redis_is_gone() {
+    async fn rate_limits_are_shared_and_fall_back_to_each_instance_without_redis() {
         let limits =
             [("MENSHEN_LIMITS__MEMBER_BURST", "20"), ("MENSHEN_LIMITS__MEMBER_PER_MINUTE", "1")];
-        let (sandbox, mut redis) = (sandbox().await, Redis::start().await);
+        let sandbox = unlimited_sandbox().await;
+        let mut redis = Redis::start().await;
         let pair = Pair::start(&sandbox, &redis, &limits).await;
-        let let_pass = async |login: &Value| {
-            let (token, mut passed) = (login["token"].as_str().unwrap(), 0);
+        let count_passed = async |login: &Value| {
+            let token = login["token"].as_str().unwrap();
+            let mut passed = 0;
             for nth in 0..80 {
-                let asked = pair.0[nth % 2].request(Method::GET, "/me").bearer_auth(token);
-                match Answer::of(asked).await.status {
+                let request = pair.0[nth % 2].request(Method::GET, "/me").bearer_auth(token);
+                match Answer::of(request).await.status {
                     StatusCode::OK => passed += 1,
                     status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
                 }
@@ -197,22 +206,29 @@ mod on_redis {
             passed
         };
         let members = [pair.member(&sandbox).await, pair.member(&sandbox).await];
-        assert_eq!(let_pass(&members[0]).await, 19, "one was taken when they were met");
-        redis.end();
-        assert_eq!(let_pass(&members[1]).await, 40, "never without a limit");
+        assert_eq!(
+            count_passed(&members[0]).await,
+            19,
+            "creating the member took one request of the limit"
+        );
+        redis.kill();
+        assert_eq!(count_passed(&members[1]).await, 40, "each instance has its own limit");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn soak_instances_that_need_an_access_token_fetch_it_once() {
-        let (logins, begun) = (iterations(120, 1_000), Instant::now());
-        let (sandbox, redis) = (sandbox_with_a_log().await, Redis::start().await);
+    async fn soak_access_token_fetch_is_shared_across_instances() {
+        let logins = iterations(120, 1_000);
+        let begun = Instant::now();
+        let sandbox = sandbox_with_log().await;
+        let redis = Redis::start().await;
         let pair = Pair::start(&sandbox, &redis, &[]).await;
-        let (url, shared) = (redis.url(), environment(pair.0[0].database(), &sandbox));
+        let url = redis.url();
+        let shared = environment(pair.0[0].database(), &sandbox);
         let mut settings = vec![("MENSHEN_REDIS__URL", url.as_str())];
-        settings.extend(shared.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        settings.extend(borrowed(&shared));
         let third = Program::start_with(&sandbox, &settings).await;
         let instances = [&pair.0[0], &pair.0[1], &third];
-        // Long enough that all who come at once wait for it, and no longer than WeChat may take.
+        // All concurrent logins arrive during the delay, and it is shorter than the timeout of calls to WeChat.
         let slow = Fault { delay_ms: Some(300), ..Fault::default() };
         sandbox.inject_fault(Fault { path: STABLE_TOKEN.into(), ..slow }).unwrap();
         let mut waiting = JoinSet::new();
@@ -239,38 +255,39 @@ mod on_redis {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn redis_may_die_hang_forget_and_come_back_and_nothing_else_does() {
-        let (sandbox, redis) = (sandbox().await, Redis::start().await);
+    async fn instances_serve_while_redis_hangs_restarts_or_is_down() {
+        let sandbox = unlimited_sandbox().await;
+        let redis = Redis::start().await;
         let pair = Pair::start(&sandbox, &redis, &[]).await;
-        // It hangs: what is asked of it is not waited for.
+        // A hanging Redis: requests do not wait for it.
         redis.signal("-STOP");
         let banned = pair.member(&sandbox).await;
-        pair.serves(&sandbox).await;
-        pair.ban(&banned, KNOWN_BY_ITSELF_WITHIN).await;
+        pair.assert_serves(&sandbox).await;
+        pair.ban(&banned, CACHE_TTL).await;
         redis.signal("-CONT");
-        pair.serves(&sandbox).await;
-        // It dies, and has forgotten everything when it is back.
+        pair.assert_serves(&sandbox).await;
+        // A restarted Redis has lost all data.
         let banned = pair.member(&sandbox).await;
-        let redis = redis.start_again().await;
-        pair.serves(&sandbox).await;
-        pair.ban(&banned, KNOWN_BY_ITSELF_WITHIN).await;
-        // In time instances hear of each other again.
+        let redis = redis.restart().await;
+        pair.assert_serves(&sandbox).await;
+        pair.ban(&banned, CACHE_TTL).await;
+        // The instances receive change notifications again after some time.
         let back = Instant::now();
         loop {
             let banned = pair.member(&sandbox).await;
-            if pair.ban(&banned, KNOWN_BY_ITSELF_WITHIN).await < KNOWN_WITHIN {
+            if pair.ban(&banned, CACHE_TTL).await < NOTIFICATION_TIMEOUT {
                 break;
             }
-            assert!(back.elapsed() < Duration::from_secs(30), "they hear nothing any more");
+            assert!(back.elapsed() < Duration::from_secs(30), "change notifications do not arrive");
         }
         drop(redis);
         let banned = pair.member(&sandbox).await;
-        pair.serves(&sandbox).await;
-        pair.ban(&banned, KNOWN_BY_ITSELF_WITHIN).await;
+        pair.assert_serves(&sandbox).await;
+        pair.ban(&banned, CACHE_TTL).await;
         assert_eq!(
             pair.status(&banned).await,
             StatusCode::UNAUTHORIZED,
-            "it never lets them in again"
+            "the banned member was accepted again"
         );
     }
 }

@@ -1,0 +1,4 @@
+//! Tests of several instances over one database.
+
+mod load_balancer;
+mod redis;

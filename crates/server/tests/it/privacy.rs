@@ -1,0 +1,4 @@
+//! Tests of erasure, and of secrets and personal data in logs, responses, metrics and traces.
+
+mod erasure;
+mod secret_leaks;

@@ -1,0 +1,4 @@
+//! Tests of metrics and traces.
+
+mod metrics;
+mod traces;
