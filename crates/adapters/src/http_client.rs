@@ -1,4 +1,4 @@
-//! How HTTP clients of ours are made, so that nothing leaks on the way.
+//! HTTP client settings shared by all outgoing connections.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,23 +6,25 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
-/// How long an unused connection is kept: less than servers do, so that a request is seldom sent into
-/// one that is just being closed.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Maximum idle time of a pooled connection. It is shorter than the idle timeout of common servers, so that
+/// a request is seldom sent into a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client that goes where it is sent and nowhere else, says nothing of where it was, and asks no proxy
-/// but those it is given.
-pub(crate) fn client(connect: Duration, whole: Duration) -> ClientBuilder {
+/// HTTP client without redirects, `Referer` header and environment proxies.
+pub(crate) fn client_builder(
+    connect_timeout: Duration,
+    request_timeout: Duration,
+) -> ClientBuilder {
     Client::builder()
         .redirect(Policy::none())
         .referer(false)
         .no_proxy()
-        .connect_timeout(connect)
-        .timeout(whole)
-        .pool_idle_timeout(IDLE_MAX)
+        .connect_timeout(connect_timeout)
+        .timeout(request_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
 }
 
-/// Whether what is sent there does not leave the machine.
+/// Checks that requests to this URL do not leave the machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse();

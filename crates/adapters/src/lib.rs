@@ -1,4 +1,5 @@
-//! The ports of the domain over real technology: WeChat, SQL databases, signed tokens, the system.
+//! Implementations of the domain's ports: WeChat, SQL databases, Redis, signed tokens, cryptography, webhooks
+//! and the system clock.
 
 pub mod cache;
 pub mod crypto;

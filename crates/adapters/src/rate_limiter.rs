@@ -1,4 +1,4 @@
-//! Requests counted in the memory of this process.
+//! Rate limiter in the memory of this process.
 
 pub mod metered;
 
@@ -12,14 +12,14 @@ use domain::model::rate_limit::{Bucket, LimitKey, Quota, RateLimited};
 use domain::model::timestamp::Timestamp;
 use domain::ports::rate_limiter::RateLimiter;
 
-/// How many keys one generation holds: both of them full take about 11 MB.
-const GENERATION: usize = 65_536;
+/// Maximum number of keys in one generation. Two full generations take about 11 MB.
+const MAX_KEYS_PER_GENERATION: usize = 65_536;
 
-/// Counts for one instance of this service: several of them let as many times as much pass.
+/// Rate limiter of a single instance. With several instances, each of them allows the full quota.
 ///
-/// Memory is bound by two generations. Whoever is asked for lives in the young one; when that is full it
-/// becomes the old one, and what nobody asked for since then is forgotten. So a crowd of new keys pushes
-/// only the silent out, who mostly have nothing left to pay.
+/// Memory is bounded by two generations. Each request moves its key to the young generation. When that is full, it
+/// becomes the old generation, and the keys that have not been used since are dropped. A flood of new keys
+/// therefore evicts inactive keys only, and most of their buckets are full again anyway.
 pub struct MemoryRateLimiter {
     clock: Arc<dyn Clock>,
     generations: Mutex<Generations>,
@@ -32,7 +32,7 @@ struct Generations {
 }
 
 impl MemoryRateLimiter {
-    /// Counts by this clock.
+    /// Creates an empty limiter with this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, generations: Mutex::default() }
@@ -51,19 +51,20 @@ impl Generations {
     fn take(&mut self, key: &LimitKey, quota: Quota, now: Timestamp) -> Result<(), RateLimited> {
         let bucket = self.young.get(key).or_else(|| self.old.get(key)).copied();
         let taken = quota.take(bucket, now);
-        // Who is refused is kept as well: nobody is forgotten for asking too often.
+        // A rejected request keeps its bucket as well. Otherwise a client could be forgotten, and allowed
+        // again, by sending too many requests.
         if let Some(bucket) = taken.ok().or(bucket) {
-            self.keep(key, bucket);
+            self.store(key, bucket);
         }
         taken.map(|_| ())
     }
 
-    fn keep(&mut self, key: &LimitKey, bucket: Bucket) {
-        if let Some(kept) = self.young.get_mut(key) {
-            *kept = bucket;
+    fn store(&mut self, key: &LimitKey, bucket: Bucket) {
+        if let Some(stored) = self.young.get_mut(key) {
+            *stored = bucket;
             return;
         }
-        if self.young.len() >= GENERATION {
+        if self.young.len() >= MAX_KEYS_PER_GENERATION {
             self.old = mem::take(&mut self.young);
         }
         self.young.insert(key.clone(), bucket);
@@ -89,17 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bound_whatever_addresses_come() {
+    fn memory_is_bounded_under_a_flood_of_addresses() {
         let mut generations = Generations::default();
         for number in 0..300_000 {
             generations.take(&address(number), quota(), NOW).unwrap();
-            assert!(generations.young.len() <= GENERATION && generations.old.len() <= GENERATION);
+            assert!(
+                generations.young.len() <= MAX_KEYS_PER_GENERATION
+                    && generations.old.len() <= MAX_KEYS_PER_GENERATION
+            );
         }
         assert!(size_of::<(LimitKey, Bucket)>() <= 40);
     }
 
     #[test]
-    fn nobody_is_forgotten_for_being_refused() {
+    fn rejected_keys_are_not_evicted() {
         let mut generations = Generations::default();
         let persistent = address(u32::MAX);
         generations.take(&persistent, quota(), NOW).unwrap();

@@ -1,5 +1,5 @@
-//! Redis, for what instances share and can do without for a while: it may be slow, down or empty at any
-//! time, and is then not waited for.
+//! Redis connection for state that instances share. Redis may be slow, down or empty at any time; the service
+//! then works without it and does not wait.
 
 pub mod access_token_cache;
 pub mod change_notifier;
@@ -24,123 +24,128 @@ use tokio::time::{sleep, timeout};
 
 use self::url::RedisUrl;
 
-/// How long an answer may take, before Redis counts as down.
-pub const ANSWER_MAX: Duration = Duration::from_millis(200);
+/// Default maximum response time. A slower Redis is considered down.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long it may take to find Redis, to connect and to sign in.
-const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// Maximum time for finding the server, connecting and authenticating.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait before the next try to connect.
-const RETRY: Duration = Duration::from_millis(500);
+/// Interval between attempts to connect.
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A way to Redis that mends itself; clones share it.
+/// Redis client that reconnects by itself. Clones share the connection.
 #[derive(Clone)]
 pub struct Redis(Arc<Shared>);
 
 struct Shared {
     url: RedisUrl,
     prefix: String,
-    patience: Duration,
-    line: Mutex<State>,
+    timeout: Duration,
+    state: Mutex<State>,
     failures: Counter,
     connected: Gauge,
 }
 
 #[derive(Default)]
 struct State {
-    /// None while somebody is connecting.
-    line: Option<Line>,
-    /// How many there were before: what broke one that has been replaced says nothing of its successor.
-    number: u64,
+    /// Current connection; `None` while the client reconnects.
+    connection: Option<Connection>,
+    /// Number of connections made so far. It distinguishes a failure of the current connection from a late
+    /// failure of a connection that has already been replaced.
+    generation: u64,
 }
 
-/// A connection, to one server or to all of a cluster.
+/// Connection to a single server or to a cluster.
 #[derive(Clone)]
-enum Line {
+enum Connection {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
 impl Redis {
-    /// Connects, and goes on trying for as long as it takes; returns after a second at the latest. All keys
-    /// and channels begin with `prefix`. An answer may take [`ANSWER_MAX`].
-    pub async fn open(url: RedisUrl, prefix: impl Into<String>) -> Self {
-        Self::open_patiently(url, prefix, ANSWER_MAX).await
+    /// Connects with the default response timeout, [`RESPONSE_TIMEOUT`]. All keys and channels begin with
+    /// `prefix`. Returns within a second; if Redis is not available, the client keeps trying in the background.
+    pub async fn connect(url: RedisUrl, prefix: impl Into<String>) -> Self {
+        Self::connect_with_timeout(url, prefix, RESPONSE_TIMEOUT).await
     }
 
-    /// The same, where an answer may take as long as `patience`.
-    pub async fn open_patiently(
+    /// Connects like [`Redis::connect`] with another response timeout.
+    pub async fn connect_with_timeout(
         url: RedisUrl,
         prefix: impl Into<String>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Self {
-        let (line, failures, connected) = (Mutex::default(), Counter::default(), Gauge::default());
-        let prefix = prefix.into();
-        let shared = Shared { url, prefix, patience, line, failures, connected };
-        let redis = Self(Arc::new(shared));
-        match redis.0.dial().await {
-            Ok(line) => redis.0.keep(line),
+        let redis = Self(Arc::new(Shared {
+            url,
+            prefix: prefix.into(),
+            timeout,
+            state: Mutex::default(),
+            failures: Counter::default(),
+            connected: Gauge::default(),
+        }));
+        match redis.0.connect().await {
+            Ok(connection) => redis.0.set_connection(connection),
             Err(error) => {
-                tracing::warn!(%error, "Redis does not answer");
+                tracing::warn!(%error, "Redis is unavailable, reconnecting");
                 redis.reconnect();
             }
         }
         redis
     }
 
-    /// Shows operators how it goes.
+    /// Registers the metrics of this client.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "RequestContext to Redis that were not answered in time, or with an error";
+        let help = "Requests to Redis that timed out or failed";
         registry.register("redis_failures", help, self.0.failures.clone());
-        let help = "Whether there is a connection to Redis";
+        let help = "Connection to Redis: 1 or 0";
         registry.register("redis_connected", help, self.0.connected.clone());
     }
 
-    /// Whether Redis is there and lets this service in.
+    /// Checks that Redis is reachable and accepts the credentials.
     ///
     /// # Errors
-    /// Why it does not.
+    /// The connection or authentication error.
     pub async fn check(url: &RedisUrl) -> Result<(), RedisError> {
-        dial(url, ANSWER_MAX).await.map(drop)
+        connect(url, RESPONSE_TIMEOUT).await.map(drop)
     }
 
-    /// The name of something of ours, among what others may keep there.
-    fn name(&self, kind: &str, whose: &str) -> String {
-        format!("{}:{kind}:{whose}", self.0.prefix)
+    /// Full key of an entry, including the prefix of this service.
+    fn key(&self, kind: &str, id: &str) -> String {
+        format!("{}:{kind}:{id}", self.0.prefix)
     }
 
-    /// The answer to a command, if there is one in time.
+    /// Runs a command. Returns `None` if it fails or times out.
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let (mut line, number) = self.0.line()?;
-        let answer = timeout(self.0.patience, command.query_async(&mut line)).await;
-        self.taken(answer.unwrap_or_else(|_| Err(late())), number)
+        let (mut connection, generation) = self.0.current()?;
+        let reply = timeout(self.0.timeout, command.query_async(&mut connection)).await;
+        self.check_reply(reply.unwrap_or_else(|_| Err(timed_out())), generation)
     }
 
-    /// What a script returns, if it does so in time.
+    /// Runs a script. Returns `None` if it fails or times out.
     async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
-        let (mut line, number) = self.0.line()?;
-        let answer = timeout(self.0.patience, script.invoke_async(&mut line)).await;
-        self.taken(answer.unwrap_or_else(|_| Err(late())), number)
+        let (mut connection, generation) = self.0.current()?;
+        let reply = timeout(self.0.timeout, script.invoke_async(&mut connection)).await;
+        self.check_reply(reply.unwrap_or_else(|_| Err(timed_out())), generation)
     }
 
-    /// A connection of its own to hear messages by.
-    async fn listen(&self) -> RedisResult<PubSub> {
-        timeout(CONNECT_MAX, self.0.url.listen()).await.unwrap_or_else(|_| Err(late()))
+    /// Opens a separate connection for subscriptions.
+    async fn pubsub(&self) -> RedisResult<PubSub> {
+        timeout(CONNECT_TIMEOUT, self.0.url.pubsub()).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// The answer; without one the connection is given up and another one looked for, since Redis may have
-    /// moved.
-    fn taken<T>(&self, answer: RedisResult<T>, number: u64) -> Option<T> {
-        let error = match answer {
-            Ok(answer) => return Some(answer),
+    /// Returns a successful reply. After an error the connection is dropped and the client reconnects, because
+    /// Redis may have moved to another server.
+    fn check_reply<T>(&self, reply: RedisResult<T>, generation: u64) -> Option<T> {
+        let error = match reply {
+            Ok(reply) => return Some(reply),
             Err(error) => error,
         };
         self.0.failures.inc();
         let mut state = self.0.state();
-        if state.number == number && state.line.take().is_some() {
+        if state.generation == generation && state.connection.take().is_some() {
             drop(state);
             self.0.connected.set(0);
-            tracing::warn!(%error, "Redis does not answer");
+            tracing::warn!(%error, "Redis is unavailable, reconnecting");
             self.reconnect();
         }
         None
@@ -150,99 +155,100 @@ impl Redis {
         let shared = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(redis) = Weak::upgrade(&shared) {
-                if let Ok(line) = redis.dial().await {
-                    tracing::info!("Redis answers again");
-                    return redis.keep(line);
+                if let Ok(connection) = redis.connect().await {
+                    tracing::info!("Redis connection restored");
+                    return redis.set_connection(connection);
                 }
                 drop(redis);
-                sleep(RETRY).await;
+                sleep(RECONNECT_INTERVAL).await;
             }
         });
     }
 }
 
 impl Shared {
-    async fn dial(&self) -> RedisResult<Line> {
-        dial(&self.url, self.patience).await
+    async fn connect(&self) -> RedisResult<Connection> {
+        connect(&self.url, self.timeout).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self) -> Option<(Line, u64)> {
+    /// Current connection and its generation.
+    fn current(&self) -> Option<(Connection, u64)> {
         let state = self.state();
-        state.line.clone().map(|line| (line, state.number))
+        state.connection.clone().map(|connection| (connection, state.generation))
     }
 
-    fn keep(&self, line: Line) {
+    fn set_connection(&self, connection: Connection) {
         let mut state = self.state();
-        state.number += 1;
-        state.line = Some(line);
+        state.generation += 1;
+        state.connection = Some(connection);
         self.connected.set(1);
     }
 }
 
-/// A connection that answers.
-async fn dial(url: &RedisUrl, patience: Duration) -> RedisResult<Line> {
-    let dialled = async {
-        let mut line = url.connect(patience).await?;
-        // A server that hangs still lets connections in.
-        redis::cmd("PING").query_async::<()>(&mut line).await?;
-        Ok(line)
+/// Connects and verifies that the server responds.
+async fn connect(url: &RedisUrl, response_timeout: Duration) -> RedisResult<Connection> {
+    let connecting = async {
+        let mut connection = url.open_connection(response_timeout).await?;
+        // A server that hangs still accepts connections.
+        redis::cmd("PING").query_async::<()>(&mut connection).await?;
+        Ok(connection)
     };
-    timeout(CONNECT_MAX, dialled).await.unwrap_or_else(|_| Err(late()))
+    timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(timed_out()))
 }
 
 impl RedisUrl {
-    async fn connect(&self, patience: Duration) -> RedisResult<Line> {
+    async fn open_connection(&self, response_timeout: Duration) -> RedisResult<Connection> {
         if let Self::Cluster(servers) = self {
             let client = ClusterClient::builder(servers.clone())
-                .connection_timeout(CONNECT_MAX)
-                .response_timeout(patience)
+                .connection_timeout(CONNECT_TIMEOUT)
+                .response_timeout(response_timeout)
                 .retries(2)
                 .build()?;
-            return client.get_async_connection().await.map(Line::Cluster);
+            return client.get_async_connection().await.map(Connection::Cluster);
         }
         let client = self.client().await?;
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
-        client.get_multiplexed_async_connection_with_config(&config).await.map(Line::Server)
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(response_timeout));
+        client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Server)
     }
 
-    async fn listen(&self) -> RedisResult<PubSub> {
+    async fn pubsub(&self) -> RedisResult<PubSub> {
         let Self::Cluster(servers) = self else {
             return self.client().await?.get_async_pubsub().await;
         };
-        // Whatever one of them is told, all of them tell.
-        let mut failed = late();
+        // Any server will do: a cluster broadcasts published messages to all its servers.
+        let mut last_error = timed_out();
         for server in servers {
             match Client::open(server.clone())?.get_async_pubsub().await {
-                Ok(listening) => return Ok(listening),
-                Err(error) => failed = error,
+                Ok(pubsub) => return Ok(pubsub),
+                Err(error) => last_error = error,
             }
         }
-        Err(failed)
+        Err(last_error)
     }
 
-    /// The way to the one server, where there is one.
+    /// Client of the single server or of the current Sentinel master.
     async fn client(&self) -> RedisResult<Client> {
         match self {
             Self::Standalone(server) => Client::open(server.clone()),
             Self::Sentinel { sentinels, master, server } => {
-                let (sentinels, role) = (sentinels.clone(), SentinelServerType::Master);
-                let mut sentinel =
-                    SentinelClient::build(sentinels, master, Some(node(server)), role)?;
+                let node = Some(node_connection_info(server));
+                let role = SentinelServerType::Master;
+                let mut sentinel = SentinelClient::build(sentinels.clone(), master, node, role)?;
                 sentinel.async_get_client().await
             }
             Self::Cluster(_) => {
-                Err((ErrorKind::InvalidClientConfig, "a cluster has no one server").into())
+                Err((ErrorKind::InvalidClientConfig, "a cluster has no single server").into())
             }
         }
     }
 }
 
-/// How Sentinels' servers are spoken to.
-fn node(server: &ConnectionInfo) -> SentinelNodeConnectionInfo {
+/// Credentials and TLS mode for the servers that Sentinels name.
+fn node_connection_info(server: &ConnectionInfo) -> SentinelNodeConnectionInfo {
     let node = SentinelNodeConnectionInfo::default()
         .set_redis_connection_info(server.redis_settings().clone());
     if matches!(server.addr(), ConnectionAddr::TcpTls { .. }) {
@@ -252,11 +258,11 @@ fn node(server: &ConnectionInfo) -> SentinelNodeConnectionInfo {
     }
 }
 
-fn late() -> RedisError {
-    (ErrorKind::Io, "no answer in time").into()
+fn timed_out() -> RedisError {
+    (ErrorKind::Io, "Redis did not respond in time").into()
 }
 
-impl ConnectionLike for Line {
+impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Server(server) => server.req_packed_command(command),

@@ -1,9 +1,9 @@
 //! Access tokens as JWTs signed with ES256, and refresh tokens that are computed instead of stored.
 //!
-//! ES256 (ECDSA over P-256) and not `EdDSA`, although that is quicker, because of who verifies:
-//! Spring Security's `SignatureAlgorithm`, auth0's java-jwt and npm's `jsonwebtoken` know ES256 but
-//! no `EdDSA`, while Go's and Node's `jose` know both. There is one algorithm, as RFC 8725 (the best
-//! current practice of JWT) asks, and no way for a token to choose another.
+//! The algorithm is ES256 (ECDSA over P-256). `EdDSA` is faster, but fewer resource servers can verify it: Spring
+//! Security's `SignatureAlgorithm`, auth0's java-jwt and npm's `jsonwebtoken` support ES256 and not `EdDSA`, while
+//! Go's and Node's `jose` support both. RFC 8725 (JWT best current practices) recommends a single algorithm that
+//! a token cannot choose.
 
 mod claims;
 pub mod key_ring;
@@ -24,27 +24,27 @@ use claims::Claims;
 use key_ring::KeyRing;
 use keys::RefreshKey;
 
-/// Who issues tokens, and for whom.
+/// Issuer and audience of the tokens.
 #[derive(Clone, Debug)]
 pub struct TokenSettings {
-    /// `iss`: the name of this installation, by custom its public URL.
+    /// Claim `iss`: the name of this installation, by convention its public URL.
     pub issuer: String,
-    /// `aud`: the name of the services that may accept the tokens. Installations that share a key
-    /// must not share this.
+    /// Claim `aud`: the name of the services that may accept the tokens. Installations that share a signing key
+    /// must use different audiences.
     pub audience: String,
 }
 
-/// Issues tokens and checks them, by the time its clock tells.
+/// Issuer and verifier of tokens.
 pub struct Es256Tokens {
     settings: TokenSettings,
-    /// Locked only to take the ring out or to put another one in, never while a token is made.
+    /// Signing keys. The lock is held only to clone or replace the `Arc`, never while a token is signed.
     keys: RwLock<Arc<KeyRing>>,
     refresh_key: RefreshKey,
     clock: Arc<dyn Clock>,
 }
 
 impl Es256Tokens {
-    /// Tokens of this issuer, under these keys.
+    /// Creates the issuer with these settings and keys.
     #[must_use]
     pub fn new(
         settings: TokenSettings,
@@ -55,7 +55,7 @@ impl Es256Tokens {
         Self { settings, keys: RwLock::new(Arc::new(keys)), refresh_key, clock }
     }
 
-    /// Signs and accepts with other keys from now on.
+    /// Replaces the signing and verification keys.
     pub fn replace_keys(&self, keys: KeyRing) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
@@ -64,10 +64,10 @@ impl Es256Tokens {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What a token says that these keys signed for this audience, however old it is.
-    fn genuine(&self, token: &str) -> Option<AccessClaims> {
-        let signed = self.keys().open(token)?;
-        Claims::parse(&signed)?.check(&self.settings, self.clock.now())
+    /// Claims of a token with a valid signature, issuer and audience, expired or not.
+    fn validate_ignoring_expiry(&self, token: &str) -> Option<AccessClaims> {
+        let payload = self.keys().verify(token)?;
+        Claims::parse(&payload)?.validate(&self.settings, self.clock.now())
     }
 }
 
@@ -84,14 +84,16 @@ impl TokenIssuer for Es256Tokens {
 
 impl TokenVerifier for Es256Tokens {
     fn verify(&self, token: &str) -> Result<AccessClaims, TokenRejected> {
-        let claims = self.genuine(token).ok_or(TokenRejected::Invalid)?;
-        // Last, so that only a token that is right in all else is told to be too old.
-        let ended = claims.expires_at <= self.clock.now();
-        if ended { Err(TokenRejected::Expired) } else { Ok(claims) }
+        let claims = self.validate_ignoring_expiry(token).ok_or(TokenRejected::Invalid)?;
+        // The expiry is checked last, so that `Expired` is reported only for a token that is otherwise valid.
+        if claims.expires_at <= self.clock.now() {
+            return Err(TokenRejected::Expired);
+        }
+        Ok(claims)
     }
 
     fn open_access_token(&self, token: &str) -> Option<AccessClaims> {
-        self.genuine(token)
+        self.validate_ignoring_expiry(token)
     }
 
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {

@@ -1,4 +1,4 @@
-//! Receivers of webhooks: each event is a signed request, as <https://www.standardwebhooks.com> has it.
+//! Webhook delivery: each event is a signed HTTP request as specified by <https://www.standardwebhooks.com>.
 
 pub mod signature;
 
@@ -17,47 +17,48 @@ use time::UtcDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use crate::http_client::{client, is_loopback};
+use crate::http_client::{client_builder, is_loopback};
 use crate::webhook::signature::{WebhookSecret, signatures};
 
-/// How long connecting may take, TLS included.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Maximum time for connecting, including TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// RFC 3339 to the millisecond.
-const TIME: StaticFormatDescription =
+/// Format of timestamps: RFC 3339 with milliseconds.
+const TIMESTAMP_FORMAT: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// Where a receiver listens. It may hold what only the receiver should know, so that `Debug` tells none
-/// of it.
+/// URL of a webhook receiver. `Debug` shows nothing, because the URL may contain a secret.
 #[derive(Clone)]
 pub struct WebhookUrl(Url);
 
-/// The text does not say where a receiver listens.
+/// Error of parsing a webhook URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookUrlError {
-    /// It is no URL.
+    /// The text is not an HTTP URL.
     #[error("must be a URL like https://crm.example.com/menshen")]
     NotAUrl,
-    /// It holds a user or a fragment.
-    #[error("must have neither user, password nor fragment: the signature says who calls")]
-    TooMuch,
-    /// Others could read what is sent there.
-    #[error("must start with https:// in production, unless the host is this machine's own")]
-    NotSecret,
+    /// The URL contains a user, a password or a fragment.
+    #[error(
+        "must have neither user, password nor fragment: the signature authenticates the sender"
+    )]
+    ForbiddenPart,
+    /// The connection would not be encrypted.
+    #[error("must start with https:// in production, unless the host is this machine")]
+    InsecureScheme,
 }
 
 impl WebhookUrl {
-    /// Takes a URL as configured. In production what is sent leaves the machine encrypted only.
+    /// Parses a configured URL. In production, events leave the machine encrypted only.
     pub fn parse(raw: &str, production: bool) -> Result<Self, WebhookUrlError> {
-        // The parser's error says little, and the text may hold a secret.
+        // The parser's error is dropped: it gives little detail, and the text may contain a secret.
         let url = Url::parse(raw).ok().filter(Url::has_host).ok_or(WebhookUrlError::NotAUrl)?;
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(WebhookUrlError::TooMuch);
+            return Err(WebhookUrlError::ForbiddenPart);
         }
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if !production || is_loopback(&url) => Ok(Self(url)),
-            "http" => Err(WebhookUrlError::NotSecret),
+            "http" => Err(WebhookUrlError::InsecureScheme),
             _ => Err(WebhookUrlError::NotAUrl),
         }
     }
@@ -69,14 +70,14 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
-/// One receiver.
+/// Event sink that sends events to one webhook receiver.
 pub struct Webhook {
     client: Client,
     url: WebhookUrl,
     secrets: Arc<[WebhookSecret]>,
 }
 
-/// An event as it is sent.
+/// Body of a webhook request.
 #[derive(Serialize)]
 struct Message {
     r#type: &'static str,
@@ -84,7 +85,7 @@ struct Message {
     data: Data,
 }
 
-/// Whom it is about.
+/// Ids of the members concerned by the event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Data {
@@ -93,33 +94,35 @@ struct Data {
     merged_member_id: Option<String>,
 }
 
-/// The receiver answered, but not that it took the event.
+/// Error of a receiver that responded without accepting the event.
 #[derive(Debug, thiserror::Error)]
-#[error("answered with HTTP status {}", .0.as_u16())]
-struct Declined(StatusCode);
+#[error("the receiver responded with HTTP status {}", .0.as_u16())]
+struct UnexpectedStatus(StatusCode);
 
 impl Webhook {
-    /// Prepares the way to a receiver; nothing is sent yet. Messages are signed with each of the secrets.
+    /// Creates a client for a receiver without sending anything. Messages are signed with each of the secrets.
     ///
     /// # Errors
-    /// When TLS cannot be set up, mostly for want of the package ca-certificates.
+    /// TLS cannot be set up, usually because the package ca-certificates is missing.
     pub fn new(url: WebhookUrl, secrets: Arc<[WebhookSecret]>) -> Result<Self, reqwest::Error> {
-        let client = client(CONNECT_MAX, DELIVERY_TIMEOUT);
-        let client = client.user_agent(concat!("menshen/", env!("CARGO_PKG_VERSION"))).build();
+        let client = client_builder(CONNECT_TIMEOUT, DELIVERY_TIMEOUT)
+            .user_agent(concat!("menshen/", env!("CARGO_PKG_VERSION")))
+            .build();
         Ok(Self { client: client.map_err(reqwest::Error::without_url)?, url, secrets })
     }
 
-    /// Whether somebody answers there at all, whatever they say.
-    pub async fn reach(&self) -> Result<(), reqwest::Error> {
-        let answer = self.client.head(self.url.0.clone()).send().await;
-        answer.map(drop).map_err(reqwest::Error::without_url)
+    /// Checks that the receiver responds at all, with any status.
+    pub async fn check_reachable(&self) -> Result<(), reqwest::Error> {
+        let response = self.client.head(self.url.0.clone()).send().await;
+        response.map(drop).map_err(reqwest::Error::without_url)
     }
 }
 
 #[async_trait]
 impl EventSink for Webhook {
     async fn deliver(&self, event: &DomainEvent, now: Timestamp) -> Result<(), DeliveryError> {
-        let (id, sent_at) = (event.id.to_string(), now.unix_seconds().to_string());
+        let id = event.id.to_string();
+        let sent_at = now.unix_seconds().to_string();
         let body = serde_json::to_string(&message(event)?).map_err(DeliveryError::new)?;
         let signatures = signatures(&self.secrets, &id, &sent_at, &body);
         let request = self
@@ -130,9 +133,12 @@ impl EventSink for Webhook {
             .header("webhook-timestamp", sent_at)
             .header("webhook-signature", signatures)
             .body(body);
-        let answer = request.send().await;
-        let status = answer.map_err(|error| DeliveryError::new(error.without_url()))?.status();
-        if status.is_success() { Ok(()) } else { Err(DeliveryError::new(Declined(status))) }
+        let response = request.send().await;
+        let status = response.map_err(|error| DeliveryError::new(error.without_url()))?.status();
+        if !status.is_success() {
+            return Err(DeliveryError::new(UnexpectedStatus(status)));
+        }
+        Ok(())
     }
 }
 
@@ -141,7 +147,7 @@ fn message(event: &DomainEvent) -> Result<Message, DeliveryError> {
     let at = UtcDateTime::from_unix_timestamp_nanos(nanos).map_err(DeliveryError::new)?;
     Ok(Message {
         r#type: event.kind.name(),
-        timestamp: at.format(TIME).map_err(DeliveryError::new)?,
+        timestamp: at.format(TIMESTAMP_FORMAT).map_err(DeliveryError::new)?,
         data: Data {
             member_id: event.member.0.to_string(),
             merged_member_id: event.merged_member.map(|other| other.0.to_string()),
@@ -154,13 +160,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_production_events_leave_the_machine_encrypted_only() {
+    fn production_requires_https_except_on_loopback() {
         for (url, development, production) in [
             ("https://crm.example/hooks?key=canary", None, None),
             ("http://127.0.0.1:8080", None, None),
             ("http://[::1]/", None, None),
-            ("http://crm:8080/", None, Some(WebhookUrlError::NotSecret)),
-            ("http://localhost.evil.example", None, Some(WebhookUrlError::NotSecret)),
+            ("http://crm:8080/", None, Some(WebhookUrlError::InsecureScheme)),
+            ("http://localhost.evil.example", None, Some(WebhookUrlError::InsecureScheme)),
         ] {
             assert_eq!(WebhookUrl::parse(url, false).err(), development, "{url}");
             assert_eq!(WebhookUrl::parse(url, true).err(), production, "{url}");
@@ -168,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_where_the_receiver_is_and_does_not_show() {
+    fn webhook_url_has_no_credentials_or_fragment_and_is_not_shown() {
         for bad in ["", "crm.example", "ftp://crm.example", "file:///etc/passwd", "https://"] {
             assert_eq!(
                 WebhookUrl::parse(bad, false).err(),
@@ -178,7 +184,7 @@ mod tests {
         }
         for bad in ["https://user@host", "https://:canary@host", "https://host/#canary"] {
             let error = WebhookUrl::parse(bad, false).unwrap_err();
-            assert_eq!(error, WebhookUrlError::TooMuch, "{bad}");
+            assert_eq!(error, WebhookUrlError::ForbiddenPart, "{bad}");
         }
         let url = WebhookUrl::parse("https://host/canary", true).unwrap();
         assert!(!format!("{url:?}").contains("canary"));

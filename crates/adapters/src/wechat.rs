@@ -1,8 +1,8 @@
-//! WeChat mini programs: who a login code belongs to, and which phone number a phone code stands for.
+//! Identity and phone provider for WeChat mini programs: redeems login codes and phone codes.
 //!
-//! A code works once, and WeChat may have taken it even when its answer never came. So a call is
-//! repeated only when the code surely was not taken (no connection, a refused access token), or once
-//! when WeChat says itself that it was too busy.
+//! A code can be redeemed once, and WeChat may have redeemed it even if its response is lost. A call is therefore
+//! repeated only if the code was certainly not redeemed (no connection, a rejected access token), or once if
+//! WeChat reports that it is too busy.
 
 pub mod access_token_cache;
 pub mod endpoint;
@@ -39,44 +39,44 @@ use self::credentials::Credentials;
 use self::endpoint::Endpoint;
 use self::errcode::Class;
 use self::http::WechatHttp;
-use crate::wechat::access_token_cache::TokenShelf;
-use crate::wechat::response::{Phone, Reply};
+use crate::wechat::access_token_cache::AccessTokenCache;
+use crate::wechat::response::{Phone, Response};
 
-/// A login is answered within two seconds, and a bit of that is for us.
-const LOGIN_MAX: Duration = Duration::from_millis(1900);
+/// Maximum duration of redeeming a login code. A login takes at most two seconds, including the time of this
+/// service.
+const LOGIN_TIMEOUT: Duration = Duration::from_millis(1900);
 
-/// What takes an access token is answered within one and a half.
-const TOKEN_CALL_MAX: Duration = Duration::from_millis(1400);
+/// Maximum duration of an operation that needs an access token. The request takes at most 1.5 seconds.
+const TOKEN_CALL_TIMEOUT: Duration = Duration::from_millis(1400);
 
-/// A second try that would have less time than this is not made.
-const TRY_MIN: Duration = Duration::from_millis(300);
+/// Minimum time left for a second attempt. With less time the call is not repeated.
+const MIN_RETRY_BUDGET: Duration = Duration::from_millis(300);
 
-/// How far from our clock the user may have pressed the phone button, by WeChat's: the five minutes
-/// that a phone code lives, and as much for the clocks.
-const WATERMARK_MAX: Duration = Duration::from_mins(10);
+/// Maximum difference between the local clock and the time in a watermark: the five minutes that a phone code is
+/// valid, and as much again for the difference of the clocks.
+const MAX_WATERMARK_AGE: Duration = Duration::from_mins(10);
 
-/// The longest code taken, in bytes. WeChat's login codes have 32, its phone codes 64.
-const CODE_MAX: usize = 128;
+/// Maximum length of a code in bytes. WeChat's login codes have 32, its phone codes 64.
+const MAX_CODE_LENGTH: usize = 128;
 
-/// One mini program, as registered with WeChat.
+/// Mini program as registered with WeChat.
 #[derive(Debug)]
 pub struct WechatApp {
-    /// Its app id.
+    /// App id.
     pub app_id: AppId,
-    /// Its app secret.
+    /// App secret.
     pub secret: SecretString,
-    /// The secret before, while it is not known which of the two WeChat takes: where one is refused, the
-    /// other is tried.
+    /// Former app secret during a rotation. If WeChat rejects one of the two secrets, the other one is tried.
     pub former_secret: Option<SecretString>,
-    /// The name of the group of apps whose union ids are comparable, being bound to one Open Platform
-    /// account; none when there is no such group.
+    /// Name of the group of apps bound to one Open Platform account, whose union ids are comparable. `None` if the
+    /// app belongs to no group.
     pub open_platform: Option<String>,
 }
 
-/// The users of one mini program.
+/// Provider for the users of one mini program.
 ///
-/// They log in by openid, in the namespace `wechat:app:{app_id}`. Their union id is an alias in
-/// `wechat:open:{open_platform}`, or in the app's own namespace where the app belongs to no group.
+/// A user's subject is the openid, in the namespace `wechat:app:{app_id}`. The union id is an alias in
+/// `wechat:open:{open_platform}`, or in the app's own namespace if the app belongs to no group.
 pub struct WechatMiniProgram {
     app_id: AppId,
     open_platform: Option<String>,
@@ -87,41 +87,45 @@ pub struct WechatMiniProgram {
 }
 
 impl WechatMiniProgram {
-    /// Joins an app with the way to WeChat; nothing is called yet. Its access tokens are those of all who have
-    /// the same `shelf`.
+    /// Creates the provider without calling WeChat. Access tokens are shared with all users of `shared_cache`.
     #[must_use]
     pub fn new(
         app: WechatApp,
         http: WechatHttp,
         clock: Arc<dyn Clock>,
-        shelf: Option<Arc<dyn TokenShelf>>,
+        shared_cache: Option<Arc<dyn AccessTokenCache>>,
     ) -> Self {
         let credentials = Arc::new(Credentials::new(&app));
         let WechatApp { app_id, open_platform, .. } = app;
-        let (id, shown) = (app_id.clone(), Arc::clone(&credentials));
-        let tokens = TokenBroker::new(id, shown, http.clone(), Arc::clone(&clock), shelf);
+        let tokens = TokenBroker::new(
+            app_id.clone(),
+            Arc::clone(&credentials),
+            http.clone(),
+            Arc::clone(&clock),
+            shared_cache,
+        );
         Self { app_id, open_platform, credentials, http, clock, tokens }
     }
 
-    /// Finds out whether WeChat knows the app by its id and secret, by way of its access token.
-    pub async fn check(&self) -> Result<(), ProviderError> {
-        let failed =
+    /// Checks app id and secret by fetching an access token.
+    pub async fn check_credentials(&self) -> Result<(), ProviderError> {
+        let provider_error =
             |error: Arc<CallError>| ProviderError::new(error.failure(self.clock.now()), error);
-        self.tokens.get().await.map(drop).map_err(failed)
+        self.tokens.get().await.map(drop).map_err(provider_error)
     }
 
     async fn redeem_login(&self, code: &str) -> Result<ProviderIdentity, CallError> {
-        let mut turn = self.credentials.turn();
+        let mut attempt = self.credentials.first_attempt();
         loop {
-            let outcome = self.redeem_login_with(turn.secret(), code).await;
-            turn = match turn.next(&outcome) {
+            let outcome = self.redeem_login_with_secret(attempt.secret(), code).await;
+            attempt = match attempt.next(&outcome) {
                 Some(other) => other,
                 None => return outcome,
             };
         }
     }
 
-    async fn redeem_login_with(
+    async fn redeem_login_with_secret(
         &self,
         secret: &SecretString,
         code: &str,
@@ -132,10 +136,10 @@ impl WechatMiniProgram {
             ("js_code", code),
             ("grant_type", "authorization_code"),
         ];
-        let reply = self.http.get(Endpoint::CodeToSession, &query).await?;
-        let session = reply.session().map_err(|cause| cause.at(Endpoint::CodeToSession))?;
+        let response = self.http.get(Endpoint::CodeToSession, &query).await?;
+        let session = response.session().map_err(|cause| cause.at(Endpoint::CodeToSession))?;
         let alias = session.union_id.map(|value| Subject {
-            namespace: self.union_namespace(),
+            namespace: self.union_id_namespace(),
             kind: SubjectKind::UnionId,
             value,
         });
@@ -146,64 +150,67 @@ impl WechatMiniProgram {
                 value: session.openid,
             },
             aliases: alias.into_iter().collect(),
-            standing: AccountKind::User,
+            account_kind: AccountKind::User,
             session_key: Some(SessionKey::new(session.key)),
         })
     }
 
-    /// WeChat checks for itself that the code is the openid's.
+    /// Redeems a phone code. WeChat itself verifies that the code belongs to the openid.
     async fn redeem_phone(&self, openid: &str, code: &str) -> Result<PhoneNumber, CallError> {
-        let at = Endpoint::PhoneNumber;
-        let token = self.token(at).await?;
+        let endpoint = Endpoint::PhoneNumber;
+        let token = self.access_token(endpoint).await?;
         let query = [("access_token", token.expose_secret())];
         let body = json!({ "code": code, "openid": openid });
-        let answer = self.heeding(&token, self.http.post(at, &query, &body).await)?;
-        let phone = answer.phone().and_then(|phone| self.trusted(phone));
-        phone.map_err(|cause| cause.at(at))
+        let result = self.http.post(endpoint, &query, &body).await;
+        let response = self.reject_stale_token(&token, result)?;
+        let phone = response.phone().and_then(|phone| self.check_watermark(phone));
+        phone.map_err(|cause| cause.at(endpoint))
     }
 
-    /// The app's access token.
-    async fn token(&self, at: Endpoint) -> Result<SecretString, CallError> {
-        self.tokens.get().await.map_err(|error| Cause::NoToken(error).at(at))
+    /// Access token of the app, for a call of `endpoint`.
+    async fn access_token(&self, endpoint: Endpoint) -> Result<SecretString, CallError> {
+        self.tokens.get().await.map_err(|error| Cause::NoToken(error).at(endpoint))
     }
 
-    /// The answer to a call with this token, which is not used again if it was refused.
-    fn heeding(
+    /// Returns the result unchanged, after discarding the token if WeChat rejected it.
+    fn reject_stale_token(
         &self,
         token: &SecretString,
-        answer: Result<Reply, CallError>,
-    ) -> Result<Reply, CallError> {
-        if answer.as_ref().is_err_and(|error| error.class() == Some(Class::StaleToken)) {
+        result: Result<Response, CallError>,
+    ) -> Result<Response, CallError> {
+        if result.as_ref().is_err_and(|error| error.class() == Some(Class::StaleToken)) {
             self.tokens.reject(token);
         }
-        answer
+        result
     }
 
-    /// The number, if WeChat gave it to this app a moment ago.
-    fn trusted(&self, phone: Phone) -> Result<PhoneNumber, Cause> {
-        let age = self.clock.now().unix_seconds().abs_diff(phone.stamped_at);
+    /// Returns the number if its watermark names this app and a recent time.
+    fn check_watermark(&self, phone: Phone) -> Result<PhoneNumber, Cause> {
         if phone.app_id != self.app_id.as_str() {
-            Err(Cause::Untrusted("the phone number was given to another app"))
-        } else if age > WATERMARK_MAX.as_secs() {
-            Err(Cause::Untrusted("the phone number was given at another time"))
-        } else {
-            Ok(phone.number)
+            return Err(Cause::Untrusted("the phone number was issued to another app"));
         }
+        let age = self.clock.now().unix_seconds().abs_diff(phone.stamped_at);
+        if age > MAX_WATERMARK_AGE.as_secs() {
+            return Err(Cause::Untrusted("the phone number was issued at another time"));
+        }
+        Ok(phone.number)
     }
 
-    /// The openid of a user of this app.
-    fn openid<'a>(&self, user: &'a Subject) -> Result<&'a str, Cause> {
-        let ours = user.kind == SubjectKind::OpenId && user.namespace == self.namespace();
-        ours.then_some(user.value.as_str()).ok_or(Cause::ForeignUser)
+    /// Openid of a user of this app.
+    fn openid_of<'a>(&self, user: &'a Subject) -> Result<&'a str, Cause> {
+        if user.kind != SubjectKind::OpenId || user.namespace != self.namespace() {
+            return Err(Cause::OtherAppsUser);
+        }
+        Ok(user.value.as_str())
     }
 
-    /// The namespace of its users' openids.
+    /// Namespace of the openids of this app.
     #[must_use]
     pub fn namespace(&self) -> String {
         namespace(&self.app_id)
     }
 
-    fn union_namespace(&self) -> String {
+    fn union_id_namespace(&self) -> String {
         let group = self.open_platform.as_ref();
         group.map_or_else(|| self.namespace(), |group| format!("wechat:open:{group}"))
     }
@@ -212,10 +219,10 @@ impl WechatMiniProgram {
 #[async_trait]
 impl IdentityProvider for WechatMiniProgram {
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
-        let at = Endpoint::CodeToSession;
+        let endpoint = Endpoint::CodeToSession;
         let redeemed = async {
-            let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
-            twice_at_most(at, LOGIN_MAX, || self.redeem_login(code)).await
+            let code = check_code_format(code.expose()).map_err(|cause| cause.at(endpoint))?;
+            retry_once(endpoint, LOGIN_TIMEOUT, || self.redeem_login(code)).await
         };
         redeemed.await.map_err(|error| error.report(self.clock.now()))
     }
@@ -228,62 +235,65 @@ impl PhoneProvider for WechatMiniProgram {
         owner: &Subject,
         code: &PhoneCode,
     ) -> Result<PhoneNumber, ProviderError> {
-        let at = Endpoint::PhoneNumber;
+        let endpoint = Endpoint::PhoneNumber;
         let redeemed = async {
-            let code = possible(code.expose()).map_err(|cause| cause.at(at))?;
-            let openid = self.openid(owner).map_err(|cause| cause.at(at))?;
-            twice_at_most(at, TOKEN_CALL_MAX, || self.redeem_phone(openid, code)).await
+            let code = check_code_format(code.expose()).map_err(|cause| cause.at(endpoint))?;
+            let openid = self.openid_of(owner).map_err(|cause| cause.at(endpoint))?;
+            retry_once(endpoint, TOKEN_CALL_TIMEOUT, || self.redeem_phone(openid, code)).await
         };
         redeemed.await.map_err(|error| error.report(self.clock.now()))
     }
 }
 
-/// Where the openids of an app mean something.
+/// Namespace of the openids of an app.
 #[must_use]
 pub fn namespace(app_id: &AppId) -> String {
     format!("wechat:app:{}", app_id.as_str())
 }
 
-/// Refuses, without a call, what WeChat cannot have given out: its codes are letters and digits, and
-/// URL-safe signs at most.
-fn possible(code: &str) -> Result<&str, Cause> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let possible = (1..=CODE_MAX).contains(&code.len()) && code.bytes().all(allowed);
-    if possible { Ok(code) } else { Err(Cause::ImpossibleCode) }
+/// Rejects, without a call, a text that WeChat cannot have issued as a code: its codes consist of letters, digits
+/// and URL-safe signs.
+fn check_code_format(code: &str) -> Result<&str, Cause> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if !(1..=MAX_CODE_LENGTH).contains(&code.len()) || !code.bytes().all(is_allowed) {
+        return Err(Cause::MalformedCode);
+    }
+    Ok(code)
 }
 
-/// Asks, and asks again at most once: when the access token was refused, and so the code not looked at,
-/// or when WeChat was too busy. All of it within `limit`; an answer that comes later is not waited for.
-async fn twice_at_most<T, F: Future<Output = Result<T, CallError>>>(
-    at: Endpoint,
-    limit: Duration,
-    ask: impl Fn() -> F,
+/// Performs a call, and repeats it at most once: if the access token was rejected, so that WeChat did not look at
+/// the code, or if WeChat was too busy. Both attempts together take at most `timeout`; a later response is dropped.
+async fn retry_once<T, F: Future<Output = Result<T, CallError>>>(
+    endpoint: Endpoint,
+    timeout: Duration,
+    call: impl Fn() -> F,
 ) -> Result<T, CallError> {
-    let deadline = Instant::now() + limit;
-    let asked = async {
-        let error = match ask().await {
-            Ok(answer) => return Ok(answer),
+    let deadline = Instant::now() + timeout;
+    let attempts = async {
+        let error = match call().await {
+            Ok(result) => return Ok(result),
             Err(error) => error,
         };
         if error.class() == Some(Class::StaleToken) {
-            ask().await
-        } else if error.class() == Some(Class::Busy) && breath(deadline).await {
-            ask().await.map_err(CallError::after_busy)
+            call().await
+        } else if error.class() == Some(Class::Busy) && back_off(deadline).await {
+            call().await.map_err(CallError::after_busy)
         } else {
             Err(error)
         }
     };
-    timeout_at(deadline, asked).await.unwrap_or_else(|_late| Err(Cause::Slow(limit).at(at)))
+    let result = timeout_at(deadline, attempts).await;
+    result.unwrap_or_else(|_elapsed| Err(Cause::Timeout(timeout).at(endpoint)))
 }
 
-/// Pauses for 50 to 150 ms, so that not all who were turned away come back at once. False, and at once,
-/// when too little time would be left.
-async fn breath(deadline: Instant) -> bool {
-    let chance = RandomState::new().hash_one(()) % 100;
-    let pause = Duration::from_millis(50 + chance);
-    let worth_it = Instant::now() + pause + TRY_MIN <= deadline;
-    if worth_it {
-        sleep(pause).await;
+/// Waits for 50 to 150 ms, so that calls that failed together are not repeated together. Returns false at once if
+/// too little time would be left.
+async fn back_off(deadline: Instant) -> bool {
+    let jitter = RandomState::new().hash_one(()) % 100;
+    let pause = Duration::from_millis(50 + jitter);
+    if Instant::now() + pause + MIN_RETRY_BUDGET > deadline {
+        return false;
     }
-    worth_it
+    sleep(pause).await;
+    true
 }

@@ -1,4 +1,4 @@
-//! What apps share with their provider, sealed for the store.
+//! Encryption at rest of the secrets of registered apps.
 
 use std::sync::Arc;
 
@@ -7,50 +7,50 @@ use domain::model::app::secret::AppSecretKind;
 use domain::ports::app::AppSecretSeal;
 use secrecy::SecretString;
 
-use crate::crypto::sealer::{OpenError, Place, Sealer};
+use crate::crypto::sealer::{OpenError, SealContext, Sealer};
 
 /// Seals the secrets of registered apps.
 pub struct SealedAppSecrets(Arc<Sealer>);
 
-/// A secret of an app cannot be read.
+/// Error of reading a sealed app secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AppSecretError {
-    /// It does not open.
+    /// The secret cannot be opened.
     #[error(transparent)]
-    Sealed(#[from] OpenError),
-    /// What was sealed is no text.
-    #[error("it is no text")]
-    NoText,
+    Open(#[from] OpenError),
+    /// The opened secret is not text.
+    #[error("the opened app secret is not UTF-8 text")]
+    NotUtf8,
 }
 
 impl SealedAppSecrets {
-    /// Secrets of apps under the sealing keys of `sealer`.
+    /// Creates the seal with the keys of `sealer`.
     #[must_use]
     pub fn new(sealer: Arc<Sealer>) -> Self {
         Self(sealer)
     }
 
-    /// The secret of this kind that was sealed for this app.
+    /// Opens the secret of this kind that was sealed for this app.
     pub fn open(
         &self,
         app: &AppName,
         kind: AppSecretKind,
         sealed: &[u8],
     ) -> Result<SecretString, AppSecretError> {
-        let opened = self.0.open(place(app.as_str().as_bytes(), kind), sealed)?;
-        // The error of a text that is none would lead to its bytes.
-        let text = str::from_utf8(&opened).ok().ok_or(AppSecretError::NoText);
+        let opened = self.0.open(seal_context(app.as_str().as_bytes(), kind), sealed)?;
+        // `Utf8Error` is dropped: its position in the text would reveal bytes of the secret.
+        let text = str::from_utf8(&opened).ok().ok_or(AppSecretError::NotUtf8);
         Ok(text?.into())
     }
 }
 
 impl AppSecretSeal for SealedAppSecrets {
     fn seal(&self, app: &AppName, kind: AppSecretKind, secret: &str) -> Vec<u8> {
-        self.0.seal(place(app.as_str().as_bytes(), kind), secret.as_bytes())
+        self.0.seal(seal_context(app.as_str().as_bytes(), kind), secret.as_bytes())
     }
 }
 
-/// The secret sealed anew, if a former key sealed it.
+/// Seals the secret with the current key if a former key sealed it.
 pub(crate) fn reseal(
     master: &Sealer,
     app: &[u8],
@@ -60,18 +60,19 @@ pub(crate) fn reseal(
     if master.is_current(sealed) {
         return Ok(None);
     }
-    let place = place(app, kind);
-    Ok(Some(master.seal(place, &master.open(place, sealed)?)))
+    let context = seal_context(app, kind);
+    Ok(Some(master.seal(context, &master.open(context, sealed)?)))
 }
 
-/// A present and a former secret lie in different columns, and are of one kind.
-fn place(app: &[u8], kind: AppSecretKind) -> Place<'_> {
+/// Context of an app secret. The current and the former secret are stored in different columns and share one
+/// context, because a rotation moves the value from one column to the other.
+fn seal_context(app: &[u8], kind: AppSecretKind) -> SealContext<'_> {
     let column = match kind {
         AppSecretKind::Secret => "secret",
         AppSecretKind::PushToken => "push_token",
         AppSecretKind::PushKey => "push_key",
     };
-    Place { table: "app", column, row: app }
+    SealContext { table: "app", column, row: app }
 }
 
 #[cfg(test)]
@@ -94,7 +95,7 @@ mod tests {
     const NEW: &str = "eHPzEzmkUPDEdOn8wGGaSr1HWdfNGKNhRGOeGRJkKIk=";
 
     #[test]
-    fn an_apps_secret_opens_for_its_own_app_and_kind_only_and_does_not_show() {
+    fn sealed_app_secret_opens_only_for_its_app_and_kind() {
         let secrets = SealedAppSecrets::new(Arc::new(Sealer::new(key(OLD))));
         let sealed = secrets.seal(&name("shop"), AppSecretKind::Secret, SECRET);
         assert!(!sealed.windows(8).any(|part| SECRET.as_bytes().starts_with(part)));
@@ -105,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_under_a_former_key_is_sealed_anew_and_one_under_the_present_key_is_left() {
+    fn reseal_changes_only_secrets_under_a_former_key() {
         let old = SealedAppSecrets::new(Arc::new(Sealer::new(key(OLD))));
         let sealed = old.seal(&name("shop"), AppSecretKind::PushKey, SECRET);
-        let both = Arc::new(Sealer::new(key(NEW)).also_opening(key(OLD)));
-        let anew = reseal(&both, b"shop", AppSecretKind::PushKey, &sealed).unwrap().unwrap();
-        assert_eq!(reseal(&both, b"shop", AppSecretKind::PushKey, &anew).unwrap(), None);
+        let both = Arc::new(Sealer::new(key(NEW)).with_former_key(key(OLD)));
+        let resealed = reseal(&both, b"shop", AppSecretKind::PushKey, &sealed).unwrap().unwrap();
+        assert_eq!(reseal(&both, b"shop", AppSecretKind::PushKey, &resealed).unwrap(), None);
         let new = SealedAppSecrets::new(Arc::new(Sealer::new(key(NEW))));
-        assert!(new.open(&name("shop"), AppSecretKind::PushKey, &anew).is_ok());
+        assert!(new.open(&name("shop"), AppSecretKind::PushKey, &resealed).is_ok());
         assert!(new.open(&name("shop"), AppSecretKind::PushKey, &sealed).is_err());
     }
 }

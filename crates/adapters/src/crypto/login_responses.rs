@@ -1,4 +1,4 @@
-//! Login codes as fingerprints, and the answers kept for them, sealed.
+//! Fingerprints of login codes, and encryption at rest of the responses stored for them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::crypto::sealer::{Place, Sealer};
+use crate::crypto::sealer::{SealContext, Sealer};
 
-/// Seals the answers to logins.
-pub struct SealedAnswers(Arc<Sealer>);
+/// Seals the responses to logins.
+pub struct SealedLoginResponses(Arc<Sealer>);
 
-/// An answer as it is sealed.
+/// Login response in its stored form, before sealing.
 #[derive(Serialize, Deserialize)]
-struct Answer<'a> {
+struct StoredLogin<'a> {
     member: u128,
     #[serde(borrow)]
     nickname: Cow<'a, str>,
@@ -31,19 +31,19 @@ struct Answer<'a> {
     merged: Vec<u128>,
     access_token: &'a str,
     refresh_token: &'a str,
-    /// In seconds.
+    /// Lifetime of the access token in seconds.
     expires_in: u64,
 }
 
-impl SealedAnswers {
-    /// Answers under the keys of `sealer`.
+impl SealedLoginResponses {
+    /// Creates the seal with the keys of `sealer`.
     #[must_use]
     pub fn new(sealer: Arc<Sealer>) -> Self {
         Self(sealer)
     }
 }
 
-impl LoginSeal for SealedAnswers {
+impl LoginSeal for SealedLoginResponses {
     fn code_fingerprint(&self, app: &AppName, code: &LoginCode) -> Fingerprint {
         let parts = [app.as_str().as_bytes(), code.expose().as_bytes()];
         Fingerprint(self.0.fingerprint("login code", &parts))
@@ -59,49 +59,50 @@ impl LoginSeal for SealedAnswers {
         Fingerprint(self.0.fingerprint("login request", &parts))
     }
 
-    #[expect(clippy::expect_used, reason = "text and numbers are always JSON")]
-    fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8> {
-        let answer = Answer {
-            member: answer.member.0.as_u128(),
-            nickname: answer.nickname.as_str().into(),
-            is_new: answer.is_new,
-            merged: answer.merged.iter().map(|merged| merged.0.as_u128()).collect(),
-            access_token: answer.tokens.access_token.expose(),
-            refresh_token: answer.tokens.refresh_token.expose(),
-            expires_in: answer.tokens.expires_in.as_secs(),
+    #[expect(clippy::expect_used, reason = "text and numbers always serialize to JSON")]
+    fn seal(&self, code: &Fingerprint, response: &LoggedIn) -> Vec<u8> {
+        let stored = StoredLogin {
+            member: response.member.0.as_u128(),
+            nickname: response.nickname.as_str().into(),
+            is_new: response.is_new,
+            merged: response.merged.iter().map(|merged| merged.0.as_u128()).collect(),
+            access_token: response.tokens.access_token.expose(),
+            refresh_token: response.tokens.refresh_token.expose(),
+            expires_in: response.tokens.expires_in.as_secs(),
         };
-        let json = Zeroizing::new(serde_json::to_vec(&answer).expect("an answer is JSON"));
-        self.0.seal(place(code), &json)
+        let json = Zeroizing::new(serde_json::to_vec(&stored).expect("a stored login is JSON"));
+        self.0.seal(seal_context(code), &json)
     }
 
     fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError> {
-        let json = self.0.open(place(code), sealed).map_err(|error| UnsealError(error.into()))?;
-        read(&json).ok_or_else(|| UnsealError("it holds no answer".into()))
+        let opened = self.0.open(seal_context(code), sealed);
+        let json = opened.map_err(|error| UnsealError(error.into()))?;
+        decode(&json).ok_or_else(|| UnsealError("the opened value is not a login response".into()))
     }
 }
 
-/// No error of reading is told: it would quote what it read.
-fn read(json: &[u8]) -> Option<LoggedIn> {
-    let answer: Answer<'_> = serde_json::from_slice(json).ok()?;
+/// Decodes a stored login. Errors carry no detail, because serde's error messages quote the input.
+fn decode(json: &[u8]) -> Option<LoggedIn> {
+    let stored: StoredLogin<'_> = serde_json::from_slice(json).ok()?;
     Some(LoggedIn {
-        member: member(answer.member),
-        nickname: Nickname::parse(&answer.nickname).ok()?,
-        is_new: answer.is_new,
-        merged: answer.merged.into_iter().map(member).collect(),
+        member: member_id(stored.member),
+        nickname: Nickname::parse(&stored.nickname).ok()?,
+        is_new: stored.is_new,
+        merged: stored.merged.into_iter().map(member_id).collect(),
         tokens: TokenPair {
-            access_token: AccessToken::new(answer.access_token.into()),
-            refresh_token: RefreshToken::new(answer.refresh_token.into()),
-            expires_in: Duration::from_secs(answer.expires_in),
+            access_token: AccessToken::new(stored.access_token.into()),
+            refresh_token: RefreshToken::new(stored.refresh_token.into()),
+            expires_in: Duration::from_secs(stored.expires_in),
         },
     })
 }
 
-fn member(id: u128) -> MemberId {
+fn member_id(id: u128) -> MemberId {
     MemberId(Uuid::from_u128(id))
 }
 
-fn place(code: &Fingerprint) -> Place<'_> {
-    Place { table: "redemption", column: "answer", row: &code.0 }
+fn seal_context(code: &Fingerprint) -> SealContext<'_> {
+    SealContext { table: "redemption", column: "answer", row: &code.0 }
 }
 
 #[cfg(test)]
@@ -112,17 +113,17 @@ mod tests {
 
     const CODE: Fingerprint = Fingerprint([1; 32]);
 
-    fn seal() -> SealedAnswers {
+    fn seal() -> SealedLoginResponses {
         let key = MasterKey::from_base64("MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=").unwrap();
-        SealedAnswers::new(Arc::new(Sealer::new(SealingKey::new(&key))))
+        SealedLoginResponses::new(Arc::new(Sealer::new(SealingKey::new(&key))))
     }
 
-    fn answer() -> LoggedIn {
+    fn response() -> LoggedIn {
         LoggedIn {
-            member: member(u128::MAX),
+            member: member_id(u128::MAX),
             nickname: Nickname::parse("\"引号\\\" 🎉").unwrap(),
             is_new: true,
-            merged: vec![member(1), member(2)],
+            merged: vec![member_id(1), member_id(2)],
             tokens: TokenPair {
                 access_token: AccessToken::new("access.token.canary".into()),
                 refresh_token: RefreshToken::new("refresh-canary".into()),
@@ -143,20 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_opens_as_it_was_sealed_and_for_its_own_code_only() {
-        let sealed = seal().seal(&CODE, &answer());
+    fn sealed_login_response_opens_only_for_its_code() {
+        let sealed = seal().seal(&CODE, &response());
         let opened = seal().open(&CODE, &sealed).unwrap();
         assert_eq!(opened.tokens.access_token.expose(), "access.token.canary");
         assert_eq!(opened.tokens.refresh_token.expose(), "refresh-canary");
-        // All the rest shows in debug output.
-        assert_eq!(format!("{opened:?}"), format!("{:?}", answer()));
+        // The debug output shows all other fields.
+        assert_eq!(format!("{opened:?}"), format!("{:?}", response()));
         assert!(seal().open(&Fingerprint([2; 32]), &sealed).is_err());
         assert!(!String::from_utf8_lossy(&sealed).contains("canary"));
     }
 
     #[test]
-    fn a_code_is_recognised_within_its_app() {
-        let (main, other) = (AppName::parse("main").unwrap(), AppName::parse("other").unwrap());
+    fn code_fingerprint_depends_on_app_and_code() {
+        let main = AppName::parse("main").unwrap();
+        let other = AppName::parse("other").unwrap();
         let code = LoginCode::parse("code").unwrap();
         assert_eq!(seal().code_fingerprint(&main, &code), seal().code_fingerprint(&main, &code));
         assert_ne!(seal().code_fingerprint(&main, &code), seal().code_fingerprint(&other, &code));
@@ -167,9 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_request_asks_for_makes_it_another_one_but_how_to_settle_a_conflict() {
+    fn request_fingerprint_covers_all_fields_except_conflict_resolution() {
         let key = IdempotencyKey::parse("key").unwrap();
-        let print = |request: &LoginRequest| seal().request_fingerprint(&key, request);
+        let fingerprint = |request: &LoginRequest| seal().request_fingerprint(&key, request);
         let different = [
             LoginRequest { app: Some("main".into()), ..request() },
             LoginRequest { code: LoginCode::parse("c0de").unwrap(), ..request() },
@@ -177,14 +179,14 @@ mod tests {
             LoginRequest { nickname: Nickname::parse("Ann").ok(), ..request() },
         ];
         for other in &different {
-            assert_ne!(print(other), print(&request()), "{other:?}");
+            assert_ne!(fingerprint(other), fingerprint(&request()), "{other:?}");
         }
         let other_key = IdempotencyKey::parse("another").unwrap();
-        assert_ne!(seal().request_fingerprint(&other_key, &request()), print(&request()));
-        let settled = LoginRequest {
+        assert_ne!(seal().request_fingerprint(&other_key, &request()), fingerprint(&request()));
+        let resolved = LoginRequest {
             on_conflict: Some(domain::model::identity::conflict_policy::ConflictResolution::Merge),
             ..request()
         };
-        assert_eq!(print(&settled), print(&request()));
+        assert_eq!(fingerprint(&resolved), fingerprint(&request()));
     }
 }

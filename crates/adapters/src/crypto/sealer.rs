@@ -1,5 +1,4 @@
-//! Secrets that the database keeps: sealed where they are needed again, as fingerprints where they
-//! only have to be recognised.
+//! Encryption at rest (sealing), and keyed fingerprints for values that only have to be recognized.
 
 use std::fmt;
 
@@ -11,68 +10,73 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::crypto::master_key::MasterKey;
 
-/// How many bytes name a key. They tell nothing about it.
-const KEY_ID: usize = 4;
+/// Length in bytes of a key id. The id reveals nothing about the key.
+const KEY_ID_LENGTH: usize = 4;
 
-/// What the keys are for that come from one master key.
-const TO_SEAL: &[u8] = b"menshen seals, version 1";
-const TO_RECOGNISE: &[u8] = b"menshen fingerprints, version 1";
-const TO_NAME: &[u8] = b"menshen names of sealing keys, version 1";
+/// Key derivation label of the encryption key.
+const SEAL_INFO: &[u8] = b"menshen seals, version 1";
 
-/// Where a sealed value lies. It opens nowhere else: copied to another row, it is worthless.
+/// Key derivation label of the fingerprint key.
+const FINGERPRINT_INFO: &[u8] = b"menshen fingerprints, version 1";
+
+/// Key derivation label of the key id.
+const KEY_ID_INFO: &[u8] = b"menshen names of sealing keys, version 1";
+
+/// Location of a sealed value in the database, used as associated data. A value that is copied to another row
+/// does not open there.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// The table.
+pub struct SealContext<'a> {
+    /// Table name.
     pub table: &'static str,
-    /// The column.
+    /// Column name.
     pub column: &'static str,
-    /// What identifies the row.
+    /// Row id.
     pub row: &'a [u8],
 }
 
-/// The keys that come from one master key. `Debug` shows which one that is, and nothing of it.
+/// Keys derived from one master key. `Debug` shows the key id only.
 pub struct SealingKey {
-    id: [u8; KEY_ID],
+    id: [u8; KEY_ID_LENGTH],
     cipher: RandomizedNonceKey,
-    fingerprints: hmac::Key,
+    fingerprint_key: hmac::Key,
 }
 
-/// Seals with one key, and opens what that one or a former one sealed.
+/// Seals values with the current key, and opens values sealed with the current or a former key.
 #[derive(Debug)]
 pub struct Sealer {
     current: SealingKey,
     former: Vec<SealingKey>,
 }
 
-/// A sealed value does not open.
+/// Error of opening a sealed value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// It names another key.
-    #[error("it was sealed with a key that is not configured")]
+    /// The value names a key that is not configured.
+    #[error("the value was sealed with a key that is not configured")]
     UnknownKey,
-    /// It was changed, or was sealed for another place.
-    #[error("it is damaged, or belongs elsewhere")]
+    /// The value was modified, or was sealed for another context.
+    #[error("the sealed value is damaged or belongs to another row")]
     Damaged,
 }
 
 impl SealingKey {
-    /// The keys that come from `master`.
+    /// Derives the keys from `master`.
     #[must_use]
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "an HMAC-SHA256 is as long as AES-256 wants its key"
+        reason = "an HMAC-SHA256 has the length of an AES-256 key"
     )]
     pub fn new(master: &MasterKey) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master.bytes());
-        let name = hmac::sign(&master, TO_NAME);
-        let seals = hmac::sign(&master, TO_SEAL);
-        let recognises = hmac::sign(&master, TO_RECOGNISE);
+        let id = hmac::sign(&master, KEY_ID_INFO);
+        let encryption_key = hmac::sign(&master, SEAL_INFO);
+        let fingerprint_key = hmac::sign(&master, FINGERPRINT_INFO);
         Self {
-            id: *name.as_ref().first_chunk().expect("a key of 4 bytes"),
-            cipher: RandomizedNonceKey::new(&AES_256_GCM, seals.as_ref())
+            id: *id.as_ref().first_chunk().expect("an id of 4 bytes"),
+            cipher: RandomizedNonceKey::new(&AES_256_GCM, encryption_key.as_ref())
                 .expect("a key of 32 bytes"),
-            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, recognises.as_ref()),
+            fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, fingerprint_key.as_ref()),
         }
     }
 }
@@ -84,62 +88,67 @@ impl fmt::Debug for SealingKey {
 }
 
 impl Sealer {
-    /// Seals with `current`.
+    /// Creates a sealer that seals with `current`.
     #[must_use]
     pub fn new(current: SealingKey) -> Self {
         Self { current, former: vec![] }
     }
 
-    /// Opens, besides, what `former` sealed.
+    /// Adds a former key, which is used for opening only.
     #[must_use]
-    pub fn also_opening(mut self, former: SealingKey) -> Self {
+    pub fn with_former_key(mut self, former: SealingKey) -> Self {
         self.former.push(former);
         self
     }
 
-    /// The value in a form that nobody can read or change without the key: the key's name, a random
-    /// nonce, and the ciphertext with its tag (AES-256-GCM).
+    /// Seals a value for this context (AES-256-GCM). The result is the key id, a random nonce, and the
+    /// ciphertext with its tag; without the key it can be neither read nor changed.
     #[must_use]
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "AES-GCM refuses nothing that fits in memory"
+        reason = "AES-GCM accepts every value that fits in memory"
     )]
-    pub fn seal(&self, place: Place<'_>, value: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, context: SealContext<'_>, value: &[u8]) -> Vec<u8> {
         let mut text = value.to_vec();
         let cipher = &self.current.cipher;
-        let nonce = cipher.seal_in_place_append_tag(Aad::from(place.bytes()), &mut text);
+        let nonce = cipher.seal_in_place_append_tag(Aad::from(context.bytes()), &mut text);
         let nonce = nonce.expect("less than 64 gigabytes");
         [&self.current.id[..], nonce.as_ref(), &text].concat()
     }
 
-    /// Whether the key that seals now sealed this.
+    /// Reports whether the value was sealed with the current key.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         sealed.starts_with(&self.current.id)
     }
 
-    /// The value that was sealed for this place.
-    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (id, rest) = sealed.split_first_chunk::<KEY_ID>().ok_or(OpenError::Damaged)?;
+    /// Opens a value that was sealed for this context.
+    pub fn open(
+        &self,
+        context: SealContext<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (id, rest) = sealed.split_first_chunk::<KEY_ID_LENGTH>().ok_or(OpenError::Damaged)?;
         let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Damaged)?;
         let mut keys = std::iter::once(&self.current).chain(&self.former);
         let key = keys.find(|key| key.id == *id).ok_or(OpenError::UnknownKey)?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let aad = Aad::from(context.bytes());
         let mut text = Zeroizing::new(text.to_vec());
-        let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(place.bytes()));
         match key.cipher.open_in_place(nonce, aad, &mut text).map(|value| value.len()) {
             Ok(length) => text.truncate(length),
-            // AES-GCM tells no reason, on purpose.
+            // AES-GCM deliberately gives no reason.
             Err(aws_lc_rs::error::Unspecified) => return Err(OpenError::Damaged),
         }
         Ok(text)
     }
 
-    /// What recognises `parts` again: the same bytes for the same parts and the same `kind` of thing,
-    /// which tell nothing about them without the key, however few values are possible (HMAC-SHA256).
+    /// Fingerprint of `parts` (HMAC-SHA256). The same parts of the same `kind` have the same fingerprint.
+    /// Without the key it reveals nothing about the parts, even if there are few possible values.
     #[must_use]
     pub fn fingerprint(&self, kind: &'static str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.current.fingerprints);
+        let mut context = hmac::Context::with_key(&self.current.fingerprint_key);
         for part in std::iter::once(&kind.as_bytes()).chain(parts) {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
@@ -156,8 +165,8 @@ impl Fingerprints for Sealer {
     }
 }
 
-impl Place<'_> {
-    /// The place as bytes; no two places have the same.
+impl SealContext<'_> {
+    /// Associated data of the context. Different contexts have different bytes.
     fn bytes(&self) -> Vec<u8> {
         [self.table.as_bytes(), b"\0", self.column.as_bytes(), b"\0", self.row].concat()
     }
@@ -170,7 +179,8 @@ mod tests {
 
     use super::*;
 
-    const HERE: Place<'static> = Place { table: "member", column: "phone", row: &[1] };
+    const CONTEXT: SealContext<'static> =
+        SealContext { table: "member", column: "phone", row: &[1] };
 
     fn key(seed: u8) -> SealingKey {
         let bytes: Vec<u8> = (seed..seed + 32).collect();
@@ -182,62 +192,65 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_in_its_place() {
+    fn sealed_value_opens_in_its_context() {
         for value in [&b""[..], b"+8613800138000", &[0; 5000]] {
-            let sealed = sealer().seal(HERE, value);
-            assert_eq!(sealer().open(HERE, &sealed).unwrap().as_slice(), value);
+            let sealed = sealer().seal(CONTEXT, value);
+            assert_eq!(sealer().open(CONTEXT, &sealed).unwrap().as_slice(), value);
         }
     }
 
     #[test]
-    fn it_opens_in_no_other_place() {
-        let sealed = sealer().seal(HERE, b"value");
-        for elsewhere in [
-            Place { table: "members", ..HERE },
-            Place { column: "remark", ..HERE },
-            Place { row: &[2], ..HERE },
-            Place { row: &[1, 0], ..HERE },
+    fn sealed_value_does_not_open_in_another_context() {
+        let sealed = sealer().seal(CONTEXT, b"value");
+        for other in [
+            SealContext { table: "members", ..CONTEXT },
+            SealContext { column: "remark", ..CONTEXT },
+            SealContext { row: &[2], ..CONTEXT },
+            SealContext { row: &[1, 0], ..CONTEXT },
         ] {
-            assert_eq!(sealer().open(elsewhere, &sealed).err(), Some(OpenError::Damaged));
+            assert_eq!(sealer().open(other, &sealed).err(), Some(OpenError::Damaged));
         }
     }
 
     #[test]
-    fn a_changed_bit_or_a_lost_byte_opens_nothing() {
-        let sealed = sealer().seal(HERE, b"value");
+    fn modified_or_truncated_value_does_not_open() {
+        let sealed = sealer().seal(CONTEXT, b"value");
         for bit in 0..sealed.len() * 8 {
             let mut changed = sealed.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let expected =
-                if bit < KEY_ID * 8 { OpenError::UnknownKey } else { OpenError::Damaged };
-            assert_eq!(sealer().open(HERE, &changed).err(), Some(expected), "bit {bit}");
+                if bit < KEY_ID_LENGTH * 8 { OpenError::UnknownKey } else { OpenError::Damaged };
+            assert_eq!(sealer().open(CONTEXT, &changed).err(), Some(expected), "bit {bit}");
         }
         for length in 0..sealed.len() {
-            assert_eq!(sealer().open(HERE, &sealed[..length]).err(), Some(OpenError::Damaged));
+            assert_eq!(sealer().open(CONTEXT, &sealed[..length]).err(), Some(OpenError::Damaged));
         }
     }
 
     #[test]
-    fn the_same_value_is_never_sealed_the_same_way_and_does_not_show() {
-        let (one, other) =
-            (sealer().seal(HERE, b"13800138000"), sealer().seal(HERE, b"13800138000"));
+    fn sealing_is_randomized_and_hides_the_value() {
+        let one = sealer().seal(CONTEXT, b"13800138000");
+        let other = sealer().seal(CONTEXT, b"13800138000");
         assert_ne!(one, other);
         assert!(!one.windows(4).any(|bytes| bytes == b"1380"));
     }
 
     #[test]
-    fn a_former_key_still_opens_and_an_unknown_one_does_not() {
-        let sealed = sealer().seal(HERE, b"value");
+    fn former_key_opens_and_unknown_key_does_not() {
+        let sealed = sealer().seal(CONTEXT, b"value");
         let successor = Sealer::new(key(2));
-        assert_eq!(successor.open(HERE, &sealed).err(), Some(OpenError::UnknownKey));
-        let successor = successor.also_opening(key(1));
-        assert_eq!(successor.open(HERE, &sealed).unwrap().as_slice(), b"value");
+        assert_eq!(successor.open(CONTEXT, &sealed).err(), Some(OpenError::UnknownKey));
+        let successor = successor.with_former_key(key(1));
+        assert_eq!(successor.open(CONTEXT, &sealed).unwrap().as_slice(), b"value");
         assert!(!successor.is_current(&sealed));
-        assert!(successor.is_current(&successor.seal(HERE, b"value")), "it seals with the new");
+        assert!(
+            successor.is_current(&successor.seal(CONTEXT, b"value")),
+            "the successor seals with its current key"
+        );
     }
 
     #[test]
-    fn fingerprints_differ_by_key_kind_and_where_parts_end() {
+    fn fingerprint_depends_on_key_kind_and_part_boundaries() {
         let print = sealer().fingerprint("code", &[b"ab", b"c"]);
         assert_eq!(print, sealer().fingerprint("code", &[b"ab", b"c"]));
         for other in [
@@ -251,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_shows_in_debug_output() {
+    fn debug_output_contains_no_key() {
         let master = MasterKey::from_base64(&STANDARD.encode("canary 0123456789 ABCDEFGHIJKLMN"));
         let shown = format!("{:?}", Sealer::new(SealingKey::new(&master.unwrap())));
         assert!(shown.starts_with("Sealer") && shown.len() < 120, "{shown}");

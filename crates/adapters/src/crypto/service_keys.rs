@@ -1,4 +1,4 @@
-//! The keys by which trusted back ends are known; only their digests are kept.
+//! API keys of service accounts. Only their digests are stored.
 
 use std::fmt;
 
@@ -8,83 +8,94 @@ use domain::model::service_account::ServiceAccount;
 use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The shortest key that may stand in the configuration as it is, in characters.
-const KEY_MIN: usize = 32;
+/// Minimum length in characters of a key that is configured as plain text.
+const MIN_KEY_LENGTH: usize = 32;
 
-/// What marks the hexadecimal SHA-256 of a key.
-const DIGEST_MARK: &str = "sha256:";
+/// Prefix of a key that is configured as its hexadecimal SHA-256 digest.
+const DIGEST_PREFIX: &str = "sha256:";
 
-/// The configured services and the SHA-256 of each one's key; unsalted, for the keys are random.
+/// Names of the configured service accounts and the SHA-256 digests of their keys. The digests need no salt,
+/// because the keys are random.
 pub struct ServiceKeys(Vec<(String, [u8; 32])>);
 
-/// Why a service's key is unfit; the key is never part of it.
+/// Error in the configured key of a service account. It never contains the key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceKeyError {
-    /// Neither form of a key.
+    /// The key has neither of the two forms.
     #[error(
-        "the key of service {0:?} is neither {DIGEST_MARK} and 64 hexadecimal digits \
-         (`printf %s KEY | sha256sum`) nor {KEY_MIN} or more visible ASCII characters \
+        "the key of service account {0:?} is neither {DIGEST_PREFIX} and 64 hexadecimal digits \
+         (`printf %s KEY | sha256sum`) nor {MIN_KEY_LENGTH} or more visible ASCII characters \
          (`openssl rand -hex 32`)"
     )]
     Malformed(String),
-    /// One key for two: nobody could tell who calls.
-    #[error("the services {0:?} and {1:?} have the same key: give each its own")]
-    Shared(String, String),
+    /// Two service accounts have the same key, so their requests could not be told apart.
+    #[error(
+        "the service accounts {0:?} and {1:?} have the same key: configure a different key for each"
+    )]
+    Duplicate(String, String),
 }
 
 impl ServiceKeys {
-    /// Takes names with their keys as configured: the text of the key, or `sha256:` and its digest
-    /// in hexadecimal. All that is wrong is told at once.
+    /// Creates the authenticator from configured names and keys. A key is either plain text, or `sha256:` and
+    /// its digest in hexadecimal. Returns all errors at once.
     pub fn new(
         configured: impl IntoIterator<Item = (String, SecretString)>,
     ) -> Result<Self, Vec<ServiceKeyError>> {
-        let (mut known, mut errors) = (Vec::<(String, [u8; 32])>::new(), Vec::new());
+        let mut keys = Vec::<(String, [u8; 32])>::new();
+        let mut errors = Vec::new();
         for (name, key) in configured {
             let Some(digest) = configured_digest(key.expose_secret()) else {
                 errors.push(ServiceKeyError::Malformed(name));
                 continue;
             };
-            if let Some((other, _)) = known.iter().find(|(_, other)| *other == digest) {
-                errors.push(ServiceKeyError::Shared(other.clone(), name.clone()));
+            if let Some((other, _)) = keys.iter().find(|(_, other)| *other == digest) {
+                errors.push(ServiceKeyError::Duplicate(other.clone(), name.clone()));
             }
-            known.push((name, digest));
+            keys.push((name, digest));
         }
-        if errors.is_empty() { Ok(Self(known)) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self(keys))
     }
 }
 
 impl ServiceAccountAuthenticator for ServiceKeys {
     fn authenticate(&self, key: &str) -> Option<ServiceAccount> {
-        let shown = digest(&SHA256, key.as_bytes());
-        let belongs = |known: &[u8]| verify_slices_are_equal(known, shown.as_ref()).is_ok();
-        // A fold compares with all of them, whichever it is; a `find` would stop.
+        let presented = digest(&SHA256, key.as_bytes());
+        let matches = |known: &[u8]| verify_slices_are_equal(known, presented.as_ref()).is_ok();
+        // `fold` compares all keys, so that the time does not depend on the match. `find` would stop early.
         let found = self.0.iter().fold(
             None,
             |found, (name, known)| {
-                if belongs(known) { Some(name) } else { found }
+                if matches(known) { Some(name) } else { found }
             },
         );
         found.map(|name| ServiceAccount { name: name.clone() })
     }
 }
 
-/// Names the services and nothing of their keys.
+/// Shows the names of the service accounts and nothing of their keys.
 impl fmt::Debug for ServiceKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
+/// Digest of a configured key.
 fn configured_digest(key: &str) -> Option<[u8; 32]> {
-    if let Some(hex) = key.strip_prefix(DIGEST_MARK) {
-        return from_hex(hex);
+    if let Some(hex) = key.strip_prefix(DIGEST_PREFIX) {
+        return decode_hex(hex);
     }
-    // Another character would never come through an `Authorization` header.
-    let fit = key.len() >= KEY_MIN && key.bytes().all(|b| b.is_ascii_graphic());
-    if fit { digest(&SHA256, key.as_bytes()).as_ref().try_into().ok() } else { None }
+    // Other characters cannot be sent in an `Authorization` header.
+    let is_valid = key.len() >= MIN_KEY_LENGTH && key.bytes().all(|b| b.is_ascii_graphic());
+    if !is_valid {
+        return None;
+    }
+    digest(&SHA256, key.as_bytes()).as_ref().try_into().ok()
 }
 
-fn from_hex(hex: &str) -> Option<[u8; 32]> {
+fn decode_hex(hex: &str) -> Option<[u8; 32]> {
     let (pairs, []) = hex.as_bytes().as_chunks::<2>() else { return None };
     let nibble = |digit: u8| char::from(digit).to_digit(16);
     let byte = |[high, low]: &[u8; 2]| u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok();
@@ -109,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_known_by_its_key_however_that_is_configured() {
+    fn key_is_configured_as_plain_text_or_digest() {
         let digest = format!("sha256:{DIGEST}");
         for configured in [KEY, &digest, &digest.replace(DIGEST, &DIGEST.to_uppercase())] {
             for order in [[0, 1], [1, 0]] {
@@ -122,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_whole_key_is_believed() {
+    fn authentication_requires_the_exact_key() {
         let keys = keys(&[("billing", &format!("sha256:{DIGEST}")), ("shop", OTHER_KEY)]).unwrap();
         for wrong in [
             "",
@@ -144,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn unfit_keys_are_all_refused_at_once_by_name() {
+    fn malformed_keys_are_all_reported_by_service_account() {
         let half = &DIGEST[..32];
-        let unfit = [
+        let malformed = [
             "",
             "changeme",
             &KEY[..31],
@@ -162,21 +173,21 @@ mod tests {
             &format!("sha256:g{}", &DIGEST[1..]),
             &format!("sha256:é{}", &DIGEST[2..]),
         ];
-        let names: Vec<String> = (0..unfit.len()).map(|n| format!("service-{n}")).collect();
-        let pairs: Vec<_> = names.iter().map(String::as_str).zip(unfit).collect();
+        let names: Vec<String> = (0..malformed.len()).map(|n| format!("service-{n}")).collect();
+        let pairs: Vec<_> = names.iter().map(String::as_str).zip(malformed).collect();
         let expected: Vec<_> = names.iter().cloned().map(ServiceKeyError::Malformed).collect();
         assert_eq!(keys(&pairs).unwrap_err(), expected);
     }
 
     #[test]
-    fn two_services_cannot_share_a_key() {
+    fn duplicate_keys_are_rejected() {
         let digest = format!("sha256:{DIGEST}");
         let shared = keys(&[("a", KEY), ("b", OTHER_KEY), ("c", &digest)]).unwrap_err();
-        assert_eq!(shared, [ServiceKeyError::Shared("a".into(), "c".into())]);
+        assert_eq!(shared, [ServiceKeyError::Duplicate("a".into(), "c".into())]);
     }
 
     #[test]
-    fn no_key_shows_in_an_error_or_in_debug_output() {
+    fn errors_and_debug_output_contain_no_key() {
         let good = keys(&[("billing", KEY), ("shop", OTHER_KEY)]).unwrap();
         assert_eq!(format!("{good:?}"), r#"{"billing", "shop"}"#);
         let bad = keys(&[("a", "canary short"), ("b", KEY), ("c", KEY)]).unwrap_err();

@@ -1,4 +1,4 @@
-//! Session keys, sealed for the store.
+//! Encryption at rest of WeChat session keys.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use domain::model::identity::Subject;
 use domain::model::secret::SessionKey;
 use domain::ports::session_keys::{SessionKeySeal, UnsealKeyError};
 
-use crate::crypto::sealer::{Place, Sealer};
+use crate::crypto::sealer::{SealContext, Sealer};
 
 /// Seals the session keys of users.
 pub struct SealedSessionKeys(Arc<Sealer>);
 
 impl SealedSessionKeys {
-    /// Session keys under the sealing keys of `sealer`.
+    /// Creates the seal with the keys of `sealer`.
     #[must_use]
     pub fn new(sealer: Arc<Sealer>) -> Self {
         Self(sealer)
@@ -21,28 +21,29 @@ impl SealedSessionKeys {
 
 impl SessionKeySeal for SealedSessionKeys {
     fn seal(&self, user: &Subject, key: &SessionKey) -> Vec<u8> {
-        let row = row(user);
-        self.0.seal(place(&row), key.expose().as_bytes())
+        let row = row_id(user);
+        self.0.seal(seal_context(&row), key.expose().as_bytes())
     }
 
     fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError> {
-        let row = row(user);
-        let opened = self.0.open(place(&row), sealed);
+        let row = row_id(user);
+        let opened = self.0.open(seal_context(&row), sealed);
         let opened = opened.map_err(|error| UnsealKeyError(error.into()))?;
-        // The error of a text that is none would lead to its bytes.
-        let key =
-            str::from_utf8(&opened).ok().ok_or_else(|| UnsealKeyError("it is no text".into()));
+        // `Utf8Error` is dropped: its position in the text would reveal bytes of the key.
+        let key = str::from_utf8(&opened)
+            .ok()
+            .ok_or_else(|| UnsealKeyError("the opened session key is not UTF-8 text".into()));
         Ok(SessionKey::new(key?.into()))
     }
 }
 
-/// What identifies a user's row: no namespace and no value holds a NUL.
-fn row(user: &Subject) -> Vec<u8> {
+/// Row id of a user. It is unambiguous because neither a namespace nor a value contains a NUL.
+fn row_id(user: &Subject) -> Vec<u8> {
     [user.namespace.as_bytes(), b"\0", user.value.as_bytes()].concat()
 }
 
-fn place(row: &[u8]) -> Place<'_> {
-    Place { table: "session_key", column: "sealed", row }
+fn seal_context(row: &[u8]) -> SealContext<'_> {
+    SealContext { table: "session_key", column: "sealed", row }
 }
 
 #[cfg(test)]
@@ -59,12 +60,13 @@ mod tests {
     }
 
     fn user(namespace: &str, value: &str) -> Subject {
-        let (namespace, value) = (namespace.into(), value.into());
+        let namespace = namespace.into();
+        let value = value.into();
         Subject { namespace, kind: SubjectKind::OpenId, value }
     }
 
     #[test]
-    fn a_session_key_opens_for_its_own_user_only_and_does_not_show() {
+    fn sealed_session_key_opens_only_for_its_user() {
         let owner = user("app", "o1");
         let sealed = seal().seal(&owner, &SessionKey::new("canary-key".into()));
         assert!(!String::from_utf8_lossy(&sealed).contains("canary"));

@@ -1,4 +1,4 @@
-//! Counts what any rate limiter refuses, for operators.
+//! Rate limiter decorator that counts rejected requests.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// Another limiter, and how often it refused.
-pub struct CountedRateLimiter {
+/// Rate limiter with a metric of its rejections.
+pub struct MeteredRateLimiter {
     limiter: Arc<dyn RateLimiter>,
     refusals: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
-impl CountedRateLimiter {
-    /// Counts what this limiter refuses.
+impl MeteredRateLimiter {
+    /// Wraps a limiter and registers the metric.
     pub fn new(limiter: Arc<dyn RateLimiter>, registry: &mut Registry) -> Self {
         let refusals = Family::default();
-        let help = "RequestContext refused because too many came, by whose they were";
+        let help = "Requests rejected by a rate limit";
         registry.register("rate_limit_refusals", help, refusals.clone());
         Self { limiter, refusals }
     }
 }
 
 #[async_trait]
-impl RateLimiter for CountedRateLimiter {
+impl RateLimiter for MeteredRateLimiter {
     async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let outcome = self.limiter.take(key, quota).await;
         if outcome.is_err() {

@@ -1,4 +1,4 @@
-//! WeChat's access tokens in Redis, sealed.
+//! Cache of WeChat access tokens in Redis. The tokens are sealed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,87 +10,89 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 
 use super::Redis;
-use crate::crypto::sealer::{Place, Sealer};
-use crate::wechat::access_token::serves_for;
-use crate::wechat::access_token_cache::{Found, SharedToken, TokenShelf};
+use crate::crypto::sealer::{SealContext, Sealer};
+use crate::wechat::access_token::usable_for;
+use crate::wechat::access_token_cache::{AccessTokenCache, Lookup, SharedToken};
 
-/// How long a fetch by another instance is waited for: what a call to WeChat may take.
-const FETCH_MAX: Duration = Duration::from_millis(1_500);
+/// Lifetime of the fetch lock, and maximum wait for the instance that holds it: the maximum duration of a call to
+/// WeChat.
+const LOCK_TTL: Duration = Duration::from_millis(1_500);
 
-/// How often one who waits looks.
-const LOOK: Duration = Duration::from_millis(25);
+/// Interval between two lookups while another instance fetches the token.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// The tokens of all instances with this sealing key.
-pub struct RedisTokenShelf {
+/// Access token cache shared by all instances with the same sealing key.
+pub struct RedisAccessTokenCache {
     redis: Redis,
     sealer: Arc<Sealer>,
     clock: Arc<dyn Clock>,
 }
 
-impl RedisTokenShelf {
-    /// Keeps tokens in Redis, sealed by `sealer`, and tells their ends by `clock`.
+impl RedisAccessTokenCache {
+    /// Creates a cache whose tokens are sealed by `sealer` and expire by `clock`.
     #[must_use]
     pub fn new(redis: Redis, sealer: Arc<Sealer>, clock: Arc<dyn Clock>) -> Self {
         Self { redis, sealer, clock }
     }
 
-    /// What is there; the outer `None` when Redis does not answer.
-    async fn look(
+    /// Cached token, if it has not expired and is not `refused`. The outer `None` means that Redis is
+    /// unavailable.
+    async fn get(
         &self,
         app_id: &str,
         refused: Option<&SecretString>,
     ) -> Option<Option<SharedToken>> {
         let sealed: Option<Vec<u8>> =
-            self.redis.command(&Cmd::get(self.redis.name("access-token", app_id))).await?;
-        let opened = sealed.and_then(|sealed| self.sealer.open(place(app_id), &sealed).ok());
-        let found = opened.and_then(|opened| {
-            let (until, token) = opened.split_first_chunk::<8>()?;
-            let left = i64::from_be_bytes(*until) - self.clock.now().unix_seconds();
+            self.redis.command(&Cmd::get(self.redis.key("access-token", app_id))).await?;
+        let opened = sealed.and_then(|sealed| self.sealer.open(seal_context(app_id), &sealed).ok());
+        let cached = opened.and_then(|opened| {
+            let (expires_at, token) = opened.split_first_chunk::<8>()?;
+            let expires_in = i64::from_be_bytes(*expires_at) - self.clock.now().unix_seconds();
             let token = SecretString::from(str::from_utf8(token).ok()?);
-            (left > 0).then_some(SharedToken { token, expires_in: left })
+            (expires_in > 0).then_some(SharedToken { token, expires_in })
         });
         let refused = refused.map(ExposeSecret::expose_secret);
-        Some(found.filter(|found| Some(found.token.expose_secret()) != refused))
+        Some(cached.filter(|cached| Some(cached.token.expose_secret()) != refused))
     }
 
-    /// Whether nobody else has the turn; `None` when Redis does not answer.
-    async fn take_turn(&self, app_id: &str) -> Option<bool> {
-        let mut claim = redis::cmd("SET");
-        claim.arg(self.redis.name("access-token-fetch", app_id)).arg("").arg("NX");
-        claim.arg("PX").arg(millis(FETCH_MAX));
-        let taken: Option<String> = self.redis.command(&claim).await?;
-        Some(taken.is_some())
+    /// Tries to acquire the fetch lock. `None` means that Redis is unavailable.
+    async fn try_lock(&self, app_id: &str) -> Option<bool> {
+        let mut set = redis::cmd("SET");
+        set.arg(self.redis.key("access-token-fetch", app_id)).arg("").arg("NX");
+        set.arg("PX").arg(millis(LOCK_TTL));
+        let reply: Option<String> = self.redis.command(&set).await?;
+        Some(reply.is_some())
     }
 }
 
 #[async_trait]
-impl TokenShelf for RedisTokenShelf {
-    async fn find(&self, app_id: &str, refused: Option<&SecretString>) -> Found {
-        let begun = Instant::now();
+impl AccessTokenCache for RedisAccessTokenCache {
+    async fn get_or_lock(&self, app_id: &str, refused: Option<&SecretString>) -> Lookup {
+        let started_at = Instant::now();
         loop {
-            match self.look(app_id, refused).await {
-                Some(Some(token)) => return Found::Token(token),
+            match self.get(app_id, refused).await {
+                Some(Some(token)) => return Lookup::Hit(token),
                 Some(None) => {}
-                None => return Found::Nothing,
+                None => return Lookup::Unavailable,
             }
-            match self.take_turn(app_id).await {
-                Some(true) => return Found::Turn,
-                Some(false) if begun.elapsed() < FETCH_MAX => sleep(LOOK).await,
-                Some(false) | None => return Found::Nothing,
+            match self.try_lock(app_id).await {
+                Some(true) => return Lookup::LockAcquired,
+                Some(false) if started_at.elapsed() < LOCK_TTL => sleep(POLL_INTERVAL).await,
+                Some(false) | None => return Lookup::Unavailable,
             }
         }
     }
 
-    async fn leave(&self, app_id: &str, token: &SharedToken) {
-        let until = self.clock.now().unix_seconds().saturating_add(token.expires_in);
-        let text = [&until.to_be_bytes()[..], token.token.expose_secret().as_bytes()].concat();
-        let sealed = self.sealer.seal(place(app_id), &text);
-        let name = self.redis.name("access-token", app_id);
-        let kept = serves_for(token.expires_in);
-        // Whoever finds nothing asks WeChat.
-        let _: Option<()> = self.redis.command(&Cmd::pset_ex(name, sealed, millis(kept))).await;
-        let claim = self.redis.name("access-token-fetch", app_id);
-        let _: Option<u64> = self.redis.command(&Cmd::del(claim)).await;
+    async fn put(&self, app_id: &str, token: &SharedToken) {
+        let expires_at = self.clock.now().unix_seconds().saturating_add(token.expires_in);
+        let text = [&expires_at.to_be_bytes()[..], token.token.expose_secret().as_bytes()].concat();
+        let sealed = self.sealer.seal(seal_context(app_id), &text);
+        let key = self.redis.key("access-token", app_id);
+        let ttl = millis(usable_for(token.expires_in));
+        // A failure needs no handling: the other instances then fetch the token from WeChat.
+        let _: Option<()> = self.redis.command(&Cmd::pset_ex(key, sealed, ttl)).await;
+        let lock = self.redis.key("access-token-fetch", app_id);
+        let _: Option<u64> = self.redis.command(&Cmd::del(lock)).await;
     }
 }
 
@@ -98,6 +100,6 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn place(app_id: &str) -> Place<'_> {
-    Place { table: "redis", column: "access_token", row: app_id.as_bytes() }
+fn seal_context(app_id: &str) -> SealContext<'_> {
+    SealContext { table: "redis", column: "access_token", row: app_id.as_bytes() }
 }

@@ -1,4 +1,4 @@
-//! What changed of members, told to the other instances by way of Redis.
+//! Change notifications over Redis pub/sub, for the member caches of the other instances.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,95 +12,95 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{ANSWER_MAX, RETRY, Redis};
-use crate::cache::invalidation::{Change, InvalidationLog, ChangeNotifier};
+use super::{RECONNECT_INTERVAL, RESPONSE_TIMEOUT, Redis};
+use crate::cache::invalidation::{Change, ChangeNotifier, InvalidationLog};
 
-/// How often a connection that brings nothing is tried out.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Idle time of the subscription after which the connection is checked with a `PING`.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells this instance and the others. What is not heard, because Redis is down or forgets it, is known by
-/// itself when what was remembered is too old.
-pub struct RedisNews {
+/// Change notifier that invalidates the cache of this instance and of all others. Notifications that are lost,
+/// because Redis is down or drops them, are covered by the TTL of the cache entries.
+pub struct RedisChangeNotifier {
     redis: Redis,
     changes: Arc<InvalidationLog>,
-    hearing: JoinHandle<()>,
+    listener: JoinHandle<()>,
 }
 
-impl RedisNews {
-    /// Tells others by `redis`, and notes what they tell in `changes`.
+impl RedisChangeNotifier {
+    /// Publishes changes to `redis`, and records the changes of other instances in `changes`.
     #[must_use]
     pub fn new(redis: Redis, changes: Arc<InvalidationLog>) -> Self {
-        let hearing = tokio::spawn(hear(redis.clone(), Arc::clone(&changes)));
-        Self { redis, changes, hearing }
+        let listener = tokio::spawn(subscribe(redis.clone(), Arc::clone(&changes)));
+        Self { redis, changes, listener }
     }
 }
 
-impl Drop for RedisNews {
+impl Drop for RedisChangeNotifier {
     fn drop(&mut self) {
-        self.hearing.abort();
+        self.listener.abort();
     }
 }
 
 #[async_trait]
-impl ChangeNotifier for RedisNews {
+impl ChangeNotifier for RedisChangeNotifier {
     async fn notify(&self, changes: &[Change]) {
         self.changes.notify(changes).await;
-        let text = changes.iter().map(written).collect::<Vec<_>>().join(" ");
+        let text = changes.iter().map(encode).collect::<Vec<_>>().join(" ");
         let mut publish = redis::cmd("PUBLISH");
-        // Whether anybody heard it is no matter.
+        // The number of receivers is irrelevant, and a failure is covered by the TTL of the cache.
         let _: Option<u64> = self.redis.command(publish.arg(channel(&self.redis)).arg(text)).await;
     }
 }
 
-/// Where all instances tell and hear.
+/// Channel that all instances publish to and subscribe to.
 fn channel(redis: &Redis) -> String {
-    redis.name("news", "members")
+    redis.key("changes", "members")
 }
 
-/// Hears until the end, over one connection after the other.
-async fn hear(redis: Redis, changes: Arc<InvalidationLog>) {
+/// Subscribes to changes until the task is aborted, and reconnects after every failure.
+async fn subscribe(redis: Redis, changes: Arc<InvalidationLog>) {
     loop {
-        // Why it ended is known to whoever next asks Redis for something.
-        let _ended = hear_once(&redis, &changes).await;
-        sleep(RETRY).await;
+        // The error is not logged here: the next command logs that Redis is unavailable.
+        let _error = subscribe_once(&redis, &changes).await;
+        sleep(RECONNECT_INTERVAL).await;
     }
 }
 
-async fn hear_once(redis: &Redis, changes: &InvalidationLog) -> RedisResult<()> {
-    let mut listening = redis.listen().await?;
-    listening.subscribe(channel(redis)).await?;
-    // What was told while nobody listened is lost.
+async fn subscribe_once(redis: &Redis, changes: &InvalidationLog) -> RedisResult<()> {
+    let mut pubsub = redis.pubsub().await?;
+    pubsub.subscribe(channel(redis)).await?;
+    // Notifications that were published without a subscription are lost.
     changes.invalidate_all();
-    let (mut asking, mut told) = listening.split();
+    let (mut sink, mut messages) = pubsub.split();
     loop {
-        match timeout(SILENCE, told.next()).await {
-            Ok(Some(message)) => note(&message, changes),
+        match timeout(PING_INTERVAL, messages.next()).await {
+            Ok(Some(message)) => handle_message(&message, changes),
             Ok(None) => return Ok(()),
             Err(_) => {
-                let answer = timeout(ANSWER_MAX, asking.ping::<redis::Value>()).await;
-                answer.map_err(|_| super::late())??;
+                let pong = timeout(RESPONSE_TIMEOUT, sink.ping::<redis::Value>()).await;
+                pong.map_err(|_| super::timed_out())??;
             }
         }
     }
 }
 
-/// What one does not understand may be anything: all is forgotten then.
-fn note(message: &Msg, changes: &InvalidationLog) {
+/// Records the changes of a message. Clears the whole cache on an undecodable message.
+fn handle_message(message: &Msg, log: &InvalidationLog) {
     let text = str::from_utf8(message.get_payload_bytes()).unwrap_or_default();
-    match text.split(' ').map(read).collect::<Option<Vec<_>>>() {
-        Some(told) => changes.record(&told),
-        None => changes.invalidate_all(),
+    match text.split(' ').map(decode).collect::<Option<Vec<_>>>() {
+        Some(changes) => log.record(&changes),
+        None => log.invalidate_all(),
     }
 }
 
-fn written(change: &Change) -> String {
+fn encode(change: &Change) -> String {
     match change {
         Change::Member(member) => format!("member:{}", member.0.simple()),
         Change::Session(session) => format!("session:{}", session.0.simple()),
     }
 }
 
-fn read(text: &str) -> Option<Change> {
+fn decode(text: &str) -> Option<Change> {
     let (kind, id) = text.split_once(':')?;
     let id = Uuid::try_parse(id).ok()?;
     match kind {
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn changes_round_trip_and_other_text_is_rejected() {
         let id = Uuid::from_u128(0x0193_4a5b_6c7d_7e8f_9012_3456_789a_bcde);
         for change in [Change::Member(MemberId(id)), Change::Session(SessionId(id))] {
-            assert_eq!(read(&written(&change)), Some(change));
+            assert_eq!(decode(&encode(&change)), Some(change));
         }
         for other in ["", "member", "member:", "member:x", "app:01934a5b6c7d7e8f90123456789abcde"] {
-            assert_eq!(read(other), None, "{other}");
+            assert_eq!(decode(other), None, "{other}");
         }
     }
 }

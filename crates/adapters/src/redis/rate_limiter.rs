@@ -1,4 +1,4 @@
-//! Requests counted in Redis, for all instances together.
+//! Rate limiter whose buckets are in Redis and shared by all instances.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,8 +11,10 @@ use redis::Script;
 
 use super::Redis;
 
-/// [`Quota::take`], by Redis' own clock where it is given none. What is full again is kept a minute longer. Answers the microseconds until the next
-/// request is let pass, or 0. All numbers are below 2⁵³, where Lua's are exact.
+/// [`Quota::take`] as a Lua script. It returns the microseconds until the next request is allowed, or 0.
+///
+/// Without a time as argument it uses the clock of Redis. A bucket expires a minute after it is full again. All
+/// numbers are below 2⁵³, where Lua's are exact.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -32,23 +34,24 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Counts for all instances; as long as Redis does not answer, each counts for itself.
+/// Rate limiter in Redis. While Redis is unavailable, each instance uses its fallback.
 pub struct RedisRateLimiter {
     redis: Redis,
-    alone: Arc<dyn RateLimiter>,
+    fallback: Arc<dyn RateLimiter>,
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl RedisRateLimiter {
-    /// Counts in Redis by its clock, which is one for all, and in `alone` when it does not answer.
+    /// Creates a limiter with the clock of Redis, which is the same for all instances, and with `fallback` for
+    /// the time that Redis is unavailable.
     #[must_use]
-    pub fn new(redis: Redis, alone: Arc<dyn RateLimiter>) -> Self {
-        Self { redis, alone, clock: None }
+    pub fn new(redis: Redis, fallback: Arc<dyn RateLimiter>) -> Self {
+        Self { redis, fallback, clock: None }
     }
 
-    /// Counts by this clock.
+    /// Replaces the clock of Redis by this clock.
     #[must_use]
-    pub fn by(self, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
     }
 }
@@ -58,22 +61,22 @@ impl RateLimiter for RedisRateLimiter {
     async fn take(&self, key: &LimitKey, quota: Quota) -> Result<(), RateLimited> {
         let now = self.clock.as_ref().map(|clock| clock.now().unix_millis().saturating_mul(1000));
         let mut take = TAKE.prepare_invoke();
-        take.key(self.redis.name("limit", &name(key)))
+        take.key(self.redis.key("limit", &key_name(key)))
             .arg(now.map_or(String::new(), |now| now.to_string()));
-        take.arg(quota.refill()).arg(quota.capacity());
+        take.arg(quota.refill_micros()).arg(quota.capacity_micros());
         match self.redis.script::<u64>(&take).await {
             Some(0) => Ok(()),
-            Some(early) => {
-                Err(RateLimited { retry_after: Duration::from_millis(early.div_ceil(1000)) })
+            Some(micros) => {
+                Err(RateLimited { retry_after: Duration::from_millis(micros.div_ceil(1000)) })
             }
-            None => self.alone.take(key, quota).await,
+            None => self.fallback.take(key, quota).await,
         }
     }
 }
 
-/// Under which key it is counted: another one for every other, as the kind comes first and has no colon.
-fn name(key: &LimitKey) -> String {
-    let whose = match key {
+/// Name of a limit key in Redis. Names are unique because the kind comes first and contains no colon.
+fn key_name(key: &LimitKey) -> String {
+    let id = match key {
         LimitKey::Address(network)
         | LimitKey::HealthCheck(network)
         | LimitKey::AdminSignIn(network) => network.to_string(),
@@ -82,7 +85,7 @@ fn name(key: &LimitKey) -> String {
         LimitKey::Session(session) => session.0.to_string(),
         LimitKey::Service(service) => service.clone(),
     };
-    format!("{}:{whose}", key.kind())
+    format!("{}:{id}", key.kind())
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_are_counted_under_one_name() {
+    fn key_names_are_unique() {
         let addresses: [IpAddr; 3] =
             [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into()];
         let mut keys: Vec<LimitKey> = Vec::new();
@@ -119,7 +122,7 @@ mod tests {
             keys.extend(AppName::parse(text).ok().map(LimitKey::App));
             keys.push(LimitKey::Service(text.to_owned()));
         }
-        let names: HashSet<_> = keys.iter().map(name).collect();
+        let names: HashSet<_> = keys.iter().map(key_name).collect();
         assert_eq!(names.len(), keys.len(), "{names:?}");
     }
 }

@@ -1,38 +1,38 @@
-//! Where Redis is, and how its servers stand together.
+//! Redis URLs: a single server, Sentinel or Cluster.
 
 use std::fmt;
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
-/// The forms, for those who mistook them.
-const FORMS: &str = "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], \
+/// Error text that lists the accepted formats.
+const URL_FORMATS: &str = "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], \
     redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER or \
     redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT; with rediss for TLS";
 
-/// How long a Sentinel's or a cluster's list of hosts may be.
-const HOSTS_MAX: usize = 64;
+/// Maximum number of hosts in a Sentinel or Cluster URL.
+const MAX_HOSTS: usize = 64;
 
-/// Where Redis is. `Debug` shows nothing of it: it may hold a password.
+/// Addresses of Redis. `Debug` shows nothing, because the URL may contain a password.
 #[derive(Clone)]
 pub enum RedisUrl {
-    /// One server.
+    /// Single server.
     Standalone(ConnectionInfo),
-    /// One server of several, which the Sentinels of these addresses name.
+    /// Master of a replicated setup, as named by its Sentinels.
     Sentinel {
-        /// The Sentinels, without a password of their own.
+        /// Addresses of the Sentinels, without a password.
         sentinels: Vec<ConnectionInfo>,
-        /// What they call the servers that they watch.
+        /// Name of the master in the configuration of the Sentinels.
         master: String,
-        /// How the master is spoken to: its user and password, and whether over TLS.
+        /// User, password and TLS setting for the master.
         server: ConnectionInfo,
     },
-    /// A Redis Cluster that these servers belong to.
+    /// Servers of a Redis Cluster.
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// The text names no Redis. Never quotes it: it may hold a password.
+/// Error of parsing a Redis URL. It never quotes the URL, which may contain a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{FORMS}")]
+#[error("{URL_FORMATS}")]
 pub struct MalformedRedisUrl;
 
 impl fmt::Debug for RedisUrl {
@@ -42,7 +42,7 @@ impl fmt::Debug for RedisUrl {
 }
 
 impl RedisUrl {
-    /// Takes a URL of one of the forms that its error tells.
+    /// Parses a URL of one of the formats that the error lists.
     pub fn parse(url: &str) -> Result<Self, MalformedRedisUrl> {
         let (scheme, rest) = url.split_once("://").ok_or(MalformedRedisUrl)?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
@@ -55,18 +55,19 @@ impl RedisUrl {
         let server = |user: &str, host: &str, path: &str| {
             let at = if user.is_empty() { "" } else { "@" };
             let server = format!("{scheme}://{user}{at}{host}/{path}").into_connection_info();
-            // Its error may quote the URL.
+            // The error of the parser is dropped, because it may quote the URL.
             server.ok().filter(|_| !host.is_empty()).ok_or(MalformedRedisUrl)
         };
         let servers =
             |user| hosts.iter().map(|host| server(user, host, "")).collect::<Result<Vec<_>, _>>();
         match (kind, hosts.as_slice()) {
             ("", [host]) => server(user, host, path).map(Self::Standalone),
-            ("cluster", [_, ..]) if path.is_empty() && hosts.len() <= HOSTS_MAX => {
+            ("cluster", [_, ..]) if path.is_empty() && hosts.len() <= MAX_HOSTS => {
                 servers(user).map(Self::Cluster)
             }
-            ("sentinel", [first, ..]) if !path.is_empty() && hosts.len() <= HOSTS_MAX => {
-                let (sentinels, server) = (servers("")?, server(user, first, "")?);
+            ("sentinel", [first, ..]) if !path.is_empty() && hosts.len() <= MAX_HOSTS => {
+                let sentinels = servers("")?;
+                let server = server(user, first, "")?;
                 Ok(Self::Sentinel { sentinels, master: path.to_owned(), server })
             }
             _ => Err(MalformedRedisUrl),
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn one_server_sentinels_and_a_cluster_are_told_apart() {
+    fn standalone_sentinel_and_cluster_urls_are_parsed() {
         for url in
             ["redis://localhost", "rediss://:pw@10.0.0.1:6380/2", "redis://u:p%40w@[::1]:6379"]
         {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_redis_is_refused_without_a_word_of_it() {
+    fn malformed_urls_are_rejected_without_quoting_them() {
         for url in [
             "",
             "localhost:6379",

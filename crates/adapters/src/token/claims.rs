@@ -1,4 +1,4 @@
-//! What an access token says, in JSON, and the rules it must meet.
+//! Claims of an access token in JSON, and their validation.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use uuid::Uuid;
 use super::TokenSettings;
 use super::key_ring::parse_object;
 
-/// How many seconds ahead of ours the clock of the instance that issued a token may be. NTP keeps
-/// instances far closer. A token's end gets no such grace: it helps nobody, for clients renew early.
-const CLOCK_SKEW: i64 = 5;
+/// Maximum number of seconds by which the clock of the issuing instance may be ahead. NTP keeps instances much
+/// closer. The expiry has no such tolerance, because clients refresh early and would not benefit from it.
+const MAX_CLOCK_SKEW_SECS: i64 = 5;
 
-/// The claims. All must be there, each once and of its type: in jsonwebtoken's own validation a
-/// wrongly typed `exp` once counted as absent (CVE-2026-25537). Others are ignored, so that a later
-/// version may add some while this one still runs.
+/// Claims. All are required, each exactly once and with its type: in jsonwebtoken's own validation, an `exp` of
+/// the wrong type once counted as absent (CVE-2026-25537). Unknown claims are ignored, so that a later version
+/// may add claims while this version still runs.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Claims<'a> {
     #[serde(borrow)]
@@ -43,7 +43,7 @@ pub(super) struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// The claims of a new token.
+    /// Creates the claims of a new token.
     pub(super) fn new(settings: &'a TokenSettings, claims: &'a AccessClaims) -> Self {
         Self {
             iss: (&settings.issuer).into(),
@@ -59,20 +59,28 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Reads the payload of a token whose signature was found right.
+    /// Parses the payload of a token whose signature has been verified.
     pub(super) fn parse(payload: &'a [u8]) -> Option<Self> {
         parse_object(payload)
     }
 
-    /// What the token says, if it is of this issuer, for this audience and not of the future; it may
-    /// have ended.
-    pub(super) fn check(&self, settings: &TokenSettings, now: Timestamp) -> Option<AccessClaims> {
-        let begun = now.unix_seconds().saturating_add(CLOCK_SKEW);
-        let ours = self.iss == settings.issuer && self.aud == settings.audience;
-        if ours && self.iat <= begun && self.nbf <= begun { self.read() } else { None }
+    /// Checks issuer, audience and the two times of issue. The expiry is not checked.
+    pub(super) fn validate(
+        &self,
+        settings: &TokenSettings,
+        now: Timestamp,
+    ) -> Option<AccessClaims> {
+        if self.iss != settings.issuer || self.aud != settings.audience {
+            return None;
+        }
+        let latest = now.unix_seconds().saturating_add(MAX_CLOCK_SKEW_SECS);
+        if self.iat > latest || self.nbf > latest {
+            return None;
+        }
+        self.to_domain()
     }
 
-    fn read(&self) -> Option<AccessClaims> {
+    fn to_domain(&self) -> Option<AccessClaims> {
         let at = |seconds: i64| Timestamp::from_unix_millis(seconds.saturating_mul(1000));
         Some(AccessClaims {
             member: MemberId(Uuid::try_parse(&self.sub).ok()?),

@@ -1,4 +1,4 @@
-//! The keys that sign and verify, and the one form of token they do it for.
+//! Signing and verification keys, and the only token format that they accept.
 
 use std::collections::HashMap;
 
@@ -10,27 +10,26 @@ use domain::ports::tokens::SigningError;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
 
-use super::keys::SigningPair;
+use super::keys::SigningKeyPair;
 
-/// The longest token that is looked at, in bytes. Ours stay far below.
-const TOKEN_MAX: usize = 4096;
+/// Maximum length in bytes of a token to verify. Issued tokens are much shorter.
+const MAX_TOKEN_LENGTH: usize = 4096;
 
-/// The type of a JWT access token (RFC 9068); keeps other tokens under the same key from being
-/// taken for one.
-const TYPE: &str = "at+jwt";
+/// Type of a JWT access token (RFC 9068). It keeps other tokens signed with the same key from being accepted as
+/// access tokens.
+const TOKEN_TYPE: &str = "at+jwt";
 
-/// One key that signs, and every key whose tokens are accepted: its own, those before it, and the one
-/// after it, with which another instance may sign a moment earlier.
+/// Current signing key and all verification keys: the current key, the keys before it, and the next key, which
+/// another instance may start to use a moment earlier.
 #[derive(Debug)]
 pub struct KeyRing {
-    signing: SigningPair,
+    signing: SigningKeyPair,
     verifying: HashMap<String, DecodingKey>,
     published: Vec<VerificationKey>,
 }
 
-/// The header of a token, exactly: `crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` and all
-/// else that we do not write ourselves makes it unreadable, as do a name that comes twice and
-/// letters written as escapes.
+/// Header of a token. Any other header parameter (`crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty`, …) is
+/// rejected, as are duplicate names and escaped characters.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrictHeader<'a> {
@@ -40,33 +39,34 @@ struct StrictHeader<'a> {
 }
 
 impl KeyRing {
-    /// Signs with `signing` and accepts what it signed.
+    /// Creates a ring that signs and verifies with `signing`.
     #[must_use]
-    pub fn new(signing: SigningPair) -> Self {
+    pub fn new(signing: SigningKeyPair) -> Self {
         let published = vec![signing.published.clone()];
         let verifying = HashMap::from([(signing.published.id.clone(), signing.public.clone())]);
         Self { signing, verifying, published }
     }
 
-    /// Accepts, besides, what `other` signs.
+    /// Adds a key whose tokens are accepted.
     #[must_use]
-    pub fn also_accepting(mut self, other: SigningPair) -> Self {
+    pub fn with_verification_key(mut self, other: SigningKeyPair) -> Self {
         self.verifying.insert(other.published.id.clone(), other.public);
         self.published.push(other.published);
         self
     }
 
-    /// The public halves of all keys whose tokens are accepted.
+    /// Public halves of all keys whose tokens are accepted.
     pub(super) fn published(&self) -> &[VerificationKey] {
         &self.published
     }
 
-    /// A token that says `claims`.
+    /// Signs a token with these claims.
     pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
-        let fault = |error: serde_json::Error| SigningError(error.into());
-        let header = StrictHeader { alg: "ES256", typ: TYPE, kid: &self.signing.published.id };
-        let header = serde_json::to_vec(&header).map_err(fault)?;
-        let claims = serde_json::to_vec(claims).map_err(fault)?;
+        let json_error = |error: serde_json::Error| SigningError(error.into());
+        let header =
+            StrictHeader { alg: "ES256", typ: TOKEN_TYPE, kid: &self.signing.published.id };
+        let header = serde_json::to_vec(&header).map_err(json_error)?;
+        let claims = serde_json::to_vec(claims).map_err(json_error)?;
         let mut token = URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
@@ -77,40 +77,45 @@ impl KeyRing {
         Ok(token)
     }
 
-    /// The payload of a token that one of the keys signed; it is not read before that is known.
-    pub(super) fn open(&self, token: &str) -> Option<Vec<u8>> {
-        if token.len() > TOKEN_MAX {
+    /// Verifies a token and returns its payload. The payload is not decoded before the signature is verified.
+    pub(super) fn verify(&self, token: &str) -> Option<Vec<u8>> {
+        if token.len() > MAX_TOKEN_LENGTH {
             return None;
         }
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
-        let signed = is_signed(message, signature, self.key_for(header)?);
-        if signed { URL_SAFE_NO_PAD.decode(payload).ok() } else { None }
+        if !is_valid_signature(message, signature, self.key_for(header)?) {
+            return None;
+        }
+        URL_SAFE_NO_PAD.decode(payload).ok()
     }
 
-    /// The key a header names: found in memory or not at all, whatever the name looks like.
+    /// Looks up the key that a header names. Keys come from memory only, no matter what the name looks like.
     fn key_for(&self, header: &str) -> Option<&DecodingKey> {
         let json = URL_SAFE_NO_PAD.decode(header).ok()?;
         let StrictHeader { alg, typ, kid } = parse_object(&json)?;
-        // Media types ignore case. RFC 9068 lets others write `application/at+jwt`; we do not.
-        let ours = alg == "ES256" && typ.eq_ignore_ascii_case(TYPE);
-        self.verifying.get(kid).filter(|_| ours)
+        // Media types ignore case. RFC 9068 also allows `application/at+jwt`, which is never issued here.
+        let is_supported = alg == "ES256" && typ.eq_ignore_ascii_case(TOKEN_TYPE);
+        self.verifying.get(kid).filter(|_| is_supported)
     }
 }
 
-/// Whether `signature` is one of `message` by ES256.
-fn is_signed(message: &str, signature: &str, key: &DecodingKey) -> bool {
+/// Verifies an ES256 signature of `message`.
+fn is_valid_signature(message: &str, signature: &str, key: &DecodingKey) -> bool {
     jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::ES256)
-        .is_ok_and(|genuine| genuine)
+        .is_ok_and(|is_valid| is_valid)
 }
 
-/// Reads a JSON object, and only an object: serde takes an array for a struct as well.
+/// Parses a JSON object. The first character is checked because serde accepts an array for a struct as well.
 pub(super) fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    if json.first() == Some(&b'{') { serde_json::from_slice(json).ok() } else { None }
+    if json.first() != Some(&b'{') {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
 }
 
-/// Wycheproof's JSON Web Signatures: those by ES256 against the check of signatures alone (what a
-/// header may say is stricter here than in RFC 7515, and tested apart), all of them against the whole.
+/// Test vectors of Wycheproof for JSON Web Signatures. The ES256 vectors test the signature check alone, because
+/// the header check is stricter than RFC 7515 and has its own tests. All vectors test the whole verification.
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -120,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// Every test of two sets, with the public key of its group.
+    /// Tests of two sets, each with the public key of its group.
     fn vectors() -> Vec<(Value, Test)> {
         let sets = [TestName::JsonWebSignature, TestName::JsonWebCrypto];
         let groups = sets.into_iter().flat_map(|name| TestSet::load(name).unwrap().test_groups);
@@ -144,36 +149,40 @@ mod tests {
     }
 
     #[test]
-    fn wycheproofs_es256_signatures_are_told_apart() {
-        let (mut valid, mut invalid) = (0, 0);
+    fn wycheproof_es256_signatures_are_verified() {
+        let mut valid = 0;
+        let mut invalid = 0;
         for (key, test) in vectors() {
             if key["crv"] != "P-256" || key["alg"] != "ES256" {
                 continue;
             }
             let token = text(&test);
             let (message, signature) = token.rsplit_once('.').unwrap_or((&token, ""));
-            let accepted = is_signed(message, signature, &public(&key));
+            let accepted = is_valid_signature(message, signature, &public(&key));
             let expected = !test.result.must_fail();
             assert_eq!(accepted, expected, "test {}, {}", test.tc_id, test.comment);
             *(if expected { &mut valid } else { &mut invalid }) += 1;
         }
-        assert_eq!((valid, invalid), (3, 51), "so many there are");
+        assert_eq!((valid, invalid), (3, 51), "number of vectors");
     }
 
     #[test]
-    fn none_of_wycheproofs_signatures_is_a_token_of_ours() {
-        let mut refused = 0;
+    fn no_wycheproof_signature_is_an_access_token() {
+        let mut rejected = 0;
         for (key, test) in vectors() {
-            let own = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-            let own = SigningPair::from_pkcs8(own.to_pkcs8v1().unwrap().as_ref()).unwrap();
-            let mut ring = KeyRing::new(own);
+            let pkcs8 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                .unwrap()
+                .to_pkcs8v1()
+                .unwrap();
+            let pair = SigningKeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+            let mut ring = KeyRing::new(pair);
             if key["crv"] == "P-256" && key["kty"] == "EC" {
                 let kid = key["kid"].as_str().unwrap().to_owned();
                 ring.verifying.insert(kid, public(&key));
             }
-            assert_eq!(ring.open(&text(&test)), None, "test {}, {}", test.tc_id, test.comment);
-            refused += 1;
+            assert_eq!(ring.verify(&text(&test)), None, "test {}, {}", test.tc_id, test.comment);
+            rejected += 1;
         }
-        assert_eq!(refused, 450, "so many there are");
+        assert_eq!(rejected, 450, "number of vectors");
     }
 }

@@ -1,4 +1,4 @@
-//! The keys under which tokens are made: a pair that signs, a secret that refresh tokens come from.
+//! Key material for tokens: the signing key pair of access tokens and the MAC key of refresh tokens.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -17,32 +17,32 @@ use uuid::Uuid;
 
 use crate::crypto::master_key::MasterKey;
 
-/// What a refresh token's authenticator covers first, so that it cannot be one of another kind.
+/// Prefix of the authenticated bytes of a refresh token, so that a MAC for another purpose is never accepted.
 const REFRESH_LABEL: &[u8] = b"menshen refresh token, version 1\0";
 
-/// How many bytes of a refresh token say something: session and generation.
-const SAID: usize = 16 + 4;
+/// Length in bytes of the payload of a refresh token: session id and generation.
+const PAYLOAD_LENGTH: usize = 16 + 4;
 
-/// Bytes that are no P-256 private key in PKCS#8; they are never part of it.
+/// Error for bytes that are not a P-256 private key in PKCS#8. It never contains the bytes.
 #[derive(Debug, thiserror::Error)]
-#[error("the bytes are no P-256 private key in PKCS#8")]
-pub struct NoSigningPair(#[from] jsonwebtoken::errors::Error);
+#[error("the bytes are not a P-256 private key in PKCS#8")]
+pub struct InvalidSigningKey(#[from] jsonwebtoken::errors::Error);
 
-/// A key pair that signs access tokens. Its `Debug` shows the public half only.
+/// Key pair that signs access tokens. `Debug` shows the public half only.
 #[derive(Debug)]
-pub struct SigningPair {
+pub struct SigningKeyPair {
     pub(super) private: EcdsaKeyPair,
     pub(super) public: DecodingKey,
-    /// The public half as others are told it, under the RFC 7638 thumbprint as its name: the same
-    /// wherever the key is.
+    /// Public half for the JSON Web Key Set. Its id is the RFC 7638 thumbprint, which is the same on every
+    /// instance.
     pub(super) published: VerificationKey,
 }
 
-impl SigningPair {
-    /// Takes a P-256 private key in PKCS#8.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, NoSigningPair> {
-        // Without this, jsonwebtoken panics at the first signature in a program in which something
-        // else switches on its second implementation. Where one was chosen before, that one stays.
+impl SigningKeyPair {
+    /// Parses a P-256 private key in PKCS#8.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, InvalidSigningKey> {
+        // Without an installed provider, jsonwebtoken panics at the first signature if another crate enables its
+        // second implementation. A provider that is already installed stays in place.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(der), Algorithm::ES256)?;
         let public = DecodingKey::from_jwk(&jwk)?;
@@ -50,7 +50,7 @@ impl SigningPair {
         let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
             return Err(jsonwebtoken::errors::Error::from(ErrorKind::InvalidEcdsaKey).into());
         };
-        // jsonwebtoken would read the key anew for each signature.
+        // AWS-LC signs directly, because jsonwebtoken would parse the key again for each signature.
         let private = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der);
         let private = private
             .map_err(|_rejected| jsonwebtoken::errors::Error::from(ErrorKind::InvalidEcdsaKey))?;
@@ -58,33 +58,33 @@ impl SigningPair {
     }
 }
 
-/// The secret from which refresh tokens are computed. Its `Debug` shows nothing of it.
+/// MAC key from which refresh tokens are computed. `Debug` does not show it.
 #[derive(Debug)]
 pub struct RefreshKey(hmac::Key);
 
 impl RefreshKey {
-    /// The key that comes from `master`.
+    /// Derives the key from `master`.
     #[must_use]
     pub fn new(master: &MasterKey) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, master.bytes()))
     }
 
-    /// base64url(session ‖ generation ‖ HMAC-SHA256(label ‖ session ‖ generation)): which session
-    /// is meant can be read, the 256 bits behind it cannot be guessed, and none needs to be stored.
+    /// Computes the refresh token base64url(session ‖ generation ‖ HMAC-SHA256(label ‖ session ‖ generation)).
+    /// The session id is readable, the 256-bit MAC cannot be guessed, and no token needs to be stored.
     pub(super) fn token(&self, session: SessionId, generation: u32) -> RefreshToken {
         let mut token = Zeroizing::new(session.0.into_bytes().to_vec());
         token.extend(generation.to_be_bytes());
-        let authenticator = hmac::sign(&self.0, &[REFRESH_LABEL, &token].concat());
-        token.extend(authenticator.as_ref());
+        let mac = hmac::sign(&self.0, &[REFRESH_LABEL, &token].concat());
+        token.extend(mac.as_ref());
         RefreshToken::new(URL_SAFE_NO_PAD.encode(&*token).into())
     }
 
-    /// What a token says that [`Self::token`] made.
+    /// Claims of a token that [`Self::token`] computed.
     pub(super) fn open(&self, token: &str) -> Option<RefreshClaims> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
-        let (said, authenticator) = bytes.split_at_checked(SAID)?;
-        hmac::verify(&self.0, &[REFRESH_LABEL, said].concat(), authenticator).ok()?;
-        let (session, generation) = said.split_first_chunk::<16>()?;
+        let (payload, mac) = bytes.split_at_checked(PAYLOAD_LENGTH)?;
+        hmac::verify(&self.0, &[REFRESH_LABEL, payload].concat(), mac).ok()?;
+        let (session, generation) = payload.split_first_chunk::<16>()?;
         Some(RefreshClaims {
             session: SessionId(Uuid::from_bytes(*session)),
             generation: u32::from_be_bytes(generation.try_into().ok()?),

@@ -1,4 +1,4 @@
-//! Signatures of webhooks: what they cover, and the secrets they are made with.
+//! Webhook secrets and signatures.
 
 use std::ops::RangeInclusive;
 
@@ -7,14 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 
-/// How many bytes a secret may have.
-const SECRET_BYTES: RangeInclusive<usize> = 24..=64;
+/// Allowed length of a secret in bytes.
+const SECRET_LENGTH: RangeInclusive<usize> = 24..=64;
 
-/// A secret that is shared with one receiver. `Debug` shows none of it.
+/// Secret shared with a webhook receiver. `Debug` does not show it.
 #[derive(Debug)]
 pub struct WebhookSecret(hmac::Key);
 
-/// The text is no secret.
+/// Error of parsing a webhook secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be whsec_ and 24 to 64 random bytes in Base64: make one with \
@@ -23,18 +23,18 @@ pub struct WebhookSecret(hmac::Key);
 pub struct MalformedWebhookSecret;
 
 impl WebhookSecret {
-    /// Takes a secret as configured.
+    /// Parses a configured secret.
     pub fn parse(raw: &str) -> Result<Self, MalformedWebhookSecret> {
         let encoded = raw.strip_prefix("whsec_").ok_or(MalformedWebhookSecret)?;
-        // The decoder's error would tell bytes of the text.
+        // The decoder's error is dropped: it contains bytes of the text.
         let bytes = STANDARD.decode(encoded).ok().map(Zeroizing::new);
-        let bytes = bytes.filter(|bytes| SECRET_BYTES.contains(&bytes.len()));
+        let bytes = bytes.filter(|bytes| SECRET_LENGTH.contains(&bytes.len()));
         let bytes = bytes.ok_or(MalformedWebhookSecret)?;
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 }
 
-/// The header `webhook-signature` of a message: a signature under each of the secrets.
+/// Value of the header `webhook-signature`: one signature for each of the secrets.
 pub(super) fn signatures(secrets: &[WebhookSecret], id: &str, sent_at: &str, body: &str) -> String {
     let signed = format!("{id}.{sent_at}.{body}");
     let signature = |WebhookSecret(key): &WebhookSecret| {
@@ -47,7 +47,7 @@ pub(super) fn signatures(secrets: &[WebhookSecret], id: &str, sent_at: &str, bod
 mod tests {
     use super::*;
 
-    /// The example of the specification's reference implementations.
+    /// Example of the specification's reference implementations.
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
     const SENT_AT: &str = "1614265330";
@@ -55,7 +55,7 @@ mod tests {
     const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 
     #[test]
-    fn a_message_is_signed_as_the_specification_has_it() {
+    fn message_signature_matches_the_standard_webhooks_example() {
         let secret = || WebhookSecret::parse(SECRET).unwrap();
         assert_eq!(signatures(&[secret()], ID, SENT_AT, BODY), SIGNATURE);
         let other = WebhookSecret::parse(&format!("whsec_{}", STANDARD.encode([7; 24]))).unwrap();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_whsec_and_24_to_64_bytes_and_does_not_show() {
+    fn webhook_secret_format_and_debug_output() {
         for (bytes, good) in [(23, false), (24, true), (64, true), (65, false), (0, false)] {
             let text = format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
             assert_eq!(WebhookSecret::parse(&text).is_ok(), good, "{bytes}");

@@ -1,7 +1,7 @@
-//! One access token per app, fetched once however many calls need it.
+//! Access token of an app. It is fetched once, no matter how many concurrent calls need it.
 //!
-//! The token comes from `getStableAccessToken`, never forced: every instance of this service is given
-//! the same one, and nobody else's token is put out. Where instances share a shelf, one of them fetches it for all.
+//! The token comes from `getStableAccessToken` without forced refresh: every instance of this service gets the same
+//! token, and tokens of other programs stay valid. If instances share a cache, one of them fetches for all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,21 +17,21 @@ use super::call_error::{CallError, Cause};
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::http::WechatHttp;
-use crate::wechat::access_token_cache::{Found, SharedToken, TokenShelf};
-use crate::wechat::metrics::Lookup;
+use crate::wechat::access_token_cache::{AccessTokenCache, Lookup, SharedToken};
+use crate::wechat::metrics::LookupOutcome;
 use crate::wechat::response::Grant;
 
-/// Within so much of its end WeChat hands out a token's successor, while both work.
-const RENEWAL: Duration = Duration::from_mins(5);
+/// Time before the expiry of a token in which WeChat issues its successor. Both tokens are valid then.
+const RENEWAL_WINDOW: Duration = Duration::from_mins(5);
 
-/// How long an outcome stands that another fetch would only repeat: a failure, or the word of WeChat
-/// that a refused token is the right one.
-const STANDS: Duration = Duration::from_secs(1);
+/// Minimum interval between two fetches with the same result: after a failure, or after WeChat returned a rejected
+/// token again.
+const RESULT_TTL: Duration = Duration::from_secs(1);
 
-/// What a fetch brought.
+/// Outcome of a fetch.
 pub(super) type Outcome = Result<SecretString, Arc<CallError>>;
 
-/// Hands out one app's access token.
+/// Source of one app's access token.
 pub(super) struct TokenBroker(Arc<Shared>);
 
 struct Shared {
@@ -39,28 +39,28 @@ struct Shared {
     credentials: Arc<Credentials>,
     http: WechatHttp,
     clock: Arc<dyn Clock>,
-    shelf: Option<Arc<dyn TokenShelf>>,
+    shared_cache: Option<Arc<dyn AccessTokenCache>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    held: Option<Held>,
-    failed: Option<(Timestamp, Arc<CallError>)>,
+    token: Option<CachedToken>,
+    failure: Option<(Timestamp, Arc<CallError>)>,
     fetch: Option<Fetch>,
 }
 
-/// Where a fetch under way will say what it brought.
+/// Receiver of the outcome of a fetch in progress.
 type Fetch = watch::Receiver<Option<Outcome>>;
 
-struct Held {
+struct CachedToken {
     token: SecretString,
-    since: Timestamp,
-    life: Duration,
-    /// A call was refused for it.
-    refused: bool,
-    /// It was refused, and WeChat gave it out again.
-    confirmed: bool,
+    fetched_at: Timestamp,
+    lifetime: Duration,
+    /// True if a call with this token was rejected.
+    is_rejected: bool,
+    /// True if WeChat returned this token again after a rejection.
+    is_confirmed: bool,
 }
 
 impl TokenBroker {
@@ -69,76 +69,79 @@ impl TokenBroker {
         credentials: Arc<Credentials>,
         http: WechatHttp,
         clock: Arc<dyn Clock>,
-        shelf: Option<Arc<dyn TokenShelf>>,
+        shared_cache: Option<Arc<dyn AccessTokenCache>>,
     ) -> Self {
         let state = Mutex::default();
-        Self(Arc::new(Shared { app_id, credentials, http, clock, shelf, state }))
+        Self(Arc::new(Shared { app_id, credentials, http, clock, shared_cache, state }))
     }
 
-    /// The token to use now.
+    /// Token to use for a call.
     ///
-    /// Whoever stops waiting stops nothing: the fetch goes on for the others, and for the next.
+    /// Cancellation does not stop a fetch: it continues for concurrent and later callers.
     pub(super) async fn get(&self) -> Outcome {
-        let mut fetch = match self.at_hand() {
+        let mut fetch = match self.cached() {
             Ok(outcome) => return outcome,
             Err(fetch) => fetch,
         };
-        let told = fetch.wait_for(Option::is_some).await;
-        let outcome = told.ok().and_then(|outcome| outcome.clone());
+        let fetched = fetch.wait_for(Option::is_some).await;
+        let outcome = fetched.ok().and_then(|outcome| outcome.clone());
         outcome.unwrap_or_else(|| Err(Arc::new(Cause::Abandoned.at(Endpoint::StableToken))))
     }
 
-    /// Says that WeChat refused a call for this token. Another token, fetched since, stays.
+    /// Marks a token as rejected by WeChat. A different token that was fetched since is kept.
     pub(super) fn reject(&self, token: &SecretString) {
         let now = self.0.clock.now();
-        if let Some(held) = &mut self.0.state().held {
-            let same = held.token.expose_secret() == token.expose_secret();
-            held.refused |= same && !(held.confirmed && held.lasts(STANDS, now));
+        if let Some(cached) = &mut self.0.state().token {
+            let is_same = cached.token.expose_secret() == token.expose_secret();
+            let was_confirmed = cached.is_confirmed && cached.is_within(RESULT_TTL, now);
+            cached.is_rejected |= is_same && !was_confirmed;
         }
     }
 
-    /// What can be answered at once, or the fetch to wait for.
-    fn at_hand(&self) -> Result<Outcome, Fetch> {
+    /// Cached outcome, or else the fetch to wait for.
+    fn cached(&self) -> Result<Outcome, Fetch> {
         let now = self.0.clock.now();
         let mut state = self.0.state();
-        let held = state.held.as_ref().filter(|held| held.serves(now));
-        let served = held.map(|held| (held.token.clone(), held.renewable(now)));
-        let failed = state.failed.as_ref().filter(|(since, _)| lasts(*since, STANDS, now));
-        let meters = &self.0.http.meters;
-        match (served, failed.map(|(_, error)| Arc::clone(error))) {
-            (Some((token, renewable)), failed) => {
-                meters.looked_up(Lookup::Hit);
-                if renewable && failed.is_none() {
-                    self.fetch(&mut state);
+        let token = state.token.as_ref().filter(|token| token.is_usable(now));
+        let token = token.map(|cached| (cached.token.clone(), cached.is_renewable(now)));
+        let failure =
+            state.failure.as_ref().filter(|(since, _)| is_within(*since, RESULT_TTL, now));
+        let failure = failure.map(|(_, error)| Arc::clone(error));
+        let metrics = &self.0.http.metrics;
+        match (token, failure) {
+            (Some((token, is_renewable)), failure) => {
+                metrics.record_lookup(LookupOutcome::Hit);
+                if is_renewable && failure.is_none() {
+                    self.join_or_start_fetch(&mut state);
                 }
                 Ok(Ok(token))
             }
             (None, Some(error)) => {
-                meters.looked_up(Lookup::Failed);
+                metrics.record_lookup(LookupOutcome::Failed);
                 Ok(Err(error))
             }
             (None, None) => {
-                meters.looked_up(Lookup::Miss);
-                Err(self.fetch(&mut state))
+                metrics.record_lookup(LookupOutcome::Miss);
+                Err(self.join_or_start_fetch(&mut state))
             }
         }
     }
 
-    /// Joins the fetch that is under way, or starts one. It runs in a task of its own, which no caller
-    /// can cancel; one that died without a word no longer counts.
-    fn fetch(&self, state: &mut State) -> Fetch {
+    /// Joins the fetch in progress, or starts one. A fetch runs in its own task, which no caller can cancel. A
+    /// fetch whose task ended without an outcome is not joined.
+    fn join_or_start_fetch(&self, state: &mut State) -> Fetch {
         if let Some(fetch) = state.fetch.as_ref().filter(|fetch| fetch.has_changed().is_ok()) {
             return fetch.clone();
         }
-        let (tell, told) = watch::channel(None);
-        state.fetch = Some(told.clone());
+        let (sender, receiver) = watch::channel(None);
+        state.fetch = Some(receiver.clone());
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let since = shared.clock.now();
-            let outcome = shared.find().await;
-            tell.send_replace(Some(shared.keep(outcome, since)));
+            let started_at = shared.clock.now();
+            let outcome = shared.fetch().await;
+            sender.send_replace(Some(shared.store_outcome(outcome, started_at)));
         });
-        told
+        receiver
     }
 }
 
@@ -147,112 +150,121 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token that another instance has fetched, or else one of WeChat's.
-    async fn find(&self) -> Result<Grant, CallError> {
-        let Some(shared) = &self.shelf else { return self.ask().await };
-        let refused =
-            self.state().held.as_ref().filter(|held| held.refused).map(|h| h.token.clone());
-        match shared.find(self.app_id.as_str(), refused.as_ref()).await {
-            Found::Token(SharedToken { token, expires_in }) => Ok(Grant { token, expires_in }),
-            Found::Nothing => self.ask().await,
-            Found::Turn => {
-                let grant = self.ask().await?;
-                let (token, expires_in) = (grant.token.clone(), grant.expires_in);
-                shared.leave(self.app_id.as_str(), &SharedToken { token, expires_in }).await;
+    /// Fetches a token from the shared cache or else from WeChat.
+    async fn fetch(&self) -> Result<Grant, CallError> {
+        let Some(cache) = &self.shared_cache else { return self.request().await };
+        let rejected = self.rejected_token();
+        match cache.get_or_lock(self.app_id.as_str(), rejected.as_ref()).await {
+            Lookup::Hit(SharedToken { token, expires_in }) => Ok(Grant { token, expires_in }),
+            Lookup::Unavailable => self.request().await,
+            Lookup::LockAcquired => {
+                let grant = self.request().await?;
+                let token = grant.token.clone();
+                let shared = SharedToken { token, expires_in: grant.expires_in };
+                cache.put(self.app_id.as_str(), &shared).await;
                 Ok(grant)
             }
         }
     }
 
-    async fn ask(&self) -> Result<Grant, CallError> {
-        let mut turn = self.credentials.turn();
+    fn rejected_token(&self) -> Option<SecretString> {
+        let state = self.state();
+        state.token.as_ref().filter(|cached| cached.is_rejected).map(|cached| cached.token.clone())
+    }
+
+    /// Requests a token from WeChat, if necessary with both app secrets.
+    async fn request(&self) -> Result<Grant, CallError> {
+        let mut attempt = self.credentials.first_attempt();
         loop {
-            let outcome = self.ask_with(turn.secret()).await;
-            turn = match turn.next(&outcome) {
+            let outcome = self.request_with_secret(attempt.secret()).await;
+            attempt = match attempt.next(&outcome) {
                 Some(other) => other,
                 None => return outcome,
             };
         }
     }
 
-    async fn ask_with(&self, secret: &SecretString) -> Result<Grant, CallError> {
+    async fn request_with_secret(&self, secret: &SecretString) -> Result<Grant, CallError> {
         let body = json!({
             "grant_type": "client_credential",
             "appid": self.app_id.as_str(),
             "secret": secret.expose_secret(),
             "force_refresh": false,
         });
-        let reply = self.http.post(Endpoint::StableToken, &[], &body).await?;
-        reply.grant().map_err(|cause| cause.at(Endpoint::StableToken))
+        let response = self.http.post(Endpoint::StableToken, &[], &body).await?;
+        response.grant().map_err(|cause| cause.at(Endpoint::StableToken))
     }
 
-    /// Remembers what a fetch that began at `since` brought. A failure leaves a token that still serves
-    /// in place.
-    fn keep(&self, outcome: Result<Grant, CallError>, since: Timestamp) -> Outcome {
-        self.http.meters.fetched(outcome.is_ok());
+    /// Stores the outcome of a fetch that began at `started_at`. After a failure, a token that is still usable is
+    /// kept.
+    fn store_outcome(&self, outcome: Result<Grant, CallError>, started_at: Timestamp) -> Outcome {
+        self.http.metrics.record_fetch(outcome.is_ok());
         let now = self.clock.now();
         let mut state = self.state();
         state.fetch = None;
         match outcome {
             Ok(grant) => {
-                let held = Held::new(&grant, since, state.held.as_ref());
-                state.failed = None;
-                state.held = Some(held);
+                let token = CachedToken::new(&grant, started_at, state.token.as_ref());
+                state.failure = None;
+                state.token = Some(token);
                 Ok(grant.token)
             }
             Err(error) => {
                 error.log(now);
                 let error = Arc::new(error);
-                state.failed = Some((now, Arc::clone(&error)));
+                state.failure = Some((now, Arc::clone(&error)));
                 Err(error)
             }
         }
     }
 }
 
-impl Held {
-    fn new(grant: &Grant, since: Timestamp, before: Option<&Self>) -> Self {
-        let same = |old: &&Self| old.token.expose_secret() == grant.token.expose_secret();
+impl CachedToken {
+    fn new(grant: &Grant, fetched_at: Timestamp, previous: Option<&Self>) -> Self {
+        let is_same = |old: &&Self| old.token.expose_secret() == grant.token.expose_secret();
         Self {
             token: grant.token.clone(),
-            since,
-            life: life(grant.expires_in),
-            refused: false,
-            confirmed: before.filter(same).is_some_and(|old| old.refused || old.confirmed),
+            fetched_at,
+            lifetime: token_lifetime(grant.expires_in),
+            is_rejected: false,
+            is_confirmed: previous
+                .filter(is_same)
+                .is_some_and(|old| old.is_rejected || old.is_confirmed),
         }
     }
 
-    fn serves(&self, now: Timestamp) -> bool {
-        !self.refused && self.lasts(self.life, now)
+    fn is_usable(&self, now: Timestamp) -> bool {
+        !self.is_rejected && self.is_within(self.lifetime, now)
     }
 
-    /// Whether it is time for the successor. A short life has one at half its time.
-    fn renewable(&self, now: Timestamp) -> bool {
-        !self.lasts(until_renewal(self.life), now)
+    /// Reports whether the successor should be fetched. A token with a short lifetime is renewed after half of it.
+    fn is_renewable(&self, now: Timestamp) -> bool {
+        !self.is_within(renewal_delay(self.lifetime), now)
     }
 
-    fn lasts(&self, span: Duration, now: Timestamp) -> bool {
-        lasts(self.since, span, now)
+    fn is_within(&self, span: Duration, now: Timestamp) -> bool {
+        is_within(self.fetched_at, span, now)
     }
 }
 
-/// A life that is over would be a fetch per call, an endless one never a renewal.
-fn life(expires_in: i64) -> Duration {
+/// Lifetime of a token, within bounds: a lifetime of zero would cause a fetch per call, and an endless one would
+/// prevent renewal.
+fn token_lifetime(expires_in: i64) -> Duration {
     Duration::from_secs(expires_in.clamp(10, 86_400).unsigned_abs())
 }
 
-fn until_renewal(life: Duration) -> Duration {
-    life.saturating_sub(RENEWAL).max(life / 2)
+fn renewal_delay(lifetime: Duration) -> Duration {
+    lifetime.saturating_sub(RENEWAL_WINDOW).max(lifetime / 2)
 }
 
-/// How long a token that lives so many seconds is used before its successor is looked for.
-pub(crate) fn serves_for(expires_in: i64) -> Duration {
-    until_renewal(life(expires_in))
+/// Time for which a token with this lifetime in seconds is used before its successor is fetched.
+pub(crate) fn usable_for(expires_in: i64) -> Duration {
+    renewal_delay(token_lifetime(expires_in))
 }
 
-/// Whether `now` is within `span` of `since`. A clock that was set back ends everything early, rather
-/// than make it last.
-fn lasts(since: Timestamp, span: Duration, now: Timestamp) -> bool {
+/// Reports whether `now` is within `span` after `since`. If the clock was set back, the span counts as over rather
+/// than being extended.
+fn is_within(since: Timestamp, span: Duration, now: Timestamp) -> bool {
     since <= now && now < since.plus(span)
 }
 
@@ -269,57 +281,56 @@ mod tests {
     use super::super::http::WechatHttpConfig;
     use super::*;
 
-    fn held(expires_in: i64, before: Option<&Held>) -> Held {
+    fn cached_token(expires_in: i64, previous: Option<&CachedToken>) -> CachedToken {
         let grant = Grant { token: "71_token".into(), expires_in };
-        Held::new(&grant, Timestamp::from_unix_millis(0), before)
+        CachedToken::new(&grant, Timestamp::from_unix_millis(0), previous)
     }
 
-    /// From which second on a token is renewed, and from which on it no longer serves.
-    fn life(expires_in: i64) -> (i64, i64) {
-        let held = held(expires_in, None);
+    /// Seconds after which a token is renewable, and after which it is no longer usable.
+    fn renewal_and_expiry(expires_in: i64) -> (i64, i64) {
+        let token = cached_token(expires_in, None);
         let at = |seconds| Timestamp::from_unix_millis(seconds * 1000);
-        let renewed = (0..=100_000).find(|seconds| held.renewable(at(*seconds))).unwrap();
-        let ends = (0..=100_000).find(|seconds| !held.serves(at(*seconds))).unwrap();
-        (renewed, ends)
+        let renewal = (0..=100_000).find(|seconds| token.is_renewable(at(*seconds))).unwrap();
+        let expiry = (0..=100_000).find(|seconds| !token.is_usable(at(*seconds))).unwrap();
+        (renewal, expiry)
     }
 
     #[test]
-    fn a_token_is_renewed_in_its_last_five_minutes() {
-        assert_eq!(life(7200), (6900, 7200));
-        assert_eq!(life(601), (301, 601));
+    fn token_is_renewed_in_its_last_five_minutes() {
+        assert_eq!(renewal_and_expiry(7200), (6900, 7200));
+        assert_eq!(renewal_and_expiry(601), (301, 601));
     }
 
     #[test]
-    fn a_short_life_is_used_to_half_and_an_absurd_one_is_bounded() {
-        assert_eq!(life(345), (173, 345));
-        assert_eq!(life(20), (10, 20));
-        assert_eq!(life(0), (5, 10));
-        assert_eq!(life(-7200), (5, 10));
-        assert_eq!(life(i64::MIN), (5, 10));
-        assert_eq!(life(i64::MAX), (86_100, 86_400));
+    fn short_lifetime_is_renewed_at_half_and_lifetimes_are_bounded() {
+        assert_eq!(renewal_and_expiry(345), (173, 345));
+        assert_eq!(renewal_and_expiry(20), (10, 20));
+        assert_eq!(renewal_and_expiry(0), (5, 10));
+        assert_eq!(renewal_and_expiry(-7200), (5, 10));
+        assert_eq!(renewal_and_expiry(i64::MIN), (5, 10));
+        assert_eq!(renewal_and_expiry(i64::MAX), (86_100, 86_400));
     }
 
     #[test]
-    fn a_clock_set_back_makes_nothing_last() {
-        let held = held(7200, None);
-        assert!(!held.serves(Timestamp::from_unix_millis(-1)));
-        assert!(held.renewable(Timestamp::from_unix_millis(-1)));
+    fn clock_set_back_expires_the_token() {
+        let token = cached_token(7200, None);
+        assert!(!token.is_usable(Timestamp::from_unix_millis(-1)));
+        assert!(token.is_renewable(Timestamp::from_unix_millis(-1)));
     }
 
     #[test]
-    fn a_token_given_out_again_after_a_refusal_is_confirmed() {
-        let mut old = held(7200, None);
-        assert!(!held(7000, Some(&old)).confirmed);
-        old.refused = true;
-        let again = held(7000, Some(&old));
-        assert!(again.confirmed && !again.refused);
+    fn rejected_token_that_wechat_returns_again_is_confirmed() {
+        let mut old = cached_token(7200, None);
+        assert!(!cached_token(7000, Some(&old)).is_confirmed);
+        old.is_rejected = true;
+        let again = cached_token(7000, Some(&old));
+        assert!(again.is_confirmed && !again.is_rejected);
         old.token = "71_other".into();
-        assert!(!held(7000, Some(&old)).confirmed);
+        assert!(!cached_token(7000, Some(&old)).is_confirmed);
     }
 
-    /// A token endpoint on the loopback interface; the count of calls grows with every one that waits
-    /// for `answer`.
-    async fn endpoint(answer: watch::Receiver<bool>) -> (String, Arc<AtomicUsize>) {
+    /// Starts an access token endpoint on the loopback interface. It counts each call before it waits for `gate`.
+    async fn endpoint(gate: watch::Receiver<bool>) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(AtomicUsize::new(0));
@@ -328,20 +339,20 @@ mod tests {
             while let Ok((mut stream, _)) = listener.accept().await {
                 assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
                 count.fetch_add(1, Ordering::SeqCst);
-                answer.clone().wait_for(|open| *open).await.unwrap();
+                gate.clone().wait_for(|open| *open).await.unwrap();
                 let body = r#"{"access_token":"71_token","expires_in":7200}"#;
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-                stream.write_all((answer + body).as_bytes()).await.unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).await.unwrap();
             }
         });
         (url, calls)
     }
 
     #[tokio::test]
-    async fn a_thousand_who_wait_get_the_token_of_one_fetch() {
-        let (answer, closed) = watch::channel(false);
-        let (base_url, calls) = endpoint(closed).await;
-        let http = WechatHttpConfig { base_url, ..Default::default() };
+    async fn concurrent_callers_share_one_fetch() {
+        let (gate, closed_gate) = watch::channel(false);
+        let (base_url, calls) = endpoint(closed_gate).await;
+        let config = WechatHttpConfig { base_url, ..Default::default() };
         let app_id = AppId::parse("wx1").unwrap();
         let app = WechatApp {
             app_id: app_id.clone(),
@@ -349,10 +360,10 @@ mod tests {
             former_secret: None,
             open_platform: None,
         };
-        let (http, clock) = (WechatHttp::new(&http).unwrap(), FixedClock::default());
+        let http = WechatHttp::new(&config).unwrap();
+        let clock = FixedClock::default();
         let credentials = Credentials::new(&app).into();
-        let broker = TokenBroker::new(app_id, credentials, http, Arc::new(clock), None);
-        let broker = Arc::new(broker);
+        let broker = Arc::new(TokenBroker::new(app_id, credentials, http, Arc::new(clock), None));
 
         let mut waiting: JoinSet<Outcome> = JoinSet::new();
         for _ in 0..1000 {
@@ -362,7 +373,7 @@ mod tests {
         while calls.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
-        answer.send_replace(true);
+        gate.send_replace(true);
         for outcome in waiting.join_all().await {
             assert_eq!(outcome.unwrap().expose_secret(), "71_token");
         }

@@ -1,37 +1,39 @@
-//! Where instances leave the access token that one of them fetched for the others.
+//! Port of the access token cache that instances share.
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-/// An access token, and how long it is good for.
+/// Access token and its remaining lifetime.
 pub struct SharedToken {
-    /// The token.
+    /// Access token.
     pub token: SecretString,
-    /// The seconds it still lives.
+    /// Remaining lifetime in seconds.
     pub expires_in: i64,
 }
 
-/// What one who needs a token finds.
-pub enum Found {
-    /// A token that another instance fetched.
-    Token(SharedToken),
-    /// Nothing, and nobody else is asked to fetch it: whoever finds this does, and leaves it here.
-    Turn,
-    /// Nobody knows, and nobody is waited for any longer.
-    Nothing,
+/// Result of a cache lookup.
+pub enum Lookup {
+    /// Token that another instance fetched.
+    Hit(SharedToken),
+    /// No token is cached, and the caller now holds the fetch lock: it fetches the token and stores it with
+    /// [`AccessTokenCache::put`].
+    LockAcquired,
+    /// The cache is unavailable, or the holder of the fetch lock took too long. The caller fetches the token for
+    /// itself.
+    Unavailable,
 }
 
-/// Keeps one token per app. It may forget everything at any time: then more than one instance asks WeChat, and is
-/// given the same token.
+/// Cache with one access token per app and a fetch lock. It may lose its content at any time: then several
+/// instances call WeChat, which gives all of them the same token.
 ///
-/// An implementation MUST keep tokens so that nobody else can read them, and MUST NOT be waited for much longer
-/// than a call to WeChat takes.
+/// An implementation MUST store tokens so that no other program can read them, and MUST NOT block much longer
+/// than the maximum duration of a call to WeChat.
 #[async_trait]
-pub trait TokenShelf: Send + Sync {
-    /// Looks for an app's token, other than one that WeChat refused. While another instance is fetching it,
-    /// waits for that.
-    async fn find(&self, app_id: &str, refused: Option<&SecretString>) -> Found;
+pub trait AccessTokenCache: Send + Sync {
+    /// Looks up the token of an app, ignoring the token that WeChat `refused`. Waits while another instance
+    /// holds the fetch lock.
+    async fn get_or_lock(&self, app_id: &str, refused: Option<&SecretString>) -> Lookup;
 
-    /// Leaves a token for the others, until it is time for its successor.
-    async fn leave(&self, app_id: &str, token: &SharedToken);
+    /// Stores a token until it is due for renewal, and releases the fetch lock.
+    async fn put(&self, app_id: &str, token: &SharedToken);
 }

@@ -1,6 +1,6 @@
-//! Why a call to WeChat did not do what it should: for the log, and for the caller's next step.
+//! Errors of calls to WeChat, for the log and for the reaction of the caller.
 //!
-//! Nothing here can hold a URL, the app secret, a code, a session key, a token or a phone number.
+//! Errors never contain a URL, the app secret, a code, a session key, a token or a phone number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,77 +11,79 @@ use domain::ports::provider::{ProviderError, ProviderFailure};
 use super::endpoint::Endpoint;
 use super::errcode::{Class, RETRY_AFTER, Row};
 
-/// A failed call.
+/// Failed call to WeChat.
 #[derive(Debug, thiserror::Error)]
-#[error("WeChat's {} failed", endpoint.path())]
+#[error("the call of WeChat's {} failed", endpoint.path())]
 pub(super) struct CallError {
     endpoint: Endpoint,
     #[source]
     cause: Cause,
 }
 
-/// What went wrong.
+/// Cause of a failed call.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Cause {
-    #[error("not called: the code cannot be one of WeChat's")]
-    ImpossibleCode,
-    #[error("not called: the user is not named by an openid of this app")]
-    ForeignUser,
-    #[error("not called: no access token")]
+    #[error("not sent: the text is not a WeChat code")]
+    MalformedCode,
+    #[error("not sent: the user is not identified by an openid of this app")]
+    OtherAppsUser,
+    #[error("not sent: no access token")]
     NoToken(#[source] Arc<CallError>),
-    #[error("no connection")]
+    #[error("connection failed")]
     Connect(#[source] reqwest::Error),
-    #[error("the exchange broke off")]
-    Exchange(#[source] reqwest::Error),
-    #[error("no answer within {0:?}")]
-    Slow(Duration),
+    #[error("transport error")]
+    Transport(#[source] reqwest::Error),
+    #[error("no response within {0:?}")]
+    Timeout(Duration),
     #[error("the call was abandoned")]
     Abandoned,
-    #[error("answered with HTTP status {0}")]
+    #[error("unexpected HTTP status {0}")]
     Status(u16),
-    #[error("answered more than is ever needed")]
-    TooLong,
-    #[error("unintelligible answer: {0}")]
-    Unintelligible(&'static str),
-    #[error("untrustworthy answer: {0}")]
+    #[error("the response is too large")]
+    ResponseTooLarge,
+    #[error("invalid response: {0}")]
+    InvalidResponse(&'static str),
+    #[error("untrusted response: {0}")]
     Untrusted(&'static str),
     #[error("{0}")]
     Refused(Refusal),
-    #[error("{0}, after a first try that WeChat was too busy for and that may have spent the code")]
+    #[error(
+        "{0}, after an attempt that WeChat was too busy for and that may have redeemed the code"
+    )]
     RefusedAfterBusy(Refusal),
 }
 
-/// WeChat's own words for a failure, as far as they are safe to repeat.
+/// Refusal by WeChat, as far as its content is safe to log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The errcode, not 0.
+    /// Errcode other than 0.
     pub(super) code: i64,
-    /// The id under which WeChat's support finds the call.
+    /// Request id by which WeChat's support finds the call.
     pub(super) rid: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let meaning = Row::find(self.code).map_or("not a known code", Row::meaning);
+        let meaning = Row::find(self.code).map_or("unknown code", Row::meaning);
         write!(f, "errcode {} ({meaning}), rid {}", self.code, self.rid.as_deref().unwrap_or("-"))
     }
 }
 
 impl Cause {
-    /// Says which call it happened to.
+    /// Adds the endpoint of the failed call.
     pub(super) fn at(self, endpoint: Endpoint) -> CallError {
         CallError { endpoint, cause: self }
     }
 }
 
 impl CallError {
-    /// The class of the refusal, when WeChat refused.
+    /// Class of the errcode, if WeChat refused the call.
     pub(super) fn class(&self) -> Option<Class> {
         self.refusal().map(|refusal| Class::of(refusal.code, self.endpoint))
     }
 
-    /// Whether WeChat refused the app's secret, and so the caller: the code for that is 40001 where an
-    /// access token is fetched.
+    /// Reports whether WeChat rejected the app secret. At the access token endpoint the errcode for that is
+    /// 40001.
     pub(super) fn is_wrong_secret(&self) -> bool {
         let code = self.refusal().map(|refusal| refusal.code);
         match self.endpoint {
@@ -91,15 +93,15 @@ impl CallError {
         }
     }
 
-    /// What kind of failure it is, as one of few words.
+    /// Value of the metric label `class`.
     pub(super) fn label(&self) -> &'static str {
         match &self.cause {
-            Cause::ImpossibleCode | Cause::ForeignUser | Cause::NoToken(_) => "not_called",
-            Cause::Connect(_) => "no_connection",
-            Cause::Exchange(_) => "broken_off",
-            Cause::Slow(_) | Cause::Abandoned => "given_up",
+            Cause::MalformedCode | Cause::OtherAppsUser | Cause::NoToken(_) => "not_sent",
+            Cause::Connect(_) => "connect_error",
+            Cause::Transport(_) => "transport_error",
+            Cause::Timeout(_) | Cause::Abandoned => "timeout",
             Cause::Status(_) => "http_status",
-            Cause::TooLong | Cause::Unintelligible(_) => "unintelligible",
+            Cause::ResponseTooLarge | Cause::InvalidResponse(_) => "invalid_response",
             Cause::Untrusted(_) => "untrusted",
             Cause::Refused(refusal) | Cause::RefusedAfterBusy(refusal) => {
                 Class::of(refusal.code, self.endpoint).label()
@@ -107,7 +109,7 @@ impl CallError {
         }
     }
 
-    /// The same failure of a second try, whose first was answered "busy".
+    /// Marks the error as that of a second attempt, after WeChat was too busy for the first one.
     pub(super) fn after_busy(self) -> Self {
         if let Cause::Refused(refusal) = self.cause {
             Cause::RefusedAfterBusy(refusal).at(self.endpoint)
@@ -116,7 +118,7 @@ impl CallError {
         }
     }
 
-    /// Hands the failure to the port, and to the log unless it stands there already.
+    /// Converts the error for the port, and logs it unless the fetch of the access token has logged it already.
     pub(super) fn report(self, now: Timestamp) -> ProviderError {
         if !matches!(self.cause, Cause::NoToken(_)) {
             self.log(now);
@@ -124,7 +126,7 @@ impl CallError {
         ProviderError::new(self.failure(now), self)
     }
 
-    /// Writes what an operator needs to know, and nothing about a person.
+    /// Logs the error for operators, without personal data.
     pub(super) fn log(&self, now: Timestamp) {
         let path = self.endpoint.path();
         let errcode = self.refusal().map(|refusal| refusal.code);
@@ -134,35 +136,40 @@ impl CallError {
             | ProviderFailure::CodeUsed
             | ProviderFailure::UserBlocked
             | ProviderFailure::Refused => {
-                tracing::info!(path, errcode, rid, cause = %self.cause, "a code was not redeemed");
+                tracing::info!(path, errcode, rid, cause = %self.cause, "WeChat call refused");
             }
             failure @ (ProviderFailure::Throttled { .. }
             | ProviderFailure::Unavailable { .. }
             | ProviderFailure::Misconfigured) => {
-                tracing::warn!(path, errcode, rid, ?failure, cause = %self.cause, "WeChat failed");
+                tracing::warn!(path, errcode, rid, ?failure, cause = %self.cause, "WeChat call failed");
             }
         }
     }
 
-    /// What the caller can do about it.
+    /// Failure of the port, which determines the reaction of the caller.
     pub(super) fn failure(&self, now: Timestamp) -> ProviderFailure {
         match &self.cause {
-            Cause::ImpossibleCode => ProviderFailure::CodeInvalid,
-            Cause::ForeignUser | Cause::Untrusted(_) => ProviderFailure::Misconfigured,
+            Cause::MalformedCode => ProviderFailure::CodeInvalid,
+            Cause::OtherAppsUser | Cause::Untrusted(_) => ProviderFailure::Misconfigured,
             Cause::NoToken(error) => error.failure(now),
             Cause::Connect(_)
-            | Cause::Exchange(_)
-            | Cause::Slow(_)
+            | Cause::Transport(_)
+            | Cause::Timeout(_)
             | Cause::Abandoned
             | Cause::Status(_)
-            | Cause::TooLong
-            | Cause::Unintelligible(_) => ProviderFailure::Unavailable { retry_after: RETRY_AFTER },
+            | Cause::ResponseTooLarge
+            | Cause::InvalidResponse(_) => {
+                ProviderFailure::Unavailable { retry_after: RETRY_AFTER }
+            }
             Cause::Refused(refusal) => Class::of(refusal.code, self.endpoint).failure(now),
             Cause::RefusedAfterBusy(refusal) => {
                 let failure = Class::of(refusal.code, self.endpoint).failure(now);
-                // It was this very call that used the code: not a replay, only a lost answer.
-                let lost = failure == ProviderFailure::CodeUsed;
-                if lost { ProviderFailure::CodeInvalid } else { failure }
+                // The first attempt of this call redeemed the code and its response was lost, so this is not a
+                // replay of the code.
+                if failure == ProviderFailure::CodeUsed {
+                    return ProviderFailure::CodeInvalid;
+                }
+                failure
             }
         }
     }

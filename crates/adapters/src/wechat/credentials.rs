@@ -1,4 +1,4 @@
-//! What an app shows to WeChat to be believed: its secret, and while one is put in another's place both.
+//! App secrets: the current one and, during a rotation, the former one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,55 +7,65 @@ use secrecy::SecretString;
 use super::WechatApp;
 use super::call_error::CallError;
 
-/// The secrets of an app, of which WeChat takes one.
+/// Secrets of an app, one of which WeChat accepts.
 #[derive(Debug)]
 pub(super) struct Credentials {
     current: SecretString,
     former: Option<SecretString>,
-    /// Whether WeChat took the former one last, and not the current one.
-    former_is_good: AtomicBool,
+    /// True if WeChat last accepted the former secret rather than the current one.
+    former_is_accepted: AtomicBool,
 }
 
-/// One of the secrets, for one call.
+/// One of the two secrets, for one call.
 #[derive(Clone, Copy)]
-pub(super) struct Turn<'a> {
+pub(super) struct Attempt<'a> {
     credentials: &'a Credentials,
-    former: bool,
-    /// Whether the other one was refused already.
-    second: bool,
+    is_former: bool,
+    /// True if the other secret has already been rejected.
+    is_second: bool,
 }
 
 impl Credentials {
     pub(super) fn new(app: &WechatApp) -> Self {
-        let (current, former) = (app.secret.clone(), app.former_secret.clone());
-        Self { current, former, former_is_good: AtomicBool::new(false) }
+        Self {
+            current: app.secret.clone(),
+            former: app.former_secret.clone(),
+            former_is_accepted: AtomicBool::new(false),
+        }
     }
 
-    /// The secret that WeChat took last.
-    pub(super) fn turn(&self) -> Turn<'_> {
-        let former = self.former_is_good.load(Ordering::Relaxed);
-        Turn { credentials: self, former, second: false }
+    /// First attempt of a call, with the secret that WeChat accepted last.
+    pub(super) fn first_attempt(&self) -> Attempt<'_> {
+        let is_former = self.former_is_accepted.load(Ordering::Relaxed);
+        Attempt { credentials: self, is_former, is_second: false }
     }
 }
 
-impl Turn<'_> {
+impl Attempt<'_> {
     pub(super) fn secret(&self) -> &SecretString {
         let Credentials { current, former, .. } = self.credentials;
-        former.as_ref().filter(|_| self.former).unwrap_or(current)
+        former.as_ref().filter(|_| self.is_former).unwrap_or(current)
     }
 
-    /// The turn of the other secret, if WeChat refused this one for being wrong. It has not looked at
-    /// anything else then: to a caller it does not believe it tells nothing of a code, nor spends it.
+    /// Attempt with the other secret, if WeChat rejected this one. WeChat checks the secret before anything else,
+    /// so the rejected attempt neither redeemed the code nor revealed anything about it.
     pub(super) fn next<T>(self, outcome: &Result<T, CallError>) -> Option<Self> {
-        let refused = outcome.as_ref().is_err_and(CallError::is_wrong_secret);
-        if refused {
-            let other = self.credentials.former.is_some() && !self.second;
-            return other.then_some(Self { former: !self.former, second: true, ..self });
+        let is_rejected = outcome.as_ref().is_err_and(CallError::is_wrong_secret);
+        if is_rejected {
+            let has_other = self.credentials.former.is_some() && !self.is_second;
+            return has_other.then_some(Self {
+                is_former: !self.is_former,
+                is_second: true,
+                ..self
+            });
         }
-        if self.second && outcome.is_ok() {
-            self.credentials.former_is_good.store(self.former, Ordering::Relaxed);
-            let good = if self.former { "former" } else { "current" };
-            tracing::info!(good, "WeChat takes the app's other secret from now on");
+        if self.is_second && outcome.is_ok() {
+            self.credentials.former_is_accepted.store(self.is_former, Ordering::Relaxed);
+            let accepted = if self.is_former { "former" } else { "current" };
+            tracing::info!(
+                accepted,
+                "WeChat accepts the other app secret, using it first from now on"
+            );
         }
         None
     }

@@ -1,22 +1,22 @@
-//! Which of WeChat's calls are made, and where they live.
+//! Endpoints of WeChat's server API that are called.
 
-/// One of the calls made to WeChat.
+/// Endpoint of WeChat's server API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// Redeems a login code (`code2Session`). Needs no access token.
     CodeToSession,
     /// Redeems a phone code (`getPhoneNumber`).
     PhoneNumber,
-    /// Asks whether a session key is its user's present one (`checkSessionKey`).
+    /// Checks that a session key is the user's current one (`checkSessionKey`).
     CheckSession,
-    /// Puts another session key in place (`ResetUserSessionKey`).
+    /// Replaces a session key (`ResetUserSessionKey`).
     ResetSession,
     /// Fetches the app's access token (`getStableAccessToken`).
     StableToken,
 }
 
 impl Endpoint {
-    /// Every call there is.
+    /// All endpoints.
     pub const ALL: [Self; 5] = [
         Self::CodeToSession,
         Self::PhoneNumber,
@@ -25,7 +25,7 @@ impl Endpoint {
         Self::StableToken,
     ];
 
-    /// Its path below the base URL.
+    /// Path below the base URL.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! What WeChat's errcodes mean and what can be done about each: the one table.
+//! Table of WeChat's errcodes, with the meaning and the class of each.
 //!
-//! The codes are those of WeChat's global list and of the pages of the calls made here.
+//! The codes come from WeChat's global list and from the documentation of the endpoints that are called.
 
 use std::time::Duration;
 
@@ -13,22 +13,26 @@ use self::Class::{
 };
 use super::endpoint::Endpoint;
 
-/// How long a client waits before it comes back to a WeChat that is down, busy or unintelligible.
+/// `Retry-After` of a response to a client while WeChat is down, busy or sends invalid responses.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(3);
 
-/// What WeChat can answer instead of what it was asked for, by code.
+/// Errcodes in ascending order.
 pub const TABLE: &[Row] = &[
     row(-1, Busy, "WeChat is busy"),
     row(
         40001,
         StaleToken,
-        "the access token is not the latest; at the token call: wrong app secret",
+        "the access token is not the latest; for the access token endpoint: wrong app secret",
     ),
     row(40002, Misconfigured, "the grant type is wrong"),
     row(40003, Misconfigured, "the openid is not one of this app's"),
-    row(40013, Misconfigured, "the app id is wrong, or is not the one that the code was made for"),
+    row(40013, Misconfigured, "the app id is wrong, or the code was issued to another app"),
     row(40014, StaleToken, "the access token is malformed"),
-    row(40029, CodeInvalid, "the code is wrong, expired, of another app or of the developer tools"),
+    row(
+        40029,
+        CodeInvalid,
+        "the code is wrong or expired, or was issued to another app or by the developer tools",
+    ),
     row(40030, CodeInvalid, "the refresh token is invalid"),
     row(40097, Misconfigured, "the arguments are wrong"),
     row(40125, Misconfigured, "the app secret is wrong: it was reset, or is another app's"),
@@ -38,7 +42,7 @@ pub const TABLE: &[Row] = &[
         Misconfigured,
         "this server's address is not on the app's IP whitelist: add it there",
     ),
-    row(40226, UserBlocked, "WeChat holds the user for a high risk"),
+    row(40226, UserBlocked, "WeChat classifies the user as high risk"),
     row(40243, Misconfigured, "the app secret is frozen: unfreeze it in WeChat's console"),
     row(41001, Misconfigured, "the access token is missing"),
     row(41002, Misconfigured, "the app id is missing"),
@@ -48,17 +52,21 @@ pub const TABLE: &[Row] = &[
     row(42001, StaleToken, "the access token has expired"),
     row(42002, CodeInvalid, "the refresh token has expired"),
     row(42003, CodeInvalid, "the code has expired"),
-    row(42007, CodeInvalid, "the user changed the WeChat password: their grants are void"),
+    row(
+        42007,
+        CodeInvalid,
+        "the user changed the WeChat password, which revoked the authorization",
+    ),
     row(43002, Misconfigured, "the call must be a POST"),
     row(43104, Misconfigured, "the openid does not belong to the app"),
     row(44002, Misconfigured, "the body is empty"),
     row(44991, Throttled, "too many calls in this minute"),
-    row(45009, QuotaExceeded, "the day's quota is used up: clear it in WeChat's console, or wait"),
+    row(45009, QuotaExceeded, "the daily quota is used up: clear it in WeChat's console, or wait"),
     row(45011, Throttled, "too many calls in this minute"),
     row(47001, Misconfigured, "the body is not JSON"),
     row(48001, Misconfigured, "the app is not entitled to this call: apply for it in the console"),
-    row(48006, Misconfigured, "the month's quota resets are used up"),
-    row(50001, UserBlocked, "the user has not granted this"),
+    row(48006, Misconfigured, "the monthly quota resets are used up"),
+    row(50001, UserBlocked, "the user has not authorized this"),
     row(50002, UserBlocked, "the user's account is limited, frozen or cancelled"),
     row(50004, Misconfigured, "the account may not fetch access tokens"),
     row(50007, Misconfigured, "the account is frozen"),
@@ -75,7 +83,7 @@ pub const TABLE: &[Row] = &[
     row(89507, Misconfigured, "an administrator refused this server's address, for an hour"),
 ];
 
-/// One errcode.
+/// Row of the table: one errcode.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     code: i64,
@@ -83,28 +91,28 @@ pub struct Row {
     meaning: &'static str,
 }
 
-/// What kind of refusal an errcode is.
+/// Class of an errcode: the reaction that it calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Try once more; whether the code is spent is unknown.
+    /// WeChat is busy: retry once. The code may or may not have been redeemed.
     Busy,
-    /// Fetch another access token and try once more: the code is not spent.
+    /// The access token was rejected: fetch another one and retry once. The code was not redeemed.
     StaleToken,
-    /// The client must fetch a new code.
+    /// The code is invalid: the client must obtain a new one.
     CodeInvalid,
     /// The code was redeemed before.
     CodeUsed,
-    /// WeChat keeps this user out.
+    /// WeChat blocks the user.
     UserBlocked,
-    /// WeChat will not do this for this user or this content.
+    /// WeChat refuses the operation for this user or content.
     Refused,
-    /// Nothing more in this minute.
+    /// The limit of calls per minute is reached.
     Throttled,
-    /// Nothing more today, unless the operator clears the quota.
+    /// The daily quota is used up, and stays so unless the operator clears it.
     QuotaExceeded,
-    /// Only the operator (or this program's author) can mend it.
+    /// The configuration (or this program) is wrong, and only the operator can correct it.
     Misconfigured,
-    /// Not in the table.
+    /// The errcode is not in the table.
     Unknown,
 }
 
@@ -113,30 +121,32 @@ const fn row(code: i64, class: Class, meaning: &'static str) -> Row {
 }
 
 impl Row {
-    /// The row of a code; none when the table does not know it.
+    /// Looks up the row of a code.
     #[must_use]
     pub fn find(code: i64) -> Option<&'static Self> {
         TABLE.iter().find(|row| row.code == code)
     }
 
-    /// The errcode.
+    /// Errcode.
     #[must_use]
     pub const fn code(&self) -> i64 {
         self.code
     }
 
-    /// What it means, in a few words.
+    /// Short description of the errcode.
     #[must_use]
     pub const fn meaning(&self) -> &'static str {
         self.meaning
     }
 
-    /// What kind of refusal it is when `endpoint` answers it.
+    /// Class of the errcode when `endpoint` returns it.
     ///
-    /// No access token is sent to log in or to fetch one, and no user takes part in fetching one:
-    /// there, only the operator can mend what a new token, a new code or another user would. The openid
-    /// that goes with a phone code is WeChat's own: where it does not fit, the code is someone else's.
-    /// What shows a session key has no other code in it than that key.
+    /// - Logging in and fetching an access token send no access token, and fetching one involves no user. If these
+    ///   endpoints return an errcode about a token, a code or a user, the configuration is wrong.
+    /// - The openid sent with a phone code comes from WeChat. If WeChat reports a mismatch, the code belongs to
+    ///   another user.
+    /// - The endpoints for session keys take no code, so only an errcode about the session key itself counts as an
+    ///   invalid code.
     #[must_use]
     pub const fn class(&self, endpoint: Endpoint) -> Class {
         match (endpoint, self.class) {
@@ -165,13 +175,13 @@ impl Row {
 }
 
 impl Class {
-    /// The class of any errcode that `endpoint` answers.
+    /// Class of any errcode when `endpoint` returns it.
     #[must_use]
     pub fn of(code: i64, endpoint: Endpoint) -> Self {
         Row::find(code).map_or(Self::Unknown, |row| row.class(endpoint))
     }
 
-    /// The class as a word.
+    /// Value of the metric label `class`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -188,7 +198,7 @@ impl Class {
         }
     }
 
-    /// What the caller can do about it, once trying again is out of the question.
+    /// Failure of the port for this class, after a retry was made or ruled out.
     #[must_use]
     pub fn failure(self, now: Timestamp) -> ProviderFailure {
         match self {
@@ -198,13 +208,13 @@ impl Class {
             UserBlocked => ProviderFailure::UserBlocked,
             Refused => ProviderFailure::Refused,
             Throttled => ProviderFailure::Throttled { retry_after: until_next_minute(now) },
-            // A second token was refused as well, or a quota can only be cleared by hand.
+            // A second access token was rejected as well, or only the operator can clear the quota.
             StaleToken | QuotaExceeded | Misconfigured => ProviderFailure::Misconfigured,
         }
     }
 }
 
-/// WeChat counts calls by the minute. From 1 to 60 seconds.
+/// Time until the next minute, from 1 to 60 seconds. WeChat limits calls per minute.
 fn until_next_minute(now: Timestamp) -> Duration {
     let into_minute = now.unix_seconds().rem_euclid(60).unsigned_abs();
     Duration::from_secs(60 - into_minute)
@@ -217,15 +227,14 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_millis(1_795_000_000_000);
 
     #[test]
-    fn every_code_stands_in_the_table_once_and_in_order() {
+    fn table_is_sorted_without_duplicates() {
         assert!(TABLE.is_sorted_by(|a, b| a.code < b.code));
         assert!(TABLE.iter().all(|row| row.code != 0 && !row.meaning.is_empty()));
     }
 
-    /// The mapping of codes to failures once more, by failure instead of by code, for the calls that
-    /// redeem something.
+    /// Repeats the mapping for the endpoints that redeem codes, grouped by failure instead of by code.
     #[test]
-    fn every_code_leads_to_its_failure() {
+    fn every_errcode_maps_to_its_failure() {
         let failure = |code, endpoint| match code {
             40003 | 43104 if endpoint == Endpoint::PhoneNumber => ProviderFailure::CodeInvalid,
             -1 => ProviderFailure::Unavailable { retry_after: RETRY_AFTER },
@@ -247,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_phone_call_can_mend_a_stale_token_with_another() {
+    fn stale_token_is_retried_for_phone_codes_only() {
         for code in [40001, 40014, 42001] {
             let class = |endpoint| Class::of(code, endpoint);
             assert_eq!(class(Endpoint::PhoneNumber), StaleToken);
@@ -257,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_token_is_never_blamed_on_a_code_or_a_user() {
+    fn access_token_errors_never_blame_a_code_or_a_user() {
         for row in TABLE {
             let class = row.class(Endpoint::StableToken);
             let possible = [Busy, Throttled, QuotaExceeded, Misconfigured];
@@ -266,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_is_an_outage() {
+    fn unknown_errcode_is_an_outage() {
         assert_eq!(
             Class::of(12_345, Endpoint::CodeToSession).failure(NOW),
             ProviderFailure::Unavailable { retry_after: RETRY_AFTER }

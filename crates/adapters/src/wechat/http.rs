@@ -1,7 +1,7 @@
-//! The one HTTP client for all apps: how a call leaves, how long it may take, how much may come back.
+//! HTTP client for WeChat, shared by all apps: requests, timeouts and limits.
 //!
-//! WeChat wants the app secret and the codes in the URL, so every error of reqwest passes `stripped`
-//! before anything else sees it.
+//! WeChat requires the app secret and the codes in the URL. Every error of reqwest therefore passes through
+//! `strip_url` before any other code sees it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,33 +16,33 @@ use serde_json::Value;
 
 use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
-use crate::http_client::{client, is_loopback};
-use crate::wechat::metrics::Meters;
-use crate::wechat::response::Reply;
+use crate::http_client::{client_builder, is_loopback};
+use crate::wechat::metrics::Metrics;
+use crate::wechat::response::Response;
 
-/// The largest body read. WeChat's answers to these calls have less than 1 KiB.
-const BODY_MAX: usize = 64 * 1024;
+/// Maximum size of a response body in bytes. WeChat's responses to these calls have less than 1 KiB.
+const MAX_BODY_SIZE: usize = 64 * 1024;
 
-/// The end of any call, whatever its caller allows; those who redeem codes allow less.
-const CALL_MAX: Duration = Duration::from_secs(5);
+/// Maximum duration of any call. Operations that redeem codes have shorter timeouts of their own.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The way to WeChat. Cheap to clone; clones share their connections.
+/// HTTP client for WeChat. Clones are cheap and share the connections.
 #[derive(Clone, Debug)]
 pub struct WechatHttp {
     client: Client,
     base: Url,
-    pub(super) meters: Meters,
+    pub(super) metrics: Metrics,
 }
 
-/// Where WeChat is and how to get there.
+/// Configuration of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct WechatHttpConfig {
-    /// `https://api.weixin.qq.com`, or where a stand-in listens. A path is a prefix of every call's.
+    /// Base URL: `https://api.weixin.qq.com`, or that of a sandbox. Its path is a prefix of every call's path.
     pub base_url: String,
-    /// A proxy to go through, as URL with `http` or `https`, which may hold a password. None is taken
-    /// from the environment.
+    /// URL of a proxy, with scheme `http` or `https`. It may contain a password. No proxy is taken from the
+    /// environment.
     pub proxy: Option<SecretString>,
-    /// How long connecting may take, TLS included; it is tried twice.
+    /// Maximum time for connecting, including TLS. A failed connection is tried twice.
     pub connect_timeout: Duration,
 }
 
@@ -56,50 +56,49 @@ impl Default for WechatHttpConfig {
     }
 }
 
-/// WeChat cannot be called with this configuration.
+/// Error in the configuration of the HTTP client.
 #[derive(Debug, thiserror::Error)]
 pub enum WechatHttpError {
-    /// The base URL is none.
+    /// The base URL is not an HTTP URL.
     #[error("the base url is not a url: write it like https://api.weixin.qq.com")]
     NotAUrl,
-    /// The base URL says more than where WeChat is.
+    /// The base URL contains a user, a password, a query or a fragment.
     #[error(
-        "the base url must be scheme, host, port and path alone: remove user, query and fragment"
+        "the base url must consist of scheme, host, port and path: remove user, query and fragment"
     )]
-    TooMuch,
-    /// The secret would travel in the clear.
+    ForbiddenPart,
+    /// The app secret would be sent unencrypted.
     #[error(
         "the base url must start with https:// unless the host is localhost, 127.0.0.1 or [::1]"
     )]
-    NotSecret,
-    /// The proxy is unusable.
+    InsecureScheme,
+    /// The proxy is not an HTTP URL.
     #[error("the proxy must be a url like http://host:3128")]
     Proxy,
-    /// The TLS set-up failed.
-    #[error("the http client cannot start, mostly for want of the package ca-certificates")]
+    /// TLS cannot be set up.
+    #[error("the http client cannot start, usually because the package ca-certificates is missing")]
     Client(#[source] reqwest::Error),
 }
 
 impl WechatHttp {
-    /// Prepares the way; nothing is called yet.
+    /// Creates the client without calling WeChat.
     pub fn new(config: &WechatHttpConfig) -> Result<Self, WechatHttpError> {
-        let base = base_url(&config.base_url)?;
-        let client = client(config.connect_timeout, CALL_MAX);
-        let client = match &config.proxy {
-            None => client,
-            Some(proxy) => client.proxy(proxied(proxy)?),
-        };
+        let base = parse_base_url(&config.base_url)?;
+        let mut builder = client_builder(config.connect_timeout, CALL_TIMEOUT);
+        if let Some(proxy) = &config.proxy {
+            builder = builder.proxy(parse_proxy(proxy)?);
+        }
         let client =
-            client.build().map_err(|error| WechatHttpError::Client(error.without_url()))?;
-        Ok(Self { client, base, meters: Meters::new() })
+            builder.build().map_err(|error| WechatHttpError::Client(error.without_url()))?;
+        Ok(Self { client, base, metrics: Metrics::new() })
     }
 
-    /// Shows operators what becomes of all calls, of clones too.
+    /// Registers the metrics of this client and its clones.
     pub fn register(&self, registry: &mut Registry) {
-        self.meters.register(registry);
+        self.metrics.register(registry);
     }
 
-    /// WeChat's own time, to the second, if it answers at all.
+    /// WeChat's current time, with a resolution of seconds. `None` if WeChat does not respond.
     pub async fn date(&self) -> Option<Timestamp> {
         let response = self.client.head(self.base.clone()).send().await.ok()?;
         let date = httpdate::parse_http_date(response.headers().get(DATE)?.to_str().ok()?).ok()?;
@@ -107,23 +106,23 @@ impl WechatHttp {
         i64::try_from(millis).ok().map(Timestamp::from_unix_millis)
     }
 
-    /// Calls with everything in the query.
+    /// Calls an endpoint with all parameters in the query.
     pub(super) async fn get(
         &self,
         endpoint: Endpoint,
         query: &[(&str, &str)],
-    ) -> Result<Reply, CallError> {
+    ) -> Result<Response, CallError> {
         let request = self.client.get(self.url(endpoint)).query(query);
         self.call(endpoint, request.build()).await
     }
 
-    /// Calls with a JSON body.
+    /// Calls an endpoint with a JSON body.
     pub(super) async fn post(
         &self,
         endpoint: Endpoint,
         query: &[(&str, &str)],
         body: &Value,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<Response, CallError> {
         let request = self.client.post(self.url(endpoint)).query(query);
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         self.call(endpoint, request.build()).await
@@ -133,34 +132,35 @@ impl WechatHttp {
         &self,
         endpoint: Endpoint,
         request: Result<Request, reqwest::Error>,
-    ) -> Result<Reply, CallError> {
-        let call = self.meters.call(endpoint);
+    ) -> Result<Response, CallError> {
+        let call = self.metrics.start_call(endpoint);
         let outcome = match request {
-            Ok(request) => self.exchange(request).await.and_then(|body| Reply::parse(&body)),
-            Err(error) => Err(stripped(error)),
+            Ok(request) => self.send(request).await.and_then(|body| Response::parse(&body)),
+            Err(error) => Err(strip_url(error)),
         };
         let outcome = outcome.map_err(|cause| cause.at(endpoint));
         let class = outcome.as_ref().map_or_else(CallError::label, |_| "ok");
-        tracing::debug!(path = endpoint.path(), elapsed = ?call.elapsed(), class, "WeChat called");
-        call.ended(class);
+        let elapsed = call.elapsed();
+        tracing::debug!(path = endpoint.path(), ?elapsed, class, "WeChat call finished");
+        call.finish(class);
         outcome
     }
 
-    /// Sends the request once. Only a failure to connect, before anything was sent, is tried again.
-    async fn exchange(&self, request: Request) -> Result<Vec<u8>, Cause> {
-        let again = request.try_clone();
-        let response = match (self.client.execute(request).await, again) {
-            (Err(error), Some(again)) if error.is_connect() => self.client.execute(again).await,
+    /// Sends a request once. It is repeated only after a failure to connect, before anything was sent.
+    async fn send(&self, request: Request) -> Result<Vec<u8>, Cause> {
+        let retry = request.try_clone();
+        let response = match (self.client.execute(request).await, retry) {
+            (Err(error), Some(retry)) if error.is_connect() => self.client.execute(retry).await,
             (response, _) => response,
         };
-        let mut response = response.map_err(stripped)?;
+        let mut response = response.map_err(strip_url)?;
         if response.status() != StatusCode::OK {
             return Err(Cause::Status(response.status().as_u16()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(stripped)? {
-            if body.len() + chunk.len() > BODY_MAX {
-                return Err(Cause::TooLong);
+        while let Some(chunk) = response.chunk().await.map_err(strip_url)? {
+            if body.len() + chunk.len() > MAX_BODY_SIZE {
+                return Err(Cause::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -176,33 +176,33 @@ impl WechatHttp {
 
 impl ProviderStats for WechatHttp {
     fn call_stats(&self) -> CallStats {
-        self.meters.last_day()
+        self.metrics.last_day()
     }
 }
 
-/// Takes the URL out of an error, and with it the secret and the code.
-fn stripped(error: reqwest::Error) -> Cause {
+/// Removes the URL, and with it the secret and the code, from an error.
+fn strip_url(error: reqwest::Error) -> Cause {
     let error = error.without_url();
-    if error.is_connect() { Cause::Connect(error) } else { Cause::Exchange(error) }
+    if error.is_connect() { Cause::Connect(error) } else { Cause::Transport(error) }
 }
 
-fn base_url(raw: &str) -> Result<Url, WechatHttpError> {
-    // The parser's error says little, and the text may hold a password.
+fn parse_base_url(raw: &str) -> Result<Url, WechatHttpError> {
+    // The parser's error is dropped: it gives little detail, and the text may contain a password.
     let url = Url::parse(raw).ok().filter(Url::has_host).ok_or(WechatHttpError::NotAUrl)?;
-    let user = !url.username().is_empty() || url.password().is_some();
-    if user || url.query().is_some() || url.fragment().is_some() {
-        return Err(WechatHttpError::TooMuch);
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.query().is_some() || url.fragment().is_some() {
+        return Err(WechatHttpError::ForbiddenPart);
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(WechatHttpError::NotSecret),
+        "http" => Err(WechatHttpError::InsecureScheme),
         _ => Err(WechatHttpError::NotAUrl),
     }
 }
 
-fn proxied(proxy: &SecretString) -> Result<Proxy, WechatHttpError> {
-    // As above: neither error may show the text.
+fn parse_proxy(proxy: &SecretString) -> Result<Proxy, WechatHttpError> {
+    // Both errors are dropped, because they may quote the text with its password.
     let url = Url::parse(proxy.expose_secret()).ok().filter(Url::has_host);
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
     url.and_then(|url| Proxy::all(url).ok()).ok_or(WechatHttpError::Proxy)
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_leaves_the_machine_encrypted_only() {
+    fn base_url_requires_https_except_on_loopback() {
         for good in [
             "https://api.weixin.qq.com",
             "http://localhost:2021",
@@ -229,24 +229,24 @@ mod tests {
         }
         for bad in ["http://api.weixin.qq.com", "http://10.0.0.1", "http://localhost.evil.example"]
         {
-            assert!(matches!(http(bad), Err(WechatHttpError::NotSecret)), "{bad}");
+            assert!(matches!(http(bad), Err(WechatHttpError::InsecureScheme)), "{bad}");
         }
     }
 
     #[test]
-    fn a_base_url_says_where_wechat_is_and_nothing_more() {
+    fn base_url_has_no_credentials_query_or_fragment() {
         for bad in ["", "api.weixin.qq.com", "ftp://api.weixin.qq.com", "data:text/plain,x"] {
             assert!(matches!(http(bad), Err(WechatHttpError::NotAUrl)), "{bad}");
         }
         for bad in ["https://user:canary@host", "https://host/?a=canary", "https://host/#canary"] {
             let error = http(bad).unwrap_err();
-            assert!(matches!(error, WechatHttpError::TooMuch), "{bad}");
+            assert!(matches!(error, WechatHttpError::ForbiddenPart), "{bad}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
         }
     }
 
     #[test]
-    fn a_path_in_the_base_url_goes_before_every_calls() {
+    fn base_url_path_prefixes_every_call() {
         for (base, expected) in [
             ("https://host", "https://host/sns/jscode2session"),
             ("https://host/", "https://host/sns/jscode2session"),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_a_url_and_its_password_stays_hidden() {
+    fn proxy_is_a_url_whose_password_is_not_shown() {
         let with = |proxy: &str| {
             let proxy = Some(proxy.into());
             WechatHttp::new(&WechatHttpConfig { proxy, ..Default::default() })

@@ -1,4 +1,4 @@
-//! What operators can see of the calls to WeChat. No label says who it was about.
+//! Metrics of the calls to WeChat. No label contains personal data.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use tracing::{Span, field, info_span};
 use super::endpoint::Endpoint;
 use crate::system::SystemClock;
 
-/// The upper ends of the buckets, in seconds: a call is given up after 2.
-const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0];
+/// Upper bounds of the histogram buckets in seconds. Calls time out after 2 seconds.
+const DURATION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0];
 
 type Label = (&'static str, &'static str);
 
-/// Counts calls, and what became of the need for an access token.
+/// Metrics of calls and of access tokens.
 ///
-/// Calls are counted twice: for Prometheus, which keeps what was, and for administrators, who need
-/// nothing else for it, hour by hour of the last day.
+/// Calls are counted twice: for Prometheus, and as hourly statistics of the last day for the admin console, which
+/// works without Prometheus.
 #[derive(Clone, Debug)]
-pub(super) struct Meters {
+pub(super) struct Metrics {
     calls: Family<[Label; 2], Counter>,
     last_day: Arc<Mutex<CallStats>>,
     durations: Family<[Label; 1], Histogram, fn() -> Histogram>,
@@ -32,82 +32,83 @@ pub(super) struct Meters {
     fetches: Family<[Label; 1], Counter>,
 }
 
-/// How a need for an access token was met.
+/// Outcome of an access token lookup in this process.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Lookup {
-    /// By the one at hand.
+pub(super) enum LookupOutcome {
+    /// A cached token was used.
     Hit,
-    /// By waiting for a fetch.
+    /// The caller waits for a fetch.
     Miss,
-    /// Not at all: a fetch had just failed.
+    /// A fetch failed a moment ago, and its error was returned.
     Failed,
 }
 
-impl Meters {
+impl Metrics {
     pub(super) fn new() -> Self {
         Self {
             calls: Family::default(),
             last_day: Arc::new(Mutex::new(CallStats::new(SystemClock.now()))),
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             lookups: Family::default(),
             fetches: Family::default(),
         }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Calls to WeChat, by path and by what kind of answer came";
+        let help = "Calls to WeChat by path and class of the outcome";
         registry.register("wechat_calls", help, self.calls.clone());
-        let (name, help) = ("wechat_call_duration", "How long calls to WeChat took, by path");
-        registry.register_with_unit(name, help, Unit::Seconds, self.durations.clone());
-        let help = "Needs for an access token, by how they were met";
+        let help = "Duration of calls to WeChat by path";
+        let durations = self.durations.clone();
+        registry.register_with_unit("wechat_call_duration", help, Unit::Seconds, durations);
+        let help = "Lookups of an access token by outcome";
         registry.register("wechat_access_token_lookups", help, self.lookups.clone());
-        let help = "Access tokens fetched from WeChat, by outcome";
+        let help = "Fetches of an access token by outcome";
         registry.register("wechat_access_token_fetches", help, self.fetches.clone());
     }
 
-    /// A call that begins now.
-    pub(super) fn call(&self, endpoint: Endpoint) -> Call<'_> {
+    /// Starts the measurement of a call.
+    pub(super) fn start_call(&self, endpoint: Endpoint) -> Call<'_> {
         let path = endpoint.path();
         let span = info_span!("wechat", otel.kind = "client", path, class = field::Empty);
-        Call { meters: self, endpoint, begun: Instant::now(), class: "given_up", span }
+        Call { metrics: self, endpoint, started_at: Instant::now(), class: "timeout", span }
     }
 
-    /// The calls of the last day.
+    /// Call statistics of the last day.
     pub(super) fn last_day(&self) -> CallStats {
         self.last_day.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn looked_up(&self, lookup: Lookup) {
+    pub(super) fn record_lookup(&self, lookup: LookupOutcome) {
         let outcome = match lookup {
-            Lookup::Hit => "hit",
-            Lookup::Miss => "miss",
-            Lookup::Failed => "failed",
+            LookupOutcome::Hit => "hit",
+            LookupOutcome::Miss => "miss",
+            LookupOutcome::Failed => "failed",
         };
         self.lookups.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    pub(super) fn fetched(&self, worked: bool) {
-        let outcome = if worked { "ok" } else { "failed" };
+    pub(super) fn record_fetch(&self, is_success: bool) {
+        let outcome = if is_success { "ok" } else { "failed" };
         self.fetches.get_or_create(&[("outcome", outcome)]).inc();
     }
 }
 
-/// A call under way. It is counted when it ends, and as given up when nobody waits for that.
+/// Call in progress. It is recorded when dropped, as a timeout unless it was finished before.
 pub(super) struct Call<'a> {
-    meters: &'a Meters,
+    metrics: &'a Metrics,
     endpoint: Endpoint,
-    begun: Instant,
+    started_at: Instant,
     class: &'static str,
     span: Span,
 }
 
 impl Call<'_> {
     pub(super) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.started_at.elapsed()
     }
 
-    /// The call has ended so.
-    pub(super) fn ended(mut self, class: &'static str) {
+    /// Ends the measurement with the class of the outcome.
+    pub(super) fn finish(mut self, class: &'static str) {
         self.class = class;
     }
 }
@@ -116,10 +117,10 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.span.record("class", self.class);
         let path = ("path", self.endpoint.path());
-        self.meters.calls.get_or_create(&[path, ("class", self.class)]).inc();
-        let took = self.elapsed();
-        self.meters.durations.get_or_create(&[path]).observe(took.as_secs_f64());
-        let mut last_day = self.meters.last_day.lock().unwrap_or_else(PoisonError::into_inner);
-        last_day.record(SystemClock.now(), self.endpoint.path(), self.class, took);
+        self.metrics.calls.get_or_create(&[path, ("class", self.class)]).inc();
+        let elapsed = self.elapsed();
+        self.metrics.durations.get_or_create(&[path]).observe(elapsed.as_secs_f64());
+        let mut last_day = self.metrics.last_day.lock().unwrap_or_else(PoisonError::into_inner);
+        last_day.record(SystemClock.now(), self.endpoint.path(), self.class, elapsed);
     }
 }

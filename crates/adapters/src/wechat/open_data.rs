@@ -1,7 +1,6 @@
-//! What WeChat encrypts and signs with a user's session key.
+//! Data that WeChat encrypts and signs with a user's session key ("open data").
 //!
-//! Data are encrypted with the key that the text stands for in Base64; signatures are made with the
-//! text itself.
+//! The encryption key is the Base64-decoded session key; signatures use its text.
 
 use aws_lc_rs::cipher::{AES_128, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -14,8 +13,9 @@ use domain::model::provider::session_key::EncryptedData;
 use domain::model::secret::SessionKey;
 use secrecy::zeroize::Zeroizing;
 
-/// The plain text (AES-128-CBC, PKCS#7). `None` is no proof of a wrong key, and text none of a right
-/// one: a wrong key yields sound padding once in about 256 times.
+/// Decrypts data (AES-128-CBC, PKCS#7). The encryption is not authenticated: success does not prove that the key
+/// is right, since a wrong key yields valid padding about once in 256 times, and `None` does not prove that it is
+/// wrong.
 pub(super) fn decrypt(key: &SessionKey, data: &EncryptedData) -> Option<Zeroizing<Vec<u8>>> {
     let key = Zeroizing::new(STANDARD.decode(key.expose()).ok()?);
     let key = UnboundCipherKey::new(&AES_128, &key).ok()?;
@@ -27,14 +27,14 @@ pub(super) fn decrypt(key: &SessionKey, data: &EncryptedData) -> Option<Zeroizin
     Some(text)
 }
 
-/// Whether these are WeChat's data: their SHA-1, together with the key, is the signature.
+/// Verifies WeChat's signature of the data: the SHA-1 of the data followed by the key.
 pub(super) fn is_signed(key: &SessionKey, raw_data: &str, signature: &str) -> bool {
     let signed = Zeroizing::new([raw_data, key.expose()].concat());
     let expected = hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, signed.as_bytes()).as_ref());
     verify_slices_are_equal(expected.as_bytes(), signature.as_bytes()).is_ok()
 }
 
-/// What shows WeChat that we hold a session key: the empty text, signed with it.
+/// Proof for WeChat of holding a session key: the HMAC of the empty text.
 pub(super) fn proof_of(key: &SessionKey) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
     hex(hmac::sign(&key, b"").as_ref())
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// Published by WeChat or by widely used SDKs, but for what is marked otherwise.
+    /// Test vectors published by WeChat or by widely used SDKs, unless marked otherwise.
     fn vectors(kind: &str) -> Vec<Value> {
         let all = include_str!("../../tests/vectors/wechat.json");
         let all: Value = serde_json::from_str(all).unwrap();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn published_data_are_decrypted_and_those_under_another_key_are_not() {
+    fn published_open_data_decrypts_only_with_its_key() {
         for vector in vectors("open_data") {
             let bytes = |name: &str| STANDARD.decode(vector[name].as_str().unwrap()).unwrap();
             let iv = bytes("iv").try_into().unwrap();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_cut_short_is_decrypted() {
+    fn truncated_open_data_does_not_decrypt() {
         let vector = vectors("open_data").remove(0);
         let whole = STANDARD.decode(vector["encrypted_data"].as_str().unwrap()).unwrap();
         for length in [0, 1, 15, 17, whole.len() - 1] {
@@ -85,9 +85,10 @@ mod tests {
     }
 
     #[test]
-    fn published_signatures_hold_and_no_others_do() {
+    fn published_signatures_verify_and_others_do_not() {
         for vector in vectors("raw_data") {
-            let (key, raw) = (key(&vector), vector["raw_data"].as_str().unwrap());
+            let key = key(&vector);
+            let raw = vector["raw_data"].as_str().unwrap();
             let signature = vector["signature"].as_str().unwrap();
             assert!(is_signed(&key, raw, signature));
             assert!(!is_signed(
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_empty_text_is_signed_with_the_text_of_the_key() {
+    fn session_key_proof_is_the_hmac_of_the_empty_text() {
         for vector in vectors("session_hmac") {
             let published = hmac::Key::new(hmac::HMAC_SHA256, key(&vector).expose().as_bytes());
             let data = vector["data"].as_str().unwrap();

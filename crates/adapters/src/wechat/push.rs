@@ -1,4 +1,4 @@
-//! What WeChat pushes to one mini program: whether it is WeChat's, and what it says.
+//! Message push from WeChat to a mini program: verification, decryption and interpretation.
 
 mod encoding_key;
 mod fields;
@@ -18,66 +18,67 @@ use secrecy::{ExposeSecret, SecretString};
 use self::encoding_key::EncodingKey;
 use self::fields::Fields;
 
-/// The longest openid taken, in bytes. WeChat's have 28 and no promised length.
-const ID_MAX: usize = 128;
+/// Maximum length of an openid in bytes. WeChat's have 28, without a documented maximum.
+const MAX_ID_LENGTH: usize = 128;
 
-/// The shortest and longest push token that WeChat's console takes.
-const TOKEN: RangeInclusive<usize> = 3..=32;
+/// Length of a push token in WeChat's console.
+const TOKEN_LENGTH: RangeInclusive<usize> = 3..=32;
 
-/// Reads what WeChat pushes to one mini program.
-pub struct WechatPushes {
+/// Reader of the messages that WeChat pushes to one mini program.
+pub struct WechatPushReader {
     app_id: AppId,
     token: SecretString,
     key: Option<EncodingKey>,
 }
 
-/// Why pushes cannot be read; no secret is part of it.
+/// Error in the configuration of message push. It never contains a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushConfigError {
-    /// Not a token.
+    /// The token is malformed.
     #[error("a push token is 3 to 32 letters and digits, as in WeChat's console")]
     Token,
-    /// Not a key.
+    /// The key is malformed.
     #[error("a push key (EncodingAESKey) is 43 letters and digits, as in WeChat's console")]
     Key,
 }
 
-impl WechatPushes {
-    /// Takes the Token and the `EncodingAESKey` of the console. With a key, only encrypted messages
-    /// are believed: in the clear, a signature covers everything but the message.
+impl WechatPushReader {
+    /// Creates a reader with the Token and the `EncodingAESKey` of WeChat's console. With a key, only encrypted
+    /// messages are accepted: in plaintext mode the signature does not cover the message.
     pub fn new(
         app_id: &AppId,
         token: SecretString,
         encoding_key: Option<&SecretString>,
     ) -> Result<Self, PushConfigError> {
         let text = token.expose_secret();
-        if !TOKEN.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if !TOKEN_LENGTH.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(PushConfigError::Token);
         }
         let key = encoding_key.map(|key| EncodingKey::parse(key).ok_or(PushConfigError::Key));
         Ok(Self { app_id: app_id.clone(), token, key: key.transpose()? })
     }
 
-    /// Whether `shown` is the hexadecimal SHA-1 of token, time, nonce and `more`, sorted and joined.
-    fn check(
+    /// Checks that `presented` is the hexadecimal SHA-1 of token, timestamp, nonce and, if given, the encrypted
+    /// message, sorted and concatenated.
+    fn verify_signature(
         &self,
-        shown: &str,
+        presented: &str,
         signature: &PushSignature,
-        more: Option<&str>,
+        encrypted: Option<&str>,
     ) -> Result<(), PushRejected> {
         let PushSignature { timestamp, nonce, .. } = signature;
         let mut parts = vec![self.token.expose_secret(), timestamp, nonce];
-        parts.extend(more);
+        parts.extend(encrypted);
         parts.sort_unstable();
         let joined = Zeroizing::new(parts.concat());
-        let right = hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, joined.as_bytes()).as_ref());
-        let same = verify_slices_are_equal(right.as_bytes(), shown.as_bytes());
-        if same.is_ok() { Ok(()) } else { Err(PushRejected::Forged) }
+        let expected = hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, joined.as_bytes()).as_ref());
+        verify_slices_are_equal(expected.as_bytes(), presented.as_bytes())
+            .map_err(|aws_lc_rs::error::Unspecified| PushRejected::Forged)
     }
 
-    /// The message in an envelope; of one in both forms, as in WeChat's compatible mode, the
-    /// encrypted one.
-    fn open(
+    /// Decrypts the message in an envelope. If the envelope contains the message in both forms, as in WeChat's
+    /// compatible mode, the encrypted form is used.
+    fn decrypt(
         &self,
         key: &EncodingKey,
         signature: &PushSignature,
@@ -85,8 +86,8 @@ impl WechatPushes {
     ) -> Result<Fields, PushRejected> {
         let envelope = Fields::parse(body)?;
         let encrypted = envelope.get("Encrypt").ok_or(PushRejected::WrongRecipient)?;
-        let shown = signature.message_signature.as_deref().ok_or(PushRejected::Forged)?;
-        self.check(shown, signature, Some(encrypted))?;
+        let presented = signature.message_signature.as_deref().ok_or(PushRejected::Forged)?;
+        self.verify_signature(presented, signature, Some(encrypted))?;
         let (message, app_id) = key.decrypt(encrypted)?;
         if app_id != self.app_id.as_str().as_bytes() {
             return Err(PushRejected::WrongRecipient);
@@ -94,20 +95,18 @@ impl WechatPushes {
         Fields::parse(&message)
     }
 
-    /// Whom a message is about, and what they took back.
-    fn withdrawn(&self, message: &Fields) -> Option<(Subject, WithdrawnData)> {
+    /// User concerned by a message, and the data that the message withdraws.
+    fn withdrawal(&self, message: &Fields) -> Option<(Subject, WithdrawnData)> {
         let event = message.get("Event").filter(|_| {
             message.get("MsgType").is_some_and(|kind| kind.eq_ignore_ascii_case("event"))
         });
-        let withdrawn = event.and_then(|event| withdrawn(event, message.get("RevokeInfo")));
-        let openid = message.get("OpenID").filter(|id| (1..=ID_MAX).contains(&id.len()));
+        let withdrawn =
+            event.and_then(|event| withdrawn_by_event(event, message.get("RevokeInfo")));
+        let openid = message.get("OpenID").filter(|id| (1..=MAX_ID_LENGTH).contains(&id.len()));
         let (Some(withdrawn), Some(openid)) = (withdrawn, openid) else {
-            let event = event.filter(|event| is_plain(event)).unwrap_or_default();
-            tracing::info!(
-                app_id = self.app_id.as_str(),
-                event,
-                "a push asks for nothing that is done here"
-            );
+            let app_id = self.app_id.as_str();
+            let event = event.filter(|event| is_loggable(event)).unwrap_or_default();
+            tracing::info!(app_id, event, "message push ignored, it withdraws no stored data");
             return None;
         };
         let namespace = super::namespace(&self.app_id);
@@ -116,14 +115,14 @@ impl WechatPushes {
     }
 }
 
-impl PushReader for WechatPushes {
+impl PushReader for WechatPushReader {
     fn verify(&self, signature: &PushSignature) -> Result<(), PushRejected> {
-        self.check(&signature.signature, signature, None)
+        self.verify_signature(&signature.signature, signature, None)
     }
 
     fn read(&self, signature: &PushSignature, body: &[u8]) -> Result<Push, PushRejected> {
         let message = if let Some(key) = &self.key {
-            self.open(key, signature, body)?
+            self.decrypt(key, signature, body)?
         } else {
             self.verify(signature)?;
             Fields::parse(body)?
@@ -131,18 +130,18 @@ impl PushReader for WechatPushes {
         if message.get("AppID").is_some_and(|app_id| app_id != self.app_id.as_str()) {
             return Err(PushRejected::WrongRecipient);
         }
-        Ok(Push { identity: identity(&message)?, withdrawn: self.withdrawn(&message) })
+        Ok(Push { dedup_key: dedup_key(&message)?, withdrawal: self.withdrawal(&message) })
     }
 }
 
-/// What tells a message from others: WeChat's own number where it gives one, else what it advises to
-/// compare, and besides what its events can differ in within one second.
-fn identity(message: &Fields) -> Result<Vec<String>, PushRejected> {
+/// Deduplication key of a message: the message id if WeChat assigned one, else the fields that WeChat recommends,
+/// together with the fields in which events of the same second can differ.
+fn dedup_key(message: &Fields) -> Result<Vec<String>, PushRejected> {
     let value = |name| message.get(name).unwrap_or_default().to_owned();
     match message.get("MsgId") {
         Some(number) => Ok(vec![number.to_owned()]),
         None if message.get("CreateTime").is_none() => {
-            Err(PushRejected::Malformed("it says neither which message it is nor from when"))
+            Err(PushRejected::Malformed("the message has neither MsgId nor CreateTime"))
         }
         None => {
             Ok(["FromUserName", "CreateTime", "Event", "OpenID", "RevokeInfo"].map(value).into())
@@ -150,12 +149,12 @@ fn identity(message: &Fields) -> Result<Vec<String>, PushRejected> {
     }
 }
 
-/// What an event takes back of what is kept here. WeChat sends new codes before it documents them, and
-/// most are of things that are never kept here.
-fn withdrawn(event: &str, revoked: Option<&str>) -> Option<WithdrawnData> {
-    match (event, revoked) {
+/// Stored data that an event withdraws. WeChat sends new codes before it documents them, and most codes concern data
+/// that is never stored here.
+fn withdrawn_by_event(event: &str, revoke_info: Option<&str>) -> Option<WithdrawnData> {
+    match (event, revoke_info) {
         ("user_authorization_cancellation", _) => Some(WithdrawnData::Account),
-        // WeChat took a name or picture down.
+        // `user_info_modified`: WeChat removed an inappropriate nickname or avatar.
         ("user_info_modified", _) | ("user_authorization_revoke", Some("6")) => {
             Some(WithdrawnData::Profile)
         }
@@ -166,7 +165,7 @@ fn withdrawn(event: &str, revoked: Option<&str>) -> Option<WithdrawnData> {
     }
 }
 
-/// Lowercase hexadecimal, as WeChat writes digests.
+/// Lowercase hexadecimal form, in which WeChat writes digests.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
@@ -175,7 +174,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Whether a name may stand in the log.
-fn is_plain(event: &str) -> bool {
+/// Reports whether an event name is short and plain enough for the log.
+fn is_loggable(event: &str) -> bool {
     event.len() <= 64 && event.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
 }

@@ -1,7 +1,7 @@
-//! What WeChat answered, read from the body alone and forgivingly: an absent errcode is success,
-//! numbers come as strings, the content type lies, and texts hold bytes that JSON forbids.
+//! Responses of WeChat. The parser is lenient: a missing errcode means success, numbers may be strings, the content
+//! type is ignored, and strings may contain bytes that JSON forbids.
 //!
-//! A parser's own error is never kept: it repeats the value it stumbled over, which may be a key.
+//! Errors of the JSON parser are dropped, because they quote the offending value, which may be a key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,65 +11,68 @@ use serde_json::{Map, Value};
 
 use super::call_error::{Cause, Refusal};
 
-/// The longest openid or union id taken, in bytes. WeChat's have 28 and no promised length.
-const ID_MAX: usize = 128;
+/// Maximum length of an openid or union id in bytes. WeChat's have 28, without a documented maximum.
+const MAX_ID_LENGTH: usize = 128;
 
-/// The longest access token taken, in bytes. WeChat asks to reserve 512.
-const TOKEN_MAX: usize = 2048;
+/// Maximum length of an access token in bytes. WeChat recommends to reserve 512.
+const MAX_TOKEN_LENGTH: usize = 2048;
 
 type Fields = Map<String, Value>;
 
-/// A successful answer.
-pub(super) struct Reply(Fields);
+/// Successful response.
+pub(super) struct Response(Fields);
 
-/// Whom a login code belongs to.
+/// Session of a redeemed login code.
 pub(super) struct Session {
     pub(super) openid: String,
     pub(super) union_id: Option<String>,
-    /// Base64 of 16 bytes, as WeChat wrote it.
+    /// Session key: 16 bytes in WeChat's Base64.
     pub(super) key: SecretString,
 }
 
-/// The number behind a phone code, and what WeChat stamped on it.
+/// Phone number of a redeemed phone code, and its watermark.
 pub(super) struct Phone {
     pub(super) number: PhoneNumber,
-    /// The app in which the user pressed the button.
+    /// App in which the user pressed the phone button.
     pub(super) app_id: String,
-    /// When that was, in Unix seconds.
+    /// Time at which the user pressed it, in Unix seconds.
     pub(super) stamped_at: i64,
 }
 
-/// An access token.
+/// Access token issued by WeChat.
 pub(super) struct Grant {
     pub(super) token: SecretString,
-    /// The seconds it still lives, by WeChat's word.
+    /// Remaining lifetime in seconds.
     pub(super) expires_in: i64,
 }
 
-impl Reply {
-    /// Reads a body; a refusal is an error.
+impl Response {
+    /// Parses a body. A refusal is an error.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Cause> {
-        let object = serde_json::from_str(&legible(body)).ok();
-        let fields: Fields = sound(object, "it is not a JSON object")?;
-        let errcode = match present(&fields, "errcode") {
+        let object = serde_json::from_str(&sanitize(body)).ok();
+        let fields: Fields = required(object, "not a JSON object")?;
+        let errcode = match non_null(&fields, "errcode") {
             None => 0,
-            Some(code) => sound(integer(code), "errcode is no number")?,
+            Some(code) => required(integer(code), "errcode is not a number")?,
         };
-        if errcode == 0 {
-            Ok(Self(fields))
-        } else {
-            Err(Cause::Refused(Refusal { code: errcode, rid: rid(&fields) }))
+        if errcode != 0 {
+            return Err(Cause::Refused(Refusal { code: errcode, rid: rid(&fields) }));
         }
+        Ok(Self(fields))
     }
 
-    /// Reads what code2Session answers.
+    /// Reads the response of `code2Session`.
     pub(super) fn session(&self) -> Result<Session, Cause> {
         let Self(fields) = self;
-        let openid = sound(visible(fields, "openid", ID_MAX), "there is no sound openid")?;
-        let union_id = match present(fields, "unionid") {
+        let openid = ascii_text(fields, "openid", MAX_ID_LENGTH);
+        let openid = required(openid, "openid is missing or malformed")?;
+        let union_id = match non_null(fields, "unionid") {
             None => None,
             Some(Value::String(empty)) if empty.is_empty() => None,
-            Some(_) => Some(sound(visible(fields, "unionid", ID_MAX), "unionid is not sound")?),
+            Some(_) => {
+                let union_id = ascii_text(fields, "unionid", MAX_ID_LENGTH);
+                Some(required(union_id, "unionid is malformed")?)
+            }
         };
         Ok(Session {
             openid: openid.to_owned(),
@@ -78,72 +81,72 @@ impl Reply {
         })
     }
 
-    /// Reads the session key, which `code2Session` and `ResetUserSessionKey` answer.
+    /// Reads the session key in the response of `code2Session` or `ResetUserSessionKey`.
     pub(super) fn session_key(&self) -> Result<SecretString, Cause> {
         let key = text(&self.0, "session_key").filter(|key| is_aes_key(key));
-        sound(key, "there is no session_key of 16 bytes in Base64").map(SecretString::from)
+        required(key, "session_key is not 16 bytes in Base64").map(SecretString::from)
     }
 
-    /// Reads what getPhoneNumber answers.
+    /// Reads the response of `getPhoneNumber`.
     pub(super) fn phone(&self) -> Result<Phone, Cause> {
-        Phone::read(sound(object(&self.0, "phone_info"), "there is no phone_info")?)
+        Phone::read(required(object(&self.0, "phone_info"), "phone_info is missing")?)
     }
 
-    /// Reads what getStableAccessToken answers.
+    /// Reads the response of `getStableAccessToken`.
     pub(super) fn grant(&self) -> Result<Grant, Cause> {
-        let token = visible(&self.0, "access_token", TOKEN_MAX);
-        let expires_in = present(&self.0, "expires_in").and_then(integer);
+        let token = ascii_text(&self.0, "access_token", MAX_TOKEN_LENGTH);
+        let expires_in = non_null(&self.0, "expires_in").and_then(integer);
         Ok(Grant {
-            token: sound(token, "there is no sound access_token")?.into(),
-            expires_in: sound(expires_in, "there is no expires_in")?,
+            token: required(token, "access_token is missing or malformed")?.into(),
+            expires_in: required(expires_in, "expires_in is missing")?,
         })
     }
 }
 
 impl Phone {
-    /// Reads what WeChat encrypts, once it is decrypted.
+    /// Parses decrypted phone data.
     ///
-    /// Who changes a bit of the ciphertext changes the same bit of the text one block later. The number
-    /// stands there twice, so a change of one is noticed.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Cause> {
-        let object: Option<Fields> = serde_json::from_slice(text).ok();
-        let info = sound(object, "it is not a JSON object")?;
+    /// An attacker who flips a bit of the ciphertext flips the same bit of the next block of the plaintext. The
+    /// number is contained twice, so the change of one copy is noticed.
+    pub(super) fn parse(plaintext: &[u8]) -> Result<Self, Cause> {
+        let object: Option<Fields> = serde_json::from_slice(plaintext).ok();
+        let info = required(object, "not a JSON object")?;
         let phone = Self::read(&info)?;
-        let whole = self::text(&info, "phoneNumber");
-        let same = whole.filter(|whole| whole.ends_with(phone.number.national()));
-        sound(same, "there are two phone numbers").map(|_| phone)
+        let copy = text(&info, "phoneNumber");
+        let copy = copy.filter(|copy| copy.ends_with(phone.number.national()));
+        required(copy, "the two phone numbers differ").map(|_| phone)
     }
 
-    /// `countryCode` is a number or a string, by the year.
+    /// Reads phone data. WeChat has sent `countryCode` as a number and as a string over the years.
     fn read(info: &Fields) -> Result<Self, Cause> {
-        let stamp = sound(object(info, "watermark"), "there is no watermark")?;
-        let app_id = sound(text(stamp, "appid"), "the watermark names no app")?;
-        let stamped_at = present(stamp, "timestamp").and_then(integer);
-        let country = present(info, "countryCode").and_then(integer);
-        let country = sound(country, "there is no countryCode")?;
+        let watermark = required(object(info, "watermark"), "watermark is missing")?;
+        let app_id = required(text(watermark, "appid"), "the watermark has no appid")?;
+        let stamped_at = non_null(watermark, "timestamp").and_then(integer);
+        let country = non_null(info, "countryCode").and_then(integer);
+        let country = required(country, "countryCode is missing")?;
         let number = text(info, "purePhoneNumber")
             .and_then(|national| PhoneNumber::new(u16::try_from(country).ok()?, national).ok());
         Ok(Self {
-            number: sound(number, "there is no possible phone number")?,
+            number: required(number, "the phone number is invalid")?,
             app_id: app_id.to_owned(),
-            stamped_at: sound(stamped_at, "the watermark has no timestamp")?,
+            stamped_at: required(stamped_at, "the watermark has no timestamp")?,
         })
     }
 }
 
-/// The body as text in which only what matters can still be wrong: broken UTF-8 becomes U+FFFD and raw
-/// control characters become spaces, neither of which an id or a key may hold.
-fn legible(body: &[u8]) -> String {
+/// Converts a body into text that a JSON parser accepts: invalid UTF-8 becomes U+FFFD, and control characters become
+/// spaces. Neither can occur in a valid id or key.
+fn sanitize(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}');
     text.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect()
 }
 
-fn sound<T>(found: Option<T>, otherwise: &'static str) -> Result<T, Cause> {
-    found.ok_or(Cause::Unintelligible(otherwise))
+fn required<T>(value: Option<T>, reason: &'static str) -> Result<T, Cause> {
+    value.ok_or(Cause::InvalidResponse(reason))
 }
 
-fn present<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+fn non_null<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
@@ -155,14 +158,14 @@ fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).and_then(Value::as_str)
 }
 
-/// A text of 1 to `max` visible ASCII characters.
-fn visible<'a>(fields: &'a Fields, name: &str, max: usize) -> Option<&'a str> {
+/// String field of 1 to `max` visible ASCII characters.
+fn ascii_text<'a>(fields: &'a Fields, name: &str, max: usize) -> Option<&'a str> {
     let text = text(fields, name)?;
-    let sound = (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    sound.then_some(text)
+    let is_valid = (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    is_valid.then_some(text)
 }
 
-/// A number, or a text that is one.
+/// Integer in a number or a string.
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
@@ -171,14 +174,14 @@ fn is_aes_key(text: &str) -> bool {
     STANDARD.decode(text).is_ok_and(|key| key.len() == 16)
 }
 
-/// The request id at the end of `errmsg`: three groups of hex digits. Nothing else of `errmsg` is
-/// taken, because it can repeat what was sent.
+/// Request id at the end of `errmsg`: three groups of hexadecimal digits. The rest of `errmsg` is dropped, because it
+/// may quote the request.
 fn rid(fields: &Fields) -> Option<String> {
     let (_, rest) = text(fields, "errmsg")?.rsplit_once("rid: ")?;
     let rid = rest.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).next()?;
     let groups: Vec<&str> = rid.split('-').collect();
-    let sound = groups.len() == 3 && groups.iter().all(|group| (1..=8).contains(&group.len()));
-    sound.then(|| rid.to_owned())
+    let is_valid = groups.len() == 3 && groups.iter().all(|group| (1..=8).contains(&group.len()));
+    is_valid.then(|| rid.to_owned())
 }
 
 #[cfg(test)]
@@ -188,13 +191,13 @@ mod tests {
     const KEY: &str = "tiihtNczf5v6AKRyjwEUhQ==";
     const RID: &str = "66c69111-4157f271-729ca238";
 
-    /// Reads a body as `read` does, and puts the outcome into words.
+    /// Reads a body with `read`, and formats the outcome.
     fn outcome<T>(
         body: impl AsRef<[u8]>,
-        read: impl Fn(&Reply) -> Result<T, Cause>,
+        read: impl Fn(&Response) -> Result<T, Cause>,
         show: impl Fn(T) -> String,
     ) -> String {
-        match Reply::parse(body.as_ref()).and_then(|reply| read(&reply)) {
+        match Response::parse(body.as_ref()).and_then(|response| read(&response)) {
             Ok(value) => show(value),
             Err(Cause::Refused(refusal)) => {
                 format!("{} {}", refusal.code, refusal.rid.as_deref().unwrap_or("-"))
@@ -204,26 +207,26 @@ mod tests {
     }
 
     fn session(body: impl AsRef<[u8]>) -> String {
-        outcome(body, Reply::session, |session| {
+        outcome(body, Response::session, |session| {
             format!("{} {}", session.openid, session.union_id.as_deref().unwrap_or("-"))
         })
     }
 
     fn phone(body: impl AsRef<[u8]>) -> String {
-        outcome(body, Reply::phone, |phone| {
+        outcome(body, Response::phone, |phone| {
             format!("{} {} {}", phone.number.e164(), phone.app_id, phone.stamped_at)
         })
     }
 
     fn grant(body: impl AsRef<[u8]>) -> String {
         use secrecy::ExposeSecret;
-        outcome(body, Reply::grant, |grant| {
+        outcome(body, Response::grant, |grant| {
             format!("{} {}", grant.token.expose_secret(), grant.expires_in)
         })
     }
 
     #[test]
-    fn a_session_is_read_in_all_its_spellings() {
+    fn session_is_read_in_all_spellings() {
         let union = |field: &str| format!(r#"{{"openid":"o1","session_key":"{KEY}"{field}}}"#);
         let escaped = union(r#","unionid":"u\/1","nickname":"a\u0000b""#);
         let spellings = [
@@ -244,15 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn broken_text_that_nobody_needs_does_no_harm() {
+    fn invalid_utf8_in_unused_fields_is_ignored() {
         let mut body = format!(r#"{{"openid":"o1","session_key":"{KEY}","nickname":"#).into_bytes();
         body.extend(b"\"\xff\xfe\xe5\"}");
         assert_eq!(session(body), "o1 -");
     }
 
     #[test]
-    fn a_session_without_a_sound_openid_or_key_is_unintelligible() {
-        let (long, blank) = ("o".repeat(129), format!(r#"{{"session_key":"{KEY}"}}"#));
+    fn session_without_valid_openid_or_key_is_invalid() {
+        let long = "o".repeat(129);
+        let blank = format!(r#"{{"session_key":"{KEY}"}}"#);
         let openid = |value: &str| format!(r#"{{"openid":{value},"session_key":"{KEY}"}}"#);
         let key = |value: &str| format!(r#"{{"openid":"o1","session_key":{value}}}"#);
         let bodies = [
@@ -275,12 +279,12 @@ mod tests {
         ];
         for body in bodies {
             let outcome = session(&body);
-            assert!(outcome.starts_with("unintelligible answer: "), "{body}: {outcome}");
+            assert!(outcome.starts_with("invalid response: "), "{body}: {outcome}");
         }
     }
 
     #[test]
-    fn what_is_no_json_object_is_unintelligible() {
+    fn body_that_is_not_a_json_object_is_invalid() {
         let deep = "[".repeat(10_000);
         let nested = format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500));
         let bodies: [&[u8]; 12] = [
@@ -298,16 +302,16 @@ mod tests {
             nested.as_bytes(),
         ];
         for body in bodies {
-            assert_eq!(session(body), "unintelligible answer: it is not a JSON object");
+            assert_eq!(session(body), "invalid response: not a JSON object");
         }
         for code in ["{}", "[]", "true", "\"\"", "\"busy\"", "40029.5", "99999999999999999999"] {
             let body = format!(r#"{{"errcode":{code}}}"#);
-            assert_eq!(session(&body), "unintelligible answer: errcode is no number", "{body}");
+            assert_eq!(session(&body), "invalid response: errcode is not a number", "{body}");
         }
     }
 
     #[test]
-    fn a_refusal_keeps_the_code_and_the_request_id_alone() {
+    fn refusal_keeps_only_errcode_and_request_id() {
         let refused = [
             (format!(r#"{{"errcode":40029,"errmsg":"invalid code, rid: {RID}"}}"#), 40029, RID),
             (
@@ -338,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_number_is_read_in_all_its_spellings() {
+    fn phone_number_is_read_in_all_spellings() {
         let stamp = r#"{"timestamp":1637744274,"appid":"wx1"}"#;
         for country in ["86", r#""86""#, r#""+86""#, r#""0086""#] {
             let body = phone_body(country, r#""13580006666""#, stamp);
@@ -350,8 +354,9 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_answer_with_anything_missing_or_odd_is_unintelligible() {
-        let (stamp, number) = (r#"{"timestamp":1637744274,"appid":"wx1"}"#, r#""13580006666""#);
+    fn phone_response_with_missing_or_malformed_fields_is_invalid() {
+        let stamp = r#"{"timestamp":1637744274,"appid":"wx1"}"#;
+        let number = r#""13580006666""#;
         let bodies = [
             "{}".into(),
             r#"{"errcode":0,"phone_info":"13580006666"}"#.into(),
@@ -370,12 +375,12 @@ mod tests {
         ];
         for body in bodies {
             let outcome = phone(&body);
-            assert!(outcome.starts_with("unintelligible answer: "), "{body}: {outcome}");
+            assert!(outcome.starts_with("invalid response: "), "{body}: {outcome}");
         }
     }
 
     #[test]
-    fn a_decrypted_number_stands_there_twice() {
+    fn decrypted_phone_number_must_match_its_copy() {
         let read = |whole: &str| {
             let text = phone_body("86", r#""13580006666""#, r#"{"timestamp":1,"appid":"wx1"}"#);
             let text: Value = serde_json::from_str(&text).unwrap();
@@ -388,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_with_its_life_as_number_or_text() {
+    fn access_token_lifetime_is_number_or_string() {
         assert_eq!(grant(r#"{"access_token":"71_a-b","expires_in":7200}"#), "71_a-b 7200");
         assert_eq!(grant(r#"{"access_token":"71_a-b","expires_in":"345"}"#), "71_a-b 345");
         for body in [
@@ -399,7 +404,7 @@ mod tests {
             r#"{"access_token":"a","expires_in":"soon"}"#,
         ] {
             let outcome = grant(body);
-            assert!(outcome.starts_with("unintelligible answer: "), "{body}: {outcome}");
+            assert!(outcome.starts_with("invalid response: "), "{body}: {outcome}");
         }
     }
 }

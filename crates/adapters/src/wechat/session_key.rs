@@ -1,4 +1,4 @@
-//! What the session key of a user is good for at WeChat.
+//! Operations with a user's session key.
 
 use std::str;
 
@@ -14,38 +14,41 @@ use secrecy::ExposeSecret;
 use super::call_error::{CallError, Cause};
 use super::endpoint::Endpoint;
 use super::errcode::Class;
-use super::{TOKEN_CALL_MAX, WechatMiniProgram, open_data, twice_at_most};
-use crate::wechat::response::{Phone, Reply};
+use super::{TOKEN_CALL_TIMEOUT, WechatMiniProgram, open_data, retry_once};
+use crate::wechat::response::{Phone, Response};
 
 impl WechatMiniProgram {
-    fn open_phone(&self, key: &SessionKey, data: &EncryptedData) -> Result<PhoneNumber, Cause> {
-        let text = open_data::decrypt(key, data);
-        let text = text.ok_or(Cause::Unintelligible("it does not decrypt"))?;
-        self.trusted(Phone::parse(&text)?)
+    fn decrypt_phone_data(
+        &self,
+        key: &SessionKey,
+        data: &EncryptedData,
+    ) -> Result<PhoneNumber, Cause> {
+        let plaintext = open_data::decrypt(key, data);
+        let plaintext = plaintext.ok_or(Cause::InvalidResponse("the data cannot be decrypted"))?;
+        self.check_watermark(Phone::parse(&plaintext)?)
     }
 
-    /// What WeChat answers a call that shows the user's session key; `None` when it is not theirs any
-    /// more.
-    async fn ask(
+    /// Calls an endpoint with proof of the user's session key. Returns `None` if the key is not the current one.
+    async fn call_with_session_key(
         &self,
-        at: Endpoint,
+        endpoint: Endpoint,
         user: &Subject,
         key: &SessionKey,
-    ) -> Result<Option<Reply>, CallError> {
-        let openid = self.openid(user).map_err(|cause| cause.at(at))?;
+    ) -> Result<Option<Response>, CallError> {
+        let openid = self.openid_of(user).map_err(|cause| cause.at(endpoint))?;
         let proof = open_data::proof_of(key);
         let call = || async {
-            let token = self.token(at).await?;
+            let token = self.access_token(endpoint).await?;
             let query = [
                 ("access_token", token.expose_secret()),
                 ("openid", openid),
                 ("signature", proof.as_str()),
                 ("sig_method", "hmac_sha256"),
             ];
-            self.heeding(&token, self.http.get(at, &query).await)
+            self.reject_stale_token(&token, self.http.get(endpoint, &query).await)
         };
-        match twice_at_most(at, TOKEN_CALL_MAX, call).await {
-            Ok(reply) => Ok(Some(reply)),
+        match retry_once(endpoint, TOKEN_CALL_TIMEOUT, call).await {
+            Ok(response) => Ok(Some(response)),
             Err(error) if error.class() == Some(Class::CodeInvalid) => Ok(None),
             Err(error) => Err(error),
         }
@@ -55,8 +58,8 @@ impl WechatMiniProgram {
 #[async_trait]
 impl SessionKeyOperations for WechatMiniProgram {
     fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber> {
-        let opened = self.open_phone(key, data);
-        opened.inspect_err(|cause| tracing::info!(%cause, "encrypted data gave no number")).ok()
+        let decrypted = self.decrypt_phone_data(key, data);
+        decrypted.inspect_err(|cause| tracing::info!(%cause, "encrypted phone data rejected")).ok()
     }
 
     fn is_signed(&self, key: &SessionKey, raw_data: &str, signature: &str) -> bool {
@@ -64,8 +67,9 @@ impl SessionKeyOperations for WechatMiniProgram {
     }
 
     async fn is_current(&self, user: &Subject, key: &SessionKey) -> Result<bool, ProviderError> {
-        let answer = self.ask(Endpoint::CheckSession, user, key).await;
-        answer.map(|reply| reply.is_some()).map_err(|error| error.report(self.clock.now()))
+        let response = self.call_with_session_key(Endpoint::CheckSession, user, key).await;
+        let is_current = response.map(|response| response.is_some());
+        is_current.map_err(|error| error.report(self.clock.now()))
     }
 
     async fn rotate(
@@ -73,12 +77,12 @@ impl SessionKeyOperations for WechatMiniProgram {
         user: &Subject,
         key: &SessionKey,
     ) -> Result<Option<SessionKey>, ProviderError> {
-        let at = Endpoint::ResetSession;
-        let answer = self.ask(at, user, key).await;
-        let fresh = answer.and_then(|reply| {
-            let fresh = reply.map(|reply| reply.session_key().map(SessionKey::new)).transpose();
-            fresh.map_err(|cause| cause.at(at))
+        let endpoint = Endpoint::ResetSession;
+        let response = self.call_with_session_key(endpoint, user, key).await;
+        let new_key = response.and_then(|response| {
+            let new_key = response.map(|response| response.session_key().map(SessionKey::new));
+            new_key.transpose().map_err(|cause| cause.at(endpoint))
         });
-        fresh.map_err(|error| error.report(self.clock.now()))
+        new_key.map_err(|error| error.report(self.clock.now()))
     }
 }

@@ -1,4 +1,4 @@
-//! The key of encrypted pushes (`EncodingAESKey`), and the frame around what it encrypts.
+//! Encryption key of message push (`EncodingAESKey`), and the frame around an encrypted message.
 
 use aes::Aes256;
 use aes::cipher::block_padding::NoPadding;
@@ -12,40 +12,42 @@ use domain::ports::pushes::PushRejected;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-/// How many characters a key has.
-const LENGTH: usize = 43;
+/// Length of a key in characters.
+const KEY_LENGTH: usize = 43;
 
-/// 43 characters carry two bits more than 32 bytes, and in a random key they are seldom zero: a strict
-/// decoder refuses it.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
+/// Base64 decoder that accepts trailing bits: 43 characters have two bits more than 32 bytes. In a random key they
+/// are seldom zero, and a strict decoder rejects the key then.
+const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(Indifferent),
 );
 
-/// PKCS#7 fills blocks of 32 bytes here, not of AES's 16.
-const BLOCK: usize = 32;
+/// Block size of the PKCS#7 padding. WeChat pads to 32 bytes instead of AES's 16.
+const PADDING_BLOCK: usize = 32;
 
-/// A key of pushes.
+/// AES-256 key of message push.
 pub(super) struct EncodingKey(Zeroizing<[u8; 32]>);
 
 impl EncodingKey {
     pub(super) fn parse(text: &SecretString) -> Option<Self> {
-        let text = Some(text.expose_secret()).filter(|text| text.len() == LENGTH)?;
-        let bytes = Zeroizing::new(LENIENT.decode(text).ok()?);
+        let text = Some(text.expose_secret()).filter(|text| text.len() == KEY_LENGTH)?;
+        let bytes = Zeroizing::new(LENIENT_BASE64.decode(text).ok()?);
         bytes.as_slice().try_into().ok().map(|key| Self(Zeroizing::new(key)))
     }
 
-    /// The message, and the app it is for. It was signed, so what does not fit is encrypted with
-    /// another key.
+    /// Decrypts a message and returns it with the app id of its recipient. The message has a valid signature, so a
+    /// failure means that it was encrypted with another key.
     pub(super) fn decrypt(&self, encrypted: &str) -> Result<(Vec<u8>, Vec<u8>), PushRejected> {
-        let frame = LENIENT.decode(encrypted).ok().and_then(|data| self.decrypt_cbc(&data));
+        let frame = LENIENT_BASE64.decode(encrypted).ok().and_then(|data| self.decrypt_cbc(&data));
         let parts = frame.as_deref().and_then(open_frame);
-        parts.ok_or(PushRejected::Malformed("it does not decrypt: is push_aes_key the console's?"))
+        parts.ok_or(PushRejected::Malformed(
+            "the message cannot be decrypted: is push_aes_key the one in WeChat's console?",
+        ))
     }
 
-    /// AES-256-CBC; the initialisation vector is the key's first half.
+    /// Decrypts AES-256-CBC. The initialization vector is the first half of the key.
     fn decrypt_cbc(&self, data: &[u8]) -> Option<Vec<u8>> {
         let iv = self.0.first_chunk::<16>()?;
         let cipher = Decryptor::<Aes256>::new((&*self.0).into(), iv.into());
@@ -53,13 +55,13 @@ impl EncodingKey {
     }
 }
 
-/// Takes apart 16 random bytes, the message's length, the message, the app id, and the padding.
+/// Splits a frame: 16 random bytes, the length of the message, the message, the app id, and the padding.
 fn open_frame(frame: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let padding = usize::from(*frame.last()?);
-    let (frame, filling) = frame.split_at_checked(frame.len().checked_sub(padding)?)?;
-    let filled =
-        (1..=BLOCK).contains(&padding) && filling.iter().all(|byte| usize::from(*byte) == padding);
-    let (_random, rest) = frame.split_first_chunk::<16>().filter(|_| filled)?;
+    let (frame, fill) = frame.split_at_checked(frame.len().checked_sub(padding)?)?;
+    let is_padded = (1..=PADDING_BLOCK).contains(&padding)
+        && fill.iter().all(|byte| usize::from(*byte) == padding);
+    let (_random, rest) = frame.split_first_chunk::<16>().filter(|_| is_padded)?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (message, app_id) = rest.split_at_checked(length)?;

@@ -1,4 +1,4 @@
-//! The fields of a push, in JSON or XML: the texts and numbers at its top, and nothing else.
+//! Fields of a pushed message in JSON or XML: the strings and numbers at the top level.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,22 @@ use domain::ports::pushes::PushRejected;
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Map, Value};
 
-/// The most elements, attributes and texts that an XML message may have. WeChat's have a few dozen.
-const NODES_MAX: u32 = 1_000;
+/// Maximum number of elements, attributes and texts in an XML message. WeChat's have a few dozen.
+const MAX_XML_NODES: u32 = 1_000;
 
-/// Names and their values.
+/// Field values by name.
 pub(super) struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    /// Reads a body. The content type is not asked: WeChat calls its JSON `text/xml` as well.
+    /// Parses a body. The content type is ignored, because WeChat sends JSON as `text/xml` too.
     pub(super) fn parse(body: &[u8]) -> Result<Self, PushRejected> {
-        let text = str::from_utf8(body).map_err(|_invalid| malformed("it is not UTF-8"))?;
+        let text =
+            str::from_utf8(body).map_err(|_invalid| malformed("the message is not UTF-8"))?;
         let text = text.trim_start_matches('\u{feff}').trim();
         match text.bytes().next() {
             Some(b'{') => from_json(text),
             Some(b'<') => from_xml(text),
-            Some(_) | None => Err(malformed("it is neither JSON nor XML")),
+            Some(_) | None => Err(malformed("the message is neither JSON nor XML")),
         }
     }
 
@@ -29,14 +30,14 @@ impl Fields {
     }
 }
 
-fn malformed(what: &'static str) -> PushRejected {
-    PushRejected::Malformed(what)
+fn malformed(reason: &'static str) -> PushRejected {
+    PushRejected::Malformed(reason)
 }
 
 fn from_json(text: &str) -> Result<Fields, PushRejected> {
-    // The error itself would repeat what was sent.
-    let read = serde_json::from_str::<Map<String, Value>>(text);
-    let Ok(members) = read else { return Err(malformed("it is not a JSON object")) };
+    // The parser's error is dropped: it quotes the body.
+    let parsed = serde_json::from_str::<Map<String, Value>>(text);
+    let Ok(members) = parsed else { return Err(malformed("the message is not a JSON object")) };
     let plain = members.into_iter().filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text)),
         Value::Number(number) => Some((name, number.to_string())),
@@ -45,14 +46,17 @@ fn from_json(text: &str) -> Result<Fields, PushRejected> {
     Ok(Fields(plain.collect()))
 }
 
-/// Without document types there are no entities of the sender's own: nothing to expand, and no file or
-/// address to read.
+/// Parses XML without document type declarations. A message can then define no entities, which could be expanded
+/// without bound or refer to files and URLs.
 fn from_xml(text: &str) -> Result<Fields, PushRejected> {
-    let options =
-        ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
-    let read = Document::parse_with_options(text, options);
-    let Ok(document) = read else {
-        return Err(malformed("it is not XML, or holds more than WeChat's does"));
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: MAX_XML_NODES,
+        ..ParsingOptions::default()
+    };
+    let parsed = Document::parse_with_options(text, options);
+    let Ok(document) = parsed else {
+        return Err(malformed("the message is not XML, or has too many elements"));
     };
     let elements = document.root_element().children().filter(Node::is_element);
     let fields = elements.map(|element| {
