@@ -11,14 +11,13 @@ use domain::use_cases::admin::manage_admins::ManageAdminsError;
 use domain::use_cases::admin::manage_apps::ManageAppsError;
 use domain::use_cases::admin::manage_members::ManageMembersError;
 use domain::use_cases::admin::query_audit_log::QueryAuditLogError;
-use domain::use_cases::admin::service_status::WatchServiceError;
+use domain::use_cases::admin::service_status::ServiceStatusError;
 use domain::use_cases::admin::sign_in::SignInError;
 use domain::use_cases::app::registry::CodeExchangeError;
 use domain::use_cases::login::LoginError;
+use domain::use_cases::member::access_error::MemberAccessError;
 use domain::use_cases::member::bind_phone::BindPhoneError;
 use domain::use_cases::member::erase::EraseMemberError;
-use domain::use_cases::member::get_profile::GetProfileError;
-use domain::use_cases::member::update_profile::UpdateProfileError;
 use domain::use_cases::provider::receive_push::ReceivePushError;
 use domain::use_cases::provider::use_session_key::UseSessionKeyError;
 use domain::use_cases::session::authenticate::{AuthError, AuthenticateError};
@@ -84,26 +83,18 @@ error_table! {
         EndSessionError::Store(_) => ErrorId::Internal;
     }
 
-    GetProfileError {
-        GetProfileError::NotFound => ErrorId::Unauthenticated;
-        GetProfileError::Banned(_) => ErrorId::MemberBanned;
-        GetProfileError::Store(_) => ErrorId::Internal;
-    }
-
-    UpdateProfileError {
-        UpdateProfileError::NotFound => ErrorId::Unauthenticated;
-        UpdateProfileError::Banned(_) => ErrorId::MemberBanned;
-        UpdateProfileError::Store(_) => ErrorId::Internal;
+    MemberAccessError {
+        MemberAccessError::NotFound => ErrorId::Unauthenticated;
+        MemberAccessError::Banned(_) => ErrorId::MemberBanned;
+        MemberAccessError::Store(_) => ErrorId::Internal;
     }
 
     BindPhoneError {
-        BindPhoneError::NotFound => ErrorId::Unauthenticated;
+        BindPhoneError::Access(error) => Wrapped::<MemberAccessError>::new(), with error;
         BindPhoneError::Provider(error) => ProviderAt(Step::Phone), with error;
         BindPhoneError::Undecipherable => ErrorId::PhoneCodeInvalid;
         BindPhoneError::PhoneTaken => Conflict::REQUIRED_PHONE_TAKEN;
         BindPhoneError::AppDisabled(_) => ErrorId::Forbidden;
-        BindPhoneError::Banned(_) => ErrorId::MemberBanned;
-        BindPhoneError::Store(_) => ErrorId::Internal;
     }
 
     EraseMemberError {
@@ -176,9 +167,9 @@ error_table! {
         QueryAuditLogError::Store(_) => ErrorId::Internal;
     }
 
-    WatchServiceError {
-        WatchServiceError::Forbidden(_) => ErrorId::Forbidden;
-        WatchServiceError::Store(_) => ErrorId::Internal;
+    ServiceStatusError {
+        ServiceStatusError::Forbidden(_) => ErrorId::Forbidden;
+        ServiceStatusError::Store(_) => ErrorId::Internal;
     }
 
     RoleRequired {

@@ -7,9 +7,10 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, ProfileChange};
 use domain::model::provider::session_key::EncryptedData;
 use domain::model::session::claims::Caller;
+use domain::use_cases::member::access_error::MemberAccessError;
 use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneProofInput};
-use domain::use_cases::member::get_profile::{GetProfile, GetProfileError};
-use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
+use domain::use_cases::member::get_profile::GetProfile;
+use domain::use_cases::member::update_profile::UpdateProfile;
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -39,7 +40,7 @@ impl MeApi {
     pub(crate) async fn get_me(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Envelope<MemberData>, ErrorResponse<GetProfileError>> {
+    ) -> Result<Envelope<MemberData>, ErrorResponse<MemberAccessError>> {
         Ok(Envelope(self.get_profile.run(&caller.0).await?.into()))
     }
 
@@ -51,7 +52,7 @@ impl MeApi {
         &self,
         caller: Authenticated<Caller>,
         body: JsonBody<ProfileChange>,
-    ) -> Result<Envelope<MemberData>, ErrorResponse<UpdateProfileError>> {
+    ) -> Result<Envelope<MemberData>, ErrorResponse<MemberAccessError>> {
         Ok(Envelope(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 
@@ -63,7 +64,7 @@ impl MeApi {
         &self,
         caller: Authenticated<Caller>,
         body: JsonBody<ProfileChange>,
-    ) -> Result<Envelope<MemberData>, ErrorResponse<UpdateProfileError>> {
+    ) -> Result<Envelope<MemberData>, ErrorResponse<MemberAccessError>> {
         Ok(Envelope(self.update_profile.run(&caller.0, body.0).await?.into()))
     }
 

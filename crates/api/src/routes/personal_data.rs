@@ -7,7 +7,7 @@ use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::session::claims::Caller;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 use domain::use_cases::member::export_personal_data::ExportPersonalData;
-use domain::use_cases::member::get_profile::GetProfileError;
+use domain::use_cases::member::access_error::MemberAccessError;
 use salvo::craft::craft;
 use salvo::oapi::{Array, BasicType, Components, Object, Ref, RefOr, Schema, ToSchema};
 use salvo::writing::Writer;
@@ -35,7 +35,7 @@ impl PersonalDataApi {
     pub(crate) async fn export(
         &self,
         caller: Authenticated<Caller>,
-    ) -> Result<Envelope<ExportData>, ErrorResponse<GetProfileError>> {
+    ) -> Result<Envelope<ExportData>, ErrorResponse<MemberAccessError>> {
         Ok(Envelope(self.export_personal_data.run(&caller.0).await?.into()))
     }
 

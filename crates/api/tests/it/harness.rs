@@ -16,6 +16,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::ports::app::AppSecretSeal;
 use domain::ports::store::Store;
 use domain::use_cases::UseCases;
+use domain::use_cases::member::ban::StatusChange;
 use salvo::Service;
 use serde_json::json;
 use testkit::fake::apps::MemoryAppSeal;
@@ -155,7 +156,7 @@ impl TestApp {
     /// Bans the only member, which ends its sessions.
     pub(crate) async fn ban(&self) {
         let ban = &self.use_cases.ban_member;
-        ban.ban(self.store.members()[0].id, None, None).await.unwrap();
+        ban.set_status(&StatusChange::ban(self.store.members()[0].id, None)).await.unwrap();
     }
 
     /// Bans the only member without ending its sessions.

@@ -1,4 +1,4 @@
-//! Forget what has outlived its purpose.
+//! Cleanup of expired rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,26 +7,27 @@ use crate::model::admin::AdminSessionPolicy;
 use crate::model::clock::Clock;
 use crate::model::event::delivery::ReceiverName;
 use crate::model::provider::session_key::SESSION_KEY_TTL;
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
-/// How long events wait for receivers that are configured no more: they may be by mistake, or elsewhere
-/// already.
+/// Retention of events for receivers that are not configured. They may be missing by mistake, or
+/// configured on other instances already.
 const ORPHAN_RETENTION: Duration = Duration::from_hours(30 * 24);
 
-/// The use case: to be run every minute or so, by any instance.
+/// Deletes expired rows. Any instance runs it about every minute.
 pub struct Cleanup {
-    /// Where everything lasting is kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// How long administrators stay signed in.
+    /// Lifetime of administrators' sessions.
     pub admin_sessions: AdminSessionPolicy,
-    /// How long security events are kept; for ever when `None`.
+    /// Retention of audit events; `None` keeps them forever.
     pub audit_retention: Option<Duration>,
-    /// The receivers that are told of events.
+    /// Configured webhook receivers.
     pub receivers: Vec<ReceiverName>,
 }
 
@@ -43,36 +44,34 @@ impl Cleanup {
         }
     }
 
-    /// Forgets the login codes whose time is over, and the answers kept for them; session keys that no
-    /// login replaced for long; administrators' sessions that have ended; what happened long ago; and
-    /// events that nobody is told of any more.
+    /// Deletes expired login codes with their responses, session keys that no login has replaced,
+    /// administrators' sessions that have ended, old audit events and orphaned webhook events.
     pub async fn run(&self) -> Result<(), StoreError> {
-        retry_on_contention(|| async {
-            let work = self.store.begin().await?;
-            let now = self.clock.now();
-            work.redemptions().delete_expired(now).await?;
-            work.session_keys().delete_obtained_before(now.minus(SESSION_KEY_TTL)).await?;
-            work.admins().delete_sessions_before(now.minus(self.admin_sessions.idle)).await?;
-            if let Some(age) = self.audit_retention {
-                work.audit().delete_before(now.minus(age)).await?;
-            }
-            work.commit().await
-        })
-        .await?;
-        self.delete_orphans().await
-    }
-
-    async fn delete_orphans(&self) -> Result<(), StoreError> {
-        let then = self.clock.now().minus(ORPHAN_RETENTION);
-        let orphans = retry_on_contention(|| async {
-            let work = self.store.begin().await?;
-            let orphans = work.outbox().remove_orphans(&self.receivers, then).await?;
-            work.commit().await.map(|()| orphans)
-        })
-        .await?;
+        let now = self.clock.now();
+        retry_on_contention(|| self.delete_expired(now)).await?;
+        let orphans = retry_on_contention(|| self.delete_orphans(now)).await?;
         if orphans > 0 {
-            tracing::error!(orphans, "given up: events for receivers that are configured no more");
+            tracing::error!(orphans, "deleted webhook events of receivers that are not configured");
         }
         Ok(())
+    }
+
+    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        let work = self.store.begin().await?;
+        work.redemptions().delete_expired(now).await?;
+        work.session_keys().delete_obtained_before(now.minus(SESSION_KEY_TTL)).await?;
+        work.admins().delete_sessions_before(now.minus(self.admin_sessions.idle)).await?;
+        if let Some(retention) = self.audit_retention {
+            work.audit().delete_before(now.minus(retention)).await?;
+        }
+        work.commit().await
+    }
+
+    async fn delete_orphans(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let work = self.store.begin().await?;
+        let then = now.minus(ORPHAN_RETENTION);
+        let orphans = work.outbox().remove_orphans(&self.receivers, then).await?;
+        work.commit().await?;
+        Ok(orphans)
     }
 }

@@ -1,203 +1,193 @@
-//! Log in: a login code, and perhaps a phone code, become a member and their tokens.
+//! Login with a login code and, optionally, a phone code.
 
 mod attempt;
 mod audit_refusal;
 mod complete;
+mod error;
 pub mod exchange_code;
 pub mod get_openid;
 mod idempotency;
 mod resolve_member;
-pub mod single_flight;
+mod single_flight;
 
-use crate::model::login::LoggedIn;
-use crate::model::login::LoginRequest;
-use crate::use_cases::login::attempt::RedemptionKey;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::model::fingerprint::Fingerprints;
-use crate::model::identity::{AccountKind, UnionIdChanged};
-use crate::model::member::MemberId;
-use crate::model::member::nickname::NicknamePrefixes;
-use crate::model::session::SessionPolicy;
+use crate::model::clock::Clock;
+use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::AccountKind;
+use crate::model::login::{LoggedIn, LoginRequest};
 use crate::ports::app::App;
-use crate::ports::login_seal::{LoginSeal, UnsealError};
-use crate::ports::provider::ProviderError;
-use crate::ports::store::Store;
-use crate::ports::store::error::{Contention, StoreError};
-use crate::ports::store::redemptions::RedemptionReader;
-use crate::ports::tokens::{SigningError, TokenIssuer};
+use crate::ports::login_seal::LoginSeal;
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
-use crate::use_cases::event::factory::EventFactory;
-use crate::use_cases::login::attempt::LoginAttempt;
-use crate::use_cases::login::single_flight::{InFlight, RedeemedCodes};
+use crate::use_cases::login::attempt::{LoginAttempt, RedeemedCodes, RedemptionKey};
+use crate::use_cases::login::audit_refusal::RefusalAudit;
+use crate::use_cases::login::complete::Completion;
+pub use crate::use_cases::login::error::LoginError;
+use crate::use_cases::login::idempotency::StoredResponses;
+use crate::use_cases::login::single_flight::{InFlight, InFlightGuard, Slot};
 use crate::use_cases::ports::{Policies, Ports};
 
-/// The use case.
+/// Logs users in.
 pub struct Login {
-    /// The apps served.
-    pub apps: Arc<AppRegistry>,
-    /// Where members are kept.
-    pub store: Arc<dyn Store>,
-    /// Redeemed login codes.
-    pub redemptions: Arc<dyn RedemptionReader>,
-    /// What makes tokens.
-    pub tokens: Arc<dyn TokenIssuer>,
-    /// What recognises banned members who were erased.
-    pub fingerprints: Arc<dyn Fingerprints>,
-    /// What keeps answers and recognises codes.
-    pub seal: Arc<dyn LoginSeal>,
-    /// What makes events; it knows the time.
-    pub events: EventFactory,
-    /// What is configurable about it.
-    pub policy: LoginPolicy,
-    /// The repeatable logins of this instance that are not done.
-    pub in_flight: InFlight,
-}
-
-/// What is configurable about a login.
-#[derive(Clone, Debug)]
-pub struct LoginPolicy {
-    /// What default nicknames begin with.
-    pub nickname_prefixes: NicknamePrefixes,
-    /// How long an access token is good for.
-    pub access_ttl: Duration,
-    /// How long sessions live, and how many.
-    pub sessions: SessionPolicy,
-}
-
-/// Why a login came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// The login code led to nobody.
-    #[error(transparent)]
-    Verify(#[from] CodeExchangeError),
-    /// The login code was redeemed by another request.
-    #[error("the login code was redeemed by another request")]
-    CodeUsed,
-    /// The phone code led to no number.
-    #[error("the phone code was not redeemed")]
-    Phone(#[source] ProviderError),
-    /// The provider knows a device or a guest, not a user.
-    #[error("a visitor without an account of their own cannot become a member")]
-    GuestAccount,
-    /// The app wants a phone number, and there is none yet.
-    #[error("the app requires a phone number")]
-    PhoneRequired,
-    /// The user is no member, and the app takes no new ones.
-    #[error("the app does not register new members")]
-    RegistrationClosed,
-    /// The member is banned.
-    #[error("the member is banned")]
-    Banned {
-        /// Who it is; unknown of one who was erased.
-        member: Option<MemberId>,
-    },
-    /// The phone number is another member's.
-    #[error("the phone number belongs to another member")]
-    PhoneTaken {
-        /// Whether the app lets nobody in without a number.
-        phone_required: bool,
-        /// It may be the very user's, by another request at this moment: only another look can tell.
-        source: Contention,
-    },
-    /// The provider says that two members are one person, who has to say what is to become of them.
-    #[error("two members are one person, and the client has not said what to do")]
-    MergeRequired,
-    /// The provider contradicts what it said before.
-    #[error(transparent)]
-    UnionIdChanged(#[from] UnionIdChanged),
-    /// The same request, sent twice at once, failed for both.
-    #[error(transparent)]
-    Shared(Arc<LoginError>),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The tokens could not be made.
-    #[error(transparent)]
-    Signing(#[from] SigningError),
-    /// The answer that was kept cannot be given again.
-    #[error(transparent)]
-    Unseal(#[from] UnsealError),
+    apps: Arc<AppRegistry>,
+    seal: Arc<dyn LoginSeal>,
+    clock: Arc<dyn Clock>,
+    in_flight: InFlight,
+    responses: Arc<StoredResponses>,
+    completion: Completion,
+    refusals: RefusalAudit,
 }
 
 impl Login {
     /// Connects the use case with its ports.
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        let responses = Arc::new(StoredResponses::new(ports));
         Self {
             apps: ports.apps.clone(),
-            store: ports.store.clone(),
-            redemptions: ports.readers.redemptions.clone(),
-            tokens: ports.token_issuer.clone(),
-            fingerprints: ports.fingerprints.clone(),
             seal: ports.login_seal.clone(),
-            events: EventFactory::new(ports),
-            policy: LoginPolicy {
-                nickname_prefixes: policies.nickname_prefixes.clone(),
-                access_ttl: policies.access_ttl,
-                sessions: policies.sessions,
-            },
+            clock: ports.clock.clone(),
             in_flight: InFlight::default(),
+            completion: Completion::new(ports, policies, responses.clone()),
+            responses,
+            refusals: RefusalAudit::new(ports),
         }
     }
 
-    /// Logs in.
+    /// Logs a user in.
     ///
-    /// The login code is redeemed first and the phone code only for a user who is known then: a bad
-    /// login never spends a phone code, which costs money. Nothing is asked outside while the store is
-    /// at work.
-    ///
-    /// With an idempotency key, a request may be sent again while it is under way and for a minute
-    /// after: all get the same answer. What the provider said is remembered for as long when the login
-    /// fails afterwards, so that another try needs no new codes.
+    /// With an idempotency key, the request can be repeated while it is in progress and for a minute
+    /// afterwards; each repetition gets the same response. If the login fails after codes were redeemed,
+    /// a repetition within that minute needs no new codes.
     pub async fn run(&self, request: LoginRequest) -> Result<LoggedIn, LoginError> {
         let app = self.apps.find_enabled(request.app.as_deref())?;
-        let app = app.as_ref();
         let code = self.seal.code_fingerprint(&app.name, &request.code);
-        if let Some(key) = &request.idempotency_key {
-            let fingerprint = self.seal.request_fingerprint(key, &request);
-            return self.log_in_idempotent(app, &request, code, fingerprint).await;
+        if let Some(idempotency_key) = &request.idempotency_key {
+            let fingerprint = self.seal.request_fingerprint(idempotency_key, &request);
+            return self.log_in_idempotent(&app, &request, code, fingerprint).await;
         }
-        let mark = RedemptionKey { code, request: None };
-        let outcome = self.log_in(app, &request, mark, &mut RedeemedCodes::default()).await;
-        self.audit_refusal(app, code, outcome).await
+        let key = RedemptionKey { code, request: None };
+        let outcome = self.log_in(&app, &request, key, &mut RedeemedCodes::default()).await;
+        self.audit_refusal(&app, code, outcome.as_ref().err()).await;
+        outcome
     }
 
+    /// Executes the request, unless it is in progress or has been executed: then it gets that response.
+    async fn log_in_idempotent(
+        &self,
+        app: &App,
+        request: &LoginRequest,
+        code: Fingerprint,
+        fingerprint: Fingerprint,
+    ) -> Result<LoggedIn, LoginError> {
+        loop {
+            match self.in_flight.acquire(code, fingerprint, self.clock.now()) {
+                Slot::Acquired(guard) => return self.execute(app, request, code, guard).await,
+                Slot::SameRequest(pending) => match pending.wait().await {
+                    Some(Ok(())) => {
+                        let now = self.clock.now();
+                        let response = self.responses.replay(code, fingerprint, now).await?;
+                        return response.ok_or(LoginError::CodeUsed);
+                    }
+                    Some(Err(error)) => return Err(LoginError::Shared(error)),
+                    // The other request was cancelled: this one may execute the login.
+                    None => {}
+                },
+                Slot::OtherRequest(pending) => {
+                    // The audit event names the session that the other request opens, so it waits.
+                    if let Some(pending) = pending {
+                        pending.wait().await;
+                    }
+                    self.audit_refusal(app, code, Some(&LoginError::CodeUsed)).await;
+                    return Err(LoginError::CodeUsed);
+                }
+            }
+        }
+    }
+
+    /// Executes the request of the guard and publishes the outcome to concurrent repetitions.
+    async fn execute(
+        &self,
+        app: &App,
+        request: &LoginRequest,
+        code: Fingerprint,
+        mut guard: InFlightGuard<'_>,
+    ) -> Result<LoggedIn, LoginError> {
+        let outcome = self.replay_or_log_in(app, request, code, &mut guard).await;
+        self.audit_refusal(app, code, outcome.as_ref().err()).await;
+        match outcome {
+            Ok(logged_in) => {
+                guard.finish(Ok(()), self.clock.now());
+                Ok(logged_in)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                guard.finish(Err(Arc::clone(&error)), self.clock.now());
+                Err(Arc::try_unwrap(error).unwrap_or_else(LoginError::Shared))
+            }
+        }
+    }
+
+    async fn replay_or_log_in(
+        &self,
+        app: &App,
+        request: &LoginRequest,
+        code: Fingerprint,
+        guard: &mut InFlightGuard<'_>,
+    ) -> Result<LoggedIn, LoginError> {
+        let fingerprint = guard.request;
+        if let Some(response) = self.responses.replay(code, fingerprint, self.clock.now()).await? {
+            return Ok(response);
+        }
+        let key = RedemptionKey { code, request: Some(fingerprint) };
+        match self.log_in(app, request, key, &mut guard.codes).await {
+            // Another instance has redeemed the code in the meantime, possibly for the same request.
+            Err(error) if error.is_code_used() => {
+                let now = self.clock.now();
+                self.responses.replay(code, fingerprint, now).await?.ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Redeems the codes at the provider and completes the login.
+    ///
+    /// The login code is redeemed first, and the phone code only if the user is known then: phone codes
+    /// cost money, and a bad login must not spend one. The unit of work begins after these calls.
     async fn log_in(
         &self,
         app: &App,
         request: &LoginRequest,
-        mark: RedemptionKey,
-        proof: &mut RedeemedCodes,
+        key: RedemptionKey,
+        codes: &mut RedeemedCodes,
     ) -> Result<LoggedIn, LoginError> {
-        let verified = match &mut proof.verified {
-            Some(verified) => verified,
-            none => none.insert(
-                app.identity
-                    .redeem_login_code(&request.code)
-                    .await
-                    .map_err(CodeExchangeError::from)?,
-            ),
+        let identity = match &mut codes.identity {
+            Some(identity) => identity,
+            none => {
+                let redeemed = app.identity.redeem_login_code(&request.code).await;
+                none.insert(redeemed.map_err(CodeExchangeError::from)?)
+            }
         };
-        if verified.standing == AccountKind::Guest {
+        if identity.account_kind == AccountKind::Guest {
             return Err(LoginError::GuestAccount);
         }
-        if let (None, Some(code)) = (&proof.phone, &request.phone_code) {
-            let phone = app.phone.redeem_phone_code(&verified.subject, code).await;
-            proof.phone = Some(phone.map_err(LoginError::Phone)?);
+        if let (None, Some(code)) = (&codes.phone, &request.phone_code) {
+            let redeemed = app.phone.redeem_phone_code(&identity.subject, code).await;
+            codes.phone = Some(redeemed.map_err(LoginError::Phone)?);
         }
-        let arrival = LoginAttempt { app, request, verified, phone: proof.phone.as_ref(), mark };
-        self.complete(&arrival).await
+        let attempt = LoginAttempt { app, request, identity, phone: codes.phone.as_ref(), key };
+        self.completion.run(&attempt, self.clock.now()).await
+    }
+
+    async fn audit_refusal(&self, app: &App, code: Fingerprint, error: Option<&LoginError>) {
+        if let Some(error) = error {
+            self.refusals.record(&app.name, code, error, self.clock.now()).await;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::model::fingerprint::Fingerprint;
-    use crate::model::member::nickname::Nickname;
-    use crate::model::secret::LoginCode;
-    use crate::model::secret::PhoneCode;
     use mockall::Sequence;
     use uuid::Uuid;
 
@@ -207,21 +197,23 @@ mod tests {
     use crate::model::clock::MockClock;
     use crate::model::fingerprint::MockFingerprints;
     use crate::model::identity::{KnownMember, ProviderIdentity, Subject, SubjectKind};
+    use crate::model::member::nickname::Nickname;
     use crate::model::member::phone::PhoneNumber;
-    use crate::model::member::{Member, MemberStatus};
+    use crate::model::member::{Member, MemberId, MemberStatus};
     use crate::model::random::MockRandom;
-    use crate::model::secret::{AccessToken, RefreshToken};
+    use crate::model::secret::{AccessToken, LoginCode, PhoneCode, RefreshToken};
     use crate::model::timestamp::Timestamp;
     use crate::ports::login_seal::MockLoginSeal;
-    use crate::ports::provider::{MockIdentityProvider, MockPhoneProvider, ProviderFailure};
+    use crate::ports::provider::{
+        MockIdentityProvider, MockPhoneProvider, ProviderError, ProviderFailure,
+    };
     use crate::ports::request_context::MockRequestContext;
     use crate::ports::store::audit::MockAuditLog;
-    use crate::ports::store::error::AddError;
+    use crate::ports::store::error::{AddError, StoreError};
     use crate::ports::store::identities::MockIdentityRepository;
-    use crate::ports::store::members::MockMemberRepository;
-    use crate::ports::store::members::MockTombstoneRepository;
+    use crate::ports::store::members::{MockMemberRepository, MockTombstoneRepository};
     use crate::ports::store::outbox::MockOutbox;
-    use crate::ports::store::redemptions::{MockRedemptionReader, MockRedemptionRepository};
+    use crate::ports::store::redemptions::MockRedemptionRepository;
     use crate::ports::store::sessions::MockSessionRepository;
     use crate::ports::store::{MockStore, MockUnitOfWork, UnitOfWork};
     use crate::ports::tokens::MockTokenIssuer;
@@ -229,7 +221,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_millis(1_000_000);
 
-    /// One unit of work, as the store will show it.
+    /// Expectations of one unit of work.
     #[derive(Default)]
     struct Work {
         members: MockMemberRepository,
@@ -239,23 +231,23 @@ mod tests {
     }
 
     impl Work {
-        /// A store that knows nobody.
+        /// Unit of work of a store without members.
         fn empty() -> Self {
             let mut work = Self::default();
             work.identities.expect_find_by_subject().returning(|_| Ok(None));
             work
         }
 
-        /// A store that knows alice as `member`.
+        /// Unit of work of a store in which `member` is alice.
         fn knowing(member: Member) -> Self {
             let mut work = Self::default();
-            let owner = KnownMember { member, subjects: vec![alice()] };
-            work.identities.expect_find_by_subject().returning(move |_| Ok(Some(owner.clone())));
+            let known = KnownMember { member, subjects: vec![alice()] };
+            work.identities.expect_find_by_subject().returning(move |_| Ok(Some(known.clone())));
             work
         }
 
-        /// What a refusal is recorded in.
-        fn on_record() -> Self {
+        /// Unit of work that audits a refusal.
+        fn audit() -> Self {
             Self::default().committed_once()
         }
 
@@ -294,8 +286,13 @@ mod tests {
         Subject { namespace: "test".into(), kind: SubjectKind::OpenId, value: "oAlice".into() }
     }
 
-    fn verified(standing: AccountKind) -> ProviderIdentity {
-        ProviderIdentity { subject: alice(), aliases: vec![], standing, session_key: None }
+    fn provider_identity(standing: AccountKind) -> ProviderIdentity {
+        ProviderIdentity {
+            subject: alice(),
+            aliases: vec![],
+            account_kind: standing,
+            session_key: None,
+        }
     }
 
     fn member() -> Member {
@@ -304,17 +301,17 @@ mod tests {
     }
 
     fn refused(failure: ProviderFailure) -> ProviderError {
-        ProviderError::new(failure, "as ordered")
+        ProviderError::new(failure, "as expected")
     }
 
     fn knows_alice() -> MockIdentityProvider {
-        let mut identity = MockIdentityProvider::new();
-        identity.expect_redeem_login_code().returning(|_| Ok(verified(AccountKind::User)));
-        identity
+        let mut provider = MockIdentityProvider::new();
+        provider.expect_redeem_login_code().returning(|_| Ok(provider_identity(AccountKind::User)));
+        provider
     }
 
-    /// A login over the given works, one per begin; any further begin fails the test.
-    fn login(app: App, works: Vec<Work>) -> Login {
+    /// Returns ports over these units of work, one per begin. Any further begin fails the test.
+    fn ports(app: App, works: Vec<Work>) -> Ports {
         let mut store = MockStore::new();
         let mut order = Sequence::new();
         for work in works {
@@ -326,8 +323,8 @@ mod tests {
         clock.expect_now().return_const(NOW);
         let mut random = MockRandom::new();
         random.expect_fill().returning(|bytes| bytes.fill(7));
-        let mut requests = MockRequestContext::new();
-        requests.expect_request_id().return_const(None);
+        let mut request_context = MockRequestContext::new();
+        request_context.expect_request_id().return_const(None);
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
@@ -335,30 +332,21 @@ mod tests {
         fingerprints.expect_fingerprint().returning(|_, _| Fingerprint([7; 32]));
         let mut seal = MockLoginSeal::new();
         seal.expect_code_fingerprint().return_const(Fingerprint([0; 32]));
-        Login {
+        Ports {
             apps: Arc::new(AppRegistry::new(vec![app])),
             store: Arc::new(store),
-            redemptions: Arc::new(MockRedemptionReader::new()),
-            seal: Arc::new(seal),
-            in_flight: InFlight::default(),
-            tokens: Arc::new(tokens),
+            login_seal: Arc::new(seal),
+            token_issuer: Arc::new(tokens),
             fingerprints: Arc::new(fingerprints),
-            events: EventFactory {
-                clock: Arc::new(clock),
-                random: Arc::new(random),
-                requests: Arc::new(requests),
-            },
-            policy: LoginPolicy {
-                nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
-                access_ttl: Duration::from_hours(2),
-                sessions: SessionPolicy {
-                    idle: Duration::from_hours(24),
-                    absolute: Duration::from_hours(240),
-                    grace: Duration::from_secs(10),
-                    per_member: 10,
-                },
-            },
+            clock: Arc::new(clock),
+            random: Arc::new(random),
+            request_context: Arc::new(request_context),
+            ..Ports::mocks()
         }
+    }
+
+    fn login(app: App, works: Vec<Work>) -> Login {
+        Login::new(&ports(app, works), &Policies::for_tests())
     }
 
     fn app(identity: MockIdentityProvider, phone: MockPhoneProvider) -> App {
@@ -387,33 +375,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_login_code_spends_no_phone_code_and_changes_nothing() {
+    async fn refused_login_code_spends_no_phone_code() {
         let mut identity = MockIdentityProvider::new();
         identity
             .expect_redeem_login_code()
             .returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::on_record()]);
+        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::audit()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Verify(CodeExchangeError::Provider(_))), "{error:?}");
     }
 
     #[tokio::test]
-    async fn a_refused_phone_code_changes_nothing() {
+    async fn refused_phone_code_changes_nothing() {
         let mut phone = MockPhoneProvider::new();
         phone
             .expect_redeem_phone_code()
             .returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(knows_alice(), phone), vec![Work::on_record()]);
+        let login = login(app(knows_alice(), phone), vec![Work::audit()]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Phone(_)), "{error:?}");
     }
 
     #[tokio::test]
-    async fn the_phone_code_is_redeemed_for_the_user_of_the_login_code_and_after_it() {
+    async fn phone_code_is_redeemed_after_the_login_code_for_its_user() {
         let mut order = Sequence::new();
         let mut identity = MockIdentityProvider::new();
         let verify = identity.expect_redeem_login_code().times(1).in_sequence(&mut order);
-        verify.returning(|_| Ok(verified(AccountKind::User)));
+        verify.returning(|_| Ok(provider_identity(AccountKind::User)));
         let mut phone = MockPhoneProvider::new();
         let redeem = phone.expect_redeem_phone_code().times(1).in_sequence(&mut order);
         redeem
@@ -429,34 +417,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_visitor_becomes_no_member() {
+    async fn guest_account_is_refused() {
         let mut identity = MockIdentityProvider::new();
-        identity.expect_redeem_login_code().returning(|_| Ok(verified(AccountKind::Guest)));
-        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::on_record()]);
+        identity
+            .expect_redeem_login_code()
+            .returning(|_| Ok(provider_identity(AccountKind::Guest)));
+        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::audit()]);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::GuestAccount)));
     }
 
     #[tokio::test]
-    async fn a_banned_member_cannot_log_in() {
+    async fn banned_member_cannot_log_in() {
         let mut banned = member();
         banned.set_status(MemberStatus::Banned, None, NOW);
         let login = login(
             app(knows_alice(), MockPhoneProvider::new()),
-            vec![Work::knowing(banned), Work::on_record()],
+            vec![Work::knowing(banned), Work::audit()],
         );
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
     #[tokio::test]
-    async fn a_banned_member_who_was_erased_cannot_come_back() {
+    async fn tombstone_of_banned_member_refuses_login() {
         let work = Work { was_banned: true, ..Work::empty() };
-        let works = vec![work, Work::on_record()];
+        let works = vec![work, Work::audit()];
         let login = login(app(knows_alice(), MockPhoneProvider::new()), works);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
     #[tokio::test]
-    async fn a_known_member_is_only_read_and_committed_once() {
+    async fn returning_login_reads_and_commits_once() {
         let work = Work::knowing(member()).committed_once();
         let login = login(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
         let logged_in = login.run(request(None)).await.unwrap();
@@ -464,29 +454,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_app_registers_nobody() {
+    async fn app_without_auto_register_refuses_new_members() {
         let policy = AppPolicy { auto_register: false, ..AppPolicy::default() };
         let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
-        let error = login(app, vec![Work::empty(), Work::on_record()])
-            .run(request(None))
-            .await
-            .unwrap_err();
+        let error =
+            login(app, vec![Work::empty(), Work::audit()]).run(request(None)).await.unwrap_err();
         assert!(matches!(error, LoginError::RegistrationClosed), "{error:?}");
     }
 
     #[tokio::test]
-    async fn an_app_that_requires_a_phone_takes_nobody_without_one() {
+    async fn app_that_requires_a_phone_refuses_login_without_one() {
         for work in [Work::empty(), Work::knowing(member())] {
             let policy = AppPolicy { phone_required: true, ..AppPolicy::default() };
             let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
-            let error =
-                login(app, vec![work, Work::on_record()]).run(request(None)).await.unwrap_err();
+            let error = login(app, vec![work, Work::audit()]).run(request(None)).await.unwrap_err();
             assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");
         }
     }
 
     #[tokio::test]
-    async fn who_loses_the_race_of_a_first_login_is_the_same_member_a_moment_later() {
+    async fn concurrent_first_logins_yield_one_member() {
         let mut lost = Work::empty();
         lost.members.expect_add().times(1).returning(|_| Ok(()));
         lost.identities.expect_add().times(1).returning(|_, _, _| Err(AddError::Taken));
@@ -497,7 +484,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_phone_of_another_member_is_refused_only_after_another_look() {
+    async fn taken_phone_is_rechecked_before_refusal() {
         let works = [(); MAX_ATTEMPTS as usize].map(|()| {
             let mut work = Work::empty();
             work.members.expect_add().times(1).returning(|_| Err(AddError::Taken));
@@ -507,19 +494,20 @@ mod tests {
         phone
             .expect_redeem_phone_code()
             .returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
-        let works = works.into_iter().chain([Work::on_record()]).collect();
+        let works = works.into_iter().chain([Work::audit()]).collect();
         let login = login(app(knows_alice(), phone), works);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
     }
 
     #[tokio::test]
-    async fn a_failing_store_hands_out_no_token() {
+    async fn store_failure_issues_no_token() {
         let mut work = Work::empty();
         let failed = || AddError::Store(StoreError::new("disk full"));
         work.members.expect_add().returning(move |_| Err(failed()));
-        let mut login = login(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
-        login.tokens = Arc::new(MockTokenIssuer::new());
+        let mut ports = ports(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
+        ports.token_issuer = Arc::new(MockTokenIssuer::new());
+        let login = Login::new(&ports, &Policies::for_tests());
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Store(_))));
     }
 }

@@ -1,5 +1,6 @@
 //! Operations on one member.
 
+pub mod access_error;
 pub mod ban;
 pub mod bind_phone;
 pub mod erase;

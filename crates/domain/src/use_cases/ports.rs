@@ -142,3 +142,105 @@ pub struct Policies {
     /// Configured webhook receivers.
     pub webhook_receivers: Vec<ReceiverName>,
 }
+
+#[cfg(test)]
+impl Ports {
+    /// Returns mocks without expectations: every call of them fails the test.
+    pub(crate) fn mocks() -> Self {
+        use crate::model::clock::MockClock;
+        use crate::model::fingerprint::MockFingerprints;
+        use crate::model::random::MockRandom;
+        use crate::ports::app::{MockAppFactory, MockAppSecretSeal};
+        use crate::ports::login_seal::MockLoginSeal;
+        use crate::ports::passwords::MockPasswordHasher;
+        use crate::ports::provider_stats::MockProviderStats;
+        use crate::ports::rate_limiter::MockRateLimiter;
+        use crate::ports::request_context::MockRequestContext;
+        use crate::ports::store::MockStore;
+        use crate::ports::tokens::{MockTokenIssuer, MockTokenVerifier};
+        use crate::use_cases::rate_limits::Quotas;
+
+        let limiter = Arc::new(MockRateLimiter::new());
+        Self {
+            clock: Arc::new(MockClock::new()),
+            random: Arc::new(MockRandom::new()),
+            request_context: Arc::new(MockRequestContext::new()),
+            store: Arc::new(MockStore::new()),
+            readers: StoreReaders::mocks(),
+            apps: Arc::new(AppRegistry::new(vec![])),
+            app_factory: Arc::new(MockAppFactory::new()),
+            app_secret_seal: Arc::new(MockAppSecretSeal::new()),
+            rate_limits: Arc::new(RateLimits { limiter, quotas: Quotas::default() }),
+            token_issuer: Arc::new(MockTokenIssuer::new()),
+            token_verifier: Arc::new(MockTokenVerifier::new()),
+            fingerprints: Arc::new(MockFingerprints::new()),
+            login_seal: Arc::new(MockLoginSeal::new()),
+            password_hasher: Arc::new(MockPasswordHasher::new()),
+            provider_stats: Arc::new(MockProviderStats::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl StoreReaders {
+    fn mocks() -> Self {
+        use crate::ports::store::admins::MockAdminReader;
+        use crate::ports::store::apps::MockAppReader;
+        use crate::ports::store::audit::MockAuditReader;
+        use crate::ports::store::identities::MockIdentityReader;
+        use crate::ports::store::members::{
+            MockMemberReader, MockMemberSearch, MockPersonalDataReader,
+        };
+        use crate::ports::store::pushes::MockWithdrawalReader;
+        use crate::ports::store::redemptions::MockRedemptionReader;
+        use crate::ports::store::session_keys::MockSessionKeyReader;
+        use crate::ports::store::sessions::{MockSessionLister, MockSessionReader};
+        use crate::ports::store::signing_keys::MockSigningKeyReader;
+
+        Self {
+            members: Arc::new(MockMemberReader::new()),
+            profiles: Arc::new(MockMemberReader::new()),
+            member_search: Arc::new(MockMemberSearch::new()),
+            personal_data: Arc::new(MockPersonalDataReader::new()),
+            identities: Arc::new(MockIdentityReader::new()),
+            sessions: Arc::new(MockSessionReader::new()),
+            session_lists: Arc::new(MockSessionLister::new()),
+            redemptions: Arc::new(MockRedemptionReader::new()),
+            session_keys: Arc::new(MockSessionKeyReader::new()),
+            withdrawals: Arc::new(MockWithdrawalReader::new()),
+            audit: Arc::new(MockAuditReader::new()),
+            admins: Arc::new(MockAdminReader::new()),
+            apps: Arc::new(MockAppReader::new()),
+            signing_keys: Arc::new(MockSigningKeyReader::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Policies {
+    pub(crate) fn for_tests() -> Self {
+        let access_ttl = Duration::from_hours(2);
+        Self {
+            nickname_prefixes: NicknamePrefixes::new(vec!["好柿开花".into()]).unwrap(),
+            access_ttl,
+            sessions: SessionPolicy {
+                idle: Duration::from_hours(24),
+                absolute: Duration::from_hours(240),
+                grace: Duration::from_secs(10),
+                per_member: 10,
+            },
+            admin_sessions: AdminSessionPolicy {
+                idle: Duration::from_mins(30),
+                absolute: Duration::from_hours(12),
+            },
+            signing_keys: KeyPolicy {
+                lifetime: Some(Duration::from_hours(24)),
+                prepublish: Duration::from_secs(1),
+                access_ttl,
+            },
+            utc_offset: 0,
+            audit_retention: None,
+            webhook_receivers: vec![],
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Let pass who does not ask too often.
+//! Rate limits: quotas per address, app, member, session and service account.
 
 use std::sync::Arc;
 
@@ -11,33 +11,33 @@ use crate::model::secret::LoginCode;
 use crate::ports::provider::{IdentityProvider, ProviderError, ProviderFailure};
 use crate::ports::rate_limiter::RateLimiter;
 
-/// The one place where requests are counted against quotas.
+/// Counts requests against quotas.
 pub struct RateLimits {
-    /// What counts.
+    /// Counter of requests.
     pub limiter: Arc<dyn RateLimiter>,
-    /// Up to where.
+    /// Quotas by kind of key.
     pub quotas: Quotas,
 }
 
-/// How much each kind of asker may ask; `None` is as much as they like.
+/// Quotas by kind of key; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quotas {
-    /// Whoever is behind one network address.
+    /// Requests of a network address.
     pub address: Option<Quota>,
-    /// Whoever tries to sign in as an administrator from behind one network address.
+    /// Administrator sign-ins of a network address.
     pub sign_in: Option<Quota>,
-    /// All who log in to one app.
+    /// Logins to an app.
     pub app: Option<Quota>,
-    /// One member, on all devices.
+    /// Requests of a member, on all devices.
     pub member: Option<Quota>,
-    /// One session, to be prolonged.
+    /// Refreshes of a session.
     pub session: Option<Quota>,
-    /// One trusted back end.
+    /// Requests of a service account.
     pub service: Option<Quota>,
 }
 
 impl RateLimits {
-    /// Counts one request.
+    /// Counts one request, and fails if it exceeds the quota.
     pub async fn check(&self, key: LimitKey) -> Result<(), RateLimited> {
         match self.quotas.quota(&key) {
             Some(quota) => self.limiter.take(&key, quota).await,
@@ -59,23 +59,23 @@ impl Quotas {
     }
 }
 
-/// A provider that is asked no more often than its app may: what is too much never leaves the house.
+/// Provider behind the rate limit of its app. Requests over the limit are not sent.
 pub struct RateLimitedProvider {
-    /// The app whose codes are counted.
+    /// App whose logins are counted.
     pub app: AppName,
-    /// Who is asked.
+    /// Provider behind the limit.
     pub provider: Arc<dyn IdentityProvider>,
-    /// How often.
+    /// Rate limits.
     pub limits: Arc<RateLimits>,
 }
 
 #[async_trait]
 impl IdentityProvider for RateLimitedProvider {
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
-        let admitted = self.limits.check(LimitKey::App(self.app.clone())).await;
-        admitted.map_err(|too_many| {
-            let retry_after = too_many.retry_after;
-            ProviderError::new(ProviderFailure::Throttled { retry_after }, too_many)
+        let checked = self.limits.check(LimitKey::App(self.app.clone())).await;
+        checked.map_err(|rate_limited| {
+            let retry_after = rate_limited.retry_after;
+            ProviderError::new(ProviderFailure::Throttled { retry_after }, rate_limited)
         })?;
         self.provider.redeem_login_code(code).await
     }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_provider_is_not_asked_more_often_than_its_app_may() {
+    async fn provider_is_not_called_over_the_app_quota() {
         let mut limiter = MockRateLimiter::new();
         let retry_after = Duration::from_secs(9);
         limiter.expect_take().once().returning(move |key, quota| {
@@ -108,7 +108,7 @@ mod tests {
         });
         let provider = RateLimitedProvider {
             app: AppName::parse("main").unwrap(),
-            // Nothing is expected of it: a call would fail the test.
+            // The mock expects nothing: a call would fail the test.
             provider: Arc::new(MockIdentityProvider::new()),
             limits: limits(limiter),
         };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_no_quota_is_not_counted() {
+    async fn key_without_quota_is_not_counted() {
         let limits = limits(MockRateLimiter::new());
         assert_eq!(limits.check(LimitKey::Service("orders".into())).await, Ok(()));
     }

@@ -1,16 +1,18 @@
-//! A unit of work that came to nothing because others were quicker is done again, a few times.
+//! Retry of units of work that lost against a concurrent one.
 
 use std::error::Error;
 use std::iter::successors;
 
 use crate::ports::store::error::Contention;
 
-/// How often a unit of work is done at most. The second time it sees what the winner wrote; the others
-/// are for winners that were undone meanwhile, and for crowds.
+/// Maximum number of attempts at a unit of work.
+///
+/// The second attempt sees the rows of the winner. Further ones are for winners that were rolled back, and
+/// for many concurrent requests.
 pub const MAX_ATTEMPTS: u32 = 5;
 
-/// Does `work`, a unit of work from its beginning to its end, and does it again while [`Contention`] is
-/// among the causes of its failure.
+/// Runs `work`, a unit of work from begin to commit, and repeats it while [`Contention`] is among the
+/// sources of its error.
 pub async fn retry_on_contention<T, E, W>(work: impl Fn() -> W) -> Result<T, E>
 where
     E: Error + 'static,
@@ -37,40 +39,40 @@ mod tests {
     use super::*;
     use crate::ports::store::error::StoreError;
 
-    fn lost() -> StoreError {
+    fn deadlock() -> StoreError {
         StoreError::from(Contention::new("a deadlock"))
     }
 
     #[tokio::test]
-    async fn what_lost_to_others_is_done_again_until_it_is_done() {
-        let done = Cell::new(0);
+    async fn contention_is_retried_until_success() {
+        let attempts = Cell::new(0);
         let work = || {
-            done.set(done.get() + 1);
-            ready(if done.get() < MAX_ATTEMPTS { Err(lost()) } else { Ok(()) })
+            attempts.set(attempts.get() + 1);
+            ready(if attempts.get() < MAX_ATTEMPTS { Err(deadlock()) } else { Ok(()) })
         };
         retry_on_contention(work).await.unwrap();
-        assert_eq!(done.get(), MAX_ATTEMPTS);
+        assert_eq!(attempts.get(), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
-    async fn it_is_given_up_in_the_end() {
-        let done = Cell::new(0);
+    async fn retry_stops_after_max_attempts() {
+        let attempts = Cell::new(0);
         let work = || {
-            done.set(done.get() + 1);
-            ready(Err::<(), _>(lost()))
+            attempts.set(attempts.get() + 1);
+            ready(Err::<(), _>(deadlock()))
         };
         retry_on_contention(work).await.unwrap_err();
-        assert_eq!(done.get(), MAX_ATTEMPTS);
+        assert_eq!(attempts.get(), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
-    async fn another_failure_is_told_at_once() {
-        let done = Cell::new(0);
+    async fn other_errors_are_not_retried() {
+        let attempts = Cell::new(0);
         let work = || {
-            done.set(done.get() + 1);
+            attempts.set(attempts.get() + 1);
             ready(Err::<(), _>(StoreError::new("the disk is full")))
         };
         retry_on_contention(work).await.unwrap_err();
-        assert_eq!(done.get(), 1);
+        assert_eq!(attempts.get(), 1);
     }
 }

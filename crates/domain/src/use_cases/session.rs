@@ -1,6 +1,7 @@
-//! Sessions: authentication, refresh, logout, introspection.
+//! Sessions: authentication, refresh, logout and introspection.
 
 pub mod authenticate;
 pub mod introspect;
+pub mod issue_tokens;
 pub mod log_out;
 pub mod refresh;

@@ -127,7 +127,7 @@ async fn registered_app_accepts_logins_by_name_and_app_id() {
     assert!(
         registration.disabled_at.is_none()
             && !registration.former_secret_kept
-            && !sheet.takes_pushes
+            && !sheet.accepts_pushes
     );
     assert_eq!(registration.created_at, app_harness.harness.clock.now());
     for called in ["shop", "wx02"] {
@@ -379,7 +379,7 @@ async fn undecryptable_app_does_not_block_other_apps() {
     app.secret.current = b"damaged".to_vec();
     work.apps().update(&app).await.unwrap();
     work.commit().await.unwrap();
-    app_harness.manage.serve.run().await.unwrap();
+    app_harness.manage.reload_apps.run().await.unwrap();
     app_harness.log_in("fair").await.unwrap();
     let unknown = app_harness.log_in("shop").await.unwrap_err();
     assert!(matches!(unknown, LoginError::Verify(CodeExchangeError::UnknownApp)), "{unknown:?}");
@@ -397,9 +397,9 @@ async fn message_push_settings_are_set_and_removed() {
     let shop = name("shop");
     let push = AppPush { token: PushToken::parse("aToken").unwrap(), key: None };
     let sheet = app_harness.manage.set_push(&admin, &shop, Some(&push)).await.unwrap();
-    assert!(sheet.takes_pushes);
+    assert!(sheet.accepts_pushes);
     let sheet = app_harness.manage.set_push(&admin, &shop, None).await.unwrap();
-    assert!(!sheet.takes_pushes);
+    assert!(!sheet.accepts_pushes);
     let details: Vec<_> =
         app_harness.record().into_iter().filter_map(|(_, detail, _)| detail).collect();
     assert_eq!(details, ["push", "push_removed"]);

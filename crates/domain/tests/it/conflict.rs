@@ -74,7 +74,7 @@ async fn merge_keeps_the_older_member_and_is_audited() {
     assert!(store.identities().iter().all(|(owner, _)| *owner == alice.elder));
     assert_eq!(store.identities().len(), 3);
     assert!(store.sessions().iter().all(|session| session.member == alice.elder));
-    let event = &store.audit_besides_logins()[0];
+    let event = &store.audit_without_logins()[0];
     let audited = (event.kind, event.member, event.merged_member);
     assert_eq!(audited, (AuditKind::Merged, Some(alice.elder), Some(alice.younger)));
     // Later logins through either app do not merge again.
@@ -147,7 +147,7 @@ async fn refuse_policy_neither_merges_nor_rejects_logins() {
     }
     assert_eq!(alice.harness.log_in(&other()).await.unwrap().member, alice.younger);
     assert_eq!(alice.harness.store.identities().len(), 3, "the union id stays where it was");
-    assert!(alice.harness.store.audit_besides_logins().is_empty());
+    assert!(alice.harness.store.audit_without_logins().is_empty());
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn changed_union_id_is_refused_and_audited() {
     let changed = MemoryUser::person("oOther").with_union_id("u2");
     let refused = harness.log_in(&changed).await.unwrap_err();
     assert!(matches!(refused, LoginError::UnionIdChanged(_)), "{refused:?}");
-    let event = &harness.store.audit_besides_logins()[0];
+    let event = &harness.store.audit_without_logins()[0];
     assert_eq!((event.kind, event.member), (AuditKind::UnionIdChanged, Some(member)));
     harness.log_in(&other()).await.expect("who they were before they still are");
 }

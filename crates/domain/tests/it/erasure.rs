@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::model::audit::AuditKind;
 use domain::model::member::MemberId;
 use domain::use_cases::login::LoginError;
-use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::member::ban::{BanMember, StatusChange};
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 use testkit::fake::provider::MemoryUser;
 
@@ -21,7 +21,7 @@ fn banning(harness: &LoginHarness) -> Arc<BanMember> {
 }
 
 async fn ban(harness: &LoginHarness, member: MemberId) {
-    banning(harness).ban(member, None, None).await.unwrap();
+    banning(harness).set_status(&StatusChange::ban(member, None)).await.unwrap();
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn erasure_leaves_audit_events_only() {
     assert!(harness.store.identities().iter().all(|(member, _)| *member == his.member));
     assert!(harness.store.sessions().iter().all(|session| session.member == his.member));
     assert_eq!(harness.store.tombstones(), 0, "she was not banned");
-    let events = harness.store.audit_besides_logins();
+    let events = harness.store.audit_without_logins();
     let event = events.last().unwrap();
     assert_eq!((event.kind, event.member), (AuditKind::Erased, Some(hers.member)));
     let again = erase(&harness).run(hers.member, None).await;
@@ -82,7 +82,8 @@ async fn an_erasure_and_a_ban_at_the_same_time_leave_no_way_back() {
         let member = harness.log_in(&alice).await.unwrap().member;
         let ban = banning(&harness);
         let erase = erase(&harness);
-        let (banned, erased) = tokio::join!(ban.ban(member, None, None), erase.run(member, None));
+        let change = StatusChange::ban(member, None);
+        let (banned, erased) = tokio::join!(ban.set_status(&change), erase.run(member, None));
         erased.unwrap();
         let back = harness.log_in(&alice).await;
         assert_eq!(back.is_err(), banned.is_ok(), "{banned:?} {back:?}");

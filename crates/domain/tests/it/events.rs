@@ -19,7 +19,7 @@ use domain::ports::event_sink::{DeliveryError, EventSink};
 use domain::ports::store::Store;
 use domain::use_cases::cleanup::Cleanup;
 use domain::use_cases::event::deliver::{CLAIM_LEASE, DeliverEvents, Outcome};
-use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::member::ban::{BanMember, StatusChange};
 use domain::use_cases::member::bind_phone::PhoneProofInput;
 use domain::use_cases::member::erase::EraseMember;
 use domain::use_cases::member::update_profile::UpdateProfile;
@@ -78,9 +78,9 @@ async fn every_change_adds_one_domain_event() {
         let code = PhoneProofInput::Code(harness.provider.phone_code(&alice, &phone));
         bind.run(&caller, &code).await.unwrap();
     }
-    ban(&harness).ban(id, None, None).await.unwrap();
+    ban(&harness).set_status(&StatusChange::ban(id, None)).await.unwrap();
     assert!(harness.log_in(&alice).await.is_err());
-    ban(&harness).unban(id, None, None).await.unwrap();
+    ban(&harness).set_status(&StatusChange::unban(id, None)).await.unwrap();
     erase(&harness).run(id, None).await.unwrap();
     let kinds = [
         EventKind::Registered,
@@ -183,7 +183,7 @@ impl EventSink for Flaky {
 fn deliver(harness: &LoginHarness, receiver: &Arc<Flaky>, seed: u64) -> DeliverEvents {
     DeliverEvents {
         name: crm(),
-        receiver: receiver.clone(),
+        sink: receiver.clone(),
         store: Arc::new(harness.store.clone()),
         outbox: Arc::new(harness.store.clone()),
         clock: harness.clock.clone(),
@@ -195,7 +195,7 @@ fn deliver(harness: &LoginHarness, receiver: &Arc<Flaky>, seed: u64) -> DeliverE
 /// Adds an event of an unknown member.
 async fn happen(harness: &LoginHarness, kind: EventKind, member: u128) -> DomainEvent {
     let member = MemberId(Uuid::from_u128(member));
-    let event = harness.events.domain_event(kind, member);
+    let event = harness.events.domain_event(kind, member, harness.clock.now());
     let work = harness.store.begin().await.unwrap();
     work.outbox().add(&event).await.unwrap();
     work.commit().await.unwrap();

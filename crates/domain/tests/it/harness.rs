@@ -68,7 +68,7 @@ impl Fakes {
             store: MemoryStore::default().with_subscriptions(subscriptions),
             provider: Arc::default(),
             tokens: Arc::new(MemoryTokens::new(clock.clone())),
-            events: event_factory(clock.clone(), 1),
+            events: event_factory(1),
             clock,
             store_session_keys: true,
             seal: Arc::default(),

@@ -149,7 +149,7 @@ async fn code_under_another_idempotency_key_is_refused_and_audited() {
     let member = sent.to(&harness.login).await.unwrap().member;
     assert!(is_code_used(&sent.clone().under("attempt-2").to(&harness.login).await));
     let session = harness.store.sessions()[0].id;
-    let events: Vec<_> = harness.store.audit_besides_logins();
+    let events: Vec<_> = harness.store.audit_without_logins();
     assert_eq!(events.len(), 1);
     let event = &events[0];
     let expected = AuditKind::LoginCodeReused;
@@ -176,7 +176,7 @@ async fn second_redemption_without_key_is_audited() {
     let refused = sent.to(&harness.login).await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(_)), "{refused:?}");
     let kinds: Vec<_> =
-        harness.store.audit_besides_logins().iter().map(|event| event.kind).collect();
+        harness.store.audit_without_logins().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::LoginCodeReused]);
 }
 
@@ -359,7 +359,7 @@ async fn second_request_for_in_flight_code_is_refused_and_audited() {
     gate.calls.add_permits(2);
     let member = first.await.unwrap().unwrap().member;
     assert!(is_code_used(&rival.await.unwrap()));
-    let events: Vec<_> = harness.store.audit_besides_logins();
+    let events: Vec<_> = harness.store.audit_without_logins();
     assert_eq!((events.len(), events[0].member), (1, Some(member)));
     assert_eq!(harness.provider.calls().len(), 1);
 }

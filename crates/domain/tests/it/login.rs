@@ -129,7 +129,7 @@ async fn ban_holds_in_other_apps_of_the_open_platform() {
 #[tokio::test]
 async fn guest_account_creates_no_member() {
     let harness = LoginHarness::new();
-    let visitor = MemoryUser { standing: AccountKind::Guest, ..MemoryUser::person("oGuest") };
+    let visitor = MemoryUser { account_kind: AccountKind::Guest, ..MemoryUser::person("oGuest") };
     assert!(matches!(harness.log_in(&visitor).await, Err(LoginError::GuestAccount)));
     assert!(harness.store.members().is_empty());
 }

@@ -15,3 +15,4 @@ mod pushes;
 mod session;
 mod session_key;
 mod signing_keys;
+mod timestamps;

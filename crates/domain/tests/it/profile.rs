@@ -7,8 +7,9 @@ use domain::model::member::{Gender, Member, MemberId, MemberStatus, ProfileChang
 use domain::model::service_account::ServiceAccount;
 use domain::model::session::claims::Caller;
 use domain::ports::store::Store;
-use domain::use_cases::member::get_profile::{GetProfile, GetProfileError};
-use domain::use_cases::member::update_profile::{UpdateProfile, UpdateProfileError};
+use domain::use_cases::member::access_error::MemberAccessError;
+use domain::use_cases::member::get_profile::GetProfile;
+use domain::use_cases::member::update_profile::UpdateProfile;
 use testkit::fake::provider::MemoryUser;
 use testkit::memory::MemoryStore;
 
@@ -49,9 +50,9 @@ async fn banned_member_cannot_read_or_change_the_profile() {
     let caller = harness.caller(&logged_in);
     ban(&harness.store).await;
     let outcome = current(&harness).run(&caller).await;
-    assert!(matches!(outcome, Err(GetProfileError::Banned(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(MemberAccessError::Banned(_))), "{outcome:?}");
     let changed = update(&harness).run(&caller, renamed("Ann")).await;
-    assert!(matches!(changed, Err(UpdateProfileError::Banned(_))), "{changed:?}");
+    assert!(matches!(changed, Err(MemberAccessError::Banned(_))), "{changed:?}");
 }
 
 #[tokio::test]
@@ -61,9 +62,9 @@ async fn token_of_an_erased_member_is_rejected() {
     let unknown = MemberId(uuid::Uuid::nil());
     let caller = Caller { member: unknown, ..harness.caller(&logged_in) };
     let outcome = current(&harness).run(&caller).await;
-    assert!(matches!(outcome, Err(GetProfileError::NotFound)), "{outcome:?}");
+    assert!(matches!(outcome, Err(MemberAccessError::NotFound)), "{outcome:?}");
     let changed = update(&harness).run(&caller, renamed("Ann")).await;
-    assert!(matches!(changed, Err(UpdateProfileError::NotFound)), "{changed:?}");
+    assert!(matches!(changed, Err(MemberAccessError::NotFound)), "{changed:?}");
 }
 
 #[tokio::test]

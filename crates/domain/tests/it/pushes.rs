@@ -20,6 +20,7 @@ use domain::ports::store::pushes::WithdrawalReader;
 use domain::ports::store::sessions::SessionLister;
 use domain::use_cases::app::registry::AppRegistry;
 use domain::use_cases::login::LoginError;
+use domain::use_cases::member::ban::StatusChange;
 use domain::use_cases::ports::Ports;
 use domain::use_cases::provider::receive_push::{ReceivePush, ReceivePushError};
 use testkit::fake::provider::MemoryUser;
@@ -41,7 +42,7 @@ fn receive(harness: &LoginHarness) -> ReceivePush {
     reader.expect_read().returning(|signature, body| match signature.signature.as_str() {
         "right" => {
             let identity = vec![String::from_utf8(body.to_vec()).unwrap()];
-            Ok(Push { identity, withdrawn: Some((alice(), WithdrawnData::Phone)) })
+            Ok(Push { dedup_key: identity, withdrawal: Some((alice(), WithdrawnData::Phone)) })
         }
         _ => Err(PushRejected::Forged),
     });
@@ -188,7 +189,7 @@ async fn closed_only_account_erases_the_member() {
     assert_eq!(find(&harness, id).await, None);
     assert_eq!(harness.store.identities().len(), 1, "the union id is gone too");
     assert!(harness.store.sessions().iter().all(|session| session.member != id));
-    assert_eq!(harness.store.audit_besides_logins().last().unwrap().kind, AuditKind::Erased);
+    assert_eq!(harness.store.audit_without_logins().last().unwrap().kind, AuditKind::Erased);
     assert_eq!(
         withdraw(&harness, WithdrawnData::Account).await,
         1,
@@ -225,7 +226,7 @@ async fn closed_account_unlinks_one_of_several_apps() {
 #[tokio::test]
 async fn ban_survives_a_closed_account() {
     let (harness, id) = two_members().await;
-    harness.use_cases.ban_member.ban(id, None, None).await.unwrap();
+    harness.use_cases.ban_member.set_status(&StatusChange::ban(id, None)).await.unwrap();
     withdraw(&harness, WithdrawnData::Account).await;
     assert_eq!(find(&harness, id).await, None);
     let back = harness.log_in(&MemoryUser::person("oAlice")).await;

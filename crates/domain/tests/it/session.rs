@@ -9,7 +9,7 @@ use domain::model::login::LoggedIn;
 use domain::model::rate_limit::{Quota, RateLimited};
 use domain::model::session::token_pair::TokenPair;
 use domain::ports::tokens::TokenVerifier;
-use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::member::ban::{BanMember, StatusChange};
 use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::authenticate::{AuthError, Authenticate, AuthenticateError};
 use domain::use_cases::session::log_out::{EndSessionError, ManageSessions};
@@ -106,7 +106,7 @@ async fn refresh_token_reuse_ends_the_session_and_is_audited() {
     let events: Vec<_> = fixture
         .harness
         .store
-        .audit_besides_logins()
+        .audit_without_logins()
         .into_iter()
         .map(|e| (e.kind, e.member))
         .collect();
@@ -210,7 +210,7 @@ async fn session_eviction_ends_the_least_recently_refreshed() {
 async fn ban_ends_all_sessions_and_unban_restores_none() {
     let fixture = SessionHarness::new();
     let alice = fixture.log_in("oAlice").await;
-    fixture.ban.ban(alice.member, None, None).await.unwrap();
+    fixture.ban.set_status(&StatusChange::ban(alice.member, None)).await.unwrap();
     let refused = fixture.authenticate.run(alice.tokens.access_token.expose()).await;
     assert!(
         matches!(refused, Err(AuthError::Unauthenticated(AuthenticateError::SessionEnded))),
@@ -218,11 +218,11 @@ async fn ban_ends_all_sessions_and_unban_restores_none() {
     );
     assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     assert!(fixture.harness.log_in(&MemoryUser::person("oAlice")).await.is_err());
-    fixture.ban.unban(alice.member, None, None).await.unwrap();
+    fixture.ban.set_status(&StatusChange::unban(alice.member, None)).await.unwrap();
     assert!(!fixture.lets_in(&alice.tokens).await);
     assert!(fixture.lets_in(&fixture.log_in("oAlice").await.tokens).await);
     let kinds: Vec<_> =
-        fixture.harness.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
+        fixture.harness.store.audit_without_logins().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::Banned, AuditKind::LoginRefused, AuditKind::Unbanned]);
 }
 
@@ -240,14 +240,14 @@ async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwa
         if round % 2 == 0 {
             fixture.log_out.log_out(&caller).await.unwrap();
         } else {
-            fixture.ban.ban(alice.member, None, None).await.unwrap();
+            fixture.ban.set_status(&StatusChange::ban(alice.member, None)).await.unwrap();
         }
         if let Ok(tokens) = racer.await.unwrap() {
             assert!(!fixture.lets_in(&tokens).await);
             assert!(fixture.refresh(&tokens).await.is_err());
         }
         if round % 2 == 1 {
-            fixture.ban.unban(alice.member, None, None).await.unwrap();
+            fixture.ban.set_status(&StatusChange::unban(alice.member, None)).await.unwrap();
         }
     }
 }

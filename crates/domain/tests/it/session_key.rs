@@ -15,6 +15,7 @@ use domain::model::session::claims::Caller;
 use domain::ports::session_keys::SessionKeySeal;
 use domain::ports::store::Store;
 use domain::ports::store::session_keys::SessionKeyReader;
+use domain::use_cases::member::access_error::MemberAccessError;
 use domain::use_cases::member::bind_phone::{BindPhone, BindPhoneError, PhoneProofInput};
 use domain::use_cases::provider::use_session_key::{UseSessionKey, UseSessionKeyError, UserRef};
 use testkit::fake::provider::{MemoryCall, MemoryUser};
@@ -119,19 +120,19 @@ async fn phone_change_is_audited_without_the_number() {
         let member = bind_phone(&harness).run(&caller, &evidence).await.unwrap();
         assert_eq!(member.phone, Some(phone()));
         assert_eq!(
-            harness.store.audit_besides_logins().len(),
+            harness.store.audit_without_logins().len(),
             events,
             "the same number is no change"
         );
     }
-    let event = harness.store.audit_besides_logins().remove(0);
+    let event = harness.store.audit_without_logins().remove(0);
     let audited = (event.kind, event.member, event.session, event.merged_member);
     assert_eq!(
         audited,
         (AuditKind::PhoneChanged, Some(logged_in.member), Some(caller.session), None)
     );
     harness.log_in_with_phone(&alice(), "13900139016").await.unwrap();
-    let event = harness.store.audit_besides_logins().remove(1);
+    let event = harness.store.audit_without_logins().remove(1);
     assert_eq!((event.kind, event.member), (AuditKind::PhoneChanged, Some(logged_in.member)));
 }
 
@@ -144,7 +145,10 @@ async fn phone_is_bound_only_for_active_members_of_the_app() {
     let app = domain::model::app::name::AppName::parse("gone").unwrap();
     for other in [unknown, Caller { app, ..caller.clone() }] {
         let refused = bind_phone(&harness).run(&other, &code()).await;
-        assert!(matches!(refused, Err(BindPhoneError::NotFound)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(BindPhoneError::Access(MemberAccessError::NotFound))),
+            "{refused:?}"
+        );
     }
     assert_eq!(harness.provider.calls(), [MemoryCall::Login], "no code was spent");
     let work = harness.store.begin().await.unwrap();
@@ -153,7 +157,10 @@ async fn phone_is_bound_only_for_active_members_of_the_app() {
     work.members().update(&member).await.unwrap();
     work.commit().await.unwrap();
     let refused = bind_phone(&harness).run(&caller, &code()).await;
-    assert!(matches!(refused, Err(BindPhoneError::Banned(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(BindPhoneError::Access(MemberAccessError::Banned(_)))),
+        "{refused:?}"
+    );
     assert_eq!(harness.store.members().remove(0).phone, None);
 }
 
@@ -165,7 +172,7 @@ async fn undecryptable_session_key_counts_as_missing() {
     let sealed = MemoryKeySeal.seal(&MemoryUser::person("oBob").login, &other);
     let damaged = SealedSessionKey { sealed, ..kept(&harness).await.unwrap() };
     let work = harness.store.begin().await.unwrap();
-    work.session_keys().keep(&damaged).await.unwrap();
+    work.session_keys().upsert(&damaged).await.unwrap();
     work.commit().await.unwrap();
     let used = use_session_key(&harness);
     let refused = used.check(&service(), &named()).await;

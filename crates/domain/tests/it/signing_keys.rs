@@ -36,7 +36,8 @@ impl Keys {
             store: store.clone(),
             signing_keys: store.clone(),
             generator: Arc::new(MemoryKeyGenerator::default()),
-            events: event_factory(clock.clone(), 7),
+            events: event_factory(7),
+            clock: clock.clone(),
             policy,
         };
         Self { clock, store, rotate }

@@ -1,4 +1,4 @@
-//! Fake clock that only moves when a test sets it.
+//! Fake clocks.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
 
-/// Clock that a test sets.
+/// Clock that stands still until a test sets it.
 #[derive(Debug)]
 pub struct FixedClock(AtomicI64);
 
@@ -29,7 +29,7 @@ impl FixedClock {
 }
 
 impl Default for FixedClock {
-    /// 2026-11-20T10:00:00.123Z. The milliseconds reveal code that truncates to seconds.
+    /// Starts at 2026-11-20T10:00:00.123Z. The milliseconds reveal code that truncates to seconds.
     fn default() -> Self {
         Self::at(Timestamp::from_unix_millis(1_795_168_800_123))
     }
@@ -38,5 +38,35 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Clock that advances by a second each time it is read.
+///
+/// Code that reads it more than once gets different times, which a test can find.
+#[derive(Debug, Default)]
+pub struct TickingClock {
+    clock: FixedClock,
+    reads: AtomicI64,
+}
+
+impl TickingClock {
+    /// Returns the time of the last read.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns how often the clock was read since the last call of this method.
+    pub fn take_reads(&self) -> i64 {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.clock.advance(Duration::from_secs(1));
+        self.clock.now()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use domain::model::clock::Clock;
 use domain::model::request_id::RequestId;
 use domain::ports::request_context::RequestContext;
 use domain::use_cases::event::factory::EventFactory;
@@ -19,11 +18,11 @@ impl RequestContext for FixedRequests {
     }
 }
 
-/// Returns an event factory with this clock, and randomness from this seed.
-pub fn event_factory(clock: Arc<dyn Clock>, seed: u64) -> EventFactory {
+/// Returns an event factory with randomness from this seed.
+#[must_use]
+pub fn event_factory(seed: u64) -> EventFactory {
     EventFactory {
-        clock,
         random: Arc::new(FixedRandom::seeded(seed)),
-        requests: Arc::new(FixedRequests),
+        request_context: Arc::new(FixedRequests),
     }
 }

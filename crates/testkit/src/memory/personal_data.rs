@@ -32,16 +32,16 @@ impl State {
         });
         let events = self.audit.iter().filter(|event| event.member == Some(id));
         let events = events.map(|event| vec![text("id", &event.id.to_string())]);
-        let told = self.outbox.iter().map(|waiting| &waiting.delivery.event);
-        let told = told.filter(|event| event.member == id);
-        let told = told.map(|event| vec![text("event_id", &event.id.to_string())]);
-        let holding = |table: &str, rows: Vec<_>| ExportedTable { table: table.to_owned(), rows };
+        let deliveries = self.outbox.iter().map(|queued| &queued.delivery.event);
+        let deliveries = deliveries.filter(|event| event.member == id);
+        let deliveries = deliveries.map(|event| vec![text("event_id", &event.id.to_string())]);
+        let table = |table: &str, rows: Vec<_>| ExportedTable { table: table.to_owned(), rows };
         vec![
-            holding("member", members.collect()),
-            holding("identity", identities.collect()),
-            holding("session", sessions.collect()),
-            holding("audit_event", events.collect()),
-            holding("outbox", told.collect()),
+            table("member", members.collect()),
+            table("identity", identities.collect()),
+            table("session", sessions.collect()),
+            table("audit_event", events.collect()),
+            table("outbox", deliveries.collect()),
         ]
     }
 }

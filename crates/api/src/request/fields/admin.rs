@@ -1,14 +1,14 @@
 //! Fields of requests to the admin API.
 
 use domain::model::admin::{
-    ADMIN_NAME_MAX, ADMIN_PASSWORD_MAX, ADMIN_PASSWORD_MIN, AdminId, AdminName, AdminPassword,
+    MAX_ADMIN_NAME_BYTES, MAX_ADMIN_PASSWORD_BYTES, MIN_ADMIN_PASSWORD_CHARS, AdminId, AdminName, AdminPassword,
     InvalidPassword, Role,
 };
 use domain::model::audit::AuditKind;
-use domain::model::member::query::{MemberFilter, PAGE_MAX};
-use domain::model::member::{MemberId, STATUS_REASON_MAX, StatusReason};
+use domain::model::member::query::{MemberFilter, MAX_PAGE_SIZE};
+use domain::model::member::{MemberId, MAX_STATUS_REASON_CHARS, StatusReason};
 use domain::model::secret::InvitationCode;
-use domain::use_cases::admin::query_audit_log::DAYS_MAX;
+use domain::use_cases::admin::query_audit_log::MAX_DAYS;
 use salvo::oapi::{BasicType, KnownFormat, Object, SchemaFormat};
 use serde_json::Value;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) const ADMIN_NAME: Field<AdminName> = Field {
     schema: || {
         string("Name of the administrator: an email address or a short name.", "ann@example.com")
             .min_length(1)
-            .max_length(ADMIN_NAME_MAX)
+            .max_length(MAX_ADMIN_NAME_BYTES)
             .pattern("^[a-z0-9._+@-]+$")
     },
 };
@@ -49,7 +49,7 @@ pub(crate) const NEW_PASSWORD: Field<AdminPassword> = Field {
     name: "password",
     read: |value| parse_password(value, AdminPassword::new_password),
     schema: || {
-        password("New password; the only requirement is its length.").min_length(ADMIN_PASSWORD_MIN)
+        password("New password; the only requirement is its length.").min_length(MIN_ADMIN_PASSWORD_CHARS)
     },
 };
 
@@ -96,7 +96,7 @@ pub(crate) const REASON: Field<StatusReason> = Field {
     schema: || {
         string("Reason. It is stored with the member and erased with the member.", "刷单")
             .min_length(1)
-            .max_length(STATUS_REASON_MAX)
+            .max_length(MAX_STATUS_REASON_CHARS)
             .pattern(REASON_PATTERN)
     },
 };
@@ -136,8 +136,8 @@ pub(crate) const BEFORE_EVENT: Field<Uuid> = Field {
 /// Page size.
 pub(crate) const LIMIT: Field<u16> = Field {
     name: "limit",
-    read: |value| whole_number(value, 1, PAGE_MAX),
-    schema: || integer("Maximum number of items (default 50).", PAGE_MAX, DEFAULT_LIMIT),
+    read: |value| whole_number(value, 1, MAX_PAGE_SIZE),
+    schema: || integer("Maximum number of items (default 50).", MAX_PAGE_SIZE, DEFAULT_LIMIT),
 };
 
 /// Member that audit events concern.
@@ -170,8 +170,8 @@ pub(crate) const KIND: Field<AuditKind> = Field {
 /// Number of days in statistics.
 pub(crate) const DAYS: Field<u16> = Field {
     name: "days",
-    read: |value| whole_number(value, 1, DAYS_MAX),
-    schema: || integer("Number of days, including today (default 30).", DAYS_MAX, 30),
+    read: |value| whole_number(value, 1, MAX_DAYS),
+    schema: || integer("Number of days, including today (default 30).", MAX_DAYS, 30),
 };
 
 /// Pattern of a text that is not blank and has no control characters.
@@ -218,7 +218,7 @@ fn integer(description: &str, max: u16, example: u16) -> Object {
 }
 
 fn password(description: &str) -> Object {
-    string(description, "correct horse battery staple").max_length(ADMIN_PASSWORD_MAX)
+    string(description, "correct horse battery staple").max_length(MAX_ADMIN_PASSWORD_BYTES)
 }
 
 #[cfg(test)]

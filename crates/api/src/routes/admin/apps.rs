@@ -344,7 +344,7 @@ impl From<AppDetails> for AppData {
             name: app.name.as_str().to_owned(),
             app_id: app.app_id.as_str().to_owned(),
             policy: app.policy.into(),
-            takes_pushes: app.takes_pushes,
+            takes_pushes: app.accepts_pushes,
             registration: app.registration.map(RegistrationData::from),
         }
     }

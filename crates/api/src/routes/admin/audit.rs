@@ -64,7 +64,7 @@ impl FromForm for AuditQuery {
         Some(Self {
             kind: form.optional(&KIND),
             member: form.optional(&MEMBER),
-            by: form.optional(&ACTOR),
+            actor: form.optional(&ACTOR),
             before: form.optional(&BEFORE_EVENT),
             limit: form.optional(&LIMIT).unwrap_or(DEFAULT_LIMIT),
         })

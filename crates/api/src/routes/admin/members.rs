@@ -8,6 +8,7 @@ use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::member::{Member, MemberId, MemberStatus, StatusReason};
 use domain::model::session::{Session, SessionId};
 use domain::use_cases::admin::manage_members::{ManageMembers, ManageMembersError, MemberDetails};
+use domain::use_cases::member::ban::StatusChange;
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -71,8 +72,8 @@ impl AdminMembersApi {
     ) -> MemberResult<EmptyResponse> {
         let manage_members = self.manage_members.clone();
         let StatusReasonRequest(reason) = body.0;
-        run_detached(async move { manage_members.ban(&by.0, MemberId(id.0), reason).await })
-            .await?;
+        let change = StatusChange::ban(MemberId(id.0), Some(reason));
+        run_detached(async move { manage_members.set_status(&by.0, change).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
@@ -86,8 +87,8 @@ impl AdminMembersApi {
     ) -> MemberResult<EmptyResponse> {
         let manage_members = self.manage_members.clone();
         let StatusReasonRequest(reason) = body.0;
-        run_detached(async move { manage_members.unban(&by.0, MemberId(id.0), reason).await })
-            .await?;
+        let change = StatusChange::unban(MemberId(id.0), Some(reason));
+        run_detached(async move { manage_members.set_status(&by.0, change).await }).await?;
         Ok(Envelope(EmptyResponse {}))
     }
 
@@ -156,7 +157,7 @@ impl FromForm for MemberQuery {
 
     fn from_form(form: &mut impl Form) -> Option<Self> {
         Some(Self {
-            criterion: form.optional(&QUERY).unwrap_or(MemberFilter::Any),
+            filter: form.optional(&QUERY).unwrap_or(MemberFilter::Any),
             before: form.optional(&BEFORE_MEMBER),
             limit: form.optional(&LIMIT).unwrap_or(DEFAULT_LIMIT),
         })

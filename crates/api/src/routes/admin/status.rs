@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::model::provider::call_stats::{CallStats, HourlyStats};
 use domain::model::timestamp::Timestamp;
-use domain::use_cases::admin::service_status::{ServiceStatus, SigningKeyInfo, WatchServiceError};
+use domain::use_cases::admin::service_status::{ServiceStatus, SigningKeyInfo, ServiceStatusError};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
@@ -22,7 +22,7 @@ pub struct AdminStatusApi {
     pub(crate) service_status: Arc<ServiceStatus>,
 }
 
-type StatusResult<T> = Result<Envelope<T>, ErrorResponse<WatchServiceError>>;
+type StatusResult<T> = Result<Envelope<T>, ErrorResponse<ServiceStatusError>>;
 
 #[expect(clippy::unused_async, reason = "handlers are async, and one of these awaits nothing")]
 #[craft]
@@ -93,7 +93,7 @@ impl From<SigningKeyInfo> for SigningKeyData {
             kid: key.id,
             state: key.state.name(),
             created_at: rfc3339::seconds(key.created_at),
-            active_from: key.signs_from.map(rfc3339::seconds),
+            active_from: key.active_from.map(rfc3339::seconds),
             ends_at: key.ends_at.map(rfc3339::seconds),
         }
     }

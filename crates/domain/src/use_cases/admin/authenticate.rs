@@ -1,10 +1,11 @@
-//! Decide which administrator calls: the one place where their token is believed or not.
+//! Authentication of administrators: the only place that accepts their session tokens.
 
 use std::sync::Arc;
 
 use crate::model::admin::{AdminPrincipal, AdminSessionPolicy};
 use crate::model::clock::Clock;
-use crate::model::fingerprint::Fingerprints;
+use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
@@ -12,25 +13,25 @@ use crate::use_cases::admin::sign_in::fingerprint;
 use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases of an administrator's own session.
+/// Authenticates administrators by session token, and signs them out.
 pub struct AuthenticateAdmin {
-    /// Where sessions are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// Administrators.
+    /// Administrators and their sessions.
     pub admins: Arc<dyn AdminReader>,
-    /// What recognises tokens.
+    /// Fingerprints of session tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// How long sessions last.
+    /// Lifetime of sessions.
     pub policy: AdminSessionPolicy,
 }
 
-/// Why a caller is not believed.
+/// Reason why a session token is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateAdminError {
-    /// The token is of no session that lasts, or of somebody who was shut out.
-    #[error("nobody is signed in with this token")]
+    /// The session has ended or never existed, or the account is deactivated.
+    #[error("no administrator is signed in with this token")]
     SignedOut,
     /// The store failed.
     #[error(transparent)]
@@ -50,21 +51,18 @@ impl AuthenticateAdmin {
         }
     }
 
-    /// Who the token speaks for. What they may do is looked up each time: it changes at once.
+    /// Returns the administrator of the token. Role and status are read each time, so that changes are
+    /// effective at once.
     pub async fn run(&self, token: &str) -> Result<AdminPrincipal, AuthenticateAdminError> {
         let token = fingerprint(self.fingerprints.as_ref(), token);
         let now = self.clock.now();
         let found = self.admins.find_admin_session(&token).await?;
-        let lasting =
-            found.filter(|(session, admin)| admin.active && session.is_alive(&self.policy, now));
-        let (mut session, admin) = lasting.ok_or(AuthenticateAdminError::SignedOut)?;
-        if session.is_noteworthy(now) {
-            let note = || async {
-                let work = self.store.begin().await?;
-                work.admins().touch_session(&token, now).await?;
-                work.commit().await
-            };
-            retry_on_contention(note).await?;
+        let (mut session, admin) = found.ok_or(AuthenticateAdminError::SignedOut)?;
+        if !admin.active || !session.is_alive(&self.policy, now) {
+            return Err(AuthenticateAdminError::SignedOut);
+        }
+        if session.is_touch_due(now) {
+            retry_on_contention(|| self.touch(&token, now)).await?;
             session.used_at = now;
         }
         let expires_at = session.expires_at(&self.policy);
@@ -77,7 +75,13 @@ impl AuthenticateAdmin {
         })
     }
 
-    /// Ends the session the administrator speaks in.
+    async fn touch(&self, token: &Fingerprint, now: Timestamp) -> Result<(), StoreError> {
+        let work = self.store.begin().await?;
+        work.admins().touch_session(token, now).await?;
+        work.commit().await
+    }
+
+    /// Ends the session of the token.
     pub async fn sign_out(&self, administrator: &AdminPrincipal) -> Result<(), StoreError> {
         retry_on_contention(|| async {
             let work = self.store.begin().await?;

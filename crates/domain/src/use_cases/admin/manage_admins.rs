@@ -1,14 +1,17 @@
-//! Decide who is an administrator, and let them choose their passwords.
+//! Administrator accounts: invitation, change, password.
 
 use std::sync::Arc;
 
 use crate::model::admin::{
-    Admin, AdminId, AdminName, AdminPassword, AdminPrincipal, NotInvited, Role, RoleRequired,
+    Admin, AdminId, AdminName, AdminPassword, AdminPrincipal, NotInvited, PasswordHash, Role,
+    RoleRequired,
 };
 use crate::model::audit::{AuditEvent, AuditKind};
-use crate::model::fingerprint::Fingerprint;
-use crate::model::fingerprint::Fingerprints;
+use crate::model::clock::Clock;
+use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::random::Random;
 use crate::model::secret::InvitationCode;
+use crate::model::timestamp::Timestamp;
 use crate::ports::passwords::{HashError, PasswordHasher};
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
@@ -17,55 +20,59 @@ use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases.
+/// Manages administrator accounts.
 pub struct ManageAdmins {
-    /// Where administrators are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
     /// Administrators.
     pub admins: Arc<dyn AdminReader>,
-    /// What hashes passwords.
+    /// Hasher of passwords.
     pub passwords: Arc<dyn PasswordHasher>,
-    /// What recognises invitations.
+    /// Fingerprints of invitation codes.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of ids and invitation codes.
+    pub random: Arc<dyn Random>,
 }
 
-/// Somebody who was invited.
+/// Result of an invitation.
 #[derive(Debug)]
 pub struct Invited {
-    /// Their account.
+    /// Account of the invited administrator.
     pub admin: Admin,
-    /// What they choose their password with: for them alone, and told this once.
+    /// Code with which they set their password. It is shown only once.
     pub code: InvitationCode,
 }
 
-/// What changes of an account; `None` leaves a thing as it is.
+/// Change of an account; `None` leaves a value unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AdminChange {
-    /// What they may do from now on.
+    /// New role.
     pub role: Option<Role>,
-    /// Whether they may sign in from now on.
+    /// New status; a deactivated administrator cannot sign in.
     pub active: Option<bool>,
 }
 
-/// Why nothing was changed.
+/// Reason why an account was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageAdminsError {
-    /// The administrator may not do this.
+    /// The administrator lacks the role.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
-    /// Nobody decides about their own account: so there is always one left who decides about others.
+    /// An administrator cannot change their own account, so that at least one always remains.
     #[error("an administrator cannot change their own account")]
     SelfModification,
-    /// There is no such administrator.
-    #[error("there is no such administrator")]
+    /// The account does not exist.
+    #[error("the administrator does not exist")]
     NotFound,
-    /// The invitation is not good.
+    /// The invitation code is wrong, used or expired.
     #[error(transparent)]
     NotInvited(#[from] NotInvited),
-    /// The password shown is not theirs.
-    #[error("the current password is another one")]
+    /// The current password is wrong.
+    #[error("the current password is wrong")]
     WrongPassword,
     /// A password could not be hashed.
     #[error(transparent)]
@@ -85,92 +92,103 @@ impl ManageAdmins {
             passwords: ports.password_hasher.clone(),
             fingerprints: ports.fingerprints.clone(),
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
         }
     }
 
-    /// All accounts.
-    pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<Admin>, ManageAdminsError> {
-        by.require_role(Role::Admin)?;
+    /// Returns all accounts.
+    pub async fn list(&self, actor: &AdminPrincipal) -> Result<Vec<Admin>, ManageAdminsError> {
+        actor.require_role(Role::Admin)?;
         Ok(self.admins.admins().await?)
     }
 
-    /// Invites somebody: who is new gets an account, who is not can choose another password and may
-    /// sign in again, in this role from now on. `by` is `None` for an operator at the command line.
+    /// Invites an administrator. `actor` is `None` on the command line.
+    ///
+    /// A new name gets an account. An existing account gets the role, is activated, and can set another
+    /// password.
     pub async fn invite(
         &self,
-        by: Option<&AdminPrincipal>,
+        actor: Option<&AdminPrincipal>,
         name: &AdminName,
         role: Role,
     ) -> Result<Invited, ManageAdminsError> {
-        if let Some(by) = by {
-            by.require_role(Role::Admin)?;
+        if let Some(actor) = actor {
+            actor.require_role(Role::Admin)?;
         }
-        let code = InvitationCode::generate(self.events.random.as_ref());
-        let admin = retry_on_contention(|| self.try_to_invite(by, name, role, &code)).await?;
+        let code = InvitationCode::generate(self.random.as_ref());
+        let now = self.clock.now();
+        let admin = retry_on_contention(|| self.try_invite(actor, name, role, &code, now)).await?;
         Ok(Invited { admin, code })
     }
 
-    async fn try_to_invite(
+    async fn try_invite(
         &self,
-        by: Option<&AdminPrincipal>,
+        actor: Option<&AdminPrincipal>,
         name: &AdminName,
         role: Role,
         code: &InvitationCode,
+        now: Timestamp,
     ) -> Result<Admin, ManageAdminsError> {
-        let now = self.events.clock.now();
-        let random = self.events.random.as_ref();
         let work = self.store.begin().await?;
-        let known = work.admins().find_named(name).await?;
-        ensure_other(by, known.as_ref())?;
+        let known = work.admins().find_by_name(name).await?;
+        if let (Some(actor), Some(known)) = (actor, &known) {
+            ensure_other(actor, known)?;
+        }
         let is_new = known.is_none();
-        let mut admin = known.unwrap_or_else(|| Admin::new(name.clone(), role, now, random));
-        (admin.role, admin.active) = (role, true);
+        let mut admin =
+            known.unwrap_or_else(|| Admin::new(name.clone(), role, now, self.random.as_ref()));
+        admin.role = role;
+        admin.active = true;
         admin.invite(self.fingerprint(name, code), now);
         if is_new {
             work.admins().add(&admin).await.map_err(StoreError::from)?;
         } else {
             work.admins().update(&admin).await.map_err(StoreError::from)?;
         }
-        let event = self.event(AuditKind::AdminInvited, &admin).with_actor(by.map(|by| by.id));
-        work.audit().record(&event.with_detail(role.name())).await?;
+        let event = self.audit_event(AuditKind::AdminInvited, &admin, now);
+        let event = event.with_actor(actor.map(|actor| actor.id)).with_detail(role.name());
+        work.audit().record(&event).await?;
         work.commit().await?;
         Ok(admin)
     }
 
-    /// Changes what somebody may do. Who is shut out is signed out everywhere.
+    /// Changes an account. Deactivation ends all of its sessions.
     pub async fn change(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: AdminId,
         change: AdminChange,
     ) -> Result<Admin, ManageAdminsError> {
-        by.require_role(Role::Admin)?;
-        retry_on_contention(|| self.try_change(by, id, change)).await
+        actor.require_role(Role::Admin)?;
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_change(actor, id, change, now)).await
     }
 
     async fn try_change(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: AdminId,
         change: AdminChange,
+        now: Timestamp,
     ) -> Result<Admin, ManageAdminsError> {
         let work = self.store.begin().await?;
         let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
-        ensure_other(Some(by), Some(&admin))?;
+        ensure_other(actor, &admin)?;
         admin.role = change.role.unwrap_or(admin.role);
         admin.active = change.active.unwrap_or(admin.active);
         work.admins().update(&admin).await.map_err(StoreError::from)?;
         if !admin.active {
             work.admins().end_all_sessions(id).await?;
         }
-        let what = if admin.active { admin.role.name() } else { "deactivated" };
-        let event = self.event(AuditKind::AdminChanged, &admin).with_actor(Some(by.id));
-        work.audit().record(&event.with_detail(what)).await?;
+        let detail = if admin.active { admin.role.name() } else { "deactivated" };
+        let event = self.audit_event(AuditKind::AdminChanged, &admin, now);
+        work.audit().record(&event.with_actor(Some(actor.id)).with_detail(detail)).await?;
         work.commit().await?;
         Ok(admin)
     }
 
-    /// Takes the password of somebody who was invited, and signs them out wherever they were signed in.
+    /// Sets the password of an invited administrator and ends all of their sessions.
     pub async fn accept(
         &self,
         name: &AdminName,
@@ -178,23 +196,29 @@ impl ManageAdmins {
         password: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
         let code = self.fingerprint(name, code);
-        let now = self.events.clock.now();
-        let invited = self.admins.find_admin(name).await?;
-        let invitation = invited.and_then(|admin| admin.invitation);
-        // Before the hash, which takes time and memory on purpose.
+        let now = self.clock.now();
+        let found = self.admins.find_admin(name).await?;
+        let invitation = found.and_then(|admin| admin.invitation);
+        // Checked before hashing, which takes time and memory by design.
         invitation.filter(|invitation| invitation.code == code).ok_or(NotInvited)?;
         let hash = self.passwords.hash(password).await?;
-        retry_on_contention(|| async {
-            let work = self.store.begin().await?;
-            let mut admin = work.admins().find_named(name).await?.ok_or(NotInvited)?;
-            admin.accept(&code, hash.clone(), now)?;
-            self.write_password(work, &admin).await
-        })
-        .await
+        retry_on_contention(|| self.try_accept(name, &code, &hash, now)).await
     }
 
-    /// Takes another password of somebody who shows the present one, and signs them out wherever they
-    /// are signed in.
+    async fn try_accept(
+        &self,
+        name: &AdminName,
+        code: &Fingerprint,
+        hash: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<(), ManageAdminsError> {
+        let work = self.store.begin().await?;
+        let mut admin = work.admins().find_by_name(name).await?.ok_or(NotInvited)?;
+        admin.accept(code, hash.clone(), now)?;
+        self.store_password(work, &admin, now).await
+    }
+
+    /// Changes the administrator's own password and ends all of their sessions.
     pub async fn change_password(
         &self,
         administrator: &AdminPrincipal,
@@ -202,55 +226,63 @@ impl ManageAdmins {
         new: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
         let found = self.admins.find_admin(&administrator.name).await?;
-        let present = found.and_then(|admin| admin.password);
-        let present = present.ok_or(ManageAdminsError::WrongPassword)?;
-        if !self.passwords.verify(current, &present).await? {
+        let current_hash = found.and_then(|admin| admin.password);
+        let current_hash = current_hash.ok_or(ManageAdminsError::WrongPassword)?;
+        if !self.passwords.verify(current, &current_hash).await? {
             return Err(ManageAdminsError::WrongPassword);
         }
-        let hash = self.passwords.hash(new).await?;
-        retry_on_contention(|| async {
-            let work = self.store.begin().await?;
-            let found = work.admins().find(administrator.id).await?;
-            let mut admin = found.ok_or(ManageAdminsError::NotFound)?;
-            if admin.password.as_ref() != Some(&present) {
-                return Err(ManageAdminsError::WrongPassword);
-            }
-            admin.password = Some(hash.clone());
-            self.write_password(work, &admin).await
+        let new_hash = self.passwords.hash(new).await?;
+        let now = self.clock.now();
+        retry_on_contention(|| {
+            self.try_change_password(administrator.id, &current_hash, &new_hash, now)
         })
         .await
     }
 
-    /// Writes an account with its new password.
-    async fn write_password(
+    async fn try_change_password(
+        &self,
+        id: AdminId,
+        current: &PasswordHash,
+        new: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<(), ManageAdminsError> {
+        let work = self.store.begin().await?;
+        let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
+        if admin.password.as_ref() != Some(current) {
+            return Err(ManageAdminsError::WrongPassword);
+        }
+        admin.password = Some(new.clone());
+        self.store_password(work, &admin, now).await
+    }
+
+    async fn store_password(
         &self,
         work: Box<dyn UnitOfWork>,
         admin: &Admin,
+        now: Timestamp,
     ) -> Result<(), ManageAdminsError> {
         work.admins().update(admin).await.map_err(StoreError::from)?;
         work.admins().end_all_sessions(admin.id).await?;
-        let event = self.event(AuditKind::AdminPasswordSet, admin).with_actor(Some(admin.id));
-        work.audit().record(&event).await?;
+        let event = self.audit_event(AuditKind::AdminPasswordSet, admin, now);
+        work.audit().record(&event.with_actor(Some(admin.id))).await?;
         Ok(work.commit().await?)
     }
 
-    fn event(&self, kind: AuditKind, admin: &Admin) -> AuditEvent {
-        AuditEvent { target_admin: Some(admin.id), ..self.events.event(kind) }
+    fn audit_event(&self, kind: AuditKind, admin: &Admin, now: Timestamp) -> AuditEvent {
+        AuditEvent { target_admin: Some(admin.id), ..self.events.audit_event(kind, now) }
     }
 
-    /// A code is good for one name.
+    /// Returns the fingerprint of an invitation code. It includes the name, so that the code is valid for
+    /// one account only.
     fn fingerprint(&self, name: &AdminName, code: &InvitationCode) -> Fingerprint {
         let parts = [name.as_str().as_bytes(), code.expose().as_bytes()];
         self.fingerprints.fingerprint("admin invitation", &parts)
     }
 }
 
-fn ensure_other(
-    by: Option<&AdminPrincipal>,
-    admin: Option<&Admin>,
-) -> Result<(), ManageAdminsError> {
-    match (by, admin) {
-        (Some(by), Some(admin)) if by.id == admin.id => Err(ManageAdminsError::SelfModification),
-        (Some(_) | None, _) => Ok(()),
+fn ensure_other(actor: &AdminPrincipal, admin: &Admin) -> Result<(), ManageAdminsError> {
+    if actor.id == admin.id {
+        return Err(ManageAdminsError::SelfModification);
     }
+    Ok(())
 }

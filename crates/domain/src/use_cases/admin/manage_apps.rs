@@ -1,4 +1,4 @@
-//! Decide which apps are served beside those of the configuration, and how.
+//! Management of registered apps by administrators.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::model::app::registered::{
 };
 use crate::model::app::secret::{AppSecret, AppSecretKind, PushKey, PushToken};
 use crate::model::audit::{AuditEvent, AuditKind};
+use crate::model::clock::Clock;
 use crate::model::timestamp::Timestamp;
-use crate::ports::app::App;
-use crate::ports::app::{AppSecretSeal, BuildAppError};
+use crate::ports::app::{App, AppSecretSeal, BuildAppError};
 use crate::ports::store::Store;
 use crate::ports::store::error::{AddError, StoreError};
 use crate::use_cases::app::reload::ReloadApps;
@@ -20,91 +20,93 @@ use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases.
+/// Manages the apps that are registered in the database, and shows the configured ones.
 pub struct ManageApps {
-    /// Where apps are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// What seals their secrets.
+    /// Encryption of app secrets.
     pub seal: Arc<dyn AppSecretSeal>,
-    /// What serves them, and makes them work.
-    pub serve: Arc<ReloadApps>,
-    /// What makes events.
+    /// Reload of registered apps, with the registry.
+    pub reload_apps: Arc<ReloadApps>,
+    /// Event factory.
     pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// An app to be added.
+/// App to register.
 pub struct NewApp {
-    /// Its name here.
+    /// Name.
     pub name: AppName,
-    /// The provider's id of it.
+    /// Id at the provider.
     pub app_id: AppId,
-    /// What it shows to the provider.
+    /// Secret of the provider.
     pub secret: AppSecret,
-    /// What is asked of those who log in.
+    /// Sign-in policy.
     pub policy: AppPolicy,
 }
 
-/// What an app's pushes are to be believed by.
+/// Secrets with which message pushes to an app are verified and decrypted.
 pub struct AppPush {
-    /// The token that signs them.
+    /// Token of the signatures.
     pub token: PushToken,
-    /// The key that encrypts them.
+    /// Key of the encryption; `None` for plaintext messages.
     pub key: Option<PushKey>,
 }
 
-/// An app, as administrators see it: no secret is part of it.
+/// App without its secrets, for administrators.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AppDetails {
-    /// Its name here.
+    /// Name.
     pub name: AppName,
-    /// The provider's id of it.
+    /// Id at the provider.
     pub app_id: AppId,
-    /// What is asked of those who log in.
+    /// Sign-in policy.
     pub policy: AppPolicy,
-    /// Whether it takes the provider's pushes.
-    pub takes_pushes: bool,
-    /// What is known of one that was added; `None` for one of the configuration.
+    /// Set if the app accepts message pushes.
+    pub accepts_pushes: bool,
+    /// Registration; `None` for a configured app.
     pub registration: Option<Registration>,
 }
 
-/// What is known of an app that was added.
+/// Properties of a registered app.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Since when nobody may log in.
+    /// Time at which the app was disabled.
     pub disabled_at: Option<Timestamp>,
-    /// When its secret was told.
+    /// Time of the last change of the secret.
     pub secret_changed_at: Timestamp,
-    /// Whether the secret before is still tried.
+    /// Set while a rotation of the secret is in progress and the former one is still tried.
     pub former_secret_kept: bool,
-    /// When it was added.
+    /// Time of the registration.
     pub created_at: Timestamp,
 }
 
-/// Why nothing was changed or told.
+/// Reason why an operation on an app was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageAppsError {
-    /// The administrator may not do this.
+    /// The administrator lacks the role.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
-    /// There is no such app.
-    #[error("there is no such app")]
+    /// The app does not exist.
+    #[error("the app does not exist")]
     NotFound,
-    /// The app is one of the configuration.
+    /// The app is configured, not registered.
     #[error("the app is in the configuration: it is changed there")]
     Configured,
-    /// The name or the app id is another app's.
+    /// Another app has the name or app id.
     #[error("another app has this name or app id")]
     Taken,
-    /// Its secret is being changed already.
+    /// A rotation of the secret is in progress.
     #[error(transparent)]
     RotationInProgress(#[from] RotationInProgress),
-    /// There is no former secret.
+    /// No rotation of the secret is in progress.
     #[error(transparent)]
     NoRotation(#[from] NoRotation),
-    /// People may log in to it, or did so and are known by it.
-    #[error("the app is in use: it is not disabled, or members are known by it")]
+    /// The app is not disabled, or members have identities in it.
+    #[error("the app is in use: it is not disabled, or members have identities in it")]
     InUse,
-    /// It would not work.
+    /// The app cannot be built with its secrets.
     #[error(transparent)]
     InvalidSecret(#[from] BuildAppError),
     /// The store failed.
@@ -112,63 +114,74 @@ pub enum ManageAppsError {
     Store(#[from] StoreError),
 }
 
+/// Change of a registered app, with its audit event.
+struct AppChange<'a> {
+    kind: AuditKind,
+    detail: Option<&'static str>,
+    apply: &'a ApplyChange<'a>,
+}
+
+type ApplyChange<'a> =
+    dyn Fn(&mut RegisteredApp, Timestamp) -> Result<(), ManageAppsError> + Sync + 'a;
+
 impl ManageApps {
     /// Connects the use case with its ports.
     #[must_use]
-    pub fn new(ports: &Ports, serve: Arc<ReloadApps>) -> Self {
+    pub fn new(ports: &Ports, reload_apps: Arc<ReloadApps>) -> Self {
         Self {
             store: ports.store.clone(),
             seal: ports.app_secret_seal.clone(),
-            serve,
+            reload_apps,
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
         }
     }
 
-    /// All apps, those of the configuration first.
-    pub async fn list(&self, by: &AdminPrincipal) -> Result<Vec<AppDetails>, ManageAppsError> {
-        by.require_role(Role::Viewer)?;
-        let registered = self.serve.registered_apps.registered_apps().await?;
-        let configured = self.serve.apps.configured().iter().map(|app| AppDetails::configured(app));
+    /// Returns all apps, the configured ones first.
+    pub async fn list(&self, actor: &AdminPrincipal) -> Result<Vec<AppDetails>, ManageAppsError> {
+        actor.require_role(Role::Viewer)?;
+        let registered = self.reload_apps.registered_apps.registered_apps().await?;
+        let configured = self.reload_apps.apps.configured().iter();
+        let configured = configured.map(|app| AppDetails::configured(app));
         Ok(configured.chain(registered.into_iter().map(AppDetails::from)).collect())
     }
 
-    /// One app.
+    /// Returns one app.
     pub async fn get(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
     ) -> Result<AppDetails, ManageAppsError> {
-        let found = self.list(by).await?.into_iter().find(|app| app.name == *name);
+        let found = self.list(actor).await?.into_iter().find(|app| app.name == *name);
         found.ok_or(ManageAppsError::NotFound)
     }
 
-    /// Adds an app, which is served from now on.
+    /// Registers an app. Users can log in to it at once.
     pub async fn add(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         new: &NewApp,
     ) -> Result<AppDetails, ManageAppsError> {
-        by.require_role(Role::Admin)?;
-        let called = [new.name.as_str(), new.app_id.as_str()];
-        if called.into_iter().any(|it| self.serve.apps.is_configured(it)) {
+        actor.require_role(Role::Admin)?;
+        let apps = &self.reload_apps.apps;
+        let keys = [new.name.as_str(), new.app_id.as_str()];
+        if keys.into_iter().any(|key| apps.is_configured(key)) {
             return Err(ManageAppsError::Configured);
         }
-        // No client could tell an app whose name is another one's id.
-        if called.into_iter().any(|it| self.serve.apps.select(Some(it)).is_some()) {
+        // Clients name an app by either of them, so a name must not be the id of another app.
+        if keys.into_iter().any(|key| apps.select(Some(key)).is_some()) {
             return Err(ManageAppsError::Taken);
         }
-        let app = retry_on_contention(|| self.try_to_add(by, new)).await?;
+        let now = self.clock.now();
+        let app = self.registered_app(new, now);
+        self.reload_apps.factory.build(&app)?;
+        retry_on_contention(|| self.try_add(actor, &app, now)).await?;
         Ok(self.reload_and_return(app).await)
     }
 
-    async fn try_to_add(
-        &self,
-        by: &AdminPrincipal,
-        new: &NewApp,
-    ) -> Result<RegisteredApp, ManageAppsError> {
-        let now = self.events.clock.now();
+    fn registered_app(&self, new: &NewApp, now: Timestamp) -> RegisteredApp {
         let current = self.seal.seal(&new.name, AppSecretKind::Secret, new.secret.expose());
-        let app = RegisteredApp {
+        RegisteredApp {
             name: new.name.clone(),
             app_id: new.app_id.clone(),
             policy: new.policy.clone(),
@@ -177,42 +190,50 @@ impl ManageApps {
             disabled_at: None,
             created_at: now,
             version: 0,
-        };
-        self.serve.factory.build(&app)?;
+        }
+    }
+
+    async fn try_add(
+        &self,
+        actor: &AdminPrincipal,
+        app: &RegisteredApp,
+        now: Timestamp,
+    ) -> Result<(), ManageAppsError> {
         let work = self.store.begin().await?;
-        work.apps().add(&app).await.map_err(|error| match error {
+        work.apps().add(app).await.map_err(|error| match error {
             AddError::Taken => ManageAppsError::Taken,
             AddError::Store(error) => error.into(),
         })?;
-        let event = self.events.event(AuditKind::AppAdded).in_app(app.name.clone());
-        work.audit().record(&event.with_actor(Some(by.id))).await?;
-        work.commit().await?;
-        Ok(app)
+        let event = self.events.audit_event(AuditKind::AppAdded, now).in_app(app.name.clone());
+        work.audit().record(&event.with_actor(Some(actor.id))).await?;
+        Ok(work.commit().await?)
     }
 
-    /// Asks something else of those who log in from now on.
+    /// Replaces the sign-in policy.
     pub async fn set_policy(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
         policy: &AppPolicy,
     ) -> Result<AppDetails, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, _| {
+        let apply = |app: &mut RegisteredApp, _| {
             app.policy = policy.clone();
             Ok(())
         };
-        self.change(by, name, AuditKind::AppChanged, Some("policy"), &change).await
+        let change =
+            AppChange { kind: AuditKind::AppChanged, detail: Some("policy"), apply: &apply };
+        self.change(actor, name, &change).await
     }
 
-    /// Takes the provider's pushes from now on where they are to be believed by this, or none.
+    /// Configures message push; `None` disables it.
     pub async fn set_push(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
         push: Option<&AppPush>,
     ) -> Result<AppDetails, ManageAppsError> {
         let seal = |kind, secret: &str| self.seal.seal(name, kind, secret);
-        let change = |app: &mut RegisteredApp, _| {
+        let apply = |app: &mut RegisteredApp, _| {
             app.push = push.map(|push| SealedPush {
                 token: seal(AppSecretKind::PushToken, push.token.expose()),
                 key: push.key.as_ref().map(|key| seal(AppSecretKind::PushKey, key.expose())),
@@ -220,131 +241,140 @@ impl ManageApps {
             Ok(())
         };
         let detail = if push.is_some() { "push" } else { "push_removed" };
-        self.change(by, name, AuditKind::AppChanged, Some(detail), &change).await
+        let change = AppChange { kind: AuditKind::AppChanged, detail: Some(detail), apply: &apply };
+        self.change(actor, name, &change).await
     }
 
-    /// Shows a new secret to the provider from now on, and the one before where the provider does not
-    /// take it.
+    /// Starts a rotation of the secret: the new one is used, and the former one if the provider rejects it.
     pub async fn rotate_secret(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
         secret: &AppSecret,
     ) -> Result<AppDetails, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, now| {
+        let apply = |app: &mut RegisteredApp, now| {
             let sealed = self.seal.seal(name, AppSecretKind::Secret, secret.expose());
             Ok(app.secret.rotate(sealed, now)?)
         };
-        self.change(by, name, AuditKind::AppSecretRotated, Some("started"), &change).await
+        self.change(actor, name, &AppChange::secret("started", &apply)).await
     }
 
-    /// Forgets the secret before the present one.
+    /// Finishes a rotation: deletes the former secret.
     pub async fn finish_rotation(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
     ) -> Result<AppDetails, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, _| Ok(app.secret.finish_rotation()?);
-        self.change(by, name, AuditKind::AppSecretRotated, Some("finished"), &change).await
+        let apply = |app: &mut RegisteredApp, _| Ok(app.secret.finish_rotation()?);
+        self.change(actor, name, &AppChange::secret("finished", &apply)).await
     }
 
-    /// Forgets the present secret, and goes on with the one before.
+    /// Cancels a rotation: deletes the new secret and uses the former one again.
     pub async fn cancel_rotation(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
     ) -> Result<AppDetails, ManageAppsError> {
-        let change = |app: &mut RegisteredApp, now| Ok(app.secret.cancel_rotation(now)?);
-        self.change(by, name, AuditKind::AppSecretRotated, Some("cancelled"), &change).await
+        let apply = |app: &mut RegisteredApp, now| Ok(app.secret.cancel_rotation(now)?);
+        self.change(actor, name, &AppChange::secret("cancelled", &apply)).await
     }
 
-    /// Lets nobody log in, or everybody again. Who is logged in stays so until their access token
-    /// expires, since no session is prolonged either.
+    /// Disables or enables an app.
+    ///
+    /// Logins to a disabled app and refreshes of its sessions are refused. Access tokens remain valid until
+    /// they expire.
     pub async fn set_disabled(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
         disabled: bool,
     ) -> Result<AppDetails, ManageAppsError> {
         let kind = if disabled { AuditKind::AppDisabled } else { AuditKind::AppEnabled };
-        let change = |app: &mut RegisteredApp, now| {
+        let apply = |app: &mut RegisteredApp, now| {
             app.disabled_at = disabled.then(|| app.disabled_at.unwrap_or(now));
             Ok(())
         };
-        self.change(by, name, kind, None, &change).await
+        self.change(actor, name, &AppChange { kind, detail: None, apply: &apply }).await
     }
 
-    /// Forgets an app that is disabled and by which no member is known.
-    pub async fn remove(&self, by: &AdminPrincipal, name: &AppName) -> Result<(), ManageAppsError> {
-        self.ensure_may_change(by, name)?;
-        retry_on_contention(|| self.try_to_remove(by, name)).await?;
+    /// Removes an app. It must be disabled, and no member may have an identity in it.
+    pub async fn remove(
+        &self,
+        actor: &AdminPrincipal,
+        name: &AppName,
+    ) -> Result<(), ManageAppsError> {
+        self.ensure_may_change(actor, name)?;
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_remove(actor, name, now)).await?;
         self.reload().await;
         Ok(())
     }
 
-    async fn try_to_remove(
+    async fn try_remove(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
+        now: Timestamp,
     ) -> Result<(), ManageAppsError> {
         let work = self.store.begin().await?;
         let app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
-        let namespace = self.serve.factory.namespace(&app.app_id);
+        let namespace = self.reload_apps.factory.namespace(&app.app_id);
         if app.disabled_at.is_none() || work.identities().exists_in_namespace(&namespace).await? {
             return Err(ManageAppsError::InUse);
         }
         work.apps().remove(&app).await.map_err(StoreError::from)?;
-        let event = self.events.event(AuditKind::AppRemoved).in_app(app.name);
-        work.audit().record(&event.with_actor(Some(by.id))).await?;
+        let event = self.events.audit_event(AuditKind::AppRemoved, now).in_app(app.name);
+        work.audit().record(&event.with_actor(Some(actor.id))).await?;
         Ok(work.commit().await?)
     }
 
     async fn change(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
-        kind: AuditKind,
-        detail: Option<&str>,
-        change: &Change<'_>,
+        change: &AppChange<'_>,
     ) -> Result<AppDetails, ManageAppsError> {
-        self.ensure_may_change(by, name)?;
-        let app = retry_on_contention(|| self.try_change(by, name, kind, detail, change)).await?;
+        self.ensure_may_change(actor, name)?;
+        let now = self.clock.now();
+        let app = retry_on_contention(|| self.try_change(actor, name, change, now)).await?;
         Ok(self.reload_and_return(app).await)
     }
 
     async fn try_change(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
-        kind: AuditKind,
-        detail: Option<&str>,
-        change: &Change<'_>,
+        change: &AppChange<'_>,
+        now: Timestamp,
     ) -> Result<RegisteredApp, ManageAppsError> {
         let work = self.store.begin().await?;
         let mut app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
-        change(&mut app, self.events.clock.now())?;
-        // One that does not open may be replaced.
-        if let Err(unfit @ (BuildAppError::Secret(_) | BuildAppError::Push(_))) =
-            self.serve.factory.build(&app)
-        {
-            return Err(unfit.into());
+        (change.apply)(&mut app, now)?;
+        match self.reload_apps.factory.build(&app) {
+            // A secret that cannot be decrypted must not prevent its replacement.
+            Ok(_) | Err(BuildAppError::Sealed(_)) => {}
+            Err(invalid @ (BuildAppError::Secret(_) | BuildAppError::Push(_))) => {
+                return Err(invalid.into());
+            }
         }
         work.apps().update(&app).await.map_err(StoreError::from)?;
-        let event = self.events.event(kind).in_app(app.name.clone()).with_actor(Some(by.id));
-        let detail = detail.map(str::to_owned);
-        work.audit().record(&AuditEvent { detail, ..event }).await?;
+        let event = self.events.audit_event(change.kind, now).in_app(app.name.clone());
+        let event = AuditEvent { detail: change.detail.map(str::to_owned), ..event };
+        work.audit().record(&event.with_actor(Some(actor.id))).await?;
         work.commit().await?;
         Ok(app)
     }
 
     fn ensure_may_change(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         name: &AppName,
     ) -> Result<(), ManageAppsError> {
-        by.require_role(Role::Admin)?;
-        let configured = self.serve.apps.is_configured(name.as_str());
-        if configured { Err(ManageAppsError::Configured) } else { Ok(()) }
+        actor.require_role(Role::Admin)?;
+        if self.reload_apps.apps.is_configured(name.as_str()) {
+            return Err(ManageAppsError::Configured);
+        }
+        Ok(())
     }
 
     async fn reload_and_return(&self, app: RegisteredApp) -> AppDetails {
@@ -352,18 +382,22 @@ impl ManageApps {
         app.into()
     }
 
-    /// Serves what was changed, on this instance at once. Were that to fail, it is done again within a
-    /// second, as on all the others.
+    /// Reloads the apps on this instance at once. If it fails, the periodic reload follows within a second,
+    /// as on the other instances.
     async fn reload(&self) {
-        if let Err(error) = self.serve.run().await {
+        if let Err(error) = self.reload_apps.run().await {
             let error: &(dyn std::error::Error + 'static) = &error;
-            tracing::warn!(error, "an app that was changed is not served so yet");
+            tracing::warn!(error, "reload of registered apps failed, will retry");
         }
     }
 }
 
-/// What is changed of an app.
-type Change<'a> = dyn Fn(&mut RegisteredApp, Timestamp) -> Result<(), ManageAppsError> + Sync + 'a;
+impl<'a> AppChange<'a> {
+    /// Change of the secret.
+    const fn secret(detail: &'static str, apply: &'a ApplyChange<'a>) -> Self {
+        Self { kind: AuditKind::AppSecretRotated, detail: Some(detail), apply }
+    }
+}
 
 impl AppDetails {
     fn configured(app: &App) -> Self {
@@ -371,7 +405,7 @@ impl AppDetails {
             name: app.name.clone(),
             app_id: app.app_id.clone(),
             policy: app.policy.clone(),
-            takes_pushes: app.pushes.is_some(),
+            accepts_pushes: app.pushes.is_some(),
             registration: None,
         }
     }
@@ -389,7 +423,7 @@ impl From<RegisteredApp> for AppDetails {
             name: app.name,
             app_id: app.app_id,
             policy: app.policy,
-            takes_pushes: app.push.is_some(),
+            accepts_pushes: app.push.is_some(),
         }
     }
 }

@@ -1,28 +1,30 @@
-//! What administrators see of members and do to them, each in the role that it takes.
+//! Management of members by administrators.
 
 use std::sync::Arc;
 
 use crate::model::admin::{AdminPrincipal, Role, RoleRequired};
 use crate::model::audit::AuditKind;
+use crate::model::clock::Clock;
 use crate::model::identity::Subject;
 use crate::model::member::phone::PhoneNumber;
 use crate::model::member::query::MemberQuery;
-use crate::model::member::{Member, MemberId, StatusReason};
+use crate::model::member::{Member, MemberId};
 use crate::model::session::{Session, SessionId};
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::identities::IdentityReader;
 use crate::ports::store::members::{MemberReader, MemberSearch};
 use crate::ports::store::sessions::SessionLister;
 use crate::use_cases::event::factory::EventFactory;
-use crate::use_cases::member::ban::{BanError, BanMember};
+use crate::use_cases::member::ban::{BanError, BanMember, StatusChange};
 use crate::use_cases::member::erase::{EraseMember, EraseMemberError};
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases.
+/// Shows members to administrators and changes them. Each operation requires a role.
 pub struct ManageMembers {
-    /// Where members are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
     /// Members.
     pub members: Arc<dyn MemberReader>,
@@ -30,34 +32,36 @@ pub struct ManageMembers {
     pub member_search: Arc<dyn MemberSearch>,
     /// Identities.
     pub identities: Arc<dyn IdentityReader>,
-    /// Sessions.
+    /// Lists of sessions.
     pub sessions: Arc<dyn SessionLister>,
-    /// Keeps members out.
+    /// Ban and unban.
     pub ban: Arc<BanMember>,
-    /// Forgets them.
+    /// Erasure.
     pub erase: Arc<EraseMember>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// A member, with what they are known under and where they are logged in.
+/// A member with identities and sessions.
 pub struct MemberDetails {
     /// The member.
     pub member: Member,
-    /// Their subjects, in no order.
+    /// Subjects, in no order.
     pub subjects: Vec<Subject>,
-    /// Their sessions that last, the one used last first.
+    /// Active sessions, the last refreshed first.
     pub sessions: Vec<Session>,
 }
 
-/// Why nothing was done or told.
+/// Reason why an operation on a member was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageMembersError {
-    /// The administrator may not do this.
+    /// The administrator lacks the role.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
-    /// There is no such member, session or phone number.
-    #[error("there is no such thing")]
+    /// The member, session or phone number does not exist.
+    #[error("the member, session or phone number does not exist")]
     NotFound,
     /// The store failed.
     #[error(transparent)]
@@ -95,79 +99,69 @@ impl ManageMembers {
             ban,
             erase,
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
         }
     }
 
-    /// The members that a query means.
+    /// Returns the members that match a query.
     pub async fn search(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         query: &MemberQuery,
     ) -> Result<Vec<Member>, ManageMembersError> {
-        by.require_role(Role::Viewer)?;
+        actor.require_role(Role::Viewer)?;
         Ok(self.member_search.search(query).await?)
     }
 
-    /// One member.
+    /// Returns one member.
     pub async fn get(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: MemberId,
     ) -> Result<MemberDetails, ManageMembersError> {
-        by.require_role(Role::Viewer)?;
-        let found = self.members.find(id).await?;
-        let member = found.ok_or(ManageMembersError::NotFound)?;
+        actor.require_role(Role::Viewer)?;
+        let member = self.members.find(id).await?.ok_or(ManageMembersError::NotFound)?;
         let subjects = self.identities.list_identities(id).await?;
-        let now = self.events.clock.now();
+        let now = self.clock.now();
         let mut sessions = self.sessions.list_sessions(id).await?;
         sessions.retain(|session| session.is_alive(now));
         sessions.sort_by_key(|session| std::cmp::Reverse((session.refreshed_at, session.id.0)));
         Ok(MemberDetails { member, subjects, sessions })
     }
 
-    /// Keeps a member out.
-    pub async fn ban(
+    /// Bans a member or lifts the ban.
+    pub async fn set_status(
         &self,
-        by: &AdminPrincipal,
-        id: MemberId,
-        reason: StatusReason,
+        actor: &AdminPrincipal,
+        change: StatusChange,
     ) -> Result<(), ManageMembersError> {
-        by.require_role(Role::Operator)?;
-        Ok(self.ban.ban(id, Some(reason), Some(by.id)).await?)
-    }
-
-    /// Lets a member in again.
-    pub async fn unban(
-        &self,
-        by: &AdminPrincipal,
-        id: MemberId,
-        reason: StatusReason,
-    ) -> Result<(), ManageMembersError> {
-        by.require_role(Role::Operator)?;
-        Ok(self.ban.unban(id, Some(reason), Some(by.id)).await?)
+        actor.require_role(Role::Operator)?;
+        Ok(self.ban.set_status(&change.with_actor(actor.id)).await?)
     }
 
     /// Ends one session of a member, or all of them.
     pub async fn end_sessions(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: MemberId,
         session: Option<SessionId>,
     ) -> Result<(), ManageMembersError> {
-        by.require_role(Role::Operator)?;
-        retry_on_contention(|| self.try_to_end_sessions(by, id, session)).await
+        actor.require_role(Role::Operator)?;
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_end_sessions(actor, id, session, now)).await
     }
 
-    async fn try_to_end_sessions(
+    async fn try_end_sessions(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: MemberId,
         session: Option<SessionId>,
+        now: Timestamp,
     ) -> Result<(), ManageMembersError> {
         let work = self.store.begin().await?;
         work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
-        let event =
-            self.events.event(AuditKind::SessionsEnded).with_member(id).with_actor(Some(by.id));
+        let event = self.events.audit_event(AuditKind::SessionsEnded, now);
+        let event = event.with_member(id).with_actor(Some(actor.id));
         let event = match session {
             None => {
                 work.sessions().remove_all(id).await?;
@@ -175,8 +169,8 @@ impl ManageMembers {
             }
             Some(session) => {
                 let found = work.sessions().find(session).await?;
-                let theirs = found.filter(|found| found.member == id);
-                theirs.ok_or(ManageMembersError::NotFound)?;
+                let of_member = found.filter(|found| found.member == id);
+                of_member.ok_or(ManageMembersError::NotFound)?;
                 work.sessions().remove(&[session]).await?;
                 event.in_session(session)
             }
@@ -185,29 +179,39 @@ impl ManageMembers {
         Ok(work.commit().await?)
     }
 
-    /// The whole phone number of a member. It is told once it is on record who asked.
+    /// Returns the full phone number of a member, after the access has been audited.
     pub async fn unmask_phone(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         id: MemberId,
     ) -> Result<PhoneNumber, ManageMembersError> {
-        by.require_role(Role::Operator)?;
-        retry_on_contention(|| async {
-            let work = self.store.begin().await?;
-            let member = work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
-            let phone = member.phone.ok_or(ManageMembersError::NotFound)?;
-            let event =
-                self.events.event(AuditKind::PhoneUnmasked).with_member(id).with_actor(Some(by.id));
-            work.audit().record(&event).await?;
-            work.commit().await?;
-            Ok(phone)
-        })
-        .await
+        actor.require_role(Role::Operator)?;
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_unmask_phone(actor, id, now)).await
     }
 
-    /// Forgets a member.
-    pub async fn erase(&self, by: &AdminPrincipal, id: MemberId) -> Result<(), ManageMembersError> {
-        by.require_role(Role::Admin)?;
-        Ok(self.erase.run(id, Some(by.id)).await?)
+    async fn try_unmask_phone(
+        &self,
+        actor: &AdminPrincipal,
+        id: MemberId,
+        now: Timestamp,
+    ) -> Result<PhoneNumber, ManageMembersError> {
+        let work = self.store.begin().await?;
+        let member = work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
+        let phone = member.phone.ok_or(ManageMembersError::NotFound)?;
+        let event = self.events.audit_event(AuditKind::PhoneUnmasked, now);
+        work.audit().record(&event.with_member(id).with_actor(Some(actor.id))).await?;
+        work.commit().await?;
+        Ok(phone)
+    }
+
+    /// Erases a member.
+    pub async fn erase(
+        &self,
+        actor: &AdminPrincipal,
+        id: MemberId,
+    ) -> Result<(), ManageMembersError> {
+        actor.require_role(Role::Admin)?;
+        Ok(self.erase.run(id, Some(actor.id)).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Show administrators what happened, and how often.
+//! Audit log and daily statistics, for administrators.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use crate::ports::store::audit::AuditReader;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::ports::{Policies, Ports};
 
-/// How long a day is. There is none with a leap second in this count.
+/// Length of a day. Timestamps have no leap seconds.
 const DAY: Duration = Duration::from_hours(24);
 
-/// How many days are counted at once at most.
-pub const DAYS_MAX: u16 = 92;
+/// Maximum number of days in the statistics.
+pub const MAX_DAYS: u16 = 92;
 
-/// The use cases.
+/// Reads the audit log.
 pub struct QueryAuditLog {
     /// Audit log.
     pub audit: Arc<dyn AuditReader>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// When a day begins: how much later than in UTC (earlier where it is negative), in milliseconds.
+    /// Offset from UTC of the days, in milliseconds; positive is east of Greenwich.
     pub utc_offset: i64,
 }
 
-/// Why nothing is told.
+/// Reason why the audit log was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryAuditLogError {
-    /// The administrator may not do this.
+    /// The administrator lacks the role.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
     /// The store failed.
@@ -50,24 +50,25 @@ impl QueryAuditLog {
         }
     }
 
-    /// The events that a query means, the latest first.
+    /// Returns the events that match a query, the latest first.
     pub async fn events(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         query: &AuditQuery,
     ) -> Result<Vec<AuditEvent>, QueryAuditLogError> {
-        by.require_role(Role::Viewer)?;
+        actor.require_role(Role::Viewer)?;
         Ok(self.audit.events(query).await?)
     }
 
-    /// What happened on each of the last days, today among them; the earliest first.
+    /// Counts the events of the last `days` days including today, the earliest first. At most [`MAX_DAYS`]
+    /// days are counted.
     pub async fn last_days(
         &self,
-        by: &AdminPrincipal,
+        actor: &AdminPrincipal,
         days: u16,
     ) -> Result<(DayRange, Vec<DailyCount>), QueryAuditLogError> {
-        by.require_role(Role::Viewer)?;
-        let days = self.days(days);
+        actor.require_role(Role::Viewer)?;
+        let days = self.day_range(days);
         let mut counts = self.audit.count_by_day(&days).await?;
         counts.sort_by(|a, b| {
             let key = |count: &DailyCount| (count.day, count.kind.name(), count.detail.clone());
@@ -76,11 +77,11 @@ impl QueryAuditLog {
         Ok((days, counts))
     }
 
-    fn days(&self, days: u16) -> DayRange {
+    fn day_range(&self, days: u16) -> DayRange {
         let day = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
         let local = self.clock.now().unix_millis() + self.utc_offset;
         let today = Timestamp::from_unix_millis(local - local.rem_euclid(day) - self.utc_offset);
-        let earlier = DAY * u32::from(days.clamp(1, DAYS_MAX) - 1);
+        let earlier = DAY * u32::from(days.clamp(1, MAX_DAYS) - 1);
         DayRange { from: today.minus(earlier), to: today.plus(DAY) }
     }
 }
@@ -93,27 +94,27 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    fn days(now: i64, utc_offset: i64, days: u16) -> (i64, i64) {
+    fn day_range(now: i64, utc_offset: i64, days: u16) -> (i64, i64) {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(Timestamp::from_unix_millis(now));
         let audit = Arc::new(MockAuditReader::new());
-        let DayRange { from, to } =
-            QueryAuditLog { audit, clock: Arc::new(clock), utc_offset }.days(days);
+        let query = QueryAuditLog { audit, clock: Arc::new(clock), utc_offset };
+        let DayRange { from, to } = query.day_range(days);
         (from.unix_millis() / HOUR, to.unix_millis() / HOUR)
     }
 
     #[test]
-    fn days_begin_at_midnight_where_the_operator_is() {
-        assert_eq!(days(30 * HOUR, 0, 1), (24, 48));
-        assert_eq!(days(30 * HOUR, 8 * HOUR, 1), (16, 40));
-        assert_eq!(days(39 * HOUR, 8 * HOUR, 1), (16, 40));
-        assert_eq!(days(40 * HOUR, 8 * HOUR, 2), (16, 64));
-        assert_eq!(days(3 * HOUR, -5 * HOUR, 1), (-19, 5));
+    fn statistics_days_use_configured_utc_offset() {
+        assert_eq!(day_range(30 * HOUR, 0, 1), (24, 48));
+        assert_eq!(day_range(30 * HOUR, 8 * HOUR, 1), (16, 40));
+        assert_eq!(day_range(39 * HOUR, 8 * HOUR, 1), (16, 40));
+        assert_eq!(day_range(40 * HOUR, 8 * HOUR, 2), (16, 64));
+        assert_eq!(day_range(3 * HOUR, -5 * HOUR, 1), (-19, 5));
     }
 
     #[test]
-    fn no_more_days_are_counted_than_can_be() {
-        assert_eq!(days(0, 0, u16::MAX), days(0, 0, DAYS_MAX));
-        assert_eq!(days(0, 0, 0), days(0, 0, 1));
+    fn statistics_are_limited_to_max_days() {
+        assert_eq!(day_range(0, 0, u16::MAX), day_range(0, 0, MAX_DAYS));
+        assert_eq!(day_range(0, 0, 0), day_range(0, 0, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Show administrators how the service itself is: its keys, and its calls to the provider.
+//! Status of the service for administrators: signing keys and calls to the provider.
 
 use std::sync::Arc;
 
@@ -12,40 +12,40 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::signing_keys::SigningKeyReader;
 use crate::use_cases::ports::{Policies, Ports};
 
-/// The use cases.
+/// Shows the status of the service.
 pub struct ServiceStatus {
-    /// Where the keys are looked up.
-    pub keys: Arc<dyn SigningKeyReader>,
-    /// When they change.
+    /// Signing keys.
+    pub signing_keys: Arc<dyn SigningKeyReader>,
+    /// Lifetime of signing keys.
     pub policy: KeyPolicy,
-    /// What counts the calls.
-    pub provider: Arc<dyn ProviderStats>,
-    /// The time.
+    /// Statistics of calls to the provider.
+    pub provider_stats: Arc<dyn ProviderStats>,
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A key that signs access tokens, as it may be shown.
+/// Public properties of a signing key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKeyInfo {
-    /// Its place in the order in which keys were made.
+    /// Sequence number.
     pub number: u32,
-    /// How tokens name it.
+    /// Id in tokens (`kid`).
     pub id: String,
-    /// Where it stands in its life.
+    /// State.
     pub state: KeyState,
-    /// Since when it is published.
+    /// Time of its creation and publication.
     pub created_at: Timestamp,
-    /// Since or from when it signs, once that is known.
-    pub signs_from: Option<Timestamp>,
-    /// When it ends: the current one's turn, where turns end by themselves; the believing of tokens of
-    /// one that signed before.
+    /// Time from which it signs, once that is known.
+    pub active_from: Option<Timestamp>,
+    /// End of the current key's lifetime, if keys rotate automatically, or time at which a previous key is
+    /// deleted and its tokens are rejected.
     pub ends_at: Option<Timestamp>,
 }
 
-/// Why nothing is told.
+/// Reason why the status was not read.
 #[derive(Debug, thiserror::Error)]
-pub enum WatchServiceError {
-    /// The administrator may not do this.
+pub enum ServiceStatusError {
+    /// The administrator lacks the role.
     #[error(transparent)]
     Forbidden(#[from] RoleRequired),
     /// The store failed.
@@ -58,48 +58,48 @@ impl ServiceStatus {
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
         Self {
-            keys: ports.readers.signing_keys.clone(),
+            signing_keys: ports.readers.signing_keys.clone(),
             policy: policies.signing_keys,
-            provider: ports.provider_stats.clone(),
+            provider_stats: ports.provider_stats.clone(),
             clock: ports.clock.clone(),
         }
     }
 
-    /// The keys that sign access tokens, in the order in which they were made.
+    /// Returns the signing keys, in the order of their creation.
     pub async fn signing_keys(
         &self,
-        by: &AdminPrincipal,
-    ) -> Result<Vec<SigningKeyInfo>, WatchServiceError> {
-        by.require_role(Role::Viewer)?;
-        let keys = SigningKeys(self.keys.signing_keys().await?);
+        actor: &AdminPrincipal,
+    ) -> Result<Vec<SigningKeyInfo>, ServiceStatusError> {
+        actor.require_role(Role::Viewer)?;
+        let keys = SigningKeys(self.signing_keys.signing_keys().await?);
         let now = self.clock.now();
-        let sheets = keys.0.iter().map(|key| {
+        let infos = keys.0.iter().map(|key| {
             let state = keys.state(key, now);
             let ends_at = match state {
                 KeyState::Next => None,
                 KeyState::Current => {
-                    key.active_from.zip(self.policy.lifetime).map(|(since, term)| since.plus(term))
+                    let lifetime = key.active_from.zip(self.policy.lifetime);
+                    lifetime.map(|(active_from, lifetime)| active_from.plus(lifetime))
                 }
-                KeyState::Previous => keys.kept_until(key, &self.policy, now),
+                KeyState::Previous => keys.retained_until(key, &self.policy, now),
             };
-            let id = key.id.clone();
-            let created_at = key.created_at;
             SigningKeyInfo {
                 number: key.number,
-                id,
+                id: key.id.clone(),
                 state,
-                created_at,
-                signs_from: key.active_from,
+                created_at: key.created_at,
+                active_from: key.active_from,
                 ends_at,
             }
         });
-        Ok(sheets.collect())
+        Ok(infos.collect())
     }
 
-    /// How this process's calls to the provider went within the last day, or since it began.
-    pub fn provider_calls(&self, by: &AdminPrincipal) -> Result<CallStats, WatchServiceError> {
-        by.require_role(Role::Viewer)?;
-        Ok(self.provider.call_stats().as_of(self.clock.now()))
+    /// Returns the statistics of this process's calls to the provider within the last day, or since its
+    /// start.
+    pub fn provider_calls(&self, actor: &AdminPrincipal) -> Result<CallStats, ServiceStatusError> {
+        actor.require_role(Role::Viewer)?;
+        Ok(self.provider_stats.call_stats().as_of(self.clock.now()))
     }
 }
 
@@ -129,40 +129,42 @@ mod tests {
         }
     }
 
-    fn watch(keys: Vec<SigningKey>, calls: CallStats, now: Timestamp) -> ServiceStatus {
+    fn service_status(keys: Vec<SigningKey>, calls: CallStats, now: Timestamp) -> ServiceStatus {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(now);
-        let mut directory = MockSigningKeyReader::new();
-        directory.expect_signing_keys().returning(move || Ok(keys.clone()));
-        let mut provider = MockProviderStats::new();
-        provider.expect_call_stats().return_const(calls);
-        let policy = KeyPolicy {
-            lifetime: Some(Duration::from_hours(24)),
-            prepublish: Duration::from_secs(1),
-            access_ttl: Duration::from_hours(2),
-        };
-        let keys = Arc::new(directory);
-        let provider = Arc::new(provider);
-        ServiceStatus { keys, policy, provider, clock: Arc::new(clock) }
+        let mut signing_keys = MockSigningKeyReader::new();
+        signing_keys.expect_signing_keys().returning(move || Ok(keys.clone()));
+        let mut provider_stats = MockProviderStats::new();
+        provider_stats.expect_call_stats().return_const(calls);
+        ServiceStatus {
+            signing_keys: Arc::new(signing_keys),
+            policy: KeyPolicy {
+                lifetime: Some(Duration::from_hours(24)),
+                prepublish: Duration::from_secs(1),
+                access_ttl: Duration::from_hours(2),
+            },
+            provider_stats: Arc::new(provider_stats),
+            clock: Arc::new(clock),
+        }
     }
 
     #[tokio::test]
-    async fn keys_are_shown_with_where_they_stand_and_when_they_end() {
-        let key = |number, signs_from: Option<i64>| SigningKey {
+    async fn signing_keys_have_state_and_end() {
+        let key = |number, active_from: Option<i64>| SigningKey {
             number,
             id: format!("kid-{number}"),
             sealed: b"canary".into(),
             created_at: at(0),
-            active_from: signs_from.map(at),
+            active_from: active_from.map(at),
         };
         let keys = vec![key(1, Some(0)), key(2, Some(60)), key(3, None)];
-        let watch = watch(keys, CallStats::new(at(0)), at(120));
-        let told = watch.signing_keys(&viewer()).await.unwrap();
-        let told: Vec<_> =
-            told.iter().map(|key| (key.state, key.signs_from, key.ends_at)).collect();
+        let status = service_status(keys, CallStats::new(at(0)), at(120));
+        let infos = status.signing_keys(&viewer()).await.unwrap();
+        let infos: Vec<_> =
+            infos.iter().map(|key| (key.state, key.active_from, key.ends_at)).collect();
         let two_hours_and_a_minute = 7_200 + 60;
         assert_eq!(
-            told,
+            infos,
             [
                 (KeyState::Previous, Some(at(0)), Some(at(60 + two_hours_and_a_minute))),
                 (KeyState::Current, Some(at(60)), Some(at(60 + 86_400))),
@@ -172,12 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_a_day_ago_are_not_told_even_where_none_came_since() {
+    fn call_stats_expire_after_a_day() {
         let mut calls = CallStats::new(at(0));
         calls.record(at(0), "/a", "ok", Duration::ZERO);
         for (now, hours) in [(3_600 * 24, 1), (3_600 * 26, 0)] {
-            let told = watch(Vec::new(), calls.clone(), at(now)).provider_calls(&viewer()).unwrap();
-            assert_eq!(told.hours().count(), hours);
+            let status = service_status(Vec::new(), calls.clone(), at(now));
+            let stats = status.provider_calls(&viewer()).unwrap();
+            assert_eq!(stats.hours().count(), hours);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sign an administrator in.
+//! Sign-in of administrators.
 
 use std::sync::Arc;
 
@@ -6,9 +6,11 @@ use crate::model::admin::{
     Admin, AdminName, AdminPassword, AdminPrincipal, AdminSession, AdminSessionPolicy, PasswordHash,
 };
 use crate::model::audit::{AuditEvent, AuditKind};
-use crate::model::fingerprint::Fingerprint;
-use crate::model::fingerprint::Fingerprints;
+use crate::model::clock::Clock;
+use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::random::Random;
 use crate::model::secret::AdminToken;
+use crate::model::timestamp::Timestamp;
 use crate::ports::passwords::{HashError, PasswordHasher};
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
@@ -17,39 +19,42 @@ use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use case.
+/// Signs administrators in.
 pub struct SignIn {
-    /// Where administrators are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
     /// Administrators.
     pub admins: Arc<dyn AdminReader>,
-    /// What knows passwords.
+    /// Verifier of passwords.
     pub passwords: Arc<dyn PasswordHasher>,
-    /// What recognises tokens.
+    /// Fingerprints of session tokens.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
-    /// How long sessions last.
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of session tokens.
+    pub random: Arc<dyn Random>,
+    /// Lifetime of sessions.
     pub policy: AdminSessionPolicy,
 }
 
-/// An administrator who is signed in.
+/// Result of a sign-in.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// Who it is.
+    /// The administrator.
     pub administrator: AdminPrincipal,
-    /// What their browser shows from now on.
+    /// Session token for the browser.
     pub token: AdminToken,
 }
 
-/// Why nobody is signed in.
+/// Reason why an administrator was not signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Name and password are not those of an administrator who may sign in. Which of it is wrong is for
-    /// the record only.
+    /// The name, the password or the status of the account forbids it. Only the audit log says which.
     #[error("name and password are not an administrator's")]
     Refused,
-    /// The password could not be looked at.
+    /// The password could not be verified.
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The store failed.
@@ -57,7 +62,7 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// What stands for a session's token.
+/// Returns the fingerprint of a session token.
 pub(crate) fn fingerprint(fingerprints: &dyn Fingerprints, token: &str) -> Fingerprint {
     fingerprints.fingerprint("admin session", &[token.as_bytes()])
 }
@@ -72,47 +77,58 @@ impl SignIn {
             passwords: ports.password_hasher.clone(),
             fingerprints: ports.fingerprints.clone(),
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
             policy: policies.admin_sessions,
         }
     }
 
-    /// Opens a session. It takes as long for a name that is nobody's.
+    /// Opens a session.
+    ///
+    /// An unknown name takes as long as a wrong password, so that the time does not reveal which names
+    /// exist.
     pub async fn run(
         &self,
         name: &AdminName,
         password: &AdminPassword,
     ) -> Result<SignedIn, SignInError> {
         let found = self.admins.find_admin(name).await?;
-        let known = found.as_ref().and_then(|admin| admin.password.clone());
-        let hash = known.clone().unwrap_or_else(|| self.passwords.dummy_hash());
-        let is_right = self.passwords.verify(password, &hash).await? && known.is_some();
-        let proven = known.filter(|_| is_right);
-        retry_on_contention(|| self.complete(found.as_ref(), proven.as_ref())).await
+        let stored = found.as_ref().and_then(|admin| admin.password.clone());
+        let hash = stored.clone().unwrap_or_else(|| self.passwords.dummy_hash());
+        let is_correct = self.passwords.verify(password, &hash).await? && stored.is_some();
+        let verified = stored.filter(|_| is_correct);
+        let now = self.clock.now();
+        retry_on_contention(|| self.complete(found.as_ref(), verified.as_ref(), now)).await
     }
 
-    /// Opens a session for who was found and has proven this password.
+    /// Opens a session for the account that was found, if its `verified` password is still the current
+    /// one.
     async fn complete(
         &self,
         found: Option<&Admin>,
-        proven: Option<&PasswordHash>,
+        verified: Option<&PasswordHash>,
+        now: Timestamp,
     ) -> Result<SignedIn, SignInError> {
         let work = self.store.begin().await?;
-        let Some(looked_at) = found else { return self.refuse(work, None, "unknown").await };
-        // Meanwhile somebody may have shut them out, or they have another password.
-        let admin = work.admins().find(looked_at.id).await?;
-        let admin = admin.unwrap_or_else(|| looked_at.clone());
-        if proven.is_none() || admin.password.as_ref() != proven {
-            self.refuse(work, Some(&admin), "wrong_password").await
-        } else if admin.active {
-            self.open(work, admin).await
-        } else {
-            self.refuse(work, Some(&admin), "deactivated").await
+        let Some(found) = found else { return self.refuse(work, None, "unknown", now).await };
+        // Read again: the account may have been deactivated or got another password in the meantime.
+        let admin = work.admins().find(found.id).await?.unwrap_or_else(|| found.clone());
+        if verified.is_none() || admin.password.as_ref() != verified {
+            return self.refuse(work, Some(&admin), "wrong_password", now).await;
         }
+        if !admin.active {
+            return self.refuse(work, Some(&admin), "deactivated", now).await;
+        }
+        self.open_session(work, admin, now).await
     }
 
-    async fn open(&self, work: Box<dyn UnitOfWork>, admin: Admin) -> Result<SignedIn, SignInError> {
-        let now = self.events.clock.now();
-        let token = AdminToken::generate(self.events.random.as_ref());
+    async fn open_session(
+        &self,
+        work: Box<dyn UnitOfWork>,
+        admin: Admin,
+        now: Timestamp,
+    ) -> Result<SignedIn, SignInError> {
+        let token = AdminToken::generate(self.random.as_ref());
         let session = AdminSession {
             token: fingerprint(self.fingerprints.as_ref(), token.expose()),
             admin: admin.id,
@@ -120,8 +136,8 @@ impl SignIn {
             used_at: now,
         };
         work.admins().add_session(&session).await?;
-        let event = self.events.event(AuditKind::AdminSignedIn).with_actor(Some(admin.id));
-        work.audit().record(&event).await?;
+        let event = self.events.audit_event(AuditKind::AdminSignedIn, now);
+        work.audit().record(&event.with_actor(Some(admin.id))).await?;
         work.commit().await?;
         let administrator = AdminPrincipal {
             id: admin.id,
@@ -137,9 +153,10 @@ impl SignIn {
         &self,
         work: Box<dyn UnitOfWork>,
         admin: Option<&Admin>,
-        why: &str,
+        reason: &str,
+        now: Timestamp,
     ) -> Result<SignedIn, SignInError> {
-        let event = self.events.event(AuditKind::AdminRefused).with_detail(why);
+        let event = self.events.audit_event(AuditKind::AdminRefused, now).with_detail(reason);
         let event = AuditEvent { target_admin: admin.map(|admin| admin.id), ..event };
         work.audit().record(&event).await?;
         work.commit().await?;

@@ -1,38 +1,38 @@
-//! Serve the apps that administrators have added, as they are now.
+//! Reload of the registered apps.
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
 use crate::model::app::registered::RegisteredApp;
-use crate::ports::app::App;
-use crate::ports::app::AppFactory;
+use crate::ports::app::{App, AppFactory};
 use crate::ports::store::apps::AppReader;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::ports::Ports;
 
-/// The use case.
+/// Keeps the registry equal to the registered apps in the store.
 pub struct ReloadApps {
-    /// The apps served.
+    /// Registry to update.
     pub apps: Arc<AppRegistry>,
     /// Registered apps.
     pub registered_apps: Arc<dyn AppReader>,
-    /// What makes them work.
+    /// Factory of registered apps.
     pub factory: Arc<dyn AppFactory>,
-    /// Those that are served now.
-    pub built: AppCache,
+    /// Apps as of the last run.
+    pub cache: AppCache,
 }
 
-/// What was made of which registered app, in their order. One that did not change goes on with all that
-/// its provider has learnt meanwhile.
+/// Registered apps and what was built from them, in their order.
+///
+/// An app that has not changed is kept with the state of its provider, such as access tokens.
 #[derive(Debug, Default)]
 pub struct AppCache(Mutex<Vec<CachedApp>>);
 
 #[derive(Clone, Debug)]
 struct CachedApp {
     registered: RegisteredApp,
-    /// `None` where it cannot be made to work.
+    /// `None` if the app could not be built.
     app: Option<Arc<App>>,
 }
 
@@ -44,44 +44,48 @@ impl ReloadApps {
             apps: ports.apps.clone(),
             registered_apps: ports.readers.apps.clone(),
             factory: ports.app_factory.clone(),
-            built: AppCache::default(),
+            cache: AppCache::default(),
         }
     }
 
-    /// Serves what is registered, in place of what was before. To be called every second, so that an
-    /// instance hears of what another one changed: what it costs is one read.
+    /// Replaces the registered apps in the registry if they have changed.
+    ///
+    /// Each instance runs it every second, so that it loads the changes of the others. Without changes it
+    /// costs one read.
     pub async fn run(&self) -> Result<(), StoreError> {
-        // Held while reading: or what was read first could be served last.
-        let mut built = self.built.0.lock().await;
+        // Locked before the read: otherwise an older read could replace a newer one.
+        let mut cached = self.cache.0.lock().await;
         let registered = self.registered_apps.registered_apps().await?;
-        if registered.iter().eq(built.iter().map(|one| &one.registered)) {
+        if registered.iter().eq(cached.iter().map(|one| &one.registered)) {
             return Ok(());
         }
-        let next: Vec<_> = registered.into_iter().map(|app| self.built(&built, app)).collect();
-        let serving: Vec<_> = next.iter().filter_map(|one| one.app.clone()).collect();
-        self.apps.replace_registered(&serving);
-        let names: Vec<_> = serving.iter().map(|app| app.name.as_str()).collect();
-        tracing::info!(apps = ?names, "the apps beside those of the configuration have changed");
-        *built = next;
+        let next: Vec<_> =
+            registered.into_iter().map(|app| self.cached_or_built(&cached, app)).collect();
+        let active: Vec<_> = next.iter().filter_map(|one| one.app.clone()).collect();
+        self.apps.replace_registered(&active);
+        let names: Vec<_> = active.iter().map(|app| app.name.as_str()).collect();
+        tracing::info!(apps = ?names, "registered apps reloaded");
+        *cached = next;
         Ok(())
     }
 
-    fn built(&self, before: &[CachedApp], registered: RegisteredApp) -> CachedApp {
-        if let Some(same) = before.iter().find(|one| one.registered == registered) {
-            return same.clone();
+    fn cached_or_built(&self, cached: &[CachedApp], registered: RegisteredApp) -> CachedApp {
+        if let Some(unchanged) = cached.iter().find(|one| one.registered == registered) {
+            return unchanged.clone();
         }
         let name = registered.name.as_str();
-        if [name, registered.app_id.as_str()].into_iter().any(|it| self.apps.is_configured(it)) {
+        let app_id = registered.app_id.as_str();
+        if self.apps.is_configured(name) || self.apps.is_configured(app_id) {
             tracing::error!(
                 app = name,
-                "not served: an app of the configuration has its name or app id"
+                "registered app is not served: a configured app has its name or app id"
             );
             return CachedApp { registered, app: None };
         }
         let built = self.factory.build(&registered).map(Arc::new);
         let app = built.inspect_err(|error| {
             let error: &(dyn std::error::Error + 'static) = error;
-            tracing::error!(app = name, error, "an app is not served");
+            tracing::error!(app = name, error, "registered app is not served: building it failed");
         });
         CachedApp { app: app.ok(), registered }
     }

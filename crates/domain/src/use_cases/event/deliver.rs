@@ -1,4 +1,4 @@
-//! Tell a receiver of what happened: each event at least once, and of each member in order.
+//! Delivery of webhook events to a receiver: at least once, and in order per member.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,53 +13,54 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::outbox::OutboxReader;
 use crate::use_cases::retry::retry_on_contention;
 
-/// How long a claim lasts: longer than an attempt takes, by more than clocks of instances differ.
+/// Lease of a claimed delivery. It is longer than an attempt takes, by more than the clocks of the
+/// instances differ.
 pub const CLAIM_LEASE: Duration = Duration::from_mins(1);
 
-/// The use case, for one receiver.
+/// Delivers the events in the outbox to one receiver.
 pub struct DeliverEvents {
-    /// What the receiver is called.
+    /// Name of the receiver.
     pub name: ReceiverName,
-    /// The receiver.
-    pub receiver: Arc<dyn EventSink>,
-    /// Where events wait.
+    /// Connection to the receiver.
+    pub sink: Arc<dyn EventSink>,
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// Outbox.
+    /// Pending deliveries.
     pub outbox: Arc<dyn OutboxReader>,
-    /// The time.
+    /// Clock of leases and retries.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// Randomness of the back-off.
     pub random: Arc<dyn Random>,
-    /// How old an event may be for another attempt to be made.
+    /// Age of an event after which a failed delivery is not retried.
     pub max_age: Duration,
 }
 
-/// What became of an attempt.
+/// Outcome of a delivery attempt.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The receiver took the event.
+    /// The receiver accepted the event.
     Delivered,
-    /// It did not, and is told again; until then of nothing else about that member.
+    /// The attempt failed and is retried. Later events of the same member wait.
     Retry(DeliveryError),
-    /// It did not, and is not told of the event any more.
+    /// The attempt failed, and the event is too old for another one.
     Abandoned(DeliveryError),
 }
 
 impl DeliverEvents {
-    /// Claims deliveries that are due, at most so many: nobody else is given them for as long as
-    /// [`CLAIM`] lasts. Each is to be delivered at once.
-    pub async fn claim(&self, most: u64) -> Result<Vec<Delivery>, StoreError> {
+    /// Claims up to `limit` due deliveries. No other instance can claim them during [`CLAIM_LEASE`], in
+    /// which the caller has to deliver them.
+    pub async fn claim(&self, limit: u64) -> Result<Vec<Delivery>, StoreError> {
         let now = self.clock.now();
-        let mut due = self.outbox.due(&self.name, now, most).await?;
+        let mut due = self.outbox.due(&self.name, now, limit).await?;
         if due.is_empty() {
             return Ok(due);
         }
-        // All who claim do it in the same order, so that none waits for another who waits for them.
+        // All instances lock the rows in the same order, which prevents deadlocks.
         due.sort_by_key(|delivery| delivery.event.id);
-        retry_on_contention(|| self.try_to_claim(&due, now.plus(CLAIM_LEASE))).await
+        retry_on_contention(|| self.try_claim(&due, now.plus(CLAIM_LEASE))).await
     }
 
-    async fn try_to_claim(
+    async fn try_claim(
         &self,
         due: &[Delivery],
         until: Timestamp,
@@ -75,22 +76,24 @@ impl DeliverEvents {
         Ok(claimed)
     }
 
-    /// Makes the attempt that was claimed. Only once the receiver has taken the event is it forgotten:
-    /// whatever ends the program before, another attempt follows when the claim has run out.
+    /// Attempts a claimed delivery and stores the outcome.
+    ///
+    /// The event is deleted only after the receiver has accepted it. If the program ends before, another
+    /// attempt follows after the lease.
     pub async fn deliver(&self, claimed: &Delivery) -> Result<Outcome, StoreError> {
-        let received = self.receiver.deliver(&claimed.event, self.clock.now()).await;
+        let delivered = self.sink.deliver(&claimed.event, self.clock.now()).await;
+        // Read again: the attempt may have taken seconds.
         let now = self.clock.now();
-        let outcome = match received {
+        let outcome = match delivered {
             Ok(()) => Outcome::Delivered,
             Err(error) if claimed.is_expired(self.max_age, now) => Outcome::Abandoned(error),
             Err(error) => Outcome::Retry(error),
         };
-        retry_on_contention(|| self.settle(claimed, &outcome, now)).await?;
+        retry_on_contention(|| self.store_outcome(claimed, &outcome, now)).await?;
         Ok(outcome)
     }
 
-    /// Keeps what became of an attempt.
-    async fn settle(
+    async fn store_outcome(
         &self,
         claimed: &Delivery,
         outcome: &Outcome,
@@ -107,7 +110,7 @@ impl DeliverEvents {
         work.commit().await
     }
 
-    /// When the oldest event happened that the receiver has not taken yet.
+    /// Returns the time of the oldest event that is not delivered yet.
     pub async fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.outbox.oldest(&self.name).await
     }
@@ -129,7 +132,7 @@ mod tests {
     use crate::ports::store::{MockStore, MockUnitOfWork};
 
     #[tokio::test]
-    async fn what_was_taken_is_told_once_though_others_were_quicker_in_the_store() {
+    async fn contention_after_delivery_does_not_deliver_again() {
         let name = ReceiverName::parse("crm").unwrap();
         let event = DomainEvent {
             id: Uuid::nil(),
@@ -139,9 +142,9 @@ mod tests {
             merged_member: None,
         };
         let claimed = Delivery { receiver: name.clone(), event, attempts: 1 };
-        let mut receiver = MockEventSink::new();
+        let mut sink = MockEventSink::new();
         let mut store = MockStore::new();
-        receiver.expect_deliver().times(1).returning(|_, _| Ok(()));
+        sink.expect_deliver().times(1).returning(|_, _| Ok(()));
         let mut quicker = 1;
         store.expect_begin().times(2).returning(move || {
             let mut outbox = MockOutbox::new();
@@ -158,7 +161,7 @@ mod tests {
         clock.expect_now().return_const(Timestamp::from_unix_millis(0));
         let deliver = DeliverEvents {
             name,
-            receiver: Arc::new(receiver),
+            sink: Arc::new(sink),
             store: Arc::new(store),
             outbox: Arc::new(MockOutboxReader::new()),
             clock: Arc::new(clock),

@@ -1,45 +1,40 @@
 //! Factory of audit events and domain events.
 
-use crate::model::audit::AuditEvent;
-use crate::model::audit::AuditKind;
-use crate::model::clock::Clock;
+use std::sync::Arc;
+
+use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::event::{DomainEvent, EventKind};
 use crate::model::id::uuid_v7;
 use crate::model::member::MemberId;
 use crate::model::random::Random;
+use crate::model::timestamp::Timestamp;
 use crate::ports::request_context::RequestContext;
 use crate::use_cases::ports::Ports;
-use std::sync::Arc;
 
-/// What makes events: it knows the time and the request that is being served.
+/// Creates events with an id and the current request.
+///
+/// The caller passes the time, so that a row and all events of one change have the same one.
 #[derive(Clone)]
 pub struct EventFactory {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// Randomness of the ids.
     pub random: Arc<dyn Random>,
-    /// The request that is being served.
-    pub requests: Arc<dyn RequestContext>,
+    /// Request that the events are attributed to.
+    pub request_context: Arc<dyn RequestContext>,
 }
 
 impl EventFactory {
     /// Connects the factory with its ports.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        Self {
-            clock: ports.clock.clone(),
-            random: ports.random.clone(),
-            requests: ports.request_context.clone(),
-        }
+        Self { random: ports.random.clone(), request_context: ports.request_context.clone() }
     }
 
-    /// Something that happened now.
+    /// Creates an audit event.
     #[must_use]
-    pub fn event(&self, kind: AuditKind) -> AuditEvent {
-        let at = self.clock.now();
+    pub fn audit_event(&self, kind: AuditKind, now: Timestamp) -> AuditEvent {
         AuditEvent {
-            id: uuid_v7(at, self.random.as_ref()),
-            at,
+            id: uuid_v7(now, self.random.as_ref()),
+            at: now,
             kind,
             detail: None,
             member: None,
@@ -48,13 +43,13 @@ impl EventFactory {
             app: None,
             actor: None,
             target_admin: None,
-            request: self.requests.request_id(),
+            request: self.request_context.request_id(),
         }
     }
 
-    /// Something that happened now, for systems outside.
+    /// Creates a domain event, for webhooks.
     #[must_use]
-    pub fn domain_event(&self, kind: EventKind, member: MemberId) -> DomainEvent {
-        DomainEvent::new(kind, member, self.clock.now(), self.random.as_ref())
+    pub fn domain_event(&self, kind: EventKind, member: MemberId, now: Timestamp) -> DomainEvent {
+        DomainEvent::new(kind, member, now, self.random.as_ref())
     }
 }

@@ -1,33 +1,34 @@
-//! A login attempt with its verified inputs.
+//! Login attempt: the request with the responses of the provider.
 
 use crate::model::fingerprint::Fingerprint;
 use crate::model::identity::ProviderIdentity;
 use crate::model::login::LoginRequest;
 use crate::model::member::phone::PhoneNumber;
-use crate::model::member::{Member, MemberId};
 use crate::ports::app::App;
 
-/// How a login will be recognised again.
+/// Fingerprints under which a login is stored.
 #[derive(Clone, Copy)]
 pub(super) struct RedemptionKey {
+    /// Fingerprint of the login code.
     pub(super) code: Fingerprint,
-    /// The request, where its answer is to be repeatable.
+    /// Fingerprint of the request, if it has an idempotency key.
     pub(super) request: Option<Fingerprint>,
 }
 
-/// Someone at the door, with everything that had to be asked outside.
+/// Results of the codes that a login attempt has redeemed at the provider.
+#[derive(Debug, Default)]
+pub(super) struct RedeemedCodes {
+    /// Result of the login code.
+    pub(super) identity: Option<ProviderIdentity>,
+    /// Result of the phone code.
+    pub(super) phone: Option<PhoneNumber>,
+}
+
+/// A login request with everything that the provider has returned for it.
 pub(super) struct LoginAttempt<'a> {
     pub(super) app: &'a App,
     pub(super) request: &'a LoginRequest,
-    pub(super) verified: &'a ProviderIdentity,
+    pub(super) identity: &'a ProviderIdentity,
     pub(super) phone: Option<&'a PhoneNumber>,
-    pub(super) mark: RedemptionKey,
-}
-
-/// Who someone at the door is.
-pub(super) struct ResolvedMember {
-    pub(super) member: Member,
-    pub(super) is_new: bool,
-    /// Who else they were until now.
-    pub(super) merged: Vec<MemberId>,
+    pub(super) key: RedemptionKey,
 }

@@ -1,35 +1,42 @@
-//! Somebody was not let in: what goes on record of that.
+//! Audit of refused logins.
 
+use std::sync::Arc;
+
+use crate::model::app::name::AppName;
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::member::MemberId;
-use crate::ports::app::App;
+use crate::model::timestamp::Timestamp;
 use crate::ports::provider::{ProviderError, ProviderFailure};
+use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
+use crate::ports::store::redemptions::RedemptionReader;
 use crate::use_cases::app::registry::CodeExchangeError;
-use crate::use_cases::login::{Login, LoginError};
+use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::login::error::LoginError;
+use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// Why somebody was not let in, as the record has it.
-pub(super) enum RefusalReason {
-    /// The code let somebody in before.
+/// Reason of a refusal, for the audit log.
+enum RefusalReason {
+    /// The code was redeemed before.
     CodeUsed,
-    /// The provider contradicts what it said of this member.
+    /// The provider returned another union id for this member.
     UnionIdChanged(MemberId),
-    /// This member is banned, or one who was erased.
+    /// The member is banned; `None` if they were erased.
     Banned(Option<MemberId>),
-    /// Something that is known of nobody in particular.
+    /// Any other reason, by its audit detail.
     Other(&'static str),
 }
 
 impl LoginError {
-    /// Why the login was refused; `None` where it failed, which says nothing about who asked.
+    /// Returns the reason of a refusal; `None` for failures that are not caused by the user.
     fn refusal(&self) -> Option<RefusalReason> {
         match self {
             Self::Verify(CodeExchangeError::Provider(error)) => {
-                refusal_by(error, RefusalReason::CodeUsed)
+                provider_refusal(error, RefusalReason::CodeUsed)
             }
-            Self::Phone(error) => refusal_by(error, RefusalReason::Other("phone_code_used")),
+            Self::Phone(error) => provider_refusal(error, RefusalReason::Other("phone_code_used")),
             Self::CodeUsed => Some(RefusalReason::CodeUsed),
             Self::UnionIdChanged(changed) => Some(RefusalReason::UnionIdChanged(changed.member)),
             Self::Banned { member } => Some(RefusalReason::Banned(*member)),
@@ -46,13 +53,13 @@ impl LoginError {
         }
     }
 
-    /// Whether the code was redeemed before, be it us or the provider who knows.
+    /// Checks if the login code was redeemed before, according to the store or the provider.
     pub(super) fn is_code_used(&self) -> bool {
         matches!(self.refusal(), Some(RefusalReason::CodeUsed))
     }
 }
 
-fn refusal_by(error: &ProviderError, code_used: RefusalReason) -> Option<RefusalReason> {
+fn provider_refusal(error: &ProviderError, code_used: RefusalReason) -> Option<RefusalReason> {
     match error.failure {
         ProviderFailure::CodeUsed => Some(code_used),
         ProviderFailure::CodeInvalid => Some(RefusalReason::Other("code_invalid")),
@@ -64,50 +71,76 @@ fn refusal_by(error: &ProviderError, code_used: RefusalReason) -> Option<Refusal
     }
 }
 
-impl Login {
-    /// The outcome, after a refusal was recorded. That this may fail changes nothing for the client.
-    pub(super) async fn audit_refusal<T>(
-        &self,
-        app: &App,
-        code: Fingerprint,
-        outcome: Result<T, LoginError>,
-    ) -> Result<T, LoginError> {
-        if let Some(refusal) = outcome.as_ref().err().and_then(LoginError::refusal)
-            && let Err(error) = self.record(app, code, refusal).await
-        {
-            let error: &(dyn std::error::Error + 'static) = &error;
-            tracing::error!(error, "a security event was not recorded");
+/// Writes refused logins to the audit log.
+pub(super) struct RefusalAudit {
+    store: Arc<dyn Store>,
+    redemptions: Arc<dyn RedemptionReader>,
+    events: EventFactory,
+}
+
+impl RefusalAudit {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            store: ports.store.clone(),
+            redemptions: ports.readers.redemptions.clone(),
+            events: EventFactory::new(ports),
         }
-        outcome
     }
 
-    async fn record(
+    /// Records the error if it is a refusal. The client gets the same error even if this fails.
+    pub(super) async fn record(
         &self,
-        app: &App,
+        app: &AppName,
+        code: Fingerprint,
+        error: &LoginError,
+        now: Timestamp,
+    ) {
+        let Some(refusal) = error.refusal() else { return };
+        if let Err(error) = self.try_record(app, code, refusal, now).await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "audit of a refused login failed");
+        }
+    }
+
+    async fn try_record(
+        &self,
+        app: &AppName,
         code: Fingerprint,
         refusal: RefusalReason,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let refused = |why: &str| self.events.event(AuditKind::LoginRefused).with_detail(why);
-        let event = match refusal {
-            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
-                Some(redeemed) => {
-                    let event = self.events.event(AuditKind::LoginCodeReused);
-                    event.with_member(redeemed.member).in_session(redeemed.session)
-                }
-                None => refused("code_used"),
-            },
-            RefusalReason::UnionIdChanged(member) => {
-                self.events.event(AuditKind::UnionIdChanged).with_member(member)
-            }
-            RefusalReason::Banned(member) => AuditEvent { member, ..refused("banned") },
-            RefusalReason::Other(why) => refused(why),
-        };
-        let event = AuditEvent { app: Some(app.name.clone()), ..event };
+        let event = self.event(code, refusal, now).await?.in_app(app.clone());
         retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.audit().record(&event).await?;
             work.commit().await
         })
         .await
+    }
+
+    async fn event(
+        &self,
+        code: Fingerprint,
+        refusal: RefusalReason,
+        now: Timestamp,
+    ) -> Result<AuditEvent, StoreError> {
+        let refused = |reason: &str| {
+            self.events.audit_event(AuditKind::LoginRefused, now).with_detail(reason)
+        };
+        Ok(match refusal {
+            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
+                Some(redemption) => self
+                    .events
+                    .audit_event(AuditKind::LoginCodeReused, now)
+                    .with_member(redemption.member)
+                    .in_session(redemption.session),
+                None => refused("code_used"),
+            },
+            RefusalReason::UnionIdChanged(member) => {
+                self.events.audit_event(AuditKind::UnionIdChanged, now).with_member(member)
+            }
+            RefusalReason::Banned(member) => AuditEvent { member, ..refused("banned") },
+            RefusalReason::Other(reason) => refused(reason),
+        })
     }
 }

@@ -1,87 +1,107 @@
-//! Letting someone in: all that is written down of it, in one unit of work.
+//! Completion of a login: all of its effects, in one unit of work.
 
-use crate::model::audit::{AuditEvent, AuditKind};
-use crate::model::identity::ProviderIdentity;
+use std::sync::Arc;
+
+use crate::model::audit::AuditKind;
 use crate::model::login::LoggedIn;
-use crate::model::login::redemption::{Redemption, StoredResponse};
-use crate::model::member::Member;
-use crate::model::session::token_pair::TokenPair;
-use crate::model::session::{Session, sessions_to_evict};
-use crate::ports::store::UnitOfWork;
-use crate::ports::store::error::AddError;
+use crate::model::member::MemberId;
+use crate::model::random::Random;
+use crate::model::session::{Session, SessionPolicy, sessions_to_evict};
+use crate::model::timestamp::Timestamp;
+use crate::ports::store::error::StoreError;
+use crate::ports::store::{Store, UnitOfWork};
+use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::login::attempt::LoginAttempt;
-use crate::use_cases::login::attempt::RedemptionKey;
-use crate::use_cases::login::attempt::ResolvedMember;
-use crate::use_cases::login::{Login, LoginError};
+use crate::use_cases::login::error::LoginError;
+use crate::use_cases::login::idempotency::StoredResponses;
+use crate::use_cases::login::resolve_member::{MemberResolver, ResolvedMember};
+use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
+use crate::use_cases::session::issue_tokens::IssueTokens;
 
-impl Login {
-    pub(super) async fn complete(
-        &self,
-        arrival: &LoginAttempt<'_>,
-    ) -> Result<LoggedIn, LoginError> {
-        retry_on_contention(|| self.try_complete(arrival)).await
+/// Completes logins whose codes have been redeemed.
+pub(super) struct Completion {
+    store: Arc<dyn Store>,
+    members: MemberResolver,
+    responses: Arc<StoredResponses>,
+    issue_tokens: IssueTokens,
+    events: EventFactory,
+    random: Arc<dyn Random>,
+    sessions: SessionPolicy,
+}
+
+impl Completion {
+    pub(super) fn new(ports: &Ports, policies: &Policies, responses: Arc<StoredResponses>) -> Self {
+        Self {
+            store: ports.store.clone(),
+            members: MemberResolver::new(ports, policies),
+            responses,
+            issue_tokens: IssueTokens::new(ports, policies),
+            events: EventFactory::new(ports),
+            random: ports.random.clone(),
+            sessions: policies.sessions,
+        }
     }
 
-    async fn try_complete(&self, arrival: &LoginAttempt<'_>) -> Result<LoggedIn, LoginError> {
-        let now = self.events.clock.now();
-        let work = self.store.begin().await?;
-        let recognised = self.resolve_member(work.as_ref(), arrival, now).await?;
-        let ResolvedMember { member, is_new, merged } = recognised;
-        let ProviderIdentity { subject: login, session_key, .. } = arrival.verified;
-        if let (Some(keys), Some(key)) = (&arrival.app.session_keys, session_key) {
-            keys.store(work.as_ref(), login, key, now).await?;
-        }
-        let lives = &arrival.app.policy.lifetimes;
-        let policy = lives.sessions(&self.policy.sessions);
-        if !is_new {
-            let sessions = work.sessions().list_by_member(member.id).await?;
-            work.sessions().remove(&sessions_to_evict(sessions, &policy, now)).await?;
-        }
-        let app = arrival.app.name.clone();
-        let random = self.events.random.as_ref();
-        let session = Session::open(member.id, app, &policy, now, random);
-        work.sessions().add(&session).await?;
-        // Signed before the commit: the answer is kept with what it is about, or neither is.
-        let issuer = self.tokens.as_ref();
-        let ttl = lives.access(self.policy.access_ttl);
-        let tokens = TokenPair::issue(issuer, &member, &session, ttl, now, random)?;
-        let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
-        let event = self.events.event(kind).with_member(member.id).in_session(session.id);
-        work.audit().record(&AuditEvent { app: Some(session.app.clone()), ..event }).await?;
-        let Member { id, nickname, .. } = member;
-        let logged_in = LoggedIn { member: id, nickname, is_new, merged, tokens };
-        self.store_redemption(work.as_ref(), arrival.mark, &logged_in, &session).await?;
-        work.commit().await?;
-        for gone in &logged_in.merged {
-            tracing::info!(member = %logged_in.member.0, merged = %gone.0, "two members became one");
+    /// Finds or registers the member, opens a session and issues its tokens.
+    pub(super) async fn run(
+        &self,
+        attempt: &LoginAttempt<'_>,
+        now: Timestamp,
+    ) -> Result<LoggedIn, LoginError> {
+        let logged_in = retry_on_contention(|| self.try_run(attempt, now)).await?;
+        for merged in &logged_in.merged {
+            tracing::info!(member = %logged_in.member.0, merged = %merged.0, "merged two members");
         }
         Ok(logged_in)
     }
 
-    /// Remembers that the code was redeemed, and the answer where it is to be repeatable.
-    async fn store_redemption(
+    async fn try_run(
         &self,
-        work: &dyn UnitOfWork,
-        mark: RedemptionKey,
-        logged_in: &LoggedIn,
-        session: &Session,
-    ) -> Result<(), LoginError> {
-        let repeatable = mark.request.map(|request| {
-            let answer = self.seal.seal(&mark.code, logged_in);
-            StoredResponse { request, answer }
-        });
-        let redemption = Redemption {
-            code: mark.code,
-            member: session.member,
-            session: session.id,
-            redeemed_at: session.created_at,
-            repeatable,
-        };
-        match work.redemptions().add(&redemption).await {
-            Ok(()) => Ok(()),
-            Err(AddError::Taken) => Err(LoginError::CodeUsed),
-            Err(AddError::Store(error)) => Err(error.into()),
+        attempt: &LoginAttempt<'_>,
+        now: Timestamp,
+    ) -> Result<LoggedIn, LoginError> {
+        let app = attempt.app;
+        let identity = attempt.identity;
+        let work = self.store.begin().await?;
+        let resolved = self.members.resolve(work.as_ref(), attempt, now).await?;
+        let ResolvedMember { member, is_new, merged } = resolved;
+
+        if let (Some(keys), Some(key)) = (&app.session_keys, &identity.session_key) {
+            keys.store(work.as_ref(), &identity.subject, key, now).await?;
         }
+
+        let policy = app.policy.lifetimes.sessions(&self.sessions);
+        if !is_new {
+            evict_sessions(work.as_ref(), member.id, &policy, now).await?;
+        }
+        let session =
+            Session::open(member.id, app.name.clone(), &policy, now, self.random.as_ref());
+        work.sessions().add(&session).await?;
+
+        // Signed before the commit, so that the session and its response are stored together or not
+        // at all.
+        let tokens = self.issue_tokens.run(&member, &session, &app.policy.lifetimes, now)?;
+        let logged_in =
+            LoggedIn { member: member.id, nickname: member.nickname, is_new, merged, tokens };
+
+        let kind = if is_new { AuditKind::Registered } else { AuditKind::LoggedIn };
+        let event = self.events.audit_event(kind, now);
+        let event = event.with_member(session.member).in_session(session.id);
+        work.audit().record(&event.in_app(session.app.clone())).await?;
+        self.responses.store(work.as_ref(), attempt.key, &logged_in, &session).await?;
+        work.commit().await?;
+        Ok(logged_in)
     }
+}
+
+/// Ends the sessions that exceed the limit per member once another one is opened.
+async fn evict_sessions(
+    work: &dyn UnitOfWork,
+    member: MemberId,
+    policy: &SessionPolicy,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sessions = work.sessions().list_by_member(member).await?;
+    work.sessions().remove(&sessions_to_evict(sessions, policy, now)).await
 }

@@ -1,4 +1,4 @@
-//! Exchange a login code for the provider's session, on behalf of a trusted back end.
+//! Exchange of a login code for the provider's session, for service accounts.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use crate::model::service_account::ServiceAccount;
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
 use crate::use_cases::ports::Ports;
 
-/// The use case.
+/// Returns the provider's session of a user to a service account.
 pub struct ExchangeCode {
-    /// The apps served.
+    /// Apps that users log in to.
     pub apps: Arc<AppRegistry>,
 }
 
-/// The provider's session of a user. The only value through which a session key leaves the service.
+/// Session of a user at the provider. This is the only type through which a session key leaves the service.
 #[derive(Debug)]
 pub struct ProviderSession {
-    /// The user within the app.
+    /// Id of the user within the app.
     pub open_id: String,
-    /// The user across the apps of one owner, where the provider tells it.
+    /// Id of the user across the apps of one owner, if the provider returns it.
     pub union_id: Option<String>,
-    /// The session key, where the provider has one.
+    /// Session key, if the provider returns one.
     pub session_key: Option<SessionKey>,
 }
 
@@ -31,21 +31,21 @@ impl ExchangeCode {
         Self { apps: ports.apps.clone() }
     }
 
-    /// Redeems the code for `service`, which has shown its key: a caller without one has no
-    /// [`Service`] to pass.
+    /// Redeems the code for `service`. A caller that is not authenticated has no [`ServiceAccount`] to
+    /// pass.
     pub async fn run(
         &self,
         service: &ServiceAccount,
         app: Option<&str>,
         code: &LoginCode,
     ) -> Result<ProviderSession, CodeExchangeError> {
-        let (app, verified) = self.apps.redeem_login_code(app, code).await?;
+        let (app, identity) = self.apps.redeem_login_code(app, code).await?;
         tracing::info!(service = service.name, app = app.name.as_str(), "session key handed out");
-        let union_id = verified.union_id().map(str::to_owned);
+        let union_id = identity.union_id().map(str::to_owned);
         Ok(ProviderSession {
-            open_id: verified.subject.value,
+            open_id: identity.subject.value,
             union_id,
-            session_key: verified.session_key,
+            session_key: identity.session_key,
         })
     }
 }

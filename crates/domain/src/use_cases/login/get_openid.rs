@@ -1,4 +1,4 @@
-//! Tell who a login code belongs to, and nothing more: no member is made, no session opened.
+//! Exchange of a login code for the openid, without a login.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use crate::model::secret::LoginCode;
 use crate::use_cases::app::registry::{AppRegistry, CodeExchangeError};
 use crate::use_cases::ports::Ports;
 
-/// The use case.
+/// Returns the openid of a user without registering a member or opening a session.
 pub struct GetOpenid {
-    /// The apps served.
+    /// Apps that users log in to.
     pub apps: Arc<AppRegistry>,
 }
 
-/// The provider's ids of a user.
+/// Ids of a user at the provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderIds {
-    /// The user within the app.
+    /// Id of the user within the app.
     pub open_id: String,
-    /// The user across the apps of one owner, where the provider tells it.
+    /// Id of the user across the apps of one owner, if the provider returns it.
     pub union_id: Option<String>,
 }
 
@@ -28,14 +28,14 @@ impl GetOpenid {
         Self { apps: ports.apps.clone() }
     }
 
-    /// Redeems the code and tells the ids; the session key that comes with them ends here.
+    /// Redeems the code and returns the ids. The session key that comes with them is dropped.
     pub async fn run(
         &self,
         app: Option<&str>,
         code: &LoginCode,
     ) -> Result<ProviderIds, CodeExchangeError> {
-        let (_, verified) = self.apps.redeem_login_code(app, code).await?;
-        let union_id = verified.union_id().map(str::to_owned);
-        Ok(ProviderIds { open_id: verified.subject.value, union_id })
+        let (_, identity) = self.apps.redeem_login_code(app, code).await?;
+        let union_id = identity.union_id().map(str::to_owned);
+        Ok(ProviderIds { open_id: identity.subject.value, union_id })
     }
 }

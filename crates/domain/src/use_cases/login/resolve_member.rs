@@ -1,123 +1,154 @@
-//! Who someone at the door is: nobody known, a member, or two members who are one person.
+//! Resolution of the member behind a login attempt: a new one, a known one, or two that are merged.
 
-use crate::use_cases::login::attempt::ResolvedMember;
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::event::{DomainEvent, EventKind};
+use crate::model::fingerprint::Fingerprints;
 use crate::model::identity::conflict_policy::ConflictResolution;
 use crate::model::identity::{KnownMember, ProviderIdentity, Subject};
+use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Banned, Member, MemberId};
+use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::{AddError, Contention, StoreError, UpdateError};
+use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::login::attempt::LoginAttempt;
-use crate::use_cases::login::{Login, LoginError};
+use crate::use_cases::login::error::LoginError;
+use crate::use_cases::ports::{Policies, Ports};
 
-impl Login {
-    /// Finds or makes the member, and takes over what is new about them.
-    pub(super) async fn resolve_member(
+/// Finds or registers the member of a login attempt, and merges members that are the same user.
+pub(super) struct MemberResolver {
+    fingerprints: Arc<dyn Fingerprints>,
+    nickname_prefixes: NicknamePrefixes,
+    events: EventFactory,
+    random: Arc<dyn Random>,
+}
+
+/// Member behind a login attempt.
+pub(super) struct ResolvedMember {
+    pub(super) member: Member,
+    /// Set if this login registered the member.
+    pub(super) is_new: bool,
+    /// Ids of the members that were merged into this one.
+    pub(super) merged: Vec<MemberId>,
+}
+
+impl MemberResolver {
+    pub(super) fn new(ports: &Ports, policies: &Policies) -> Self {
+        Self {
+            fingerprints: ports.fingerprints.clone(),
+            nickname_prefixes: policies.nickname_prefixes.clone(),
+            events: EventFactory::new(ports),
+            random: ports.random.clone(),
+        }
+    }
+
+    /// Finds or registers the member, and stores the phone number and the subjects that are new.
+    pub(super) async fn resolve(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &LoginAttempt<'_>,
+        attempt: &LoginAttempt<'_>,
         now: Timestamp,
     ) -> Result<ResolvedMember, LoginError> {
-        let owners = find_owners(work, arrival.verified).await?;
-        let recognised = match owners.split_first() {
-            None => self.register(work, arrival, now).await?,
-            Some((owner, others)) => {
-                self.log_in_existing(work, arrival, owner, others, now).await?
+        let known = find_known_members(work, attempt.identity).await?;
+        let resolved = match known.split_first() {
+            None => self.register(work, attempt, now).await?,
+            Some((member, others)) => {
+                self.log_in_existing(work, attempt, member, others, now).await?
             }
         };
-        for subject in arrival.verified.subjects() {
-            if !is_known(&owners, subject) {
-                let added = work.identities().add(recognised.member.id, subject, now).await;
+        for subject in attempt.identity.subjects() {
+            if !is_known(&known, subject) {
+                let added = work.identities().add(resolved.member.id, subject, now).await;
                 added.map_err(StoreError::from)?;
             }
         }
-        Ok(recognised)
+        Ok(resolved)
     }
 
-    /// Makes the member of someone unknown.
+    /// Registers a member for a user without one.
     async fn register(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &LoginAttempt<'_>,
+        attempt: &LoginAttempt<'_>,
         now: Timestamp,
     ) -> Result<ResolvedMember, LoginError> {
-        let tombstones = tombstones(arrival.verified.subjects(), self.fingerprints.as_ref());
+        let tombstones = tombstones(attempt.identity.subjects(), self.fingerprints.as_ref());
         if work.tombstones().exists_any(&tombstones).await? {
             return Err(LoginError::Banned { member: None });
         }
-        if !arrival.app.policy.auto_register {
+        if !attempt.app.policy.auto_register {
             return Err(LoginError::RegistrationClosed);
         }
-        if arrival.app.policy.phone_required && arrival.phone.is_none() {
+        if attempt.app.policy.phone_required && attempt.phone.is_none() {
             return Err(LoginError::PhoneRequired);
         }
-        let random = self.events.random.as_ref();
-        let nickname = arrival.request.nickname.clone();
-        let nickname = nickname
-            .unwrap_or_else(|| self.policy.nickname_prefixes.nickname(arrival.phone, random));
-        let id = MemberId::generate(now, random);
-        let member = Member::register(id, nickname, arrival.phone.cloned(), now);
-        let added = work.members().add(&member).await;
-        added.map_err(|error| match error {
-            AddError::Taken => phone_taken(arrival, error),
+        let id = MemberId::generate(now, self.random.as_ref());
+        let nickname = match &attempt.request.nickname {
+            Some(nickname) => nickname.clone(),
+            None => self.nickname_prefixes.nickname(attempt.phone, self.random.as_ref()),
+        };
+        let member = Member::register(id, nickname, attempt.phone.cloned(), now);
+        work.members().add(&member).await.map_err(|error| match error {
+            AddError::Taken => phone_taken(attempt, error),
             AddError::Store(error) => error.into(),
         })?;
-        work.outbox().add(&self.events.domain_event(EventKind::Registered, id)).await?;
+        let event = self.events.domain_event(EventKind::Registered, id, now);
+        work.outbox().add(&event).await?;
         Ok(ResolvedMember { member, is_new: true, merged: vec![] })
     }
 
-    /// Lets a known member in. `others` are members whom the provider takes for the same person.
+    /// Logs in a known member. `others` are members that the provider reports as the same user.
     async fn log_in_existing(
         &self,
         work: &dyn UnitOfWork,
-        arrival: &LoginAttempt<'_>,
-        owner: &KnownMember,
+        attempt: &LoginAttempt<'_>,
+        known: &KnownMember,
         others: &[KnownMember],
         now: Timestamp,
     ) -> Result<ResolvedMember, LoginError> {
-        owner.ensure_same_person(&arrival.verified.aliases)?;
-        let mut member = owner.member.clone();
+        known.ensure_same_person(&attempt.identity.aliases)?;
+        let mut member = known.member.clone();
         ensure_active(&member)?;
         let mut merged = vec![];
         for other in others {
-            if resolve_conflict(arrival, &member, &other.member)? == ConflictResolution::Merge {
-                owner.ensure_same_person(&other.subjects)?;
-                let gone = self.merge(work, &mut member, other.member.clone(), now).await?;
-                merged.push(gone);
+            if resolve_conflict(attempt, &member, &other.member)? == ConflictResolution::Merge {
+                known.ensure_same_person(&other.subjects)?;
+                merged.push(self.merge(work, &mut member, other.member.clone(), now).await?);
             }
         }
-        let phone = arrival.phone.cloned();
+        let phone = attempt.phone.cloned();
         let phone_changed = phone.is_some_and(|phone| member.bind_phone(phone, now));
-        if arrival.app.policy.phone_required && member.phone.is_none() {
+        if attempt.app.policy.phone_required && member.phone.is_none() {
             return Err(LoginError::PhoneRequired);
         }
         if phone_changed || !merged.is_empty() {
-            let written = work.members().update(&member).await;
-            written.map_err(|error| match error {
-                UpdateError::Taken => phone_taken(arrival, error),
+            work.members().update(&member).await.map_err(|error| match error {
+                UpdateError::Taken => phone_taken(attempt, error),
                 UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
             })?;
         }
-        for gone in &merged {
-            let event = self.events.domain_event(EventKind::Merged, member.id);
-            work.outbox().add(&DomainEvent { merged_member: Some(*gone), ..event }).await?;
+        // After the update: its row lock keeps the events of one member in commit order.
+        for other in &merged {
+            let event = self.events.domain_event(EventKind::Merged, member.id, now);
+            work.outbox().add(&DomainEvent { merged_member: Some(*other), ..event }).await?;
         }
         if phone_changed {
-            let event = self.events.event(AuditKind::PhoneChanged).with_member(member.id);
-            work.audit().record(&event).await?;
-            let event = self.events.domain_event(EventKind::PhoneBound, member.id);
+            let event = self.events.audit_event(AuditKind::PhoneChanged, now);
+            work.audit().record(&event.with_member(member.id)).await?;
+            let event = self.events.domain_event(EventKind::PhoneBound, member.id, now);
             work.outbox().add(&event).await?;
         }
         Ok(ResolvedMember { member, is_new: false, merged })
     }
 
-    /// Makes one member of two: the elder, who takes over what the younger has. `member` is that one
-    /// afterwards; the id that is gone is returned. The devices of the younger have to log in again.
+    /// Merges two members into the older one, which gets what it lacks from the younger one.
+    ///
+    /// Afterwards `member` is the older one; the id of the younger one is returned. Its sessions end.
     async fn merge(
         &self,
         work: &dyn UnitOfWork,
@@ -130,64 +161,61 @@ impl Login {
         } else {
             std::mem::replace(member, other)
         };
-        let gone = younger.id;
-        work.identities().reassign(gone, member.id).await?;
-        work.sessions().remove_all(gone).await?;
+        let removed = younger.id;
+        work.identities().reassign(removed, member.id).await?;
+        work.sessions().remove_all(removed).await?;
         work.members().remove(&younger).await.map_err(StoreError::from)?;
         member.merge_from(younger, now);
-        let event = self.events.event(AuditKind::Merged).with_member(member.id);
-        work.audit().record(&AuditEvent { merged_member: Some(gone), ..event }).await?;
-        Ok(gone)
+        let event = self.events.audit_event(AuditKind::Merged, now).with_member(member.id);
+        work.audit().record(&AuditEvent { merged_member: Some(removed), ..event }).await?;
+        Ok(removed)
     }
 }
 
-/// Everyone the arrival may be: first the member whose login id it is, or else, when this app sees
-/// them for the first time, whose alias.
-async fn find_owners(
+/// Returns all members that the user is known as: first the one with the openid, then those with an alias.
+async fn find_known_members(
     work: &dyn UnitOfWork,
-    verified: &ProviderIdentity,
+    identity: &ProviderIdentity,
 ) -> Result<Vec<KnownMember>, StoreError> {
-    let mut owners: Vec<KnownMember> = vec![];
-    for subject in verified.subjects() {
-        if !is_known(&owners, subject) {
-            owners.extend(work.identities().find_by_subject(subject).await?);
+    let mut known: Vec<KnownMember> = vec![];
+    for subject in identity.subjects() {
+        if !is_known(&known, subject) {
+            known.extend(work.identities().find_by_subject(subject).await?);
         }
     }
-    Ok(owners)
+    Ok(known)
 }
 
-fn is_known(owners: &[KnownMember], subject: &Subject) -> bool {
-    owners.iter().any(|owner| owner.subjects.contains(subject))
+fn is_known(members: &[KnownMember], subject: &Subject) -> bool {
+    members.iter().any(|known| known.subjects.contains(subject))
 }
 
-/// What becomes of two members who are one person.
+/// Decides if two members that are the same user are merged.
 fn resolve_conflict(
-    arrival: &LoginAttempt<'_>,
+    attempt: &LoginAttempt<'_>,
     member: &Member,
     other: &Member,
 ) -> Result<ConflictResolution, LoginError> {
-    let costs_nothing = member.phone.is_none() || other.phone.is_none();
-    let settled =
-        arrival.app.policy.on_conflict.resolve(arrival.request.on_conflict, costs_nothing);
-    match settled {
+    let lossless = member.phone.is_none() || other.phone.is_none();
+    let resolution = attempt.app.policy.on_conflict.resolve(attempt.request.on_conflict, lossless);
+    match resolution {
         Some(ConflictResolution::Separate) => {
-            tracing::warn!(member = %member.id.0, other = %other.id.0, "one person stays two members");
+            tracing::warn!(member = %member.id.0, other = %other.id.0, "one user stays two members");
         }
-        // A ban is not escaped by becoming someone else.
+        // Otherwise a banned user could log in again through a merge.
         Some(ConflictResolution::Merge) | None => ensure_active(other)?,
     }
-    settled.ok_or(LoginError::MergeRequired)
+    resolution.ok_or(LoginError::MergeRequired)
 }
 
 fn ensure_active(member: &Member) -> Result<(), LoginError> {
-    let banned = |Banned| LoginError::Banned { member: Some(member.id) };
-    member.ensure_active().map_err(banned)
+    member.ensure_active().map_err(|Banned| LoginError::Banned { member: Some(member.id) })
 }
 
 fn phone_taken(
-    arrival: &LoginAttempt<'_>,
+    attempt: &LoginAttempt<'_>,
     cause: impl Error + Send + Sync + 'static,
 ) -> LoginError {
-    let phone_required = arrival.app.policy.phone_required;
+    let phone_required = attempt.app.policy.phone_required;
     LoginError::PhoneTaken { phone_required, source: Contention::new(cause) }
 }

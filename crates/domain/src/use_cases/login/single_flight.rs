@@ -1,4 +1,4 @@
-//! The repeatable logins under way, so that a request sent twice is carried out once.
+//! Single flight of logins: concurrent requests with the same idempotency key are executed once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,33 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::model::fingerprint::Fingerprint;
-use crate::model::identity::ProviderIdentity;
 use crate::model::login::redemption::IDEMPOTENCY_WINDOW;
-use crate::model::member::phone::PhoneNumber;
 use crate::model::timestamp::Timestamp;
-use crate::use_cases::login::LoginError;
+use crate::use_cases::login::attempt::RedeemedCodes;
+use crate::use_cases::login::error::LoginError;
 
-/// How many failed logins are remembered with what their codes proved; further ones need new codes.
+/// Maximum number of failed logins whose redeemed codes are kept. Further ones need new codes.
 const MAX_FAILED: usize = 10_000;
 
-/// What spent codes have proved.
-#[derive(Debug, Default)]
-pub(super) struct RedeemedCodes {
-    /// Who the user is.
-    pub(super) verified: Option<ProviderIdentity>,
-    /// Which phone number is theirs.
-    pub(super) phone: Option<PhoneNumber>,
-}
-
-/// How a login ended; the answer itself is in the store.
+/// Outcome of a login. The response itself is in the store.
 pub(super) type Outcome = Result<(), Arc<LoginError>>;
 
-/// The repeatable logins of this instance that are under way, and those that failed a moment ago. In
-/// memory: what has to outlive the process is in the store.
+/// Idempotent logins of this instance that are in progress, and those that failed within the idempotency
+/// window.
+///
+/// They are kept in memory; the store has what must survive the process.
 #[derive(Debug, Default)]
-pub struct InFlight(Mutex<HashMap<Fingerprint, Entry>>);
+pub(super) struct InFlight(Mutex<HashMap<Fingerprint, Entry>>);
 
-/// What is known of a login code.
+/// State of a login code.
 #[derive(Debug)]
 struct Entry {
     request: Fingerprint,
@@ -41,113 +33,120 @@ struct Entry {
 
 #[derive(Debug)]
 enum Stage {
-    UnderWay(watch::Receiver<Option<Outcome>>),
-    Failed { proof: RedeemedCodes, at: Timestamp },
+    InProgress(watch::Receiver<Option<Outcome>>),
+    Failed { codes: RedeemedCodes, at: Timestamp },
 }
 
-/// What a request finds.
+/// Result of [`InFlight::acquire`].
 pub(super) enum Slot<'a> {
-    /// Nobody has the code in hand: it is this request's to carry out.
+    /// No other request uses the login code: the caller executes the login.
     Acquired(InFlightGuard<'a>),
-    /// The same request is under way.
+    /// The same request is in progress.
     SameRequest(PendingOutcome),
-    /// Another request has the code in hand, or the right to try again.
+    /// Another request with the same login code is in progress, or has failed and may be retried.
     OtherRequest(Option<PendingOutcome>),
 }
 
-/// The right to carry out a login. Dropped without [`Self::settle`], it leaves everyone to try anew.
+/// Exclusive right to execute a login. If it is dropped without [`Self::finish`], the next request
+/// acquires it.
 pub(super) struct InFlightGuard<'a> {
     in_flight: &'a InFlight,
     code: Fingerprint,
-    /// Which request has it.
+    /// Fingerprint of the request that holds the guard.
     pub(super) request: Fingerprint,
-    tell: watch::Sender<Option<Outcome>>,
-    /// What the codes have proved so far.
-    pub(super) proof: RedeemedCodes,
+    outcome: watch::Sender<Option<Outcome>>,
+    /// Codes that the request has redeemed so far.
+    pub(super) codes: RedeemedCodes,
 }
 
-/// The end of a login that somebody else carries out.
+/// Outcome of a login that another request executes.
 pub(super) struct PendingOutcome(watch::Receiver<Option<Outcome>>);
 
 impl InFlight {
-    /// Takes the code in hand for the request, or tells who has it.
-    pub(super) fn take(&self, code: Fingerprint, request: Fingerprint, now: Timestamp) -> Slot<'_> {
+    /// Acquires the login code for the request, unless another request has it.
+    pub(super) fn acquire(
+        &self,
+        code: Fingerprint,
+        request: Fingerprint,
+        now: Timestamp,
+    ) -> Slot<'_> {
         let mut entries = self.entries();
-        let known = entries.remove(&code).filter(|entry| entry.lasts(now));
-        let proof = match known {
+        let known = entries.remove(&code).filter(|entry| !entry.is_expired(now));
+        let codes = match known {
             None => RedeemedCodes::default(),
-            Some(Entry { request: theirs, stage: Stage::Failed { proof, .. } })
-                if theirs == request =>
+            Some(Entry { request: owner, stage: Stage::Failed { codes, .. } })
+                if owner == request =>
             {
-                proof
+                codes
             }
             Some(entry) => {
-                let waiting = match &entry.stage {
-                    Stage::UnderWay(outcome) => Some(PendingOutcome(outcome.clone())),
+                let pending = match &entry.stage {
+                    Stage::InProgress(outcome) => Some(PendingOutcome(outcome.clone())),
                     Stage::Failed { .. } => None,
                 };
-                let same = entry.request == request;
+                let is_same = entry.request == request;
                 entries.insert(code, entry);
-                return match waiting {
-                    Some(waiting) if same => Slot::SameRequest(waiting),
-                    waiting => Slot::OtherRequest(waiting),
+                return match pending {
+                    Some(pending) if is_same => Slot::SameRequest(pending),
+                    pending => Slot::OtherRequest(pending),
                 };
             }
         };
-        let (tell, outcome) = watch::channel(None);
-        entries.insert(code, Entry { request, stage: Stage::UnderWay(outcome) });
-        Slot::Acquired(InFlightGuard { in_flight: self, code, request, tell, proof })
+        let (sender, receiver) = watch::channel(None);
+        entries.insert(code, Entry { request, stage: Stage::InProgress(receiver) });
+        Slot::Acquired(InFlightGuard { in_flight: self, code, request, outcome: sender, codes })
     }
 
-    /// No caller panics while it holds the lock; were one to, the entries would be none the worse.
+    /// Locks the entries. Callers do not panic while they hold the lock, and the entries would be valid
+    /// even if one did.
     fn entries(&self) -> MutexGuard<'_, HashMap<Fingerprint, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entry {
-    fn lasts(&self, now: Timestamp) -> bool {
+    fn is_expired(&self, now: Timestamp) -> bool {
         match &self.stage {
-            Stage::UnderWay(_) => true,
-            Stage::Failed { at, .. } => now < at.plus(IDEMPOTENCY_WINDOW),
+            Stage::InProgress(_) => false,
+            Stage::Failed { at, .. } => now >= at.plus(IDEMPOTENCY_WINDOW),
         }
     }
 
-    fn is_under_way(&self) -> bool {
-        matches!(self.stage, Stage::UnderWay(_))
+    fn is_in_progress(&self) -> bool {
+        matches!(self.stage, Stage::InProgress(_))
     }
 }
 
 impl InFlightGuard<'_> {
-    /// Tells those who wait how it ended. What the codes of a failed login proved is kept for the same
-    /// request's next try.
+    /// Publishes the outcome to the waiting requests. The redeemed codes of a failed login are kept for
+    /// the next attempt of the same request.
     pub(super) fn finish(mut self, outcome: Outcome, now: Timestamp) {
-        let proof = std::mem::take(&mut self.proof);
-        if outcome.is_err() && proof.verified.is_some() {
+        let codes = std::mem::take(&mut self.codes);
+        if outcome.is_err() && codes.identity.is_some() {
             let mut entries = self.in_flight.entries();
-            entries.retain(|_, entry| entry.lasts(now));
-            let failed = entries.values().filter(|entry| !entry.is_under_way()).count();
+            entries.retain(|_, entry| !entry.is_expired(now));
+            let failed = entries.values().filter(|entry| !entry.is_in_progress()).count();
             if failed < MAX_FAILED {
-                let stage = Stage::Failed { proof, at: now };
+                let stage = Stage::Failed { codes, at: now };
                 entries.insert(self.code, Entry { request: self.request, stage });
             }
         }
-        self.tell.send_replace(Some(outcome));
+        self.outcome.send_replace(Some(outcome));
     }
 }
 
 impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         let mut entries = self.in_flight.entries();
-        if entries.get(&self.code).is_some_and(Entry::is_under_way) {
+        if entries.get(&self.code).is_some_and(Entry::is_in_progress) {
             entries.remove(&self.code);
         }
     }
 }
 
 impl PendingOutcome {
-    /// How it ended; `None` when it was broken off.
-    pub(super) async fn outcome(mut self) -> Option<Outcome> {
+    /// Waits for the outcome; `None` if the login was cancelled.
+    pub(super) async fn wait(mut self) -> Option<Outcome> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }

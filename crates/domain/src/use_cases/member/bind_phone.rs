@@ -1,15 +1,17 @@
-//! Bind the phone number that the provider vouches for to the member who asks for it.
+//! Binding of a phone number that the provider has verified.
 
 use std::sync::Arc;
 
 use crate::model::audit::AuditKind;
+use crate::model::clock::Clock;
 use crate::model::event::EventKind;
 use crate::model::identity::Subject;
+use crate::model::member::Member;
 use crate::model::member::phone::PhoneNumber;
-use crate::model::member::{Banned, Member};
 use crate::model::provider::session_key::EncryptedData;
 use crate::model::secret::PhoneCode;
 use crate::model::session::claims::Caller;
+use crate::model::timestamp::Timestamp;
 use crate::ports::app::{App, AppDisabled};
 use crate::ports::provider::ProviderError;
 use crate::ports::store::Store;
@@ -18,55 +20,58 @@ use crate::ports::store::identities::IdentityReader;
 use crate::ports::store::session_keys::SessionKeyReader;
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::member::access_error::MemberAccessError;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use case.
+/// Binds a phone number to the caller's own member.
 pub struct BindPhone {
-    /// The apps served.
+    /// Apps that users log in to.
     pub apps: Arc<AppRegistry>,
-    /// Where members are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// Identities.
+    /// Identities, for the openid of the caller.
     pub identities: Arc<dyn IdentityReader>,
-    /// Stored session keys.
+    /// Stored session keys, for encrypted numbers.
     pub session_keys: Arc<dyn SessionKeyReader>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// What a client shows for a number to be the caller's.
+/// Proof that a phone number belongs to the caller.
 pub enum PhoneProofInput {
-    /// A code that the provider gives the number for.
+    /// Phone code.
     Code(PhoneCode),
-    /// The number itself, as the provider encrypted it before there were codes.
+    /// Encrypted number of the legacy `encryptedData`/`iv` flow.
     Encrypted(EncryptedData),
 }
 
-/// Why a number was not bound.
+/// Reason why a phone number was not bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindPhoneError {
-    /// The token is good, but its member is no more, or no more known in its app.
-    #[error("the member is no more known in the app")]
-    NotFound,
-    /// The phone code led to no number.
+    /// The caller's member cannot be changed.
+    #[error(transparent)]
+    Access(#[from] MemberAccessError),
+    /// The phone code was not redeemed.
     #[error("the phone code was not redeemed")]
     Provider(#[from] ProviderError),
-    /// The encrypted data led to no number, for whatever reason.
+    /// The encrypted data could not be decrypted, or contain no phone number.
     #[error("the encrypted data give no phone number")]
     Undecipherable,
-    /// The number is another member's.
+    /// The phone number belongs to another member.
     #[error("the phone number belongs to another member")]
     PhoneTaken,
-    /// Nobody may log in to the app, nor prove a number by it.
+    /// The app is disabled.
     #[error(transparent)]
     AppDisabled(#[from] AppDisabled),
-    /// The member is banned.
-    #[error(transparent)]
-    Banned(#[from] Banned),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+}
+
+impl From<StoreError> for BindPhoneError {
+    fn from(error: StoreError) -> Self {
+        Self::Access(error.into())
+    }
 }
 
 impl BindPhone {
@@ -79,25 +84,28 @@ impl BindPhone {
             identities: ports.readers.identities.clone(),
             session_keys: ports.readers.session_keys.clone(),
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
         }
     }
 
-    /// Binds the number to the caller's own member, and tells what the member is then. A number of
-    /// another member stays theirs.
+    /// Binds the number and returns the member as it is afterwards.
+    ///
+    /// Fails with [`BindPhoneError::PhoneTaken`] if the number belongs to another member.
     pub async fn run(
         &self,
         caller: &Caller,
-        evidence: &PhoneProofInput,
+        proof: &PhoneProofInput,
     ) -> Result<Member, BindPhoneError> {
-        let app = self.apps.select(Some(caller.app.as_str())).ok_or(BindPhoneError::NotFound)?;
+        let app = self.apps.select(Some(caller.app.as_str())).ok_or(MemberAccessError::NotFound)?;
         app.ensure_enabled()?;
         let subjects = self.identities.list_identities(caller.member).await?;
-        let user = app.subject_in(&subjects).ok_or(BindPhoneError::NotFound)?;
-        let phone = match evidence {
+        let user = app.subject_in(&subjects).ok_or(MemberAccessError::NotFound)?;
+        let phone = match proof {
             PhoneProofInput::Code(code) => app.phone.redeem_phone_code(user, code).await?,
             PhoneProofInput::Encrypted(data) => self.decrypt(&app, user, data).await?,
         };
-        retry_on_contention(|| self.bind(caller, &phone)).await
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_bind(caller, &phone, now)).await
     }
 
     async fn decrypt(
@@ -112,12 +120,16 @@ impl BindPhone {
         phone.ok_or(BindPhoneError::Undecipherable)
     }
 
-    async fn bind(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Member, BindPhoneError> {
+    async fn try_bind(
+        &self,
+        caller: &Caller,
+        phone: &PhoneNumber,
+        now: Timestamp,
+    ) -> Result<Member, BindPhoneError> {
         let work = self.store.begin().await?;
-        let now = self.events.clock.now();
         let found = work.members().find(caller.member).await?;
-        let mut member = found.ok_or(BindPhoneError::NotFound)?;
-        member.ensure_active()?;
+        let mut member = found.ok_or(MemberAccessError::NotFound)?;
+        member.ensure_active().map_err(MemberAccessError::from)?;
         if !member.bind_phone(phone.clone(), now) {
             work.commit().await?;
             return Ok(member);
@@ -126,9 +138,9 @@ impl BindPhone {
             UpdateError::Taken => BindPhoneError::PhoneTaken,
             UpdateError::Stale | UpdateError::Store(_) => StoreError::from(error).into(),
         })?;
-        let event = self.events.event(AuditKind::PhoneChanged).with_member(member.id);
+        let event = self.events.audit_event(AuditKind::PhoneChanged, now).with_member(member.id);
         work.audit().record(&event.in_session(caller.session)).await?;
-        let event = self.events.domain_event(EventKind::PhoneBound, member.id);
+        let event = self.events.domain_event(EventKind::PhoneBound, member.id, now);
         work.outbox().add(&event).await?;
         work.commit().await?;
         Ok(member)

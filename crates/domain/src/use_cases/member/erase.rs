@@ -1,34 +1,38 @@
-//! Forget a member: everything that is held about them goes.
+//! Erasure of members.
 
 use std::sync::Arc;
 
 use crate::model::admin::AdminId;
 use crate::model::audit::AuditKind;
+use crate::model::clock::Clock;
 use crate::model::event::EventKind;
 use crate::model::fingerprint::Fingerprints;
 use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Member, MemberId, MemberStatus};
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use case.
+/// Erases members.
 pub struct EraseMember {
-    /// Where members are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// What recognises banned members who come back.
+    /// Fingerprints of tombstones.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
 }
 
-/// Why nobody was erased.
+/// Reason why a member was not erased.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseMemberError {
-    /// The member is no more.
-    #[error("the member is no more")]
+    /// The member does not exist.
+    #[error("the member does not exist")]
     NotFound,
     /// The store failed.
     #[error(transparent)]
@@ -43,26 +47,29 @@ impl EraseMember {
             store: ports.store.clone(),
             fingerprints: ports.fingerprints.clone(),
             events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
         }
     }
 
-    /// Erases the member with all their identities and sessions. What stays is the record of security
-    /// events, which names ids only, and of a banned member their tombstones. `by` is the administrator
-    /// whose doing it is, if it is one's.
-    pub async fn run(&self, id: MemberId, by: Option<AdminId>) -> Result<(), EraseMemberError> {
-        retry_on_contention(|| self.try_to_erase(id, by)).await?;
-        self.wipe().await;
+    /// Erases the member with all identities and sessions. `actor` is the administrator who requested it.
+    ///
+    /// The audit log, which contains ids only, and the tombstones of banned members remain.
+    pub async fn run(&self, id: MemberId, actor: Option<AdminId>) -> Result<(), EraseMemberError> {
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_run(id, actor, now)).await?;
+        self.purge().await;
         Ok(())
     }
 
-    async fn try_to_erase(
+    async fn try_run(
         &self,
         id: MemberId,
-        by: Option<AdminId>,
+        actor: Option<AdminId>,
+        now: Timestamp,
     ) -> Result<(), EraseMemberError> {
         let work = self.store.begin().await?;
         let member = work.members().find(id).await?.ok_or(EraseMemberError::NotFound)?;
-        self.erase(work.as_ref(), &member, by).await?;
+        self.erase(work.as_ref(), &member, actor, now).await?;
         Ok(work.commit().await?)
     }
 
@@ -71,25 +78,31 @@ impl EraseMember {
         &self,
         work: &dyn UnitOfWork,
         member: &Member,
-        by: Option<AdminId>,
+        actor: Option<AdminId>,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         if member.status == MemberStatus::Banned {
             let subjects = work.identities().list_by_member(member.id).await?;
             let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, self.events.clock.now()).await?;
+            work.tombstones().add(&tombstones, now).await?;
         }
-        let event = self.events.event(AuditKind::Erased).with_member(member.id).with_actor(by);
-        work.audit().record(&event).await?;
+        let event = self.events.audit_event(AuditKind::Erased, now).with_member(member.id);
+        work.audit().record(&event.with_actor(actor)).await?;
         work.members().remove(member).await?;
-        let event = self.events.domain_event(EventKind::Erased, member.id);
+        let event = self.events.domain_event(EventKind::Erased, member.id, now);
         work.outbox().add(&event).await
     }
 
-    /// Has the store wipe what was removed. The member is gone by then: a failure is for the operator.
-    pub(crate) async fn wipe(&self) {
+    /// Purges deleted rows from the storage medium.
+    ///
+    /// The member is deleted by then, so a failure concerns the operator and not the caller.
+    pub(crate) async fn purge(&self) {
         if let Err(error) = self.store.purge_deleted().await {
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "what was erased may still lie on the disk: restart to wipe it");
+            tracing::error!(
+                error,
+                "purge of erased data failed, it may still be on disk: restart to purge it"
+            );
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Tell callers everything that is held of them.
+//! Export of the caller's personal data.
 
 use std::sync::Arc;
 
 use crate::model::member::personal_data::ExportedTable;
 use crate::model::session::claims::Caller;
 use crate::ports::store::members::{MemberReader, PersonalDataReader};
-use crate::use_cases::member::get_profile::GetProfileError;
+use crate::use_cases::member::access_error::MemberAccessError;
 use crate::use_cases::ports::Ports;
 
-/// The use case.
+/// Exports the personal data of the caller's own member.
 pub struct ExportPersonalData {
     /// Members.
     pub members: Arc<dyn MemberReader>,
@@ -26,9 +26,10 @@ impl ExportPersonalData {
         }
     }
 
-    /// All that is held of the caller's own member, and nothing of anyone else.
-    pub async fn run(&self, caller: &Caller) -> Result<Vec<ExportedTable>, GetProfileError> {
-        let member = self.members.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
+    /// Returns all data stored about the caller, and no data of other members.
+    pub async fn run(&self, caller: &Caller) -> Result<Vec<ExportedTable>, MemberAccessError> {
+        let found = self.members.find(caller.member).await?;
+        let member = found.ok_or(MemberAccessError::NotFound)?;
         member.ensure_active()?;
         Ok(self.personal_data.export_member(member.id).await?)
     }

@@ -1,31 +1,17 @@
-//! Tell callers who they are.
+//! Profile of the caller.
 
 use std::sync::Arc;
 
-use crate::model::member::{Banned, Member};
+use crate::model::member::Member;
 use crate::model::session::claims::Caller;
-use crate::ports::store::error::StoreError;
 use crate::ports::store::members::MemberReader;
+use crate::use_cases::member::access_error::MemberAccessError;
 use crate::use_cases::ports::Ports;
 
-/// The use case.
+/// Returns the caller's own member.
 pub struct GetProfile {
-    /// Members.
+    /// Members; a cache may answer.
     pub members: Arc<dyn MemberReader>,
-}
-
-/// Why callers are not told who they are.
-#[derive(Debug, thiserror::Error)]
-pub enum GetProfileError {
-    /// The token is good, but its member is no more.
-    #[error("the member is no more")]
-    NotFound,
-    /// The member is banned.
-    #[error(transparent)]
-    Banned(#[from] Banned),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl GetProfile {
@@ -35,9 +21,10 @@ impl GetProfile {
         Self { members: ports.readers.profiles.clone() }
     }
 
-    /// The member behind a verified token.
-    pub async fn run(&self, caller: &Caller) -> Result<Member, GetProfileError> {
-        let member = self.members.find(caller.member).await?.ok_or(GetProfileError::NotFound)?;
+    /// Returns the member of a verified access token.
+    pub async fn run(&self, caller: &Caller) -> Result<Member, MemberAccessError> {
+        let found = self.members.find(caller.member).await?;
+        let member = found.ok_or(MemberAccessError::NotFound)?;
         member.ensure_active()?;
         Ok(member)
     }

@@ -1,66 +1,63 @@
-//! Change what a member says of themselves.
+//! Change of the caller's profile.
 
 use std::sync::Arc;
 
+use crate::model::clock::Clock;
 use crate::model::event::EventKind;
-use crate::model::member::{Banned, Member, ProfileChange};
+use crate::model::member::{Member, ProfileChange};
 use crate::model::session::claims::Caller;
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
 use crate::use_cases::event::factory::EventFactory;
+use crate::use_cases::member::access_error::MemberAccessError;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use case.
+/// Changes the profile of the caller's own member.
 pub struct UpdateProfile {
-    /// Where members are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// What makes events.
+    /// Event factory.
     pub events: EventFactory,
-}
-
-/// Why a profile was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum UpdateProfileError {
-    /// The token is good, but its member is no more.
-    #[error("the member is no more")]
-    NotFound,
-    /// The member is banned.
-    #[error(transparent)]
-    Banned(#[from] Banned),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl UpdateProfile {
     /// Connects the use case with its ports.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
-        Self { store: ports.store.clone(), events: EventFactory::new(ports) }
+        Self {
+            store: ports.store.clone(),
+            events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
+        }
     }
 
-    /// Applies the change to the caller's own member, and tells what the member is then.
+    /// Applies the change and returns the member as it is afterwards.
     pub async fn run(
         &self,
         caller: &Caller,
         change: ProfileChange,
-    ) -> Result<Member, UpdateProfileError> {
-        retry_on_contention(|| self.try_to_apply(caller, change.clone())).await
+    ) -> Result<Member, MemberAccessError> {
+        let now = self.clock.now();
+        retry_on_contention(|| self.try_run(caller, change.clone(), now)).await
     }
 
-    async fn try_to_apply(
+    async fn try_run(
         &self,
         caller: &Caller,
         change: ProfileChange,
-    ) -> Result<Member, UpdateProfileError> {
+        now: Timestamp,
+    ) -> Result<Member, MemberAccessError> {
         let work = self.store.begin().await?;
         let found = work.members().find(caller.member).await?;
-        let mut member = found.ok_or(UpdateProfileError::NotFound)?;
+        let mut member = found.ok_or(MemberAccessError::NotFound)?;
         member.ensure_active()?;
-        if member.change_profile(change, self.events.clock.now()) {
+        if member.change_profile(change, now) {
             work.members().update(&member).await.map_err(StoreError::from)?;
-            let event = self.events.domain_event(EventKind::ProfileChanged, member.id);
+            let event = self.events.domain_event(EventKind::ProfileChanged, member.id, now);
             work.outbox().add(&event).await?;
         }
         work.commit().await?;

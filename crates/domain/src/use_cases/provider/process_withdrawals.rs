@@ -1,14 +1,17 @@
-//! Do what users ask for who take something back at the provider.
+//! Processing of withdrawals: authorizations that users have revoked at the provider.
 
 use std::sync::Arc;
 
+use crate::model::clock::Clock;
 use crate::model::event::EventKind;
-use crate::model::identity::{KnownMember, SubjectKind};
+use crate::model::identity::{KnownMember, Subject, SubjectKind};
 use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::member::tombstone::tombstones;
 use crate::model::member::withdrawn_data::WithdrawnData;
 use crate::model::member::{Member, MemberStatus};
 use crate::model::provider::withdrawal::Withdrawal;
+use crate::model::random::Random;
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::pushes::WithdrawalReader;
@@ -17,16 +20,22 @@ use crate::use_cases::member::erase::EraseMember;
 use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 
-/// How many withdrawals are looked at in one go.
-const BATCH: u64 = 100;
+/// Maximum number of withdrawals per run.
+const BATCH_SIZE: u64 = 100;
 
-/// The use case.
+/// Applies pending withdrawals to members.
 pub struct ProcessWithdrawals {
-    /// What erases members, and where they are kept.
+    /// Erasure of members, with the store.
     pub erase: Arc<EraseMember>,
     /// Pending withdrawals.
     pub withdrawals: Arc<dyn WithdrawalReader>,
-    /// What the names begin with of those who take theirs back.
+    /// Event factory.
+    pub events: EventFactory,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of default nicknames.
+    pub random: Arc<dyn Random>,
+    /// Prefixes of default nicknames, which replace withdrawn ones.
     pub nickname_prefixes: NicknamePrefixes,
 }
 
@@ -37,94 +46,108 @@ impl ProcessWithdrawals {
         Self {
             erase,
             withdrawals: ports.readers.withdrawals.clone(),
+            events: EventFactory::new(ports),
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
             nickname_prefixes: policies.nickname_prefixes.clone(),
         }
     }
 
-    /// Obeys what is to be obeyed, and tells how many withdrawals that were. One that fails stays for the
-    /// next time and does not keep the others; of several failures the last is told.
+    /// Processes the pending withdrawals and returns their number.
+    ///
+    /// A withdrawal that fails stays pending and does not hold up the others. The last error is returned.
     pub async fn run(&self) -> Result<usize, StoreError> {
-        let mut obeyed = 0;
+        let now = self.clock.now();
+        let mut processed = 0;
         let mut failure = None;
-        for withdrawal in self.withdrawals.withdrawals(BATCH).await? {
-            match retry_on_contention(|| self.process(&withdrawal)).await {
-                Ok(()) => obeyed += 1,
+        for withdrawal in self.withdrawals.withdrawals(BATCH_SIZE).await? {
+            match retry_on_contention(|| self.process(&withdrawal, now)).await {
+                Ok(()) => processed += 1,
                 Err(error) => failure = Some(error),
             }
         }
-        if obeyed > 0 {
-            self.erase.wipe().await;
+        if processed > 0 {
+            self.erase.purge().await;
         }
-        failure.map_or(Ok(obeyed), Err)
+        failure.map_or(Ok(processed), Err)
     }
 
-    /// Removes the withdrawal in the same unit of work in which it is obeyed: it is done once, whoever
-    /// else works and whenever the program ends.
-    async fn process(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
+    /// Applies the withdrawal and removes it in the same unit of work, so that it is processed exactly once
+    /// even if several instances process it or the program ends.
+    async fn process(&self, withdrawal: &Withdrawal, now: Timestamp) -> Result<(), StoreError> {
         let work = self.erase.store.begin().await?;
         if work.pushes().remove(withdrawal).await? {
-            self.apply(work.as_ref(), withdrawal).await?;
+            self.apply(work.as_ref(), withdrawal, now).await?;
             work.commit().await?;
         }
         Ok(())
     }
 
-    /// Changes what there is to change.
     async fn apply(
         &self,
         work: &dyn UnitOfWork,
         withdrawal: &Withdrawal,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let owner = work.identities().find_by_subject(&withdrawal.subject).await?;
-        let Some(owner) = owner else { return Ok(()) };
-        if withdrawal.withdrawn == WithdrawnData::Account {
-            return self.close_account(work, withdrawal, &owner).await;
+        let known = work.identities().find_by_subject(&withdrawal.subject).await?;
+        let Some(known) = known else { return Ok(()) };
+        if withdrawal.data == WithdrawnData::Account {
+            return self.close_account(work, withdrawal, &known, now).await;
         }
-        let mut member = owner.member;
-        let EventFactory { clock, random, .. } = &self.erase.events;
-        let before = member.clone();
-        let names = &self.nickname_prefixes;
-        if member.apply_withdrawal(withdrawal.withdrawn, names, random.as_ref(), clock.now()) {
+        let before = &known.member;
+        let mut member = before.clone();
+        let changed = member.apply_withdrawal(
+            withdrawal.data,
+            &self.nickname_prefixes,
+            self.random.as_ref(),
+            now,
+        );
+        if changed {
             work.members().update(&member).await?;
-            for kind in changed_events(&before, &member) {
-                work.outbox().add(&self.erase.events.domain_event(kind, member.id)).await?;
+            for kind in changed_events(before, &member) {
+                work.outbox().add(&self.events.domain_event(kind, member.id, now)).await?;
             }
         }
         Ok(())
     }
 
-    /// Ends what an account let in: its ids in the app, and its sessions there. A member whom no app
-    /// knows any more is erased; an id across apps does not let anyone in by itself.
+    /// Removes the account of one app: its ids and its sessions.
+    ///
+    /// A member without an account of another app is erased, because a union id alone does not allow a
+    /// login.
     async fn close_account(
         &self,
         work: &dyn UnitOfWork,
         withdrawal: &Withdrawal,
-        owner: &KnownMember,
+        known: &KnownMember,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let member = &owner.member;
+        let member = &known.member;
         let namespace = &withdrawal.subject.namespace;
-        let (closed, left): (Vec<_>, Vec<_>) =
-            owner.subjects.iter().cloned().partition(|subject| subject.namespace == *namespace);
-        if !left.iter().any(|subject| subject.kind == SubjectKind::OpenId) {
-            return self.erase.erase(work, member, None).await;
+        let is_closed = |subject: &Subject| subject.namespace == *namespace;
+        let (closed, remaining): (Vec<_>, Vec<_>) =
+            known.subjects.iter().cloned().partition(is_closed);
+        if !remaining.iter().any(|subject| subject.kind == SubjectKind::OpenId) {
+            return self.erase.erase(work, member, None, now).await;
         }
         if member.status == MemberStatus::Banned {
             let tombstones = tombstones(&closed, self.erase.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, self.erase.events.clock.now()).await?;
+            work.tombstones().add(&tombstones, now).await?;
         }
         work.identities().remove(&closed).await?;
         let sessions = work.sessions().list_by_member(member.id).await?.into_iter();
-        let there = sessions.filter(|session| session.app == withdrawal.app);
-        work.sessions().remove(&there.map(|session| session.id).collect::<Vec<_>>()).await?;
-        // Counts the version up: who closes the last account at this moment must see that this one is.
+        let of_app = sessions.filter(|session| session.app == withdrawal.app);
+        work.sessions().remove(&of_app.map(|session| session.id).collect::<Vec<_>>()).await?;
+        // Increments the version: a concurrent withdrawal of another account must notice that this one is
+        // closed, in case it was the last but one.
         Ok(work.members().update(member).await?)
     }
 }
 
-/// What happened to a member of whom something was taken back.
+/// Returns the kinds of events for the differences between two states of a member.
 fn changed_events(before: &Member, after: &Member) -> impl Iterator<Item = EventKind> {
     let phone = before.phone != after.phone;
-    let profile = (&before.nickname, &before.avatar) != (&after.nickname, &after.avatar);
+    let profile = before.nickname != after.nickname || before.avatar != after.avatar;
     let kinds = [(EventKind::PhoneWithdrawn, phone), (EventKind::ProfileChanged, profile)];
-    kinds.into_iter().filter_map(|(kind, happened)| happened.then_some(kind))
+    kinds.into_iter().filter_map(|(kind, changed)| changed.then_some(kind))
 }

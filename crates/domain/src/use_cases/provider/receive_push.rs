@@ -1,13 +1,11 @@
-//! Take a message that the provider pushes: believe it or not, and keep what it asks for until that is
-//! obeyed.
+//! Reception of the provider's message pushes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::app::name::AppName;
 use crate::model::clock::Clock;
-use crate::model::fingerprint::Fingerprint;
-use crate::model::fingerprint::Fingerprints;
+use crate::model::fingerprint::{Fingerprint, Fingerprints};
 use crate::model::provider::withdrawal::Withdrawal;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -18,39 +16,40 @@ use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// How far from our clock a signature may have been made.
+/// Maximum difference between the time of a signature and the clock of this service.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// How long it is remembered what was seen: longer than any signature is good for.
+/// Time to live of the fingerprints of received messages and signatures. It is longer than a signature is
+/// accepted.
 const SEEN_PUSH_TTL: Duration = Duration::from_hours(1);
 
-/// The use cases.
+/// Receives message pushes and stores the withdrawals in them.
 pub struct ReceivePush {
-    /// The apps served, of which some take pushes.
+    /// Apps, of which some accept message pushes.
     pub apps: Arc<AppRegistry>,
-    /// Where it is kept what is to be done.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// What recognises a message that comes again.
+    /// Fingerprints of messages and signatures.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// Randomness of ids.
     pub random: Arc<dyn Random>,
 }
 
-/// Why a message was not taken.
+/// Reason why a message was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceivePushError {
-    /// No such app takes messages.
+    /// The app does not exist or does not accept message pushes.
     #[error("no app of that name has a push token")]
     UnknownApp,
-    /// It is not the provider's, or not readable.
+    /// The message is not from the provider or cannot be read.
     #[error(transparent)]
     Rejected(#[from] PushRejected),
-    /// The signature is from another time.
+    /// The time of the signature differs too much.
     #[error("the signature was not made within {} s of our clock", MAX_CLOCK_SKEW.as_secs())]
     Stale,
-    /// The signature came before, over another message.
+    /// The signature was used for another message.
     #[error("the signature was used for another message")]
     Replayed,
     /// The store failed.
@@ -71,16 +70,19 @@ impl ReceivePush {
         }
     }
 
-    /// Whether the provider made this signature, and now: it checks who answers at our address.
+    /// Verifies a signature without a message. The provider checks this way that the address belongs to
+    /// the service.
     pub fn verify(&self, app: &AppName, signature: &PushSignature) -> Result<(), ReceivePushError> {
         self.reader(app)?.verify(signature)?;
         ensure_fresh(signature, self.clock.now())
     }
 
-    /// Takes a message. What it asks for will be done even if the program ends this moment.
+    /// Verifies a message and stores its withdrawal. After this returns, the withdrawal is processed even
+    /// if the program ends.
     ///
-    /// The provider sends again what it had no answer to, so the same message twice is one. A plain
-    /// signature does not cover the message: so it is good for one message only.
+    /// The provider repeats a message until it gets a response, so a message that was received before is
+    /// ignored. The signature of a plaintext message does not cover its body, so each signature is accepted
+    /// for one message only.
     pub async fn run(
         &self,
         app: &AppName,
@@ -90,29 +92,33 @@ impl ReceivePush {
         let push = self.reader(app)?.read(signature, body)?;
         let now = self.clock.now();
         ensure_fresh(signature, now)?;
-        let message = self.fingerprint("push", app, push.identity.iter().map(String::as_str));
-        let signed = [signature.timestamp.as_str(), &signature.nonce];
-        let signature = self.fingerprint("push signature", app, signed);
-
-        let withdrawal = push.withdrawn.map(|(subject, withdrawn)| {
-            Withdrawal::new(app.clone(), subject, withdrawn, now, self.random.as_ref())
+        let message = push.dedup_key.iter().map(String::as_str);
+        let seen = SeenPush {
+            message: self.fingerprint("push", app, message),
+            signature: self.fingerprint(
+                "push signature",
+                app,
+                [signature.timestamp.as_str(), &signature.nonce],
+            ),
+        };
+        let withdrawal = push.withdrawal.map(|(subject, data)| {
+            Withdrawal::new(app.clone(), subject, data, now, self.random.as_ref())
         });
-        retry_on_contention(|| self.store(message, signature, withdrawal.as_ref(), now)).await
+        retry_on_contention(|| self.try_store(&seen, withdrawal.as_ref(), now)).await
     }
 
-    async fn store(
+    async fn try_store(
         &self,
-        message: Fingerprint,
-        signature: Fingerprint,
+        seen: &SeenPush,
         withdrawal: Option<&Withdrawal>,
         now: Timestamp,
     ) -> Result<(), ReceivePushError> {
         let work = self.store.begin().await?;
         work.pushes().delete_seen_before(now.minus(SEEN_PUSH_TTL)).await?;
-        if !work.pushes().mark_seen(message, now).await? {
+        if !work.pushes().mark_seen(seen.message, now).await? {
             return Ok(work.commit().await?);
         }
-        if !work.pushes().mark_seen(signature, now).await? {
+        if !work.pushes().mark_seen(seen.signature, now).await? {
             return Err(ReceivePushError::Replayed);
         }
         if let Some(withdrawal) = withdrawal {
@@ -121,8 +127,8 @@ impl ReceivePush {
         Ok(work.commit().await?)
     }
 
-    /// What reads the messages to an app. One that is disabled takes them too: what users take back has
-    /// to be obeyed all the same.
+    /// Returns the reader of messages to an app. A disabled app has one too, because revoked
+    /// authorizations must be processed nevertheless.
     fn reader(&self, name: &AppName) -> Result<Arc<dyn PushReader>, ReceivePushError> {
         let app = self.apps.select(Some(name.as_str())).filter(|app| app.name == *name);
         app.and_then(|app| app.pushes.clone()).ok_or(ReceivePushError::UnknownApp)
@@ -140,10 +146,16 @@ impl ReceivePush {
     }
 }
 
+/// Fingerprints by which a repeated message and a repeated signature are recognised.
+struct SeenPush {
+    message: Fingerprint,
+    signature: Fingerprint,
+}
+
 fn ensure_fresh(signature: &PushSignature, now: Timestamp) -> Result<(), ReceivePushError> {
-    let made = signature.timestamp.parse::<i64>().ok();
-    let age = made.map(|seconds| seconds.abs_diff(now.unix_seconds()));
-    match age {
+    let signed_at = signature.timestamp.parse::<i64>().ok();
+    let skew = signed_at.map(|seconds| seconds.abs_diff(now.unix_seconds()));
+    match skew {
         Some(seconds) if seconds <= MAX_CLOCK_SKEW.as_secs() => Ok(()),
         Some(_) | None => Err(ReceivePushError::Stale),
     }

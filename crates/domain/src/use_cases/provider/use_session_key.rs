@@ -1,4 +1,4 @@
-//! Use the session key that is kept of a user, on behalf of a trusted back end that never sees it.
+//! Operations with stored session keys, for service accounts that never get the keys.
 
 use std::sync::Arc;
 
@@ -16,50 +16,51 @@ use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases. A caller without a service key has no [`Service`] to pass.
+/// Uses stored session keys for a service account. A caller that is not authenticated has no
+/// [`ServiceAccount`] to pass.
 pub struct UseSessionKey {
-    /// The apps served.
+    /// Apps that users log in to.
     pub apps: Arc<AppRegistry>,
-    /// Where a new key is kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
     /// Stored session keys.
     pub session_keys: Arc<dyn SessionKeyReader>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A user as a back end names them.
+/// Reference to a user.
 pub struct UserRef {
-    /// The app, by name or app id; the first one when `None`.
+    /// App, by name or app id; `None` is the first one.
     pub app: Option<String>,
-    /// The user within the app.
+    /// Id of the user within the app.
     pub open_id: String,
 }
 
-/// Why a session key was not used.
+/// Reason why a session key was not used.
 #[derive(Debug, thiserror::Error)]
 pub enum UseSessionKeyError {
-    /// The caller named an app that is not served here.
+    /// The app does not exist.
     #[error("no app of that name or id is served here")]
     UnknownApp,
-    /// Nobody may log in to the app, nor use a session key of its.
+    /// The app is disabled.
     #[error(transparent)]
     AppDisabled(#[from] AppDisabled),
-    /// The app's keys are not kept.
-    #[error("the app keeps no session keys: its store_session_keys has to be true")]
+    /// The app stores no session keys.
+    #[error("the app stores no session keys: its store_session_keys has to be true")]
     NotKept,
-    /// There is no key, or none that the provider still knows.
-    #[error("there is no good session key of the user: they have to log in again")]
+    /// There is no session key of the user, or the provider has replaced it.
+    #[error("there is no valid session key of the user: they have to log in again")]
     NoKey,
-    /// The provider was asked in vain.
-    #[error("the provider did not answer as it should")]
+    /// The provider failed.
+    #[error("the call to the provider failed")]
     Provider(#[from] ProviderError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A user, their key, and what it is good for.
+/// A user and the stored session key.
 struct KeptSessionKey {
     app: Arc<App>,
     user: Subject,
@@ -78,54 +79,56 @@ impl UseSessionKey {
         }
     }
 
-    /// Whether the key is the user's present one, by the provider's word.
+    /// Asks the provider if the stored key is the current one of the user.
     pub async fn check(
         &self,
         _service: &ServiceAccount,
-        named: &UserRef,
+        user: &UserRef,
     ) -> Result<bool, UseSessionKeyError> {
-        let KeptSessionKey { app, user, key } = self.find(named).await?;
+        let KeptSessionKey { app, user, key } = self.find(user).await?;
         Ok(session_keys_of(&app)?.operations.is_current(&user, &key).await?)
     }
 
-    /// Has the provider replace the key, and keeps the new one.
+    /// Lets the provider replace the key, and stores the new one.
     pub async fn reset(
         &self,
         service: &ServiceAccount,
-        named: &UserRef,
+        user: &UserRef,
     ) -> Result<(), UseSessionKeyError> {
-        let KeptSessionKey { app, user, key } = self.find(named).await?;
+        let KeptSessionKey { app, user, key } = self.find(user).await?;
         let keys = session_keys_of(&app)?;
-        let fresh = keys.operations.rotate(&user, &key).await?.ok_or(UseSessionKeyError::NoKey)?;
-        let keep = || async {
+        let rotated = keys.operations.rotate(&user, &key).await?;
+        let rotated = rotated.ok_or(UseSessionKeyError::NoKey)?;
+        let now = self.clock.now();
+        retry_on_contention(|| async {
             let work = self.store.begin().await?;
-            keys.store(work.as_ref(), &user, &fresh, self.clock.now()).await?;
+            keys.store(work.as_ref(), &user, &rotated, now).await?;
             work.commit().await
-        };
-        retry_on_contention(keep).await?;
+        })
+        .await?;
         tracing::info!(service = service.name, "session key reset");
         Ok(())
     }
 
-    /// Whether the provider signed these data of the user.
+    /// Checks if the provider signed the data with the user's key.
     pub async fn verify_signature(
         &self,
         _service: &ServiceAccount,
-        named: &UserRef,
+        user: &UserRef,
         raw_data: &str,
         signature: &str,
     ) -> Result<bool, UseSessionKeyError> {
-        let KeptSessionKey { app, key, .. } = self.find(named).await?;
+        let KeptSessionKey { app, key, .. } = self.find(user).await?;
         Ok(session_keys_of(&app)?.operations.is_signed(&key, raw_data, signature))
     }
 
-    async fn find(&self, named: &UserRef) -> Result<KeptSessionKey, UseSessionKeyError> {
-        let app = self.apps.select(named.app.as_deref());
-        let app = app.ok_or(UseSessionKeyError::UnknownApp)?;
+    async fn find(&self, user: &UserRef) -> Result<KeptSessionKey, UseSessionKeyError> {
+        let app = self.apps.select(user.app.as_deref()).ok_or(UseSessionKeyError::UnknownApp)?;
         app.ensure_enabled()?;
-        let user = app.subject_of(&named.open_id);
+        let user = app.subject_of(&user.open_id);
         let key = session_keys_of(&app)?.load(self.session_keys.as_ref(), &user).await?;
-        Ok(KeptSessionKey { app, user, key: key.ok_or(UseSessionKeyError::NoKey)? })
+        let key = key.ok_or(UseSessionKeyError::NoKey)?;
+        Ok(KeptSessionKey { app, user, key })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Decide who calls: the one place where a token is believed or not.
+//! Authentication of members: the only place that accepts access tokens.
 
 use std::sync::Arc;
 
@@ -7,32 +7,35 @@ use crate::model::member::Banned;
 use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::session::claims::{AccessClaims, Caller};
 use crate::model::session::{Session, SessionId};
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::sessions::SessionReader;
 use crate::ports::tokens::{TokenRejected, TokenVerifier};
 use crate::use_cases::ports::Ports;
 use crate::use_cases::rate_limits::RateLimits;
 
-/// The use case. Every route that a member calls passes through it, so that none can forget what ends
-/// a session: a logout, a replayed refresh token, a ban, an erasure.
+/// Authenticates members by access token.
+///
+/// Every member route uses it, so that each of them rejects sessions ended by a logout, a reused refresh
+/// token, a ban or an erasure.
 pub struct Authenticate {
-    /// What checks the token itself.
+    /// Verifier of the token itself.
     pub tokens: Arc<dyn TokenVerifier>,
-    /// Sessions.
+    /// Sessions; a cache may answer.
     pub sessions: Arc<dyn SessionReader>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// How often a member may call.
+    /// Rate limit of requests per member.
     pub limits: Arc<RateLimits>,
 }
 
-/// Why a caller is not believed.
+/// Reason why a token is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
-    /// The token is not good.
+    /// The token is invalid or expired.
     #[error(transparent)]
     Token(#[from] TokenRejected),
-    /// The token is good, but its session is over.
+    /// The token is valid, but its session has ended.
     #[error("the session has ended")]
     SessionEnded,
     /// The member is banned.
@@ -43,13 +46,13 @@ pub enum AuthenticateError {
     Store(#[from] StoreError),
 }
 
-/// Why a caller is not let in.
+/// Reason why a request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// They are not believed.
+    /// The token is rejected.
     #[error(transparent)]
     Unauthenticated(#[from] AuthenticateError),
-    /// They call too often.
+    /// The member exceeds the rate limit.
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
 }
@@ -66,37 +69,38 @@ impl Authenticate {
         }
     }
 
-    /// Who the access token speaks for, if its session still lasts and they do not call too often.
-    /// Calls are counted before anything is looked up.
+    /// Authenticates a request. It is counted against the rate limit before the session is looked up.
     pub async fn run(&self, token: &str) -> Result<Caller, AuthError> {
         let claims = self.tokens.verify(token).map_err(AuthenticateError::from)?;
         self.limits.check(LimitKey::Member(claims.member)).await?;
         Ok(self.check_session(claims).await?.caller())
     }
 
-    /// What the access token says, if its session still lasts.
+    /// Returns the claims of an access token whose session is alive.
     pub async fn claims(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
         self.check_session(self.tokens.verify(token)?).await
     }
 
     async fn check_session(&self, claims: AccessClaims) -> Result<AccessClaims, AuthenticateError> {
-        let session = self.session(claims.session).await?;
-        if session.member == claims.member {
-            Ok(claims)
-        } else {
-            Err(AuthenticateError::SessionEnded)
+        let session = self.session(claims.session, self.clock.now()).await?;
+        if session.member != claims.member {
+            return Err(AuthenticateError::SessionEnded);
         }
+        Ok(claims)
     }
 
-    /// The session, if it still lasts and its member may come in.
-    pub async fn session(&self, id: SessionId) -> Result<Session, AuthenticateError> {
+    /// Returns the session if it is alive and its member is not banned.
+    pub async fn session(
+        &self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Session, AuthenticateError> {
         let found = self.sessions.find_session(id).await?;
         let (session, member) = found.ok_or(AuthenticateError::SessionEnded)?;
         member.ensure_active()?;
-        if session.is_alive(self.clock.now()) {
-            Ok(session)
-        } else {
-            Err(AuthenticateError::SessionEnded)
+        if !session.is_alive(now) {
+            return Err(AuthenticateError::SessionEnded);
         }
+        Ok(session)
     }
 }

@@ -1,8 +1,9 @@
-//! Tell trusted back ends whether a token is good, and end the session of one that must not be.
+//! Introspection and revocation of tokens, for service accounts (RFC 7662, RFC 7009).
 
 use std::sync::Arc;
 
-use crate::model::session::claims::AccessClaims;
+use crate::model::clock::Clock;
+use crate::model::session::claims::{AccessClaims, RefreshClaims};
 use crate::model::session::{RefreshTokenState, Session, SessionId, SessionPolicy};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
@@ -13,33 +14,35 @@ use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
 use crate::use_cases::session::authenticate::{Authenticate, AuthenticateError};
 
-/// The use cases on tokens that someone else holds.
+/// Introspects and revokes tokens of members.
 pub struct Introspect {
-    /// The apps served.
+    /// Apps that users log in to.
     pub apps: Arc<AppRegistry>,
-    /// What decides whether an access token is believed.
+    /// Authentication by access token.
     pub authenticate: Arc<Authenticate>,
-    /// What knows refresh tokens.
+    /// Verifier of refresh tokens.
     pub tokens: Arc<dyn TokenVerifier>,
-    /// Where sessions end.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// How long sessions live.
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Policy of sessions.
     pub policy: SessionPolicy,
 }
 
-/// What a token is.
+/// State of a token.
 #[derive(Debug)]
 pub enum Introspection {
-    /// An access token that is believed.
+    /// Valid access token.
     Access(AccessClaims),
-    /// A refresh token that would be exchanged.
+    /// Valid refresh token.
     Refresh {
-        /// Its session.
+        /// Session of the token.
         session: Session,
-        /// When it ends: with the session, or with the grace where it was exchanged before.
+        /// Expiry: of the session, or of the grace period for a token that was exchanged before.
         expires_at: Timestamp,
     },
-    /// Nothing that opens anything, whatever it once was.
+    /// Any other token, including expired and revoked ones.
     Inactive,
 }
 
@@ -52,37 +55,44 @@ impl Introspect {
             authenticate,
             tokens: ports.token_verifier.clone(),
             store: ports.store.clone(),
+            clock: ports.clock.clone(),
             policy: policies.sessions,
         }
     }
 
-    /// What the token is now. A refresh token is not spent by asking.
+    /// Returns the state of a token. A refresh token is not spent by this.
     pub async fn run(&self, token: &str) -> Result<Introspection, StoreError> {
-        let Some(claims) = self.tokens.open_refresh_token(token) else {
-            let claims = active_or_none(self.authenticate.claims(token).await)?;
-            return Ok(claims.map_or(Introspection::Inactive, Introspection::Access));
-        };
-        let session = active_or_none(self.authenticate.session(claims.session).await)?;
-        let now = self.authenticate.clock.now();
-        Ok(session.map_or(Introspection::Inactive, |session| {
-            let app = self.apps.select(Some(session.app.as_str()));
-            if app.is_some_and(|app| app.disabled) {
-                return Introspection::Inactive;
-            }
-            let expires_at = match session.refresh_token_state(claims.generation, &self.policy, now)
-            {
-                RefreshTokenState::Current => session.expires_at,
-                RefreshTokenState::InGrace => session.grace_end(&self.policy),
-                RefreshTokenState::Reused | RefreshTokenState::Expired => {
-                    return Introspection::Inactive;
-                }
-            };
-            Introspection::Refresh { session, expires_at }
-        }))
+        if let Some(claims) = self.tokens.open_refresh_token(token) {
+            return self.introspect_refresh_token(claims).await;
+        }
+        let claims = active_or_none(self.authenticate.claims(token).await)?;
+        Ok(claims.map_or(Introspection::Inactive, Introspection::Access))
     }
 
-    /// Ends the session of an access or refresh token, be it an expired one; a token that is no good is
-    /// no error.
+    async fn introspect_refresh_token(
+        &self,
+        claims: RefreshClaims,
+    ) -> Result<Introspection, StoreError> {
+        let now = self.clock.now();
+        let found = active_or_none(self.authenticate.session(claims.session, now).await)?;
+        let Some(session) = found else { return Ok(Introspection::Inactive) };
+        let app = self.apps.select(Some(session.app.as_str()));
+        if app.is_some_and(|app| app.disabled) {
+            return Ok(Introspection::Inactive);
+        }
+        let state = session.refresh_token_state(claims.generation, &self.policy, now);
+        let expires_at = match state {
+            RefreshTokenState::Current => session.expires_at,
+            RefreshTokenState::InGrace => session.grace_end(&self.policy),
+            RefreshTokenState::Reused | RefreshTokenState::Expired => {
+                return Ok(Introspection::Inactive);
+            }
+        };
+        Ok(Introspection::Refresh { session, expires_at })
+    }
+
+    /// Ends the session of an access or refresh token, even if the token has expired. An invalid token is
+    /// not an error.
     pub async fn revoke(&self, token: &str) -> Result<(), StoreError> {
         let Some(session) = self.session_of(token) else { return Ok(()) };
         retry_on_contention(|| async {
@@ -99,7 +109,7 @@ impl Introspect {
     }
 }
 
-/// Only a store that fails is an error; whatever else is in the way means no.
+/// Turns a rejected token into `None`. Only a failure of the store remains an error.
 fn active_or_none<T>(outcome: Result<T, AuthenticateError>) -> Result<Option<T>, StoreError> {
     match outcome {
         Ok(value) => Ok(Some(value)),

@@ -1,4 +1,4 @@
-//! End sessions at their member's wish, and show them which there are.
+//! Logout, and management of a member's own sessions.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use crate::ports::store::sessions::SessionLister;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases around a member's own sessions.
+/// Lists and ends the caller's own sessions.
 pub struct ManageSessions {
-    /// Where sessions are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
-    /// Sessions.
+    /// Lists of sessions.
     pub sessions: Arc<dyn SessionLister>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why a session was not ended.
+/// Reason why a session was not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndSessionError {
-    /// The caller has no such session: there is none, or it is someone else's.
+    /// The session does not exist or belongs to another member.
     #[error("the member has no such session")]
     NotFound,
     /// The store failed.
@@ -43,7 +43,7 @@ impl ManageSessions {
         }
     }
 
-    /// Ends the session the caller speaks in.
+    /// Ends the session of the access token.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         retry_on_contention(|| async {
             let work = self.store.begin().await?;
@@ -63,7 +63,7 @@ impl ManageSessions {
         .await
     }
 
-    /// Ends one session of the caller's, here or on another device.
+    /// Ends one session of the caller, on this or another device.
     pub async fn end_session(
         &self,
         caller: &Caller,
@@ -79,7 +79,7 @@ impl ManageSessions {
         .await
     }
 
-    /// The sessions of the caller that last, the one used last first.
+    /// Returns the active sessions of the caller, the last refreshed first.
     pub async fn list_sessions(&self, caller: &Caller) -> Result<Vec<Session>, StoreError> {
         let now = self.clock.now();
         let mut sessions = self.sessions.list_sessions(caller.member).await?;

@@ -1,10 +1,12 @@
-//! Keep the keys that sign access tokens in order, and change them at an operator's word.
+//! Rotation and revocation of the keys that sign access tokens.
 
 use std::sync::Arc;
 
 use crate::model::audit::AuditKind;
-use crate::model::signing_key::GeneratedKey;
-use crate::model::signing_key::{KeyChange, KeyPolicy, KeyState, SigningKey, SigningKeys};
+use crate::model::clock::Clock;
+use crate::model::signing_key::{
+    GeneratedKey, KeyChange, KeyPolicy, KeyState, SigningKey, SigningKeys,
+};
 use crate::model::timestamp::Timestamp;
 use crate::ports::signing_keys::{GenerateKeyError, KeyGenerator};
 use crate::ports::store::error::StoreError;
@@ -13,27 +15,29 @@ use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::retry::retry_on_contention;
 
-/// The use cases.
+/// Rotates and revokes signing keys.
 pub struct RotateKeys {
-    /// Where keys are kept.
+    /// Units of work.
     pub store: Arc<dyn Store>,
     /// Signing keys.
     pub signing_keys: Arc<dyn SigningKeyReader>,
-    /// What makes them.
+    /// Generator of key pairs.
     pub generator: Arc<dyn KeyGenerator>,
-    /// What makes events, and knows the time.
+    /// Event factory.
     pub events: EventFactory,
-    /// When they change.
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Lifetime of the keys.
     pub policy: KeyPolicy,
 }
 
-/// Why the keys are as they were.
+/// Reason why the keys were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateKeysError {
-    /// There is no such key.
+    /// The key does not exist.
     #[error("there is no such key")]
     NotFound,
-    /// No key could be made.
+    /// No key pair could be generated.
     #[error(transparent)]
     Generate(#[from] GenerateKeyError),
     /// The store failed.
@@ -41,43 +45,46 @@ pub enum RotateKeysError {
     Store(#[from] StoreError),
 }
 
-/// What an operator wants done to the keys as they are.
+/// Operation of an operator: the changes of the current keys.
 type KeyOperation<'a> =
     dyn Fn(&SigningKeys, Timestamp) -> Result<Vec<KeyChange<'_>>, RotateKeysError> + Sync + 'a;
 
 impl RotateKeys {
-    /// The keys as they are, for those who only look.
+    /// Returns all keys.
     pub async fn list(&self) -> Result<SigningKeys, StoreError> {
         Ok(SigningKeys(self.signing_keys.signing_keys().await?))
     }
 
-    /// Does what is due, if anything is, and tells which keys there are then. To be called every
-    /// second: what it costs is one read.
+    /// Makes the changes that are due and returns the keys afterwards. Each instance runs it every second;
+    /// if nothing is due, it costs one read.
     pub async fn rotate_if_due(&self) -> Result<SigningKeys, RotateKeysError> {
         let keys = self.list().await?;
-        match keys.due(&self.policy, self.events.clock.now()) {
-            Some(_) => self.change(&|_, _| Ok(Vec::new())).await,
-            None => Ok(keys),
+        let now = self.clock.now();
+        if keys.due_change(&self.policy, now).is_none() {
+            return Ok(keys);
         }
+        self.change(now, &|_, _| Ok(Vec::new())).await
     }
 
-    /// Lets the next key sign, as soon as all who check tokens can know it.
+    /// Rotates to the next key, as soon as it has been published long enough.
     pub async fn rotate(&self) -> Result<SigningKeys, RotateKeysError> {
-        self.change(&|keys, now| {
-            let next = keys.next(now).zip(keys.may_rotate_at(&self.policy, now));
+        self.change(self.clock.now(), &|keys, now| {
+            let next = keys.next(now).zip(keys.earliest_rotation(&self.policy, now));
             Ok(next.map(|(key, at)| KeyChange::Start { key, at }).into_iter().collect())
         })
         .await
     }
 
-    /// Believes no token of this key any more. If it signs, the next one does from now on; sessions
-    /// last, and get tokens of that one with their next refresh.
+    /// Revokes a key: its tokens are rejected.
+    ///
+    /// If it is the current key, the next one signs at once. Sessions continue and get tokens of that key
+    /// with their next refresh.
     pub async fn revoke(&self, id: &str) -> Result<SigningKeys, RotateKeysError> {
-        self.change(&|keys, now| {
+        self.change(self.clock.now(), &|keys, now| {
             let key = keys.0.iter().find(|key| key.id == id).ok_or(RotateKeysError::NotFound)?;
             let remove = KeyChange::Remove { key };
             Ok(match keys.state(key, now) {
-                // First, lest the key before it sign again.
+                // In this order, because otherwise the previous key would sign again.
                 KeyState::Current => vec![keys.promote_next(now), remove],
                 KeyState::Next | KeyState::Previous => vec![remove],
             })
@@ -85,24 +92,31 @@ impl RotateKeys {
         .await
     }
 
-    /// Makes the change that `order` asks for, and with it all that is due.
-    async fn change(&self, order: &KeyOperation<'_>) -> Result<SigningKeys, RotateKeysError> {
-        retry_on_contention(|| self.try_change(order)).await
+    /// Executes the operation, followed by the changes that are due.
+    async fn change(
+        &self,
+        now: Timestamp,
+        operation: &KeyOperation<'_>,
+    ) -> Result<SigningKeys, RotateKeysError> {
+        retry_on_contention(|| self.try_change(now, operation)).await
     }
 
-    async fn try_change(&self, order: &KeyOperation<'_>) -> Result<SigningKeys, RotateKeysError> {
-        let now = self.events.clock.now();
+    async fn try_change(
+        &self,
+        now: Timestamp,
+        operation: &KeyOperation<'_>,
+    ) -> Result<SigningKeys, RotateKeysError> {
         let work = self.store.begin().await?;
         let keys = SigningKeys(work.signing_keys().all().await?);
-        for ordered in order(&keys, now)? {
-            self.apply(work.as_ref(), ordered, now).await?;
+        for change in operation(&keys, now)? {
+            self.apply(work.as_ref(), change, now).await?;
         }
         let keys = self.apply_due(work.as_ref(), now).await?;
         work.commit().await?;
         Ok(keys)
     }
 
-    /// Does what is due until nothing is.
+    /// Applies due changes until there are none.
     async fn apply_due(
         &self,
         work: &dyn UnitOfWork,
@@ -110,7 +124,7 @@ impl RotateKeys {
     ) -> Result<SigningKeys, RotateKeysError> {
         loop {
             let keys = SigningKeys(work.signing_keys().all().await?);
-            match keys.due(&self.policy, now) {
+            match keys.due_change(&self.policy, now) {
                 Some(change) => self.apply(work, change, now).await?,
                 None => return Ok(keys),
             }
@@ -123,26 +137,27 @@ impl RotateKeys {
         change: KeyChange<'_>,
         now: Timestamp,
     ) -> Result<(), RotateKeysError> {
-        let kept = work.signing_keys();
+        let keys = work.signing_keys();
         let (kind, id) = match change {
             KeyChange::Add { number, signs_from } => {
                 let GeneratedKey { id, sealed } = self.generator.generate()?;
                 let key =
                     SigningKey { number, id, sealed, created_at: now, active_from: signs_from };
-                // Of instances that make the same change at once, one does.
-                kept.add(&key).await.map_err(StoreError::from)?;
+                // If several instances make the same change, the number is taken for all but one.
+                keys.add(&key).await.map_err(StoreError::from)?;
                 (AuditKind::SigningKeyAdded, key.id)
             }
             KeyChange::Start { key, at } => {
-                kept.start(&key.id, at).await?;
+                keys.start(&key.id, at).await?;
                 (AuditKind::SigningKeyStarted, key.id.clone())
             }
             KeyChange::Remove { key } => {
-                kept.remove(&key.id).await?;
+                keys.remove(&key.id).await?;
                 (AuditKind::SigningKeyRemoved, key.id.clone())
             }
         };
-        Ok(work.audit().record(&self.events.event(kind).with_detail(id)).await?)
+        let event = self.events.audit_event(kind, now).with_detail(id);
+        Ok(work.audit().record(&event).await?)
     }
 }
 
@@ -163,7 +178,7 @@ mod tests {
     use crate::ports::store::{MockStore, MockUnitOfWork};
     use crate::use_cases::retry::MAX_ATTEMPTS;
 
-    /// The use cases over an empty store; each unit of work comes from `begin`.
+    /// Returns the use case over an empty store, with units of work from `begin`.
     fn rotate_keys(begin: impl Fn() -> MockUnitOfWork + Send + Sync + 'static) -> RotateKeys {
         let mut store = MockStore::new();
         let mut signing_keys = MockSigningKeyReader::new();
@@ -180,10 +195,10 @@ mod tests {
             signing_keys: Arc::new(signing_keys),
             generator: Arc::new(generator),
             events: EventFactory {
-                clock: Arc::new(clock),
                 random: Arc::new(MockRandom::new()),
-                requests: Arc::new(MockRequestContext::new()),
+                request_context: Arc::new(MockRequestContext::new()),
             },
+            clock: Arc::new(clock),
             policy: KeyPolicy {
                 lifetime: None,
                 prepublish: Duration::from_secs(1),
@@ -192,31 +207,31 @@ mod tests {
         }
     }
 
-    /// A unit of work without keys that adds none; a commit would panic.
-    fn refusing(refusal: fn() -> AddError) -> MockUnitOfWork {
-        let mut kept = MockSigningKeyRepository::new();
+    /// Returns a unit of work without keys that fails to add one. A commit would panic.
+    fn failing(failure: fn() -> AddError) -> MockUnitOfWork {
+        let mut keys = MockSigningKeyRepository::new();
         let mut unit = MockUnitOfWork::new();
-        kept.expect_all().returning(|| Ok(Vec::new()));
-        kept.expect_add().returning(move |_| Err(refusal()));
-        unit.expect_signing_keys().return_const(Box::new(kept) as Box<dyn SigningKeyRepository>);
+        keys.expect_all().returning(|| Ok(Vec::new()));
+        keys.expect_add().returning(move |_| Err(failure()));
+        unit.expect_signing_keys().return_const(Box::new(keys) as Box<dyn SigningKeyRepository>);
         unit
     }
 
     #[tokio::test]
-    async fn a_race_is_run_again_so_often_and_then_given_up() {
-        let begun = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&begun);
+    async fn contention_of_instances_is_retried_up_to_max_attempts() {
+        let begins = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&begins);
         let rotate_keys = rotate_keys(move || {
             count.fetch_add(1, Ordering::SeqCst);
-            refusing(|| AddError::Taken)
+            failing(|| AddError::Taken)
         });
         assert!(matches!(rotate_keys.rotate_if_due().await, Err(RotateKeysError::Store(_))));
-        assert_eq!(begun.load(Ordering::SeqCst), MAX_ATTEMPTS);
+        assert_eq!(begins.load(Ordering::SeqCst), MAX_ATTEMPTS);
     }
 
     #[tokio::test]
-    async fn a_store_that_fails_changes_nothing() {
-        let rotate_keys = rotate_keys(|| refusing(|| StoreError::new("down").into()));
+    async fn store_failure_changes_no_key() {
+        let rotate_keys = rotate_keys(|| failing(|| StoreError::new("down").into()));
         for outcome in [rotate_keys.rotate_if_due().await, rotate_keys.rotate().await] {
             assert!(matches!(outcome, Err(RotateKeysError::Store(_))), "{outcome:?}");
         }
