@@ -1,4 +1,4 @@
-//! The contracts of the ports, as suites that any implementation can be put through.
+//! Contract suites of the ports, which every implementation must pass.
 
 pub mod concurrent_logins;
 pub mod login_sequences;

@@ -9,18 +9,18 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
-/// A kind of database.
+/// Kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// SQLite in a file.
+    /// SQLite, in a file.
     Sqlite,
-    /// PostgreSQL on the server that `MENSHEN_TEST_POSTGRESQL` names.
+    /// PostgreSQL, on the server given by `MENSHEN_TEST_POSTGRESQL`.
     Postgresql,
-    /// MariaDB on the server that `MENSHEN_TEST_MARIADB` names.
+    /// MariaDB, on the server given by `MENSHEN_TEST_MARIADB`.
     Mariadb,
 }
 
-/// An empty database of one test; dropping it deletes the database.
+/// Empty database of one test; it is deleted on drop.
 pub struct FreshDatabase {
     kind: Kind,
     url: String,
@@ -30,7 +30,7 @@ pub struct FreshDatabase {
 }
 
 /// Number of databases that this process has created.
-static MADE: AtomicU32 = AtomicU32::new(0);
+static CREATED: AtomicU32 = AtomicU32::new(0);
 
 /// Generates a test of each case for every kind of database. A case is an `async fn` that takes a
 /// [`FreshDatabase`]. The calling crate needs tokio with `macros` and `rt-multi-thread`.
@@ -76,9 +76,9 @@ impl FreshDatabase {
             Kind::Mariadb => "MENSHEN_TEST_MARIADB",
         };
         let server = std::env::var(server).unwrap_or_else(|_| {
-            panic!("{server} names no server: run this with `cargo xtask test -- NAME`")
+            panic!("{server} is not set: run this test with `cargo xtask test -- NAME`")
         });
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", process::id());
         let url = match kind {
             Kind::Sqlite | Kind::Mariadb => format!("{server}/{name}"),
@@ -90,19 +90,19 @@ impl FreshDatabase {
         Self { kind, url, folder, server: Some((server, name)) }
     }
 
-    /// Kind of the database.
+    /// Returns the kind of the database.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// URL of the database.
+    /// Returns the URL of the database.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Folder that is deleted with the database; contains the file of SQLite.
+    /// Returns the folder that is deleted with the database; it contains the file of SQLite.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -141,11 +141,12 @@ impl Drop for FreshDatabase {
         let Some((url, name)) = &self.server else { return };
         let drop = match self.kind {
             Kind::Sqlite | Kind::Postgresql => format!("DROP DATABASE {name} WITH (FORCE)"),
-            // DROP would wait for a transaction that a test left open.
+            // DROP waits for open transactions, and a test may have left one.
             Kind::Mariadb => format!("SET lock_wait_timeout = 2; DROP DATABASE {name}"),
         };
         let url = url.clone();
-        // `Drop` cannot wait for the caller's runtime. A failure only leaves a database on the throw-away server.
+        // `Drop` cannot block on the caller's runtime. A failure leaves a database on the temporary
+        // server, which is deleted as a whole.
         let _ = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async { execute(&url, &drop).await })
@@ -154,7 +155,7 @@ impl Drop for FreshDatabase {
     }
 }
 
-/// Disables the maintenance task of the sqlx pool, which can loop forever.
+/// Opens a connection without the maintenance task of the sqlx pool, which can loop forever.
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).max_connections(1).idle_timeout(None).max_lifetime(None);

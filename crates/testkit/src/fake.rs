@@ -1,4 +1,4 @@
-//! Fakes of all ports but the store.
+//! Fakes of all ports except the store.
 
 pub mod apps;
 pub mod clock;

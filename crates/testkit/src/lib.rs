@@ -8,7 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "a test kit fails by panicking"
+    reason = "test support reports failures by panics"
 )]
 
 pub mod contract;

@@ -50,69 +50,69 @@ use crate::memory::unit_of_work::MemoryUnitOfWork;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     committed: Arc<Mutex<State>>,
-    turn: Arc<AsyncMutex<()>>,
+    write_lock: Arc<AsyncMutex<()>>,
     subscriptions: Arc<Subscriptions>,
 }
 
 impl MemoryStore {
-    /// Stores events for these webhook receivers.
+    /// Sets the webhook receivers and the event kinds they subscribe to.
     #[must_use]
     pub fn with_subscriptions(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
-    /// Committed members.
+    /// Returns the committed members.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
         self.committed.lock().unwrap().members.values().cloned().collect()
     }
 
-    /// Committed subjects with their members.
+    /// Returns the committed subjects with their members.
     #[must_use]
     pub fn identities(&self) -> Vec<(MemberId, Subject)> {
         self.committed.lock().unwrap().identities.clone()
     }
 
-    /// Committed sessions.
+    /// Returns the committed sessions.
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
         self.committed.lock().unwrap().sessions.values().cloned().collect()
     }
 
-    /// Committed redemptions of login codes.
+    /// Returns the committed redemptions of login codes.
     #[must_use]
     pub fn redemptions(&self) -> Vec<Redemption> {
         self.committed.lock().unwrap().redemptions.values().cloned().collect()
     }
 
-    /// Committed audit events, oldest first.
+    /// Returns the committed audit events, oldest first.
     #[must_use]
     pub fn audit(&self) -> Vec<AuditEvent> {
         self.committed.lock().unwrap().audit.clone()
     }
 
-    /// Committed audit events without logins, oldest first.
+    /// Returns the committed audit events without logins, oldest first.
     #[must_use]
-    pub fn audit_besides_logins(&self) -> Vec<AuditEvent> {
+    pub fn audit_without_logins(&self) -> Vec<AuditEvent> {
         let mut events = self.audit();
         events.retain(|event| !matches!(event.kind, AuditKind::Registered | AuditKind::LoggedIn));
         events
     }
 
-    /// Committed administrators, oldest first.
+    /// Returns the committed administrators, oldest first.
     #[must_use]
-    pub fn admins_now(&self) -> Vec<Admin> {
+    pub fn all_admins(&self) -> Vec<Admin> {
         self.committed.lock().unwrap().admins.values().cloned().collect()
     }
 
-    /// Committed deliveries of a receiver, oldest first.
+    /// Returns the committed deliveries, oldest first.
     #[must_use]
     pub fn outbox(&self) -> Vec<Delivery> {
         let state = self.committed.lock().unwrap();
-        state.outbox.iter().map(|waiting| waiting.delivery.clone()).collect()
+        state.outbox.iter().map(|queued| queued.delivery.clone()).collect()
     }
 
-    /// Number of committed tombstones.
+    /// Returns the number of committed tombstones.
     #[must_use]
     pub fn tombstones(&self) -> usize {
         self.committed.lock().unwrap().tombstones.len()
@@ -122,10 +122,10 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        let turn = self.turn.clone().lock_owned().await;
+        let write_lock = self.write_lock.clone().lock_owned().await;
         let committed = self.committed.clone();
         let subscriptions = self.subscriptions.clone();
-        Ok(Box::new(MemoryUnitOfWork::begin(committed, subscriptions, turn)))
+        Ok(Box::new(MemoryUnitOfWork::begin(committed, subscriptions, write_lock)))
     }
 
     async fn purge_deleted(&self) -> Result<(), StoreError> {

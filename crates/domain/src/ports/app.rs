@@ -99,6 +99,11 @@ impl App {
         let mut subjects = subjects.iter();
         subjects.find(|one| one.kind == SubjectKind::OpenId && one.namespace == self.namespace)
     }
+
+    /// Returns `true` if the text is the app's name or id.
+    pub(crate) fn matches(&self, name_or_id: &str) -> bool {
+        [self.name.as_str(), self.app_id.as_str()].contains(&name_or_id)
+    }
 }
 
 impl fmt::Debug for App {
@@ -107,9 +112,32 @@ impl fmt::Debug for App {
     }
 }
 
-impl App {
-    /// Returns `true` if the text is the app's name or id.
-    pub(crate) fn matches(&self, name_or_id: &str) -> bool {
-        [self.name.as_str(), self.app_id.as_str()].contains(&name_or_id)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::provider::{MockIdentityProvider, MockPhoneProvider};
+
+    fn app(app_id: &str) -> App {
+        App {
+            name: AppName::parse("main").unwrap(),
+            app_id: AppId::parse(app_id).unwrap(),
+            namespace: format!("test:{app_id}"),
+            policy: AppPolicy::default(),
+            disabled: false,
+            identity: Arc::new(MockIdentityProvider::new()),
+            phone: Arc::new(MockPhoneProvider::new()),
+            session_keys: None,
+            pushes: None,
+        }
+    }
+
+    #[test]
+    fn subject_in_app_is_the_openid_of_that_app() {
+        let main = app("wx01");
+        let shop = app("wx02");
+        let alias = Subject { kind: SubjectKind::UnionId, ..main.subject_of("u") };
+        let subjects = [shop.subject_of("o2"), alias, main.subject_of("o1")];
+        assert_eq!(main.subject_in(&subjects), Some(&main.subject_of("o1")));
+        assert_eq!(main.subject_in(&subjects[..2]), None);
     }
 }

@@ -14,7 +14,7 @@ use domain::use_cases::UseCases;
 use domain::use_cases::login::Login;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 
-use super::store::{Backend, SESSIONS, all_at_once, owner_of};
+use super::store::{Backend, SESSIONS, owner_of, run_concurrently};
 use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
@@ -31,7 +31,7 @@ pub struct LoginFixture {
 }
 
 impl LoginFixture {
-    /// A door over an empty store.
+    /// Creates the fixture over an empty store.
     #[must_use]
     pub fn new(store: Arc<dyn Backend>) -> Self {
         let provider = Arc::<MemoryProvider>::default();
@@ -52,23 +52,25 @@ impl LoginFixture {
         Self { store, login: use_cases.login, erase: use_cases.erase_member, provider }
     }
 
-    /// The first logins of `people`, in turn, each through one app.
+    /// Concurrent first logins of `people` users through one app create one member per user.
     pub async fn concurrent_first_logins_yield_one_member_each(&self, people: usize) {
-        let came = self.log_in_concurrently(|nth| ("first", person("first", nth % people))).await;
-        let news = came.iter().filter(|logged_in| logged_in.is_new).count();
-        assert_eq!((members(&came).len(), news), (people, people));
+        let logins = self.log_in_concurrently(|nth| ("first", person("first", nth % people))).await;
+        let registered = logins.iter().filter(|logged_in| logged_in.is_new).count();
+        assert_eq!((members(&logins).len(), registered), (people, people));
         for nth in 0..people {
             let owner = self.owner_of(&person("first", nth).login).await;
-            assert!(owner.is_some_and(|owner| members(&came).contains(&owner)));
+            assert!(owner.is_some_and(|owner| members(&logins).contains(&owner)));
         }
     }
 
     /// First logins of one user through two apps, identified by the union id, create one member.
     pub async fn concurrent_first_logins_through_two_apps_yield_one_member(&self) {
         let app = |nth: usize| if nth.is_multiple_of(2) { "first" } else { "second" };
-        let came = self.log_in_concurrently(|nth| (app(nth), person(app(nth), 0).with_union_id("u"))).await;
-        let news = came.iter().filter(|logged_in| logged_in.is_new).count();
-        assert_eq!((members(&came).len(), news), (1, 1));
+        let logins = self
+            .log_in_concurrently(|nth| (app(nth), person(app(nth), 0).with_union_id("u")))
+            .await;
+        let registered = logins.iter().filter(|logged_in| logged_in.is_new).count();
+        assert_eq!((members(&logins).len(), registered), (1, 1));
     }
 
     /// Concurrent logins that reveal shared union ids merge each pair of members once.
@@ -79,9 +81,9 @@ impl LoginFixture {
             self.log_in("second", person("second", nth).with_union_id(&union_id(nth))).await;
         }
         let late = |nth| person("first", nth % people).with_union_id(&union_id(nth));
-        let came = self.log_in_concurrently(|nth| ("first", late(nth))).await;
-        let merged: usize = came.iter().map(|logged_in| logged_in.merged.len()).sum();
-        assert_eq!((members(&came).len(), merged), (people, people));
+        let logins = self.log_in_concurrently(|nth| ("first", late(nth))).await;
+        let merged: usize = logins.iter().map(|logged_in| logged_in.merged.len()).sum();
+        assert_eq!((members(&logins).len(), merged), (people, people));
     }
 
     /// Logins succeed while their members are erased repeatedly.
@@ -98,7 +100,7 @@ impl LoginFixture {
                 }
             }
         });
-        let erasures = tokio::spawn(all_at_once(erasures.collect::<Vec<_>>()));
+        let erasures = tokio::spawn(run_concurrently(erasures.collect::<Vec<_>>()));
         self.log_in_concurrently(|nth| ("first", person("first", nth % people))).await;
         erasures.await.unwrap();
         for nth in 0..people {
@@ -108,15 +110,20 @@ impl LoginFixture {
     }
 
     /// Runs [`CONCURRENCY`] logins at once; `attempt` gives the app and user of each.
-    async fn log_in_concurrently(&self, attempt: impl Fn(usize) -> (&'static str, MemoryUser)) -> Vec<LoggedIn> {
+    async fn log_in_concurrently(
+        &self,
+        attempt: impl Fn(usize) -> (&'static str, MemoryUser),
+    ) -> Vec<LoggedIn> {
         let logins = (0..CONCURRENCY).map(|nth| {
             let (app, user) = attempt(nth);
             let login = self.login.clone();
             let request = self.request(app, &user);
             async move { login.run(request).await }
         });
-        let logins = all_at_once(logins.collect::<Vec<_>>()).await.into_iter();
-        logins.map(|login| login.unwrap_or_else(|error| panic!("login failed: {error:?}"))).collect()
+        let logins = run_concurrently(logins.collect::<Vec<_>>()).await.into_iter();
+        logins
+            .map(|login| login.unwrap_or_else(|error| panic!("login failed: {error:?}")))
+            .collect()
     }
 
     async fn log_in(&self, app: &str, user: MemoryUser) -> LoggedIn {
@@ -144,6 +151,6 @@ fn person(app: &str, nth: usize) -> MemoryUser {
     MemoryUser { login: Subject { namespace: app.to_owned(), ..user.login }, ..user }
 }
 
-fn members(came: &[LoggedIn]) -> HashSet<MemberId> {
-    came.iter().map(|logged_in| logged_in.member).collect()
+fn members(logins: &[LoggedIn]) -> HashSet<MemberId> {
+    logins.iter().map(|logged_in| logged_in.member).collect()
 }

@@ -39,8 +39,8 @@ const fn event(person: char, app: usize, union_id: Option<char>, phone: Option<c
     Event { person, app, union_id, phone }
 }
 
-/// Xi through two apps, with the union id late or early, with two phone numbers, and with a union id
-/// that contradicts; Yu with a phone number that is Xi's too.
+/// Logins of Xi through two apps, with the union id late or early, two phone numbers and a contradicting
+/// union id, and logins of Yu with one of Xi's phone numbers.
 pub const EVENTS: [Event; 9] = [
     event('x', 0, None, None),
     event('x', 0, Some('u'), None),
@@ -65,7 +65,11 @@ const POLICIES: [(ConflictPolicy, Option<ConflictResolution>); 6] = [
 
 /// Runs every order of `length` of the `events`, each over a store from `fresh`. Shorter orders are
 /// prefixes of these. Returns the number of orders.
-pub async fn run_all(events: &[Event], length: usize, fresh: impl Fn() -> Arc<dyn Backend>) -> usize {
+pub async fn run_all(
+    events: &[Event],
+    length: usize,
+    fresh: impl Fn() -> Arc<dyn Backend>,
+) -> usize {
     let orders = orders(events, length);
     for (policy, choice) in POLICIES {
         let mut before: &[Event] = &[];
@@ -73,7 +77,7 @@ pub async fn run_all(events: &[Event], length: usize, fresh: impl Fn() -> Arc<dy
             let run = format!("{policy:?}{choice:?}{run}");
             // The common prefix with the previous order was checked there.
             let checked = order.iter().zip(before).take_while(|(now, then)| now == then).count();
-            Scenario::new(run, fresh(), policy, choice).play(order, checked).await;
+            Scenario::new(run, fresh(), policy, choice).run(order, checked).await;
             before = order;
         }
     }
@@ -128,7 +132,7 @@ impl IdentityProvider for ReportedData {
         Ok(ProviderIdentity {
             subject: self.openid(event),
             aliases: self.union_id(event).into_iter().collect(),
-            standing: AccountKind::User,
+            account_kind: AccountKind::User,
             session_key: None,
         })
     }
@@ -145,7 +149,7 @@ impl PhoneProvider for ReportedData {
     }
 }
 
-/// A number of this run only: a store may be used for many.
+/// Returns a phone number that is unique to the run, because runs can share a store.
 fn number(run: &str, phone: char) -> PhoneNumber {
     let digits = seed(run) % 100_000_000_000;
     PhoneNumber::new(1, &format!("{}{digits:011}", u32::from(phone) % 10)).unwrap()
@@ -213,7 +217,8 @@ impl Scenario {
         }
     }
 
-    async fn play(mut self, order: &[Event], checked: usize) {
+    /// Runs the events in this order. The members after the first `checked` events are not checked again.
+    async fn run(mut self, order: &[Event], checked: usize) {
         for (step, event) in order.iter().enumerate() {
             let outcome = self.log_in(*event).await;
             let so_far =
@@ -235,8 +240,8 @@ impl Scenario {
     async fn log_in(&mut self, event: Event) -> Result<LoggedIn, LoginError> {
         self.clock.advance(Duration::from_secs(1));
         self.steps += 1;
-        let place = EVENTS.iter().position(|known| *known == event).unwrap();
-        let code = format!("{}-{}-{place}", self.run, self.steps);
+        let index = EVENTS.iter().position(|known| *known == event).unwrap();
+        let code = format!("{}-{}-{index}", self.run, self.steps);
         let request = LoginRequest {
             app: Some(format!("app{}", event.app)),
             code: LoginCode::parse(&code).unwrap(),
@@ -256,7 +261,7 @@ impl Scenario {
             event.union_id.is_some_and(|id| known_before.is_some_and(|before| *before != id));
         match outcome {
             Ok(logged_in) => {
-                assert!(!contradicts, "a changed union id got in: {so_far}");
+                assert!(!contradicts, "a changed union id was accepted: {so_far}");
                 if logged_in.is_new {
                     assert!(self.members.insert(logged_in.member), "{so_far}");
                 }
@@ -300,7 +305,9 @@ impl Scenario {
         let mut owners: HashMap<Subject, MemberId> = HashMap::new();
         for event in EVENTS {
             let reported = ReportedData { run: self.run.clone(), app: event.app };
-            for subject in [Some(reported.openid(event)), reported.union_id(event)].into_iter().flatten() {
+            for subject in
+                [Some(reported.openid(event)), reported.union_id(event)].into_iter().flatten()
+            {
                 if let Some(owner) = unit.identities().find_by_subject(&subject).await.unwrap() {
                     assert!(owner.subjects.contains(&subject), "{so_far}");
                     owners.insert(subject, owner.member.id);
@@ -308,7 +315,7 @@ impl Scenario {
             }
         }
         let openids = owners.keys().filter(|subject| subject.kind == SubjectKind::OpenId).count();
-        assert_eq!(openids, self.known.len(), "an openid is lost, or came from nowhere: {so_far}");
+        assert_eq!(openids, self.known.len(), "an openid is lost or surplus: {so_far}");
         let holders: HashSet<MemberId> = owners.values().copied().collect();
         assert_eq!(holders, self.members, "an unreachable or surplus member: {so_far}");
         for (subject, owner) in &owners {

@@ -1,7 +1,7 @@
-//! The contract of [`domain::ports::store`]: THE way to check a new store.
+//! Contract suite of [`domain::ports::store`]. Every store must pass it.
 //!
-//! Every MUST of the port is a case here, and so is every edge that a database is known to get wrong.
-//! A new adapter runs them all with [`store_contract!`](crate::store_contract).
+//! The suite has a case for every MUST of the port and for known pitfalls of databases. A new adapter runs
+//! all cases with [`store_contract!`](crate::store_contract).
 
 pub mod admins;
 pub mod apps;
@@ -31,8 +31,8 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionPolicy};
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::{Store, StoreReader};
 use domain::ports::store::error::StoreError;
+use domain::ports::store::{Store, StoreReader};
 use domain::use_cases::retry::retry_on_contention;
 
 use crate::fake::random::FixedRandom;
@@ -50,12 +50,12 @@ pub fn subscriptions() -> Subscriptions {
     Subscriptions::new(vec![(all, EventKind::ALL.to_vec()), (bans, kinds)])
 }
 
-/// Makes a test of every case of the contract.
+/// Generates a test of each case of the contract.
 ///
-/// Takes an `async fn` or closure without arguments, called once per case, that makes a pair: the
-/// backend under test as an `Arc<dyn Backend>`, **empty** and with [`subscriptions()`], and a guard that must
-/// outlive the case (a temporary folder, say, or nothing: `()`). The crate that calls this needs tokio
-/// with `macros` and `rt-multi-thread`.
+/// The argument is an `async fn` or closure without arguments. It is called once per case and returns a
+/// pair: the store under test as an `Arc<dyn Backend>`, **empty** and with [`subscriptions()`], and a guard
+/// that must outlive the case (e.g. a temporary folder, or `()`). The calling crate needs tokio with
+/// `macros` and `rt-multi-thread`.
 ///
 /// ```
 /// # mod tests {
@@ -75,119 +75,119 @@ pub fn subscriptions() -> Subscriptions {
 macro_rules! store_contract {
     ($fresh:expr) => {
         $crate::store_contract! { $fresh =>
-            unit_of_work::what_was_committed_is_there
-            unit_of_work::nobody_else_sees_what_is_not_committed
-            unit_of_work::what_was_dropped_was_never_there
-            unit_of_work::a_unit_of_work_sees_its_own_changes
-            unit_of_work::many_dropped_units_of_work_leave_the_store_usable
-            unit_of_work::a_store_says_that_it_is_ready
-            members::a_member_is_read_as_it_was_written
-            members::an_unknown_member_is_nobody
-            members::names_are_kept_to_the_byte
-            members::times_are_kept_to_the_millisecond
-            members::a_phone_number_is_one_members_only
-            members::many_members_have_no_phone_number
-            members::a_taken_phone_number_leaves_the_unit_of_work_usable
-            members::an_update_is_written_and_counted
-            members::a_second_writer_is_stale
-            members::an_unknown_member_cannot_be_updated
-            members::an_update_cannot_take_anothers_phone_number
-            members::a_phone_number_that_was_given_up_is_free
-            members::a_removed_member_is_gone_with_all_that_is_theirs
-            members::a_member_that_changed_is_not_removed
-            members::members_are_found_by_what_is_known_of_them
-            members::members_are_told_page_by_page_the_newest_first
-            identities::an_owner_is_found_with_all_their_subjects
-            identities::an_unknown_subject_has_no_owner
+            unit_of_work::committed_changes_are_stored
+            unit_of_work::uncommitted_changes_are_invisible_to_readers
+            unit_of_work::dropped_unit_of_work_is_rolled_back
+            unit_of_work::unit_of_work_reads_its_own_writes
+            unit_of_work::dropped_units_of_work_release_their_resources
+            unit_of_work::store_reports_readiness
+            members::member_round_trip_keeps_every_field
+            members::unknown_member_is_none
+            members::nicknames_are_stored_byte_by_byte
+            members::timestamps_are_stored_to_the_millisecond
+            members::phone_number_is_unique
+            members::members_without_phone_number_do_not_conflict
+            members::taken_phone_number_leaves_the_unit_of_work_usable
+            members::update_writes_all_fields_and_increments_the_version
+            members::update_with_old_member_version_is_stale
+            members::update_of_unknown_member_is_stale
+            members::update_with_taken_phone_number_fails
+            members::replaced_phone_number_can_be_reused
+            members::removed_member_cascades_to_owned_rows
+            members::removal_with_old_member_version_is_stale
+            members::member_search_by_id_phone_masked_phone_and_subject
+            members::member_search_pages_newest_first
+            identities::member_is_found_by_subject_with_all_subjects
+            identities::unknown_subject_has_no_member
             identities::subjects_are_compared_byte_by_byte
-            identities::the_longest_subject_is_kept_whole
-            identities::a_taken_subject_leaves_the_unit_of_work_usable
-            identities::the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work
-            identities::what_one_member_is_known_under_becomes_anothers
-            redemptions::a_redemption_is_found_as_it_was_added
-            redemptions::a_redeemed_code_is_taken
-            redemptions::concurrent_redemptions_of_one_code_are_one
-            redemptions::expired_redemptions_are_forgotten
-            session_keys::a_session_key_is_found_as_it_was_kept
-            session_keys::a_later_session_key_replaces_the_one_before
-            session_keys::concurrent_session_keys_of_one_user_are_one
-            session_keys::a_session_key_of_nobody_is_not_kept
-            session_keys::a_session_key_stays_with_its_identity
-            session_keys::a_session_key_goes_with_its_member
-            session_keys::old_session_keys_are_forgotten
-            session_keys::a_member_is_known_under_their_own_subjects
-            sessions::a_session_is_read_as_it_was_written
-            sessions::an_unknown_session_is_none
-            sessions::a_session_advances_from_the_generation_before_only
-            sessions::concurrent_advances_of_one_session_are_one
-            sessions::a_session_that_ended_does_not_advance
-            sessions::sessions_end_one_by_one_or_all_of_a_member
-            sessions::a_session_is_found_with_its_member_once_it_is_committed
-            audit::security_events_are_read_as_they_were_recorded
-            audit::security_events_are_found_by_what_they_are_about
-            audit::security_events_are_counted_by_day
-            audit::old_security_events_are_forgotten
-            admins::an_administrator_is_read_as_they_were_written
-            admins::a_name_is_one_administrators
-            admins::a_second_writer_of_an_administrator_is_stale
-            admins::administrators_sessions_last_until_they_are_ended
-            apps::an_app_is_read_as_it_was_written
-            apps::a_name_and_an_app_id_are_one_apps
-            apps::a_second_writer_of_an_app_is_stale
-            apps::an_app_that_was_removed_is_gone_and_its_name_is_free
-            apps::a_namespace_is_in_use_while_somebody_is_known_there
-            erasure::a_member_is_told_all_that_is_held_of_them_and_of_nobody_else
-            erasure::a_removed_member_leaves_their_subjects_and_phone_number_free
-            erasure::tombstones_are_kept_once_and_found_again
-            erasure::a_subject_that_is_removed_is_nobodys
-            pushes::what_was_seen_is_known_until_it_is_forgotten
-            pushes::of_many_who_see_one_thing_at_once_one_is_the_first
-            pushes::withdrawals_are_kept_until_they_are_obeyed_the_oldest_first
-            pushes::of_many_who_obey_one_withdrawal_at_once_one_does
-            outbox::an_event_is_kept_for_each_receiver_of_its_kind
-            outbox::what_was_not_committed_did_not_happen
-            outbox::events_of_one_member_are_due_one_after_the_other
-            outbox::what_is_put_off_holds_back_that_member_and_nobody_else
-            outbox::a_merger_waits_for_both_members_and_holds_back_who_is_left
-            outbox::a_claim_is_one_callers_until_it_runs_out
-            outbox::of_many_who_claim_one_delivery_at_once_one_does
-            outbox::who_lost_a_claim_puts_nothing_off
-            outbox::events_outlive_their_member_in_order
-            outbox::events_of_one_member_keep_the_order_in_which_they_were_committed
-            outbox::at_most_as_many_are_due_as_were_asked_for
-            outbox::the_oldest_event_of_a_receiver_is_told
-            outbox::what_no_receiver_waits_for_is_forgotten_after_a_time
-            signing_keys::signing_keys_are_read_as_they_were_written
-            signing_keys::a_number_is_one_signing_keys
-            signing_keys::a_signing_key_starts_earlier_and_never_later
-            signing_keys::a_removed_signing_key_is_gone
-            signing_keys::concurrent_adds_of_one_number_make_one_signing_key
-            races::concurrent_adds_of_one_subject_make_one_owner
-            races::concurrent_adds_of_one_phone_number_make_one_member
+            identities::longest_subject_is_not_truncated
+            identities::taken_subject_leaves_the_unit_of_work_usable
+            identities::member_of_taken_subject_is_found_in_the_same_unit_of_work
+            identities::subjects_are_reassigned_to_another_member
+            redemptions::redemption_round_trip_keeps_every_field
+            redemptions::second_redemption_of_a_code_is_taken
+            redemptions::concurrent_redemptions_of_one_code_add_one
+            redemptions::expired_redemptions_are_deleted
+            session_keys::session_key_round_trip_keeps_every_byte
+            session_keys::later_session_key_replaces_the_previous_one
+            session_keys::concurrent_session_key_upserts_leave_one_key
+            session_keys::session_key_of_unknown_user_is_refused
+            session_keys::session_key_moves_with_its_identity
+            session_keys::session_key_is_deleted_with_its_member
+            session_keys::old_session_keys_are_deleted
+            session_keys::identities_are_listed_by_member
+            sessions::session_round_trip_keeps_every_field
+            sessions::unknown_session_is_none
+            sessions::session_advances_by_one_generation_only
+            sessions::concurrent_advances_of_a_session_succeed_once
+            sessions::ended_session_does_not_advance
+            sessions::sessions_are_removed_singly_or_by_member
+            sessions::committed_session_is_found_with_its_member
+            audit::audit_event_round_trip_keeps_every_field
+            audit::audit_events_are_filtered_and_paged
+            audit::audit_events_are_counted_by_day
+            audit::old_audit_events_are_deleted
+            admins::admin_round_trip_keeps_every_field
+            admins::admin_name_is_unique
+            admins::update_with_old_admin_version_is_stale
+            admins::admin_sessions_exist_until_they_end
+            apps::app_round_trip_keeps_every_field
+            apps::app_name_and_app_id_are_unique
+            apps::update_with_old_app_version_is_stale
+            apps::removed_app_can_be_added_again
+            apps::namespace_exists_while_it_has_subjects
+            erasure::personal_data_export_is_complete_and_of_one_member
+            erasure::subjects_and_phone_of_a_removed_member_can_be_reused
+            erasure::tombstones_are_added_once_and_found
+            erasure::removed_subject_has_no_member
+            pushes::seen_push_is_known_until_it_is_deleted
+            pushes::concurrent_marks_of_one_push_succeed_once
+            pushes::pending_withdrawals_are_listed_oldest_first
+            pushes::concurrent_removals_of_a_withdrawal_succeed_once
+            outbox::event_is_stored_for_each_subscribed_receiver
+            outbox::uncommitted_event_is_not_due
+            outbox::events_of_one_member_are_due_in_order
+            outbox::rescheduled_delivery_delays_only_its_member
+            outbox::merge_event_is_ordered_for_both_members
+            outbox::expired_claim_can_be_reclaimed
+            outbox::concurrent_claims_of_a_delivery_succeed_once
+            outbox::lost_claim_cannot_reschedule_the_delivery
+            outbox::events_of_an_erased_member_stay_in_order
+            outbox::events_of_one_member_keep_commit_order
+            outbox::due_deliveries_respect_the_limit
+            outbox::oldest_event_of_a_receiver
+            outbox::events_of_unconfigured_receivers_are_deleted
+            signing_keys::signing_key_round_trip_keeps_every_field
+            signing_keys::signing_key_number_is_unique
+            signing_keys::signing_key_start_moves_earlier_only
+            signing_keys::removed_signing_key_is_deleted
+            signing_keys::concurrent_adds_of_one_number_add_one_signing_key
+            races::concurrent_adds_of_one_subject_succeed_once
+            races::concurrent_adds_of_one_phone_number_add_one_member
             races::concurrent_updates_of_one_member_are_never_lost
-            races::a_thousand_first_logins_of_one_openid_make_one_member
-            races::first_logins_of_many_openids_make_as_many_members
-            races::whoever_builds_on_somebody_who_is_removed_is_told_to_begin_again
-            races::logins_go_on_while_their_members_are_removed
-            cancellation::a_caller_who_gives_up_anywhere_leaves_nothing_half_made
-            cancellation::a_caller_who_gives_up_while_waiting_leaves_the_queue
-            cancellation::crowds_of_callers_who_give_up_leave_the_store_usable
+            races::thousand_first_logins_of_one_openid_add_one_member
+            races::first_logins_of_distinct_openids_add_distinct_members
+            races::write_for_removed_member_reports_contention
+            races::logins_succeed_while_their_members_are_removed
+            cancellation::cancelled_login_leaves_no_partial_data
+            cancellation::cancelled_waiter_leaves_the_write_queue
+            cancellation::concurrent_cancellations_leave_the_store_usable
         }
     };
     ($fresh:expr => $($topic:ident::$case:ident)*) => { $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
             let fresh = $fresh;
-            let (store, _outlives_the_case) = fresh().await;
+            let (store, _guard) = fresh().await;
             let case = $crate::contract::store::$topic::$case(store);
-            $crate::contract::store::in_time(case).await;
+            $crate::contract::store::with_timeout(case).await;
         }
     )* };
 }
 
-/// Runs a case, which fails when it is not done within two minutes: something hangs.
-pub async fn in_time(case: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_mins(2), case).await.expect("the case hangs");
+/// Runs a case and panics if it takes longer than two minutes, e.g. because of a deadlock.
+pub async fn with_timeout(case: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_mins(2), case).await.expect("the case timed out");
 }
 
 pub(super) const SESSIONS: SessionPolicy = SessionPolicy {
@@ -199,11 +199,11 @@ pub(super) const SESSIONS: SessionPolicy = SessionPolicy {
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
-static CHANCE: FixedRandom = FixedRandom::seeded(2020);
+static RANDOM: FixedRandom = FixedRandom::seeded(2020);
 
 fn member() -> Member {
     let nickname = Nickname::parse("好柿开花8915").unwrap();
-    Member::register(MemberId::generate(NOW, &CHANCE), nickname, None, NOW)
+    Member::register(MemberId::generate(NOW, &RANDOM), nickname, None, NOW)
 }
 
 fn phone(number: u32) -> PhoneNumber {
@@ -216,7 +216,7 @@ fn open_id(value: &str) -> Subject {
 
 fn session_of(member: MemberId) -> Session {
     let app = AppName::parse("main").unwrap();
-    Session::open(member, app, &SESSIONS, NOW, &CHANCE)
+    Session::open(member, app, &SESSIONS, NOW, &RANDOM)
 }
 
 /// Adds members and commits.
@@ -229,7 +229,7 @@ async fn add_members(store: &dyn Backend, members: &[&Member]) {
 }
 
 /// Adds a member with these subjects and commits.
-async fn make_known(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
+async fn add_known_member(store: &dyn Backend, subjects: &[Subject]) -> MemberId {
     let member = member();
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
@@ -248,7 +248,7 @@ pub(super) async fn owner_of(store: &dyn Backend, subject: &Subject) -> Option<K
     owner
 }
 
-/// A login as the use case does it: find the member or make one, open a session.
+/// Logs in as the use case does: finds or adds the member and opens a session.
 async fn log_in(store: &dyn Backend, subject: &Subject) -> Result<Session, StoreError> {
     retry_on_contention(|| try_to_log_in(store, subject)).await
 }
@@ -270,7 +270,7 @@ async fn try_to_log_in(store: &dyn Backend, subject: &Subject) -> Result<Session
 }
 
 /// Runs one task per item at the same time and waits for all.
-pub(super) async fn all_at_once<I, F>(tasks: I) -> Vec<F::Output>
+pub(super) async fn run_concurrently<I, F>(tasks: I) -> Vec<F::Output>
 where
     I: IntoIterator<Item = F>,
     F: Future<Output: Send + 'static> + Send + 'static,
@@ -283,5 +283,5 @@ where
     outputs
 }
 
-/// A backend under test, as the cases pass it around.
+/// Store under test.
 type Shared = Arc<dyn Backend>;

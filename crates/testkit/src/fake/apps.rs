@@ -35,7 +35,7 @@ impl MemoryAppFactory {
         Self { provider, built: Mutex::default() }
     }
 
-    /// Apps built so far, in order.
+    /// Returns the apps built so far, in order.
     #[must_use]
     pub fn built(&self) -> Vec<RegisteredApp> {
         self.built.lock().unwrap().clone()
@@ -45,9 +45,9 @@ impl MemoryAppFactory {
 impl AppFactory for MemoryAppFactory {
     /// Fails if the secret was not sealed for this app.
     fn build(&self, app: &RegisteredApp) -> Result<App, BuildAppError> {
-        let own = format!("{} Secret ", app.name.as_str());
-        if !app.secret.current.starts_with(own.as_bytes()) {
-            return Err(BuildAppError::Sealed("it was never sealed for this app".into()));
+        let prefix = format!("{} Secret ", app.name.as_str());
+        if !app.secret.current.starts_with(prefix.as_bytes()) {
+            return Err(BuildAppError::Sealed("the secret was not sealed for this app".into()));
         }
         self.built.lock().unwrap().push(app.clone());
         Ok(App {

@@ -31,31 +31,30 @@ impl LoginSeal for MemorySeal {
         MemoryFingerprints.fingerprint("login request", &parts.map(str::as_bytes))
     }
 
-    fn seal(&self, code: &Fingerprint, answer: &LoggedIn) -> Vec<u8> {
-        let mut kept = self.0.lock().unwrap();
-        kept.push((*code, copy(answer)));
-        kept.len().to_be_bytes().to_vec()
+    fn seal(&self, code: &Fingerprint, response: &LoggedIn) -> Vec<u8> {
+        let mut responses = self.0.lock().unwrap();
+        responses.push((*code, copy(response)));
+        responses.len().to_be_bytes().to_vec()
     }
 
     fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError> {
         let number = sealed.try_into().map(usize::from_be_bytes).unwrap_or_default();
-        let kept = self.0.lock().unwrap();
-        let answer = number.checked_sub(1).and_then(|index| kept.get(index));
-        match answer {
-            Some((theirs, answer)) if theirs == code => Ok(copy(answer)),
+        let responses = self.0.lock().unwrap();
+        match number.checked_sub(1).and_then(|index| responses.get(index)) {
+            Some((sealed_for, response)) if sealed_for == code => Ok(copy(response)),
             Some(_) | None => Err(UnsealError("never sealed, or for another code".into())),
         }
     }
 }
 
-/// Copies a token pair. The type itself is not `Clone`, so that secrets are not cloned by accident.
-fn copy(answer: &LoggedIn) -> LoggedIn {
-    let TokenPair { access_token, refresh_token, expires_in } = &answer.tokens;
+/// Copies a login response. The type is not `Clone`, so that secrets are not cloned by accident.
+fn copy(response: &LoggedIn) -> LoggedIn {
+    let TokenPair { access_token, refresh_token, expires_in } = &response.tokens;
     LoggedIn {
-        member: answer.member,
-        nickname: answer.nickname.clone(),
-        is_new: answer.is_new,
-        merged: answer.merged.clone(),
+        member: response.member,
+        nickname: response.nickname.clone(),
+        is_new: response.is_new,
+        merged: response.merged.clone(),
         tokens: TokenPair {
             access_token: AccessToken::new(access_token.expose().into()),
             refresh_token: RefreshToken::new(refresh_token.expose().into()),

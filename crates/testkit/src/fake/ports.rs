@@ -39,7 +39,7 @@ impl ProviderStats for NoCalls {
 
 /// Returns fakes for all ports, over one store and without rate limits.
 ///
-/// A test replaces the fields that it is about.
+/// A test replaces the fields it needs.
 #[must_use]
 pub fn ports(store: Arc<dyn Backend>, clock: Arc<dyn Clock>, apps: Vec<App>, seed: u64) -> Ports {
     let readers: Arc<dyn StoreReader> = store.clone();

@@ -9,7 +9,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::secret::{LoginCode, PhoneCode, SessionKey};
 use domain::ports::provider::{IdentityProvider, PhoneProvider, ProviderError, ProviderFailure};
 
-/// A user of the provider.
+/// User of the provider.
 #[derive(Clone, Debug)]
 pub struct MemoryUser {
     /// Subject that logs in.
@@ -17,7 +17,7 @@ pub struct MemoryUser {
     /// Other subjects of the user.
     pub aliases: Vec<Subject>,
     /// Kind of the account.
-    pub standing: AccountKind,
+    pub account_kind: AccountKind,
     /// Session key in the format of the provider.
     pub session_key: Option<String>,
 }
@@ -32,7 +32,7 @@ impl MemoryUser {
             value: open_id.into(),
         };
         let session_key = Some(format!("session-key-of-{open_id}"));
-        Self { login, aliases: Vec::new(), standing: AccountKind::User, session_key }
+        Self { login, aliases: Vec::new(), account_kind: AccountKind::User, session_key }
     }
 
     /// Adds a union id in the namespace `memory-group`.
@@ -47,13 +47,13 @@ impl MemoryUser {
     }
 }
 
-/// Issues one-time codes for users.
+/// Provider that issues one-time codes for its users.
 #[derive(Debug, Default)]
 pub struct MemoryProvider(Mutex<State>);
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    minted: usize,
+    issued_codes: usize,
     logins: HashMap<String, Code<MemoryUser>>,
     phones: HashMap<String, Code<(Subject, PhoneNumber)>>,
     /// Session keys of the users that have logged in.
@@ -68,7 +68,7 @@ enum Code<T> {
     Used,
 }
 
-/// A call to the provider.
+/// Call to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryCall {
     /// Redemption of a login code.
@@ -83,7 +83,7 @@ impl MemoryProvider {
     /// Issues a login code of a user.
     pub fn login_code(&self, user: &MemoryUser) -> LoginCode {
         let mut state = self.state();
-        let code = state.mint("login");
+        let code = state.issue_code("login");
         state.logins.insert(code.clone(), Code::Fresh(user.clone()));
         LoginCode::parse(&code).unwrap()
     }
@@ -91,7 +91,7 @@ impl MemoryProvider {
     /// Issues a phone code for a user's number.
     pub fn phone_code(&self, user: &MemoryUser, phone: &PhoneNumber) -> PhoneCode {
         let mut state = self.state();
-        let code = state.mint("phone");
+        let code = state.issue_code("phone");
         state.phones.insert(code.clone(), Code::Fresh((user.login.clone(), phone.clone())));
         PhoneCode::parse(&code).unwrap()
     }
@@ -101,7 +101,7 @@ impl MemoryProvider {
         self.state().failures.push_back(failure);
     }
 
-    /// Calls so far, in order, including failed ones.
+    /// Returns the calls so far, in order, including failed ones.
     #[must_use]
     pub fn calls(&self) -> Vec<MemoryCall> {
         self.state().calls.clone()
@@ -113,26 +113,26 @@ impl MemoryProvider {
 }
 
 impl State {
-    pub(crate) fn mint(&mut self, kind: &str) -> String {
-        self.minted += 1;
-        format!("{kind}-code-{}", self.minted)
+    pub(crate) fn issue_code(&mut self, kind: &str) -> String {
+        self.issued_codes += 1;
+        format!("{kind}-code-{}", self.issued_codes)
     }
 
     pub(crate) fn receive(&mut self, call: MemoryCall) -> Result<(), ProviderError> {
         self.calls.push(call);
-        self.failures.pop_front().map_or(Ok(()), |failure| refuse(failure, "ordered by the test"))
+        self.failures.pop_front().map_or(Ok(()), |failure| fail(failure, "injected by the test"))
     }
 }
 
-fn refuse<T>(failure: ProviderFailure, why: &str) -> Result<T, ProviderError> {
-    Err(ProviderError::new(failure, why))
+fn fail<T>(failure: ProviderFailure, cause: &str) -> Result<T, ProviderError> {
+    Err(ProviderError::new(failure, cause))
 }
 
 fn redeem<T>(codes: &mut HashMap<String, Code<T>>, code: &str) -> Result<T, ProviderError> {
     match codes.get_mut(code).map(|code| std::mem::replace(code, Code::Used)) {
-        Some(Code::Fresh(meant)) => Ok(meant),
-        Some(Code::Used) => refuse(ProviderFailure::CodeUsed, "the code was redeemed before"),
-        None => refuse(ProviderFailure::CodeInvalid, "the code was never handed out"),
+        Some(Code::Fresh(value)) => Ok(value),
+        Some(Code::Used) => fail(ProviderFailure::CodeUsed, "the code was redeemed before"),
+        None => fail(ProviderFailure::CodeInvalid, "the code was never issued"),
     }
 }
 
@@ -148,7 +148,7 @@ impl IdentityProvider for MemoryProvider {
         Ok(ProviderIdentity {
             subject: user.login,
             aliases: user.aliases,
-            standing: user.standing,
+            account_kind: user.account_kind,
             session_key: user.session_key.map(|key| SessionKey::new(key.into())),
         })
     }
@@ -163,11 +163,10 @@ impl PhoneProvider for MemoryProvider {
     ) -> Result<PhoneNumber, ProviderError> {
         let mut state = self.state();
         state.receive(MemoryCall::Phone)?;
-        let (meant, phone) = redeem(&mut state.phones, code.expose())?;
-        if meant == *owner {
-            Ok(phone)
-        } else {
-            refuse(ProviderFailure::CodeInvalid, "the code is another user's")
+        let (user, phone) = redeem(&mut state.phones, code.expose())?;
+        if user != *owner {
+            return fail(ProviderFailure::CodeInvalid, "the code belongs to another user");
         }
+        Ok(phone)
     }
 }

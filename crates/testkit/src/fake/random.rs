@@ -34,8 +34,8 @@ impl Default for FixedRandom {
 impl Random for FixedRandom {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            for (byte, drawn) in chunk.iter_mut().zip(self.next().to_be_bytes()) {
-                *byte = drawn;
+            for (byte, random) in chunk.iter_mut().zip(self.next().to_be_bytes()) {
+                *byte = random;
             }
         }
     }

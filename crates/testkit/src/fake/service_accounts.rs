@@ -7,9 +7,9 @@ use domain::ports::service_accounts::ServiceAccountAuthenticator;
 
 /// Service accounts with plaintext keys.
 #[derive(Debug, Default)]
-pub struct MemoryServices(HashMap<String, ServiceAccount>);
+pub struct MemoryServiceAccounts(HashMap<String, ServiceAccount>);
 
-impl MemoryServices {
+impl MemoryServiceAccounts {
     /// Adds a service account with its key.
     #[must_use]
     pub fn with(mut self, name: &str, key: &str) -> Self {
@@ -18,7 +18,7 @@ impl MemoryServices {
     }
 }
 
-impl ServiceAccountAuthenticator for MemoryServices {
+impl ServiceAccountAuthenticator for MemoryServiceAccounts {
     fn authenticate(&self, key: &str) -> Option<ServiceAccount> {
         self.0.get(key).cloned()
     }

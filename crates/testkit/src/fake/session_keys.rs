@@ -34,7 +34,7 @@ impl SessionKeySeal for MemoryKeySeal {
     }
 }
 
-/// Signature of data: forty hexadecimal digits.
+/// Returns the signature of data: forty hexadecimal digits.
 #[must_use]
 pub fn signature(key: &str, raw_data: &str) -> String {
     let mut hasher = DefaultHasher::new();
@@ -53,13 +53,13 @@ impl MemoryProvider {
     /// Replaces the user's session key, as the provider does at times.
     pub fn rotate_key(&self, user: &Subject) -> SessionKey {
         let mut state = self.state();
-        let key = state.mint("session-key");
+        let key = state.issue_code("session-key");
         state.keys.insert(user.clone(), key.clone());
         SessionKey::new(key.into())
     }
 
-    fn holds(&self, user: &Subject, key: &SessionKey) -> bool {
-        self.state().keys.get(user).is_some_and(|present| present == key.expose())
+    fn has_key(&self, user: &Subject, key: &SessionKey) -> bool {
+        self.state().keys.get(user).is_some_and(|current| current == key.expose())
     }
 }
 
@@ -71,13 +71,13 @@ impl SessionKeyOperations for MemoryProvider {
         PhoneNumber::new(country_code.parse().ok()?, national).ok()
     }
 
-    fn is_signed(&self, key: &SessionKey, raw_data: &str, given: &str) -> bool {
-        given == signature(key.expose(), raw_data)
+    fn is_signed(&self, key: &SessionKey, raw_data: &str, claimed: &str) -> bool {
+        claimed == signature(key.expose(), raw_data)
     }
 
     async fn is_current(&self, user: &Subject, key: &SessionKey) -> Result<bool, ProviderError> {
         self.state().receive(MemoryCall::Session)?;
-        Ok(self.holds(user, key))
+        Ok(self.has_key(user, key))
     }
 
     async fn rotate(
@@ -86,6 +86,6 @@ impl SessionKeyOperations for MemoryProvider {
         key: &SessionKey,
     ) -> Result<Option<SessionKey>, ProviderError> {
         self.state().receive(MemoryCall::Session)?;
-        Ok(self.holds(user, key).then(|| self.rotate_key(user)))
+        Ok(self.has_key(user, key).then(|| self.rotate_key(user)))
     }
 }

@@ -19,7 +19,7 @@ pub struct MemoryTokens {
 }
 
 impl MemoryTokens {
-    /// Creates an issuer; the clock decides which tokens have expired.
+    /// Creates an issuer. Tokens expire by the clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, issued: Mutex::default() }
@@ -64,7 +64,7 @@ impl TokenVerifier for MemoryTokens {
     }
 }
 
-/// Generates signing keys that are only names.
+/// Generates placeholder signing keys: numbered ids without key material.
 #[derive(Debug, Default)]
 pub struct MemoryKeyGenerator(AtomicU32);
 

@@ -17,7 +17,7 @@ impl AdminRepository for MemoryUnitOfWork {
         Ok(self.state().admins.get(&id).cloned())
     }
 
-    async fn find_named(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
+    async fn find_by_name(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
         Ok(self.state().admin_named(name))
     }
 
@@ -45,7 +45,7 @@ impl AdminRepository for MemoryUnitOfWork {
     async fn add_session(&self, session: &AdminSession) -> Result<(), StoreError> {
         let mut state = self.state();
         if !state.admins.contains_key(&session.admin) {
-            return Err(StoreError::new("there is no such administrator"));
+            return Err(StoreError::new("the administrator does not exist"));
         }
         state.admin_sessions.insert(session.token, session.clone());
         Ok(())
@@ -93,7 +93,7 @@ impl AdminReader for MemoryStore {
     }
 
     async fn admins(&self) -> Result<Vec<Admin>, StoreError> {
-        Ok(self.admins_now())
+        Ok(self.all_admins())
     }
 }
 

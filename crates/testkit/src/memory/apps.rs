@@ -40,7 +40,10 @@ impl AppRepository for MemoryUnitOfWork {
         let mut state = self.state();
         let before = state.apps.len();
         state.apps.retain(|known| (&known.name, known.version) != (&app.name, app.version));
-        if state.apps.len() < before { Ok(()) } else { Err(UpdateError::Stale) }
+        if state.apps.len() == before {
+            return Err(UpdateError::Stale);
+        }
+        Ok(())
     }
 }
 

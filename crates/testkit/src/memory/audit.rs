@@ -10,15 +10,15 @@ use domain::ports::store::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::memory::unit_of_work::MemoryUnitOfWork;
 
-/// Length of a day in milliseconds.
-const DAY: i64 = 86_400_000;
+/// Length of a day, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 #[async_trait]
 impl AuditLog for MemoryUnitOfWork {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.audit.iter().any(|known| known.id == event.id) {
-            return Err(StoreError::new("an event of this id exists"));
+            return Err(StoreError::new("an event with this id exists"));
         }
         state.audit.push(event.clone());
         Ok(())
@@ -39,7 +39,7 @@ impl AuditReader for MemoryStore {
                 && query
                     .member
                     .is_none_or(|it| [event.member, event.merged_member].contains(&Some(it)))
-                && query.by.is_none_or(|by| event.actor == Some(by))
+                && query.actor.is_none_or(|actor| event.actor == Some(actor))
                 && query.before.is_none_or(|before| event.id < before)
         });
         events.sort_by_key(|event| std::cmp::Reverse(event.id));
@@ -54,7 +54,7 @@ impl AuditReader for MemoryStore {
                 continue;
             }
             let since = at.unix_millis() - days.from.unix_millis();
-            let day = Timestamp::from_unix_millis(at.unix_millis() - since.rem_euclid(DAY));
+            let day = Timestamp::from_unix_millis(at.unix_millis() - since.rem_euclid(DAY_MS));
             let same = |count: &&mut DailyCount| {
                 (count.day, count.kind, &count.detail) == (day, kind, &detail)
             };

@@ -37,7 +37,7 @@ impl IdentityRepository for MemoryUnitOfWork {
         if state.identities.iter().any(|(_, known)| known == subject) {
             return Err(AddError::Taken);
         }
-        state.demand_member(member)?;
+        state.require_member(member)?;
         state.identities.push((member, subject.clone()));
         Ok(())
     }
@@ -51,7 +51,7 @@ impl IdentityRepository for MemoryUnitOfWork {
 
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.demand_member(to)?;
+        state.require_member(to)?;
         for (owner, _) in state.identities.iter_mut().filter(|(owner, _)| *owner == from) {
             *owner = to;
         }

@@ -8,7 +8,7 @@ use crate::memory::state::State;
 
 impl State {
     pub(super) fn search(&self, query: &MemberQuery) -> Vec<Member> {
-        let is_meant = |member: &&Member| match &query.criterion {
+        let matches = |member: &&Member| match &query.filter {
             MemberFilter::Any => true,
             MemberFilter::Id(id) => member.id == *id,
             MemberFilter::Phone(e164) => {
@@ -18,15 +18,15 @@ impl State {
                 member.phone.as_ref().is_some_and(|phone| phone.masked() == *masked)
             }
             MemberFilter::Subject(value) => {
-                let theirs = |(owner, known): &(MemberId, Subject)| {
+                let is_subject_of = |(owner, known): &(MemberId, Subject)| {
                     *owner == member.id && known.value == *value
                 };
-                self.identities.iter().any(theirs)
+                self.identities.iter().any(is_subject_of)
             }
         };
-        let older = |member: &&Member| query.before.is_none_or(|before| member.id < before);
-        let meant = self.members.values().filter(is_meant).filter(older);
-        let mut members: Vec<_> = meant.cloned().collect();
+        let is_older = |member: &&Member| query.before.is_none_or(|before| member.id < before);
+        let found = self.members.values().filter(matches).filter(is_older);
+        let mut members: Vec<_> = found.cloned().collect();
         members.sort_by_key(|member| std::cmp::Reverse(member.id));
         members.truncate(query.limit.into());
         members

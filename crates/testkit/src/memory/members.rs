@@ -18,9 +18,9 @@ impl MemberRepository for MemoryUnitOfWork {
     async fn add(&self, member: &Member) -> Result<(), AddError> {
         let mut state = self.state();
         if state.members.contains_key(&member.id) {
-            return Err(StoreError::new("a member of this id exists").into());
+            return Err(StoreError::new("a member with this id exists").into());
         }
-        if state.phone_is_of_another(member) {
+        if state.is_phone_taken(member) {
             return Err(AddError::Taken);
         }
         state.members.insert(member.id, member.clone());
@@ -32,7 +32,7 @@ impl MemberRepository for MemoryUnitOfWork {
         if state.members.get(&member.id).map(|stored| stored.version) != Some(member.version) {
             return Err(UpdateError::Stale);
         }
-        if state.phone_is_of_another(member) {
+        if state.is_phone_taken(member) {
             return Err(UpdateError::Taken);
         }
         let written = Member { version: member.version + 1, ..member.clone() };
@@ -56,7 +56,8 @@ impl MemberRepository for MemoryUnitOfWork {
 }
 
 impl State {
-    fn phone_is_of_another(&self, member: &Member) -> bool {
+    /// Returns `true` if another member has the phone number of `member`.
+    fn is_phone_taken(&self, member: &Member) -> bool {
         let number = |member: &Member| member.phone.as_ref().map(PhoneNumber::e164);
         let mut others = self.members.values().filter(|other| other.id != member.id);
         member.phone.is_some() && others.any(|other| number(other) == number(member))

@@ -1,6 +1,6 @@
 //! The outbox in memory: a delivery for each receiver of an event.
 
-use crate::memory::state::Waiting;
+use crate::memory::state::QueuedDelivery;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
@@ -18,32 +18,32 @@ impl Outbox for MemoryUnitOfWork {
     async fn add(&self, event: &DomainEvent) -> Result<(), StoreError> {
         for receiver in self.subscriptions.receivers_of(event.kind).cloned() {
             let delivery = Delivery { receiver, event: event.clone(), attempts: 0 };
-            self.state().outbox.push(Waiting { delivery, due_at: event.at });
+            self.state().outbox.push(QueuedDelivery { delivery, due_at: event.at });
         }
         Ok(())
     }
 
     async fn claim(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let found = state.outbox.iter_mut().find(|waiting| waiting.delivery == *delivery);
-        Ok(found.is_some_and(|waiting| {
-            waiting.delivery.attempts += 1;
-            waiting.due_at = until;
+        let found = state.outbox.iter_mut().find(|queued| queued.delivery == *delivery);
+        Ok(found.is_some_and(|queued| {
+            queued.delivery.attempts += 1;
+            queued.due_at = until;
             true
         }))
     }
 
     async fn reschedule(&self, claimed: &Delivery, until: Timestamp) -> Result<(), StoreError> {
         let mut state = self.state();
-        for waiting in state.outbox.iter_mut().filter(|waiting| waiting.delivery == *claimed) {
-            waiting.due_at = until;
+        for queued in state.outbox.iter_mut().filter(|queued| queued.delivery == *claimed) {
+            queued.due_at = until;
         }
         Ok(())
     }
 
     async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.state().outbox.retain(|Waiting { delivery: kept, .. }| {
-            (&kept.receiver, kept.event.id) != (&delivery.receiver, delivery.event.id)
+        self.state().outbox.retain(|QueuedDelivery { delivery: queued, .. }| {
+            (&queued.receiver, queued.event.id) != (&delivery.receiver, delivery.event.id)
         });
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Outbox for MemoryUnitOfWork {
     ) -> Result<u64, StoreError> {
         let mut state = self.state();
         let before = state.outbox.len();
-        state.outbox.retain(|Waiting { delivery, .. }| {
+        state.outbox.retain(|QueuedDelivery { delivery, .. }| {
             receivers.contains(&delivery.receiver) || delivery.event.at >= then
         });
         Ok(u64::try_from(before - state.outbox.len()).unwrap())
@@ -71,10 +71,10 @@ impl OutboxReader for MemoryStore {
         limit: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
         let state = self.committed.lock().unwrap();
-        let theirs = state.outbox.iter().filter(|waiting| waiting.delivery.receiver == *receiver);
+        let theirs = state.outbox.iter().filter(|queued| queued.delivery.receiver == *receiver);
         let mut due = vec![];
         let mut before = HashSet::new();
-        for Waiting { delivery, due_at } in theirs {
+        for QueuedDelivery { delivery, due_at } in theirs {
             let event = &delivery.event;
             let about = [Some(event.member), event.merged_member].into_iter().flatten();
             let seen = about.filter(|member| !before.insert(*member)).count();

@@ -17,9 +17,9 @@ impl PushRepository for MemoryUnitOfWork {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let new = !state.seen.contains_key(&fingerprint);
+        let is_new = !state.seen.contains_key(&fingerprint);
         state.seen.entry(fingerprint).or_insert(now);
-        Ok(new)
+        Ok(is_new)
     }
 
     async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
@@ -35,7 +35,7 @@ impl PushRepository for MemoryUnitOfWork {
     async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError> {
         let mut state = self.state();
         let before = state.withdrawals.len();
-        state.withdrawals.retain(|kept| kept.id != withdrawal.id);
+        state.withdrawals.retain(|pending| pending.id != withdrawal.id);
         Ok(state.withdrawals.len() < before)
     }
 }

@@ -15,7 +15,7 @@ impl RedemptionRepository for MemoryUnitOfWork {
         if state.redemptions.contains_key(&redemption.code) {
             return Err(AddError::Taken);
         }
-        state.demand_member(redemption.member)?;
+        state.require_member(redemption.member)?;
         state.redemptions.insert(redemption.code, redemption.clone());
         Ok(())
     }

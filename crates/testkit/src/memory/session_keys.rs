@@ -10,10 +10,10 @@ use crate::memory::unit_of_work::MemoryUnitOfWork;
 
 #[async_trait]
 impl SessionKeyRepository for MemoryUnitOfWork {
-    async fn keep(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
+    async fn upsert(&self, key: &SealedSessionKey) -> Result<(), StoreError> {
         let mut state = self.state();
         if !state.identities.iter().any(|(_, known)| *known == key.user) {
-            return Err(Contention::new("there is no such identity").into());
+            return Err(Contention::new("the identity does not exist").into());
         }
         state.session_keys.insert(key.user.clone(), key.clone());
         Ok(())

@@ -28,7 +28,7 @@ impl SessionRepository for MemoryUnitOfWork {
 
     async fn add(&self, session: &Session) -> Result<(), StoreError> {
         let mut state = self.state();
-        state.demand_member(session.member)?;
+        state.require_member(session.member)?;
         state.sessions.insert(session.id, session.clone());
         Ok(())
     }

@@ -34,23 +34,23 @@ pub(super) struct State {
     pub(super) tombstones: HashSet<Fingerprint>,
     pub(super) seen: HashMap<Fingerprint, Timestamp>,
     pub(super) withdrawals: Vec<Withdrawal>,
-    pub(super) outbox: Vec<Waiting>,
+    pub(super) outbox: Vec<QueuedDelivery>,
     pub(super) signing_keys: BTreeMap<u32, SigningKey>,
 }
 
 impl State {
-    /// Cascades the deletion of a member, as foreign keys do.
-    pub(super) fn demand_member(&self, id: MemberId) -> Result<(), StoreError> {
-        match self.members.get(&id) {
-            Some(_) => Ok(()),
-            None => Err(Contention::new("there is no such member").into()),
+    /// Fails with contention if the member does not exist, as a foreign key does.
+    pub(super) fn require_member(&self, id: MemberId) -> Result<(), StoreError> {
+        if !self.members.contains_key(&id) {
+            return Err(Contention::new("the member does not exist").into());
         }
+        Ok(())
     }
 }
 
-/// A queued delivery and its due time.
+/// Queued delivery and its due time.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedDelivery {
     pub(super) delivery: Delivery,
     pub(super) due_at: Timestamp,
 }

@@ -26,7 +26,7 @@ pub(super) struct MemoryUnitOfWork {
     copy: Mutex<State>,
     committed: Arc<Mutex<State>>,
     pub(super) subscriptions: Arc<Subscriptions>,
-    _turn: OwnedMutexGuard<()>,
+    _write_lock: OwnedMutexGuard<()>,
 }
 
 impl MemoryUnitOfWork {
@@ -34,13 +34,13 @@ impl MemoryUnitOfWork {
     pub(super) fn begin(
         committed: Arc<Mutex<State>>,
         subscriptions: Arc<Subscriptions>,
-        turn: OwnedMutexGuard<()>,
+        write_lock: OwnedMutexGuard<()>,
     ) -> Self {
         let copy = Mutex::new(committed.lock().unwrap().clone());
-        Self { copy, committed, subscriptions, _turn: turn }
+        Self { copy, committed, subscriptions, _write_lock: write_lock }
     }
 
-    /// The copy that the unit of work changes.
+    /// Returns the copy that the unit of work changes.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.copy.lock().unwrap()
     }

@@ -1,4 +1,4 @@
-//! The fakes that no contract suite covers yet.
+//! Tests of fakes without a contract suite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use domain::ports::tokens::{TokenIssuer, TokenRejected, TokenVerifier};
 use testkit::fake::clock::FixedClock;
 use testkit::fake::provider::{MemoryCall, MemoryProvider, MemoryUser};
 use testkit::fake::random::FixedRandom;
-use testkit::fake::service_accounts::MemoryServices;
+use testkit::fake::service_accounts::MemoryServiceAccounts;
 use testkit::fake::tokens::MemoryTokens;
 
 fn bytes(random: &FixedRandom) -> [u8; 20] {
@@ -28,7 +28,7 @@ fn bytes(random: &FixedRandom) -> [u8; 20] {
 }
 
 #[test]
-fn a_clock_stands_still_until_it_is_moved() {
+fn fixed_clock_stands_still_until_it_is_set() {
     let clock = FixedClock::default();
     let before = clock.now();
     assert_eq!(clock.now(), before);
@@ -39,7 +39,7 @@ fn a_clock_stands_still_until_it_is_moved() {
 }
 
 #[test]
-fn randomness_repeats_itself_with_the_same_seed_only() {
+fn fixed_random_repeats_with_the_same_seed_only() {
     let one = FixedRandom::seeded(1);
     let same = FixedRandom::seeded(1);
     let other = FixedRandom::seeded(2);
@@ -50,7 +50,7 @@ fn randomness_repeats_itself_with_the_same_seed_only() {
 }
 
 #[tokio::test]
-async fn a_login_code_leads_to_its_user_once() {
+async fn fake_login_code_is_redeemed_once() {
     let provider = MemoryProvider::default();
     let user = MemoryUser::person("o1").with_union_id("u1");
     let code = provider.login_code(&user);
@@ -64,7 +64,7 @@ async fn a_login_code_leads_to_its_user_once() {
 }
 
 #[tokio::test]
-async fn a_phone_code_is_one_users() {
+async fn fake_phone_code_belongs_to_one_user() {
     let provider = MemoryProvider::default();
     let ann = MemoryUser::person("o1");
     let bob = MemoryUser::person("o2");
@@ -77,7 +77,7 @@ async fn a_phone_code_is_one_users() {
 }
 
 #[tokio::test]
-async fn ordered_failures_come_first_and_leave_the_code_good() {
+async fn injected_failures_leave_the_code_valid() {
     let provider = MemoryProvider::default();
     let code = provider.login_code(&MemoryUser::person("o1"));
     provider.fail_next(ProviderFailure::Misconfigured);
@@ -95,7 +95,7 @@ async fn ordered_failures_come_first_and_leave_the_code_good() {
 }
 
 #[test]
-fn a_token_speaks_for_its_caller_until_it_expires() {
+fn fake_token_is_valid_until_it_expires() {
     let clock = Arc::new(FixedClock::default());
     let tokens = MemoryTokens::new(clock.clone());
     let random = FixedRandom::default();
@@ -118,8 +118,8 @@ fn a_token_speaks_for_its_caller_until_it_expires() {
 }
 
 #[test]
-fn a_service_is_known_by_its_key() {
-    let services = MemoryServices::default().with("orders", "key-1").with("shop", "key-2");
+fn fake_service_account_is_found_by_its_key() {
+    let services = MemoryServiceAccounts::default().with("orders", "key-1").with("shop", "key-2");
     assert_eq!(services.authenticate("key-2").map(|service| service.name), Some("shop".into()));
     assert_eq!(services.authenticate("key-3"), None);
 }

@@ -1,6 +1,6 @@
-//! The fakes under the contracts they stand in for, and the suites' own soundness.
+//! Contract suites run against the fakes, and tests of the suites themselves.
 
-// `cfg(test)` is what tells clippy that the helpers beside the tests are test code too.
+// Without `cfg(test)`, clippy does not treat the modules as test code.
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]

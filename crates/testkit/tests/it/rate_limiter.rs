@@ -1,4 +1,4 @@
-//! The fake that counts requests under the contract of rate limiters.
+//! Contract suite of rate limiters, run against the fake.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ fn fresh(clock: Arc<dyn Clock>) -> Ready<(Arc<dyn RateLimiter>, ())> {
 testkit::rate_limiter_contract!(fresh);
 
 #[test]
-fn every_case_of_the_contract_is_in_its_list() {
+fn rate_limiter_contract_runs_every_case() {
     let suite = include_str!("../../src/contract/rate_limiter.rs");
     let cases =
         suite.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next());
     let cases: Vec<&str> = cases.collect();
     assert!(!cases.is_empty());
     for case in cases {
-        assert!(suite.contains(&format!("            {case}\n")), "{case} never runs");
+        assert!(suite.contains(&format!("            {case}\n")), "{case} is not listed");
     }
 }

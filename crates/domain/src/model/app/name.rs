@@ -58,3 +58,24 @@ impl AppId {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn app_name_format() {
+        assert!(AppName::parse("mini-program_2").is_ok());
+        for bad in ["", "Main", "主", "a b", &"x".repeat(33)] {
+            assert_eq!(AppName::parse(bad), Err(MalformedAppName), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn app_id_format() {
+        assert!(AppId::parse("wx5e8d6c0a4b2f1e37").is_ok());
+        for bad in ["", "wx 1", "wx1\n", "wx&1", "微", &"x".repeat(65)] {
+            assert_eq!(AppId::parse(bad), Err(MalformedAppId), "{bad:?}");
+        }
+    }
+}

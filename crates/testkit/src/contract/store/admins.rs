@@ -7,14 +7,14 @@ use domain::model::fingerprint::Fingerprint;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, UpdateError};
 
-use super::{Backend, CHANCE, NOW, Shared, all_at_once};
+use super::{Backend, NOW, RANDOM, Shared, run_concurrently};
 
 fn name(name: &str) -> AdminName {
     AdminName::parse(name).unwrap()
 }
 
 fn admin(of: &str) -> Admin {
-    Admin::new(name(of), Role::Viewer, NOW, &CHANCE)
+    Admin::new(name(of), Role::Viewer, NOW, &RANDOM)
 }
 
 fn session(admin: &Admin, token: u8, used_at: Timestamp) -> AdminSession {
@@ -28,7 +28,7 @@ async fn add(store: &dyn Backend, admin: &Admin) -> Result<(), AddError> {
 }
 
 /// Every field is read back unchanged.
-pub async fn an_administrator_is_read_as_they_were_written(store: Shared) {
+pub async fn admin_round_trip_keeps_every_field(store: Shared) {
     let mut invited = admin("a.b+c_d-e@example.com");
     invited.invite(Fingerprint([255; 32]), NOW);
     let with_password = Admin {
@@ -41,7 +41,7 @@ pub async fn an_administrator_is_read_as_they_were_written(store: Shared) {
         add(&*store, admin).await.unwrap();
         let unit = store.begin().await.unwrap();
         assert_eq!(unit.admins().find(admin.id).await.unwrap().as_ref(), Some(admin));
-        assert_eq!(unit.admins().find_named(&admin.name).await.unwrap().as_ref(), Some(admin));
+        assert_eq!(unit.admins().find_by_name(&admin.name).await.unwrap().as_ref(), Some(admin));
         assert_eq!(store.find_admin(&admin.name).await.unwrap().as_ref(), Some(admin));
     }
     assert_eq!(store.find_admin(&name("a")).await.unwrap(), None);
@@ -51,20 +51,20 @@ pub async fn an_administrator_is_read_as_they_were_written(store: Shared) {
     assert_eq!(all, [invited, with_password]);
 }
 
-/// A name is one administrator's, however many want it at once.
-pub async fn a_name_is_one_administrators(store: Shared) {
+/// A name is unique, also among concurrent additions.
+pub async fn admin_name_is_unique(store: Shared) {
     let tasks = (0..8).map(|_| {
         let store = store.clone();
         async move { add(&*store, &admin("ann")).await }
     });
-    let outcomes = all_at_once(tasks).await;
+    let outcomes = run_concurrently(tasks).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     assert!(outcomes.iter().all(|it| matches!(it, Ok(()) | Err(AddError::Taken))), "{outcomes:?}");
     assert_eq!(store.admins().await.unwrap().len(), 1);
 }
 
 /// A second writer gets `Stale`; the name never changes.
-pub async fn a_second_writer_of_an_administrator_is_stale(store: Shared) {
+pub async fn update_with_old_admin_version_is_stale(store: Shared) {
     let read = admin("ann");
     add(&*store, &read).await.unwrap();
     let change = Admin { name: name("eve"), role: Role::Operator, ..read.clone() };
@@ -78,8 +78,8 @@ pub async fn a_second_writer_of_an_administrator_is_stale(store: Shared) {
     assert!(matches!(refused, Err(UpdateError::Stale)), "{refused:?}");
 }
 
-/// Sessions are found with their administrator until they end, one by one, all of one, or by age.
-pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
+/// Sessions are found with their administrator until they are ended singly, by administrator or by age.
+pub async fn admin_sessions_exist_until_they_end(store: Shared) {
     let ann = admin("ann");
     let bob = admin("bob");
     add(&*store, &ann).await.unwrap();
@@ -107,8 +107,16 @@ pub async fn administrators_sessions_last_until_they_are_ended(store: Shared) {
     unit.admins().touch_session(&first.token, later).await.unwrap();
     unit.admins().delete_sessions_before(later).await.unwrap();
     unit.commit().await.unwrap();
-    assert_eq!(store.find_admin_session(&first.token).await.unwrap(), None, "it was ended");
-    assert_eq!(store.find_admin_session(&third.token).await.unwrap(), None, "the session was never used");
+    assert_eq!(
+        store.find_admin_session(&first.token).await.unwrap(),
+        None,
+        "the session was ended"
+    );
+    assert_eq!(
+        store.find_admin_session(&third.token).await.unwrap(),
+        None,
+        "the session was never used"
+    );
     let used = AdminSession { used_at: later, ..second.clone() };
     assert_eq!(store.find_admin_session(&second.token).await.unwrap(), Some((used, ann.clone())));
 

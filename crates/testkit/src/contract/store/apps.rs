@@ -1,4 +1,4 @@
-//! The apps that administrators have added.
+//! Registered apps.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use domain::use_cases::retry::retry_on_contention;
 
-use super::{Backend, NOW, Shared, all_at_once, make_known};
+use super::{Backend, NOW, Shared, add_known_member, run_concurrently};
 
 fn name(name: &str) -> AppName {
     AppName::parse(name).unwrap()
@@ -43,7 +43,7 @@ async fn update(store: &dyn Backend, app: &RegisteredApp) -> Result<(), UpdateEr
 }
 
 /// Every field is read back unchanged; apps are listed in the order of their addition.
-pub async fn an_app_is_read_as_it_was_written(store: Shared) {
+pub async fn app_round_trip_keeps_every_field(store: Shared) {
     let plain = RegisteredApp {
         created_at: Timestamp::from_unix_millis(-1),
         ..app("z-0_9", "wx5e8d6c0a4b2f1e37")
@@ -84,11 +84,11 @@ pub async fn an_app_is_read_as_it_was_written(store: Shared) {
     assert_eq!(store.registered_apps().await.unwrap(), [plain, full, without_key]);
 }
 
-/// A name and an app id are one app's, however many want it at once; ids differ by case.
-pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
+/// Name and app id are unique, also among concurrent additions; app ids are case-sensitive.
+pub async fn app_name_and_app_id_are_unique(store: Shared) {
     let tasks = (0..8).map(|nth| {
         let store = store.clone();
-        // Half of them want the same name, all of them the same id.
+        // Half of the apps have the same name, all of them the same id.
         let app = app(&format!("app{}", nth % 2), "wx1");
         async move {
             retry_on_contention(|| async {
@@ -102,10 +102,10 @@ pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
             .unwrap()
         }
     });
-    let added = all_at_once(tasks).await.into_iter().filter(|added| *added).count();
+    let added = run_concurrently(tasks).await.into_iter().filter(|added| *added).count();
     assert_eq!(added, 1);
-    let there = store.registered_apps().await.unwrap().remove(0);
-    let same_name = RegisteredApp { app_id: AppId::parse("wx2").unwrap(), ..there.clone() };
+    let stored = store.registered_apps().await.unwrap().remove(0);
+    let same_name = RegisteredApp { app_id: AppId::parse("wx2").unwrap(), ..stored.clone() };
     assert!(matches!(add(&*store, &same_name).await, Err(AddError::Taken)));
     assert!(matches!(add(&*store, &app("other", "wx1")).await, Err(AddError::Taken)));
     add(&*store, &app("other", "WX1")).await.unwrap();
@@ -113,7 +113,7 @@ pub async fn a_name_and_an_app_id_are_one_apps(store: Shared) {
 }
 
 /// A second writer gets `Stale`; name and id never change.
-pub async fn a_second_writer_of_an_app_is_stale(store: Shared) {
+pub async fn update_with_old_app_version_is_stale(store: Shared) {
     let first = app("shop", "wx1");
     add(&*store, &first).await.unwrap();
     add(&*store, &app("other", "wx3")).await.unwrap();
@@ -136,7 +136,7 @@ pub async fn a_second_writer_of_an_app_is_stale(store: Shared) {
 }
 
 /// A removed app can be added again; a stale version removes nothing.
-pub async fn an_app_that_was_removed_is_gone_and_its_name_is_free(store: Shared) {
+pub async fn removed_app_can_be_added_again(store: Shared) {
     let first = app("shop", "wx1");
     add(&*store, &first).await.unwrap();
     update(&*store, &first).await.unwrap();
@@ -153,14 +153,14 @@ pub async fn an_app_that_was_removed_is_gone_and_its_name_is_free(store: Shared)
 }
 
 /// A namespace is in use while it has a subject of any kind.
-pub async fn a_namespace_is_in_use_while_somebody_is_known_there(store: Shared) {
+pub async fn namespace_exists_while_it_has_subjects(store: Shared) {
     let subject = |namespace: &str, kind| Subject {
         namespace: namespace.to_owned(),
         kind,
         value: "o".to_owned(),
     };
     let known = [subject("test:a", SubjectKind::OpenId), subject("test:b", SubjectKind::UnionId)];
-    make_known(&*store, &known).await;
+    add_known_member(&*store, &known).await;
     let exists_in_namespace = async |namespace| {
         let unit = store.begin().await.unwrap();
         unit.identities().exists_in_namespace(namespace).await.unwrap()

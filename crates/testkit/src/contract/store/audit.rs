@@ -1,4 +1,4 @@
-//! The record of security events.
+//! Audit log.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
 use uuid::Uuid;
 
-use super::{Backend, CHANCE, NOW, Shared, make_known, open_id};
+use super::{Backend, NOW, RANDOM, Shared, add_known_member, open_id};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The nth event of a test.
+/// Returns the event number `nth` of a test, one second after the previous one.
 pub(super) fn event(nth: u64, kind: AuditKind) -> AuditEvent {
     let at = NOW.plus(Duration::from_secs(nth));
     AuditEvent {
-        id: MemberId::generate(at, &CHANCE).0,
+        id: MemberId::generate(at, &RANDOM).0,
         at,
         kind,
         detail: None,
@@ -46,9 +46,9 @@ fn all() -> AuditQuery {
     AuditQuery { limit: 100, ..AuditQuery::default() }
 }
 
-/// An event is kept with the change it is about, whole, or not at all, and once.
-pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+/// Events are stored once, atomically with their unit of work, and read back unchanged.
+pub async fn audit_event_round_trip_keeps_every_field(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let full = AuditEvent {
         detail: Some("x".repeat(128)),
         member: Some(member),
@@ -67,14 +67,14 @@ pub async fn security_events_are_read_as_they_were_recorded(store: Shared) {
         unit.audit().record(event).await.unwrap();
         assert!(unit.audit().record(event).await.is_err(), "an event is recorded once");
     }
-    assert_eq!(store.events(&all()).await.unwrap(), [], "all of it was dropped");
+    assert_eq!(store.events(&all()).await.unwrap(), [], "dropped units of work store no event");
     record(&*store, &events).await;
     events.reverse();
     assert_eq!(store.events(&all()).await.unwrap(), events);
 }
 
 /// Events are found by kind, member and actor, page by page.
-pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
+pub async fn audit_events_are_filtered_and_paged(store: Shared) {
     let alice = MemberId(Uuid::from_u128(1));
     let bob = MemberId(Uuid::from_u128(2));
     let ann = AdminId(Uuid::from_u128(3));
@@ -98,7 +98,7 @@ pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
     assert_eq!(of(logins).await, [second.clone(), first.clone()]);
     let bobs = AuditQuery { member: Some(bob), ..logins };
     assert_eq!(of(bobs).await, std::slice::from_ref(&second));
-    let anns = AuditQuery { by: Some(ann), ..all() };
+    let anns = AuditQuery { actor: Some(ann), ..all() };
     assert_eq!(of(anns).await, std::slice::from_ref(&fourth));
     let page = AuditQuery { limit: 2, ..all() };
     assert_eq!(of(page).await, [fifth, fourth.clone()]);
@@ -106,10 +106,10 @@ pub async fn security_events_are_found_by_what_they_are_about(store: Shared) {
 }
 
 /// Events are counted by day; both ends of a day are exact.
-pub async fn security_events_are_counted_by_day(store: Shared) {
+pub async fn audit_events_are_counted_by_day(store: Shared) {
     let from = Timestamp::from_unix_millis(NOW.unix_millis() - 1_234_567);
     let at = |at: Timestamp, kind, detail: Option<&str>| AuditEvent {
-        id: MemberId::generate(at, &CHANCE).0,
+        id: MemberId::generate(at, &RANDOM).0,
         at,
         detail: detail.map(str::to_owned),
         ..event(0, kind)
@@ -149,7 +149,7 @@ pub async fn security_events_are_counted_by_day(store: Shared) {
 }
 
 /// Only events before the given time are deleted.
-pub async fn old_security_events_are_forgotten(store: Shared) {
+pub async fn old_audit_events_are_deleted(store: Shared) {
     let events = [event(0, AuditKind::LoggedIn), event(1, AuditKind::LoggedIn)];
     record(&*store, &events).await;
     let unit = store.begin().await.unwrap();

@@ -7,13 +7,13 @@ use std::task::Poll;
 
 use domain::model::identity::Subject;
 
-use super::{Backend, CHANCE, Shared, all_at_once, log_in, open_id, owner_of};
+use super::{Backend, RANDOM, Shared, log_in, open_id, owner_of, run_concurrently};
 
-/// Polls `work` so many times at most, then drops it where it stands; tells whether it was done.
+/// Polls `work` at most `polls` times and then drops it. Returns `true` if it completed.
 ///
-/// Every poll but the first follows a wake-up, so that counting up the polls gives up in every place
-/// where `work` ever waits, without any guess about times.
-async fn give_up_after(polls: u64, work: impl Future) -> bool {
+/// Every poll but the first follows a wake-up. An increasing number of polls therefore cancels at every
+/// await point of `work`, independently of timing.
+async fn cancel_after(polls: u64, work: impl Future) -> bool {
     let mut work = pin!(work);
     let mut left = polls;
     let done = poll_fn(|context| {
@@ -30,37 +30,40 @@ async fn give_up_after(polls: u64, work: impl Future) -> bool {
     done.await
 }
 
-/// Either nothing of a login is there, or all of it.
+/// Asserts that a login was stored completely or not at all.
 async fn assert_whole(store: &dyn Backend, subject: &Subject) {
     if let Some(owner) = owner_of(store, subject).await {
-        assert!(store.find(owner.member.id).await.unwrap().is_some(), "an identity without a member");
+        assert!(
+            store.find(owner.member.id).await.unwrap().is_some(),
+            "an identity without a member"
+        );
     }
     let session = log_in(store, subject).await.unwrap();
     assert_eq!(owner_of(store, subject).await.unwrap().member.id, session.member);
 }
 
-/// One caller after the other gives up one wait later than the one before, until one comes through.
-pub async fn a_caller_who_gives_up_anywhere_leaves_nothing_half_made(store: Shared) {
+/// Each login is cancelled one await point later than the previous one, until one completes.
+pub async fn cancelled_login_leaves_no_partial_data(store: Shared) {
     for round in 0..5 {
         let mut polls = 1;
         loop {
             let subject = open_id(&format!("o{round}-{polls}"));
-            let done = give_up_after(polls, log_in(&*store, &subject)).await;
+            let done = cancel_after(polls, log_in(&*store, &subject)).await;
             assert_whole(&*store, &subject).await;
             if done {
                 break;
             }
             polls += 1;
-            assert!(polls < 1_000, "a login never comes to its end");
+            assert!(polls < 1_000, "a login never completes");
         }
     }
 }
 
 /// A cancelled waiter does not block the waiters behind it.
-pub async fn a_caller_who_gives_up_while_waiting_leaves_the_queue(store: Shared) {
+pub async fn cancelled_waiter_leaves_the_write_queue(store: Shared) {
     let first = store.begin().await.unwrap();
     for _ in 0..200 {
-        give_up_after(1, store.begin()).await;
+        cancel_after(1, store.begin()).await;
     }
     let waiting = {
         let store = Arc::clone(&store);
@@ -71,17 +74,17 @@ pub async fn a_caller_who_gives_up_while_waiting_leaves_the_queue(store: Shared)
 }
 
 /// Many concurrent logins of a few users, most of them cancelled at some point.
-pub async fn crowds_of_callers_who_give_up_leave_the_store_usable(store: Shared) {
+pub async fn concurrent_cancellations_leave_the_store_usable(store: Shared) {
     for _ in 0..10 {
-        let crowd = (0..100).map(|nth| {
+        let logins = (0..100).map(|nth| {
             let store = Arc::clone(&store);
-            let polls = CHANCE.next() % 24;
+            let polls = RANDOM.next() % 24;
             async move {
                 let subject = open_id(&format!("o{}", nth % 10));
-                give_up_after(polls, log_in(&*store, &subject)).await
+                cancel_after(polls, log_in(&*store, &subject)).await
             }
         });
-        all_at_once(crowd).await;
+        run_concurrently(logins).await;
     }
     for nth in 0..10 {
         assert_whole(&*store, &open_id(&format!("o{nth}"))).await;

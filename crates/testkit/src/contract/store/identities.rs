@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::ports::store::error::AddError;
 
-use super::{NOW, Shared, make_known, member, open_id, owner_of};
+use super::{NOW, Shared, add_known_member, member, open_id, owner_of};
 
 fn union_id(value: &str) -> Subject {
     Subject { namespace: "test:group".into(), kind: SubjectKind::UnionId, value: value.into() }
 }
 
 /// A look-up by any subject returns all subjects of its member and no others.
-pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
+pub async fn member_is_found_by_subject_with_all_subjects(store: Shared) {
     let ours = [open_id("o1"), union_id("u1")];
-    let member = make_known(&*store, &ours).await;
-    make_known(&*store, &[open_id("o2"), union_id("u2")]).await;
+    let member = add_known_member(&*store, &ours).await;
+    add_known_member(&*store, &[open_id("o2"), union_id("u2")]).await;
     let late = Subject { namespace: "test:other-app".into(), ..open_id("o1") };
     let unit = store.begin().await.unwrap();
     unit.identities().add(member, &late, NOW).await.unwrap();
@@ -31,12 +31,12 @@ pub async fn an_owner_is_found_with_all_their_subjects(store: Shared) {
 }
 
 /// An unknown subject has no member.
-pub async fn an_unknown_subject_has_no_owner(store: Shared) {
-    make_known(&*store, &[open_id("o1")]).await;
+pub async fn unknown_subject_has_no_member(store: Shared) {
+    add_known_member(&*store, &[open_id("o1")]).await;
     assert_eq!(owner_of(&*store, &open_id("o2")).await, None);
 }
 
-/// Case, blanks, accents, composition, prefixes: every other byte is another subject.
+/// Subjects that differ in case, spaces, accents, composition or length are different.
 pub async fn subjects_are_compared_byte_by_byte(store: Shared) {
     let values = [
         "oABCdef",
@@ -65,7 +65,7 @@ pub async fn subjects_are_compared_byte_by_byte(store: Shared) {
     subjects.push(Subject { kind: SubjectKind::UnionId, ..open_id("oABCdef") });
     let mut owners = Vec::new();
     for subject in &subjects {
-        owners.push(make_known(&*store, std::slice::from_ref(subject)).await);
+        owners.push(add_known_member(&*store, std::slice::from_ref(subject)).await);
     }
     for (subject, owner) in subjects.iter().zip(owners) {
         let found = owner_of(&*store, subject).await.unwrap();
@@ -73,22 +73,22 @@ pub async fn subjects_are_compared_byte_by_byte(store: Shared) {
     }
 }
 
-/// 128 bytes of namespace and of value fit, and the last one counts.
-pub async fn the_longest_subject_is_kept_whole(store: Shared) {
+/// Namespace and value of 128 bytes are stored and compared completely.
+pub async fn longest_subject_is_not_truncated(store: Shared) {
     let long = |last: &str| Subject {
         namespace: "n".repeat(128),
         ..open_id(&format!("{}{last}", "v".repeat(127)))
     };
-    let first = make_known(&*store, &[long("1")]).await;
-    let second = make_known(&*store, &[long("2")]).await;
+    let first = add_known_member(&*store, &[long("1")]).await;
+    let second = add_known_member(&*store, &[long("2")]).await;
     assert_eq!(owner_of(&*store, &long("1")).await.unwrap().member.id, first);
     assert_eq!(owner_of(&*store, &long("2")).await.unwrap().member.id, second);
     assert_eq!(owner_of(&*store, &long("1")).await.unwrap().subjects, [long("1")]);
 }
 
-/// After `Taken`, by a member or by oneself, the same unit of work goes on and can be committed.
-pub async fn a_taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
-    let first = make_known(&*store, &[open_id("o1")]).await;
+/// After `Taken`, the unit of work can continue and be committed.
+pub async fn taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
+    let first = add_known_member(&*store, &[open_id("o1")]).await;
     let second = member();
     let unit = store.begin().await.unwrap();
     unit.members().add(&second).await.unwrap();
@@ -104,9 +104,9 @@ pub async fn a_taken_subject_leaves_the_unit_of_work_usable(store: Shared) {
     assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, second.id);
 }
 
-/// After `Taken`, the same unit of work sees the owner, even if it looked before.
-pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(store: Shared) {
-    let first = make_known(&*store, &[open_id("o1")]).await;
+/// After `Taken`, the same unit of work finds the member, even if an earlier read found none.
+pub async fn member_of_taken_subject_is_found_in_the_same_unit_of_work(store: Shared) {
+    let first = add_known_member(&*store, &[open_id("o1")]).await;
     let second = member();
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.identities().find_by_subject(&open_id("o2")).await.unwrap(), None);
@@ -118,10 +118,10 @@ pub async fn the_owner_of_a_taken_subject_is_found_in_the_same_unit_of_work(stor
 }
 
 /// All subjects of one member move to another one, and no others.
-pub async fn what_one_member_is_known_under_becomes_anothers(store: Shared) {
-    let from = make_known(&*store, &[open_id("o1"), union_id("u1")]).await;
-    let to = make_known(&*store, &[open_id("o2")]).await;
-    let bystander = make_known(&*store, &[open_id("o3")]).await;
+pub async fn subjects_are_reassigned_to_another_member(store: Shared) {
+    let from = add_known_member(&*store, &[open_id("o1"), union_id("u1")]).await;
+    let to = add_known_member(&*store, &[open_id("o2")]).await;
+    let bystander = add_known_member(&*store, &[open_id("o3")]).await;
     let unit = store.begin().await.unwrap();
     unit.identities().reassign(from, to).await.unwrap();
     let within = unit.identities().find_by_subject(&open_id("o1")).await.unwrap().unwrap();

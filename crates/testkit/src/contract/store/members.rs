@@ -1,9 +1,9 @@
-//! Members: kept to the byte, one phone number each, no change lost.
+//! Members: exact values, unique phone numbers, optimistic locking, search.
 
 use domain::model::fingerprint::Fingerprint;
 use domain::model::login::redemption::Redemption;
 use domain::model::member::avatar::Avatar;
-use domain::model::member::nickname::{NICKNAME_MAX, Nickname};
+use domain::model::member::nickname::{MAX_NICKNAME_CHARS, Nickname};
 use domain::model::member::phone::PhoneNumber;
 use domain::model::member::query::{MemberFilter, MemberQuery};
 use domain::model::member::{Actor, Gender, Member, MemberId, MemberStatus, StatusReason};
@@ -11,11 +11,12 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, UpdateError};
 
 use super::{
-    Backend, NOW, Shared, add_members, make_known, member, open_id, owner_of, phone, session_of,
+    Backend, NOW, Shared, add_known_member, add_members, member, open_id, owner_of, phone,
+    session_of,
 };
 
 /// Every field is read back unchanged.
-pub async fn a_member_is_read_as_it_was_written(store: Shared) {
+pub async fn member_round_trip_keeps_every_field(store: Shared) {
     let plain = member();
     let full = Member {
         avatar: Some(Avatar::parse("https://a.example/1?x=%20").unwrap()),
@@ -39,16 +40,17 @@ pub async fn a_member_is_read_as_it_was_written(store: Shared) {
 }
 
 /// An unknown id finds no member.
-pub async fn an_unknown_member_is_nobody(store: Shared) {
+pub async fn unknown_member_is_none(store: Shared) {
     let unknown = member().id;
     assert_eq!(store.find(unknown).await.unwrap(), None);
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.members().find(unknown).await.unwrap(), None);
 }
 
-/// Characters of four bytes, of several parts, blanks at the ends, the longest name: as they were.
-pub async fn names_are_kept_to_the_byte(store: Shared) {
-    let longest = ["柿".repeat(NICKNAME_MAX), "🐼".repeat(NICKNAME_MAX)];
+/// Nicknames with four-byte characters, combining characters, outer spaces and maximum length are stored
+/// unchanged.
+pub async fn nicknames_are_stored_byte_by_byte(store: Shared) {
+    let longest = ["柿".repeat(MAX_NICKNAME_CHARS), "🐼".repeat(MAX_NICKNAME_CHARS)];
     let names = ["好柿开花8915", "👨‍👩‍👧‍👦", " Ann  ", "e\u{301}", "\u{e9}", "ÀÉ", "a'\"\\%_?$1:x"];
     for name in names.into_iter().chain(longest.iter().map(String::as_str)) {
         let written = Member { nickname: Nickname::parse(name).unwrap(), ..member() };
@@ -58,7 +60,7 @@ pub async fn names_are_kept_to_the_byte(store: Shared) {
 }
 
 /// Times before 1970, after 2038 and at both ends of the range.
-pub async fn times_are_kept_to_the_millisecond(store: Shared) {
+pub async fn timestamps_are_stored_to_the_millisecond(store: Shared) {
     for millis in [-2_208_988_800_001, -1, 0, 999, 2_147_483_648_001, i64::MIN, i64::MAX] {
         let time = Timestamp::from_unix_millis(millis);
         let written = Member { created_at: time, updated_at: time, ..member() };
@@ -69,7 +71,7 @@ pub async fn times_are_kept_to_the_millisecond(store: Shared) {
 }
 
 /// A member with the phone number of another member is not added.
-pub async fn a_phone_number_is_one_members_only(store: Shared) {
+pub async fn phone_number_is_unique(store: Shared) {
     let first = Member { phone: Some(phone(1)), ..member() };
     let second = Member { phone: Some(phone(1)), ..member() };
     add_members(&*store, &[&first]).await;
@@ -79,8 +81,8 @@ pub async fn a_phone_number_is_one_members_only(store: Shared) {
     assert_eq!(store.find(second.id).await.unwrap(), None);
 }
 
-/// Having no phone number is nothing two members could share.
-pub async fn many_members_have_no_phone_number(store: Shared) {
+/// The unique constraint on phone numbers ignores members without one.
+pub async fn members_without_phone_number_do_not_conflict(store: Shared) {
     let members = [member(), member(), member()];
     add_members(&*store, &members.each_ref()).await;
     for member in members {
@@ -88,8 +90,8 @@ pub async fn many_members_have_no_phone_number(store: Shared) {
     }
 }
 
-/// After `Taken`, the same unit of work goes on and can be committed.
-pub async fn a_taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) {
+/// After `Taken`, the unit of work can continue and be committed.
+pub async fn taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) {
     let first = Member { phone: Some(phone(1)), ..member() };
     add_members(&*store, &[&first]).await;
     let before = member();
@@ -106,8 +108,8 @@ pub async fn a_taken_phone_number_leaves_the_unit_of_work_usable(store: Shared) 
     assert_eq!(owner_of(&*store, &subject).await.unwrap().member.id, after.id);
 }
 
-/// An update writes every field and counts the version up.
-pub async fn an_update_is_written_and_counted(store: Shared) {
+/// An update writes every field and increments the version.
+pub async fn update_writes_all_fields_and_increments_the_version(store: Shared) {
     let before = Member { phone: Some(phone(1)), remark: Some("old".into()), ..member() };
     let bystander = member();
     add_members(&*store, &[&before, &bystander]).await;
@@ -130,25 +132,25 @@ pub async fn an_update_is_written_and_counted(store: Shared) {
 }
 
 /// A write with an old version gets `Stale` and changes nothing.
-pub async fn a_second_writer_is_stale(store: Shared) {
+pub async fn update_with_old_member_version_is_stale(store: Shared) {
     let read_by_both = member();
     add_members(&*store, &[&read_by_both]).await;
     let first = Member { remark: Some("first".into()), ..read_by_both.clone() };
     let second = Member { remark: Some("second".into()), ..read_by_both.clone() };
     update(&*store, &first).await.unwrap();
     assert!(matches!(update(&*store, &second).await, Err(UpdateError::Stale)));
-    let from_the_future = Member { version: 2, ..second };
-    assert!(matches!(update(&*store, &from_the_future).await, Err(UpdateError::Stale)));
+    let newer = Member { version: 2, ..second };
+    assert!(matches!(update(&*store, &newer).await, Err(UpdateError::Stale)));
     assert_eq!(read(&*store, &first).await, Member { version: 1, ..first });
 }
 
 /// An update of an unknown member gets `Stale`.
-pub async fn an_unknown_member_cannot_be_updated(store: Shared) {
+pub async fn update_of_unknown_member_is_stale(store: Shared) {
     assert!(matches!(update(&*store, &member()).await, Err(UpdateError::Stale)));
 }
 
-/// An update cannot take over a phone number that is another member's.
-pub async fn an_update_cannot_take_anothers_phone_number(store: Shared) {
+/// An update with the phone number of another member gets `Taken`.
+pub async fn update_with_taken_phone_number_fails(store: Shared) {
     let owner = Member { phone: Some(phone(1)), ..member() };
     let other = Member { phone: Some(phone(2)), ..member() };
     add_members(&*store, &[&owner, &other]).await;
@@ -157,8 +159,8 @@ pub async fn an_update_cannot_take_anothers_phone_number(store: Shared) {
     assert_eq!(read(&*store, &other).await, other);
 }
 
-/// A number that its member no longer has can be another's.
-pub async fn a_phone_number_that_was_given_up_is_free(store: Shared) {
+/// A phone number can be used by another member once its member has changed it.
+pub async fn replaced_phone_number_can_be_reused(store: Shared) {
     let first = Member { phone: Some(phone(1)), ..member() };
     add_members(&*store, &[&first]).await;
     update(&*store, &Member { phone: Some(phone(2)), ..first }).await.unwrap();
@@ -177,44 +179,43 @@ async fn update(store: &dyn Backend, member: &Member) -> Result<(), UpdateError>
     Ok(unit.commit().await?)
 }
 
-/// A member is removed with identities, sessions and redemptions; those of others stay, and the
-/// phone number is free.
-pub async fn a_removed_member_is_gone_with_all_that_is_theirs(store: Shared) {
-    let gone = make_known(&*store, &[open_id("o1")]).await;
-    let stays = make_known(&*store, &[open_id("o2")]).await;
-    let sessions = [session_of(gone), session_of(stays)];
+/// A removal deletes identities, sessions and redemptions of the member only, and frees the phone number.
+pub async fn removed_member_cascades_to_owned_rows(store: Shared) {
+    let removed = add_known_member(&*store, &[open_id("o1")]).await;
+    let other = add_known_member(&*store, &[open_id("o2")]).await;
+    let sessions = [session_of(removed), session_of(other)];
     let redemption = Redemption {
         code: Fingerprint([1; 32]),
-        member: gone,
+        member: removed,
         session: sessions[0].id,
         redeemed_at: NOW,
-        repeatable: None,
+        stored_response: None,
     };
     let unit = store.begin().await.unwrap();
     for session in &sessions {
         unit.sessions().add(session).await.unwrap();
     }
     unit.redemptions().add(&redemption).await.unwrap();
-    let member = unit.members().find(gone).await.unwrap().unwrap();
+    let member = unit.members().find(removed).await.unwrap().unwrap();
     unit.members().update(&Member { phone: Some(phone(1)), ..member }).await.unwrap();
     unit.commit().await.unwrap();
 
     let unit = store.begin().await.unwrap();
-    let member = unit.members().find(gone).await.unwrap().unwrap();
+    let member = unit.members().find(removed).await.unwrap().unwrap();
     unit.members().remove(&member).await.unwrap();
-    assert_eq!(unit.members().find(gone).await.unwrap(), None);
-    let heir = unit.members().find(stays).await.unwrap().unwrap();
-    unit.members().update(&Member { phone: member.phone, ..heir }).await.unwrap();
+    assert_eq!(unit.members().find(removed).await.unwrap(), None);
+    let stored = unit.members().find(other).await.unwrap().unwrap();
+    unit.members().update(&Member { phone: member.phone, ..stored }).await.unwrap();
     unit.commit().await.unwrap();
     assert_eq!(owner_of(&*store, &open_id("o1")).await, None);
     assert!(store.find_session(sessions[0].id).await.unwrap().is_none());
     assert!(store.find_redemption(&redemption.code).await.unwrap().is_none());
-    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, stays);
+    assert_eq!(owner_of(&*store, &open_id("o2")).await.unwrap().member.id, other);
     assert!(store.find_session(sessions[1].id).await.unwrap().is_some());
 }
 
-/// A member that changed since it was read is not removed: the change may have been a ban.
-pub async fn a_member_that_changed_is_not_removed(store: Shared) {
+/// The removal of a member that changed since it was read gets `Stale`, because the change may be a ban.
+pub async fn removal_with_old_member_version_is_stale(store: Shared) {
     let read = member();
     add_members(&*store, &[&read]).await;
     let unit = store.begin().await.unwrap();
@@ -227,14 +228,14 @@ pub async fn a_member_that_changed_is_not_removed(store: Shared) {
     assert!(store.find(read.id).await.unwrap().is_some());
 }
 
-/// The ids of the members that a criterion means.
-async fn found(store: &dyn Backend, criterion: MemberFilter) -> Vec<MemberId> {
-    let query = MemberQuery { criterion, before: None, limit: 10 };
+/// Returns the ids of the members that match the filter.
+async fn found(store: &dyn Backend, filter: MemberFilter) -> Vec<MemberId> {
+    let query = MemberQuery { filter, before: None, limit: 10 };
     store.search(&query).await.unwrap().into_iter().map(|member| member.id).collect()
 }
 
-/// By id, by phone number, by how that looks where it is masked, by an id at a provider; to the byte.
-pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
+/// Members are found by id, phone number, masked phone number and subject; comparisons are exact.
+pub async fn member_search_by_id_phone_masked_phone_and_subject(store: Shared) {
     let masked = |masked: &str| MemberFilter::MaskedPhone(masked.to_owned());
     let subject = |value: &str| MemberFilter::Subject(value.to_owned());
     assert_eq!(found(&*store, MemberFilter::Phone(phone(1).e164())).await, [], "no member has one");
@@ -265,16 +266,16 @@ pub async fn members_are_found_by_what_is_known_of_them(store: Shared) {
     assert_eq!(found(&*store, masked("138******02")).await, [alice.id]);
 }
 
-/// The newest first, and each once, however many there are.
-pub async fn members_are_told_page_by_page_the_newest_first(store: Shared) {
+/// Pages list each member once, the newest first.
+pub async fn member_search_pages_newest_first(store: Shared) {
     let members: Vec<Member> = (0..5)
         .map(|minutes| {
             let then = NOW.plus(std::time::Duration::from_mins(minutes));
-            Member { id: MemberId::generate(then, &super::CHANCE), ..member() }
+            Member { id: MemberId::generate(then, &super::RANDOM), ..member() }
         })
         .collect();
     add_members(&*store, &members.iter().collect::<Vec<_>>()).await;
-    let mut query = MemberQuery { criterion: MemberFilter::Any, before: None, limit: 2 };
+    let mut query = MemberQuery { filter: MemberFilter::Any, before: None, limit: 2 };
     let mut listed = vec![];
     loop {
         let page = store.search(&query).await.unwrap();

@@ -9,7 +9,7 @@ use domain::model::member::{Member, MemberId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::UpdateError;
 
-use super::{Backend, CHANCE, NOW, Shared, add_members, all_at_once, member};
+use super::{Backend, NOW, RANDOM, Shared, add_members, member, run_concurrently};
 
 /// Receiver of all events.
 pub(super) const ALL: &str = "all";
@@ -26,14 +26,14 @@ fn after(seconds: u64) -> Timestamp {
 }
 
 fn event(kind: EventKind, member: MemberId) -> DomainEvent {
-    DomainEvent::new(kind, member, NOW, &CHANCE)
+    DomainEvent::new(kind, member, NOW, &RANDOM)
 }
 
 fn merged(gone: MemberId, into: MemberId) -> DomainEvent {
     DomainEvent { merged_member: Some(gone), ..event(EventKind::Merged, into) }
 }
 
-fn some_member() -> MemberId {
+fn member_id() -> MemberId {
     member().id
 }
 
@@ -51,12 +51,12 @@ async fn due(store: &dyn Backend, name: &str, now: Timestamp) -> Vec<Delivery> {
     due
 }
 
-/// The events that are due, in the order of their ids.
+/// Returns the due events, sorted by id.
 async fn due_events(store: &dyn Backend, name: &str, now: Timestamp) -> Vec<DomainEvent> {
     due(store, name, now).await.into_iter().map(|delivery| delivery.event).collect()
 }
 
-/// The only delivery that is due.
+/// Returns the only due delivery.
 async fn only_due(store: &dyn Backend, name: &str, now: Timestamp) -> Delivery {
     let [only] = <[_; 1]>::try_from(due(store, name, now).await).unwrap();
     only
@@ -86,12 +86,12 @@ fn claimed(delivery: &Delivery) -> Delivery {
 }
 
 /// Events of every kind are read back unchanged, for subscribed receivers only, and are part of the export.
-pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
-    let merged = merged(some_member(), some_member());
-    let banned = event(EventKind::Banned, some_member());
+pub async fn event_is_stored_for_each_subscribed_receiver(store: Shared) {
+    let merged = merged(member_id(), member_id());
+    let banned = event(EventKind::Banned, member_id());
     let others = EventKind::ALL.iter().copied();
     let others = others.filter(|kind| ![EventKind::Merged, EventKind::Banned].contains(kind));
-    let others = others.map(|kind| event(kind, some_member()));
+    let others = others.map(|kind| event(kind, member_id()));
     let mut events: Vec<DomainEvent> = others.chain([merged, banned.clone()]).collect();
     events.sort_by_key(|event| event.id);
     add(&*store, &events.iter().collect::<Vec<_>>()).await;
@@ -101,32 +101,32 @@ pub async fn an_event_is_kept_for_each_receiver_of_its_kind(store: Shared) {
     assert_eq!(due_events(&*store, "unknown", NOW).await, []);
     assert!(due(&*store, ALL, NOW).await.iter().all(|delivery| delivery.attempts == 0));
 
-    let held = store.export_member(banned.member).await.unwrap().into_iter();
-    let held = held.filter(|holding| holding.table == "outbox").flat_map(|holding| holding.rows);
+    let export = store.export_member(banned.member).await.unwrap().into_iter();
+    let rows = export.filter(|table| table.table == "outbox").flat_map(|table| table.rows);
     let id = ExportedValue::Text(banned.id.to_string());
-    let rows = held.filter(|row| row.iter().any(|(_, value)| *value == id)).count();
+    let rows = rows.filter(|row| row.iter().any(|(_, value)| *value == id)).count();
     assert_eq!(rows, 2, "one for each receiver");
 }
 
-/// An event is kept with the change it tells of, or neither is.
-pub async fn what_was_not_committed_did_not_happen(store: Shared) {
+/// An event is stored when its unit of work is committed, and not before.
+pub async fn uncommitted_event_is_not_due(store: Shared) {
     let unit = store.begin().await.unwrap();
-    unit.outbox().add(&event(EventKind::Banned, some_member())).await.unwrap();
+    unit.outbox().add(&event(EventKind::Banned, member_id())).await.unwrap();
     assert_eq!(due_events(&*store, ALL, NOW).await, []);
     drop(unit);
     assert_eq!(due_events(&*store, ALL, after(1)).await, []);
 }
 
-/// Each one only when the one before is gone; of different members all at once.
-pub async fn events_of_one_member_are_due_one_after_the_other(store: Shared) {
-    let alice = some_member();
+/// An event is due once the previous one of its member is delivered; events of other members do not wait.
+pub async fn events_of_one_member_are_due_in_order(store: Shared) {
+    let alice = member_id();
     let [first, second, third] =
         [EventKind::Registered, EventKind::PhoneBound, EventKind::Banned].map(|k| event(k, alice));
-    let his = event(EventKind::Registered, some_member());
+    let his = event(EventKind::Registered, member_id());
     add(&*store, &[&first, &second]).await;
     add(&*store, &[&his, &third]).await;
     assert_eq!(due(&*store, ALL, NOW).await.len(), 2);
-    assert_eq!(only_due(&*store, BANS, NOW).await.event, third, "what others wait for is theirs");
+    assert_eq!(only_due(&*store, BANS, NOW).await.event, third, "receivers are independent");
     for expected in [first, second, third] {
         let mut hers = due(&*store, ALL, NOW).await;
         hers.retain(|delivery| delivery.event.member == alice);
@@ -136,13 +136,13 @@ pub async fn events_of_one_member_are_due_one_after_the_other(store: Shared) {
         remove(&*store, &next).await;
     }
     assert_eq!(due_events(&*store, ALL, NOW).await, [his]);
-    assert_eq!(due(&*store, BANS, NOW).await.len(), 1, "nothing of theirs was removed");
+    assert_eq!(due(&*store, BANS, NOW).await.len(), 1, "the other receiver's delivery remains");
 }
 
-/// Time at which it is due again.
-pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Shared) {
-    let alice = some_member();
-    let bob = some_member();
+/// A rescheduled delivery delays later events of its member and receiver, and no others.
+pub async fn rescheduled_delivery_delays_only_its_member(store: Shared) {
+    let alice = member_id();
+    let bob = member_id();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
     add(&*store, &[&first, &second]).await;
     let failing = only_due(&*store, ALL, NOW).await;
@@ -159,15 +159,15 @@ pub async fn what_is_put_off_holds_back_that_member_and_nobody_else(store: Share
     assert_eq!(again, claimed(&failing), "the attempt was counted");
     for expected in [first, second, third] {
         let next = only_due(&*store, ALL, after(100)).await;
-        assert_eq!(next.event, expected, "the later ones are not put off any longer");
+        assert_eq!(next.event, expected, "later events are delayed no longer");
         remove(&*store, &next).await;
     }
 }
 
 /// Earlier events of both members come before a merge, later events of the remaining one after it.
-pub async fn a_merger_waits_for_both_members_and_holds_back_who_is_left(store: Shared) {
-    let elder = some_member();
-    let younger = some_member();
+pub async fn merge_event_is_ordered_for_both_members(store: Shared) {
+    let elder = member_id();
+    let younger = member_id();
     let [first, second] = [elder, younger].map(|member| event(EventKind::Registered, member));
     let merged = merged(younger, elder);
     let last = event(EventKind::Erased, elder);
@@ -188,8 +188,8 @@ pub async fn a_merger_waits_for_both_members_and_holds_back_who_is_left(store: S
 }
 
 /// A claimed event is not claimed again before the lease ends, and later events of the member wait.
-pub async fn a_claim_is_one_callers_until_it_runs_out(store: Shared) {
-    let alice = some_member();
+pub async fn expired_claim_can_be_reclaimed(store: Shared) {
+    let alice = member_id();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
     add(&*store, &[&first, &second]).await;
     let delivery = only_due(&*store, ALL, NOW).await;
@@ -202,24 +202,24 @@ pub async fn a_claim_is_one_callers_until_it_runs_out(store: Shared) {
     let unit = store.begin().await.unwrap();
     assert!(unit.outbox().claim(&claimed(&again), after(180)).await.unwrap());
     drop(unit);
-    assert_eq!(only_due(&*store, ALL, after(120)).await.attempts, 2, "a dropped claim was none");
+    assert_eq!(only_due(&*store, ALL, after(120)).await.attempts, 2, "the claim was rolled back");
 }
 
-/// Of many, one is given it.
-pub async fn of_many_who_claim_one_delivery_at_once_one_does(store: Shared) {
-    add(&*store, &[&event(EventKind::Banned, some_member())]).await;
+/// Of concurrent claims of one delivery one succeeds.
+pub async fn concurrent_claims_of_a_delivery_succeed_once(store: Shared) {
+    add(&*store, &[&event(EventKind::Banned, member_id())]).await;
     let delivery = only_due(&*store, ALL, NOW).await;
     let claims = (0..30).map(|_| {
         let store = store.clone();
         let delivery = delivery.clone();
         async move { claim(&*store, &delivery, after(60)).await }
     });
-    assert_eq!(all_at_once(claims).await.into_iter().filter(|claimed| *claimed).count(), 1);
+    assert_eq!(run_concurrently(claims).await.into_iter().filter(|claimed| *claimed).count(), 1);
 }
 
-/// A former owner of a claim does not affect the new one.
-pub async fn who_lost_a_claim_puts_nothing_off(store: Shared) {
-    let alice = some_member();
+/// A worker whose claim has expired and was taken over cannot reschedule the delivery.
+pub async fn lost_claim_cannot_reschedule_the_delivery(store: Shared) {
+    let alice = member_id();
     let [first, second] = [EventKind::Banned, EventKind::Unbanned].map(|k| event(k, alice));
     add(&*store, &[&first, &second]).await;
     let delivery = only_due(&*store, ALL, NOW).await;
@@ -234,7 +234,7 @@ pub async fn who_lost_a_claim_puts_nothing_off(store: Shared) {
 }
 
 /// Events of an erased member are still delivered.
-pub async fn events_outlive_their_member_in_order(store: Shared) {
+pub async fn events_of_an_erased_member_stay_in_order(store: Shared) {
     let alice = member();
     let [first, last] = [EventKind::Registered, EventKind::Erased].map(|k| event(k, alice.id));
     let unit = store.begin().await.unwrap();
@@ -253,8 +253,8 @@ pub async fn events_outlive_their_member_in_order(store: Shared) {
     }
 }
 
-/// Also where many write the member at once, and where their clocks go wrong: event and version agree.
-pub async fn events_of_one_member_keep_the_order_in_which_they_were_committed(store: Shared) {
+/// Events are delivered in the order of the commits, also with concurrent writers and wrong clocks.
+pub async fn events_of_one_member_keep_commit_order(store: Shared) {
     const WRITERS: u32 = 10;
     let alice = member();
     add_members(&*store, &[&alice]).await;
@@ -270,15 +270,15 @@ pub async fn events_of_one_member_keep_the_order_in_which_they_were_committed(st
                     Err(UpdateError::Stale) => continue,
                     Err(error) => panic!("{error:?}"),
                 }
-                // Later changes at earlier times.
+                // Later changes have earlier times.
                 let at = after((WRITERS - seen.version).into());
-                let event = DomainEvent::new(EventKind::ProfileChanged, id, at, &CHANCE);
+                let event = DomainEvent::new(EventKind::ProfileChanged, id, at, &RANDOM);
                 unit.outbox().add(&event).await.unwrap();
                 return unit.commit().await.unwrap();
             }
         }
     });
-    all_at_once(writers).await;
+    run_concurrently(writers).await;
     for version in 0..WRITERS {
         let next = only_due(&*store, ALL, after(100)).await;
         assert_eq!(next.event.at, after((WRITERS - version).into()), "change {version}");
@@ -286,9 +286,9 @@ pub async fn events_of_one_member_keep_the_order_in_which_they_were_committed(st
     }
 }
 
-/// No more, however many there are.
-pub async fn at_most_as_many_are_due_as_were_asked_for(store: Shared) {
-    let events: Vec<_> = (0..5).map(|_| event(EventKind::Banned, some_member())).collect();
+/// A query returns at most `limit` deliveries.
+pub async fn due_deliveries_respect_the_limit(store: Shared) {
+    let events: Vec<_> = (0..5).map(|_| event(EventKind::Banned, member_id())).collect();
     add(&*store, &events.iter().collect::<Vec<_>>()).await;
     for limit in [0, 1, 5, 9] {
         let due = store.due(&receiver(ALL), NOW, limit).await.unwrap();
@@ -296,12 +296,12 @@ pub async fn at_most_as_many_are_due_as_were_asked_for(store: Shared) {
     }
 }
 
-/// For each receiver apart, due or not.
-pub async fn the_oldest_event_of_a_receiver_is_told(store: Shared) {
+/// The oldest event is determined per receiver and includes deliveries that are not due.
+pub async fn oldest_event_of_a_receiver(store: Shared) {
     let oldest = async |name: &str| store.oldest(&receiver(name)).await.unwrap();
     assert_eq!(oldest(ALL).await, None);
-    let old = DomainEvent { at: after(1), ..event(EventKind::Registered, some_member()) };
-    let new = DomainEvent { at: after(2), ..event(EventKind::Banned, some_member()) };
+    let old = DomainEvent { at: after(1), ..event(EventKind::Registered, member_id()) };
+    let new = DomainEvent { at: after(2), ..event(EventKind::Banned, member_id()) };
     add(&*store, &[&new]).await;
     add(&*store, &[&old]).await;
     assert_eq!((oldest(ALL).await, oldest(BANS).await), (Some(old.at), Some(new.at)));
@@ -312,20 +312,20 @@ pub async fn the_oldest_event_of_a_receiver_is_told(store: Shared) {
     assert_eq!(oldest(ALL).await, Some(new.at));
 }
 
-/// Events of configured receivers stay, however old they are.
-pub async fn what_no_receiver_waits_for_is_forgotten_after_a_time(store: Shared) {
-    let old = event(EventKind::Banned, some_member());
-    let new = DomainEvent { at: after(1), ..event(EventKind::Banned, some_member()) };
+/// Old deliveries are deleted if their receiver is not configured, and kept otherwise.
+pub async fn events_of_unconfigured_receivers_are_deleted(store: Shared) {
+    let old = event(EventKind::Banned, member_id());
+    let new = DomainEvent { at: after(1), ..event(EventKind::Banned, member_id()) };
     add(&*store, &[&old, &new]).await;
-    let forget = async |receivers: &[ReceiverName], then| {
+    let remove_orphans = async |receivers: &[ReceiverName], then| {
         let unit = store.begin().await.unwrap();
-        let forgotten = unit.outbox().remove_orphans(receivers, then).await.unwrap();
+        let removed = unit.outbox().remove_orphans(receivers, then).await.unwrap();
         unit.commit().await.unwrap();
-        forgotten
+        removed
     };
-    assert_eq!(forget(&[receiver(ALL), receiver(BANS)], after(9)).await, 0);
-    assert_eq!(forget(&[receiver(ALL), receiver("others")], after(1)).await, 1);
+    assert_eq!(remove_orphans(&[receiver(ALL), receiver(BANS)], after(9)).await, 0);
+    assert_eq!(remove_orphans(&[receiver(ALL), receiver("others")], after(1)).await, 1);
     assert_eq!(due(&*store, ALL, after(9)).await.len(), 2);
     assert_eq!(only_due(&*store, BANS, after(9)).await.event, new);
-    assert_eq!(forget(&[], after(2)).await, 3);
+    assert_eq!(remove_orphans(&[], after(2)).await, 3);
 }

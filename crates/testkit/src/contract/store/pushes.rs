@@ -9,21 +9,21 @@ use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::provider::withdrawal::Withdrawal;
 use tokio::task::JoinSet;
 
-use super::{CHANCE, NOW, Shared, open_id};
+use super::{NOW, RANDOM, Shared, open_id};
 use crate::fake::fingerprints::MemoryFingerprints;
 
 fn fingerprint(of: &str) -> Fingerprint {
     MemoryFingerprints.fingerprint("test", &[of.as_bytes()])
 }
 
-fn withdrawal(withdrawn: WithdrawnData, seconds: u64) -> Withdrawal {
+fn withdrawal(data: WithdrawnData, seconds: u64) -> Withdrawal {
     let app = AppName::parse("main").unwrap();
     let now = NOW.plus(Duration::from_secs(seconds));
-    Withdrawal::new(app, open_id("o1"), withdrawn, now, &CHANCE)
+    Withdrawal::new(app, open_id("o1"), data, now, &RANDOM)
 }
 
 /// A seen message is known within its unit of work and after it, until it is deleted by age.
-pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
+pub async fn seen_push_is_known_until_it_is_deleted(store: Shared) {
     let later = NOW.plus(Duration::from_secs(1));
     let unit = store.begin().await.unwrap();
     assert!(unit.pushes().mark_seen(fingerprint("a"), NOW).await.unwrap());
@@ -43,7 +43,7 @@ pub async fn what_was_seen_is_known_until_it_is_forgotten(store: Shared) {
 }
 
 /// Of concurrent writers exactly one learns that a message is new.
-pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
+pub async fn concurrent_marks_of_one_push_succeed_once(store: Shared) {
     let mut racers = JoinSet::new();
     for _ in 0..30 {
         let store = store.clone();
@@ -57,8 +57,8 @@ pub async fn of_many_who_see_one_thing_at_once_one_is_the_first(store: Shared) {
     assert_eq!(racers.join_all().await.into_iter().filter(|new| *new).count(), 1);
 }
 
-/// Every kind comes back as it was, in the order in which they came.
-pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: Shared) {
+/// Withdrawals of every kind are read back unchanged, the oldest first, until they are removed.
+pub async fn pending_withdrawals_are_listed_oldest_first(store: Shared) {
     let first = withdrawal(WithdrawnData::Phone, 0);
     let kinds = [
         WithdrawnData::Profile,
@@ -68,14 +68,14 @@ pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: 
     ];
     let later = kinds.into_iter().zip(1..).map(|(kind, seconds)| withdrawal(kind, seconds));
     let later: Vec<_> = later.collect();
-    let kept: Vec<_> = std::iter::once(&first).chain(&later).cloned().collect();
+    let all: Vec<_> = std::iter::once(&first).chain(&later).cloned().collect();
     let unit = store.begin().await.unwrap();
-    for withdrawal in kept.iter().rev() {
+    for withdrawal in all.iter().rev() {
         unit.pushes().add(withdrawal).await.unwrap();
     }
     assert_eq!(store.withdrawals(10).await.unwrap(), [], "nothing is committed yet");
     unit.commit().await.unwrap();
-    assert_eq!(store.withdrawals(10).await.unwrap(), kept);
+    assert_eq!(store.withdrawals(10).await.unwrap(), all);
     assert_eq!(store.withdrawals(1).await.unwrap(), std::slice::from_ref(&first));
     let unit = store.begin().await.unwrap();
     assert!(unit.pushes().remove(&first).await.unwrap());
@@ -85,18 +85,18 @@ pub async fn withdrawals_are_kept_until_they_are_obeyed_the_oldest_first(store: 
 }
 
 /// Of concurrent workers exactly one removes a withdrawal.
-pub async fn of_many_who_obey_one_withdrawal_at_once_one_does(store: Shared) {
-    let kept = withdrawal(WithdrawnData::Phone, 0);
+pub async fn concurrent_removals_of_a_withdrawal_succeed_once(store: Shared) {
+    let pending = withdrawal(WithdrawnData::Phone, 0);
     let unit = store.begin().await.unwrap();
-    unit.pushes().add(&kept).await.unwrap();
+    unit.pushes().add(&pending).await.unwrap();
     unit.commit().await.unwrap();
     let mut racers = JoinSet::new();
     for _ in 0..30 {
         let store = store.clone();
-        let kept = kept.clone();
+        let pending = pending.clone();
         racers.spawn(async move {
             let unit = store.begin().await.unwrap();
-            let removed = unit.pushes().remove(&kept).await.unwrap();
+            let removed = unit.pushes().remove(&pending).await.unwrap();
             unit.commit().await.unwrap();
             removed
         });

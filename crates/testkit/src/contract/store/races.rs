@@ -13,13 +13,13 @@ use domain::ports::store::error::{AddError, Contention, StoreError, UpdateError}
 use domain::use_cases::retry::retry_on_contention;
 
 use super::{
-    Backend, NOW, Shared, all_at_once, log_in, make_known, member, open_id, owner_of, phone,
-    session_of,
+    Backend, NOW, Shared, add_known_member, log_in, member, open_id, owner_of, phone,
+    run_concurrently, session_of,
 };
 
 /// Of concurrent additions of a subject one succeeds; the others get `Taken` and can read the owner at
 /// once.
-pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
+pub async fn concurrent_adds_of_one_subject_succeed_once(store: Shared) {
     let claims = (0..50).map(|_| {
         let store = Arc::clone(&store);
         async move {
@@ -39,13 +39,13 @@ pub async fn concurrent_adds_of_one_subject_make_one_owner(store: Shared) {
             }
         }
     });
-    let claims: Result<Vec<_>, StoreError> = all_at_once(claims).await.into_iter().collect();
+    let claims: Result<Vec<_>, StoreError> = run_concurrently(claims).await.into_iter().collect();
     let winners: Vec<_> = claims.unwrap().into_iter().flatten().collect();
     assert_eq!(winners, [owner_of(&*store, &open_id("o1")).await.unwrap().member.id]);
 }
 
 /// Of concurrent additions with the same phone number one succeeds.
-pub async fn concurrent_adds_of_one_phone_number_make_one_member(store: Shared) {
+pub async fn concurrent_adds_of_one_phone_number_add_one_member(store: Shared) {
     let adds = (0..50).map(|_| {
         let store = Arc::clone(&store);
         async move {
@@ -64,12 +64,13 @@ pub async fn concurrent_adds_of_one_phone_number_make_one_member(store: Shared) 
             }
         }
     });
-    assert_eq!(all_at_once(adds).await.into_iter().filter(|added| *added).count(), 1);
+    assert_eq!(run_concurrently(adds).await.into_iter().filter(|added| *added).count(), 1);
 }
 
-/// Many writers of one member: every acknowledged update counts, every other one is `Stale`.
+/// Of concurrent updates of one member every acknowledged one increments the version; the others get
+/// `Stale`.
 pub async fn concurrent_updates_of_one_member_are_never_lost(store: Shared) {
-    let id = make_known(&*store, &[open_id("o1")]).await;
+    let id = add_known_member(&*store, &[open_id("o1")]).await;
     let writes = (0..50).map(|_| {
         let store = Arc::clone(&store);
         async move {
@@ -85,18 +86,18 @@ pub async fn concurrent_updates_of_one_member_are_never_lost(store: Shared) {
             }
         }
     });
-    let written: u32 = all_at_once(writes).await.into_iter().sum();
+    let written: u32 = run_concurrently(writes).await.into_iter().sum();
     assert!(written >= 1);
     assert_eq!(store.find(id).await.unwrap().unwrap().version, written);
 }
 
-/// The first login of one openid, a thousand times at once: all succeed, as the same one member.
-pub async fn a_thousand_first_logins_of_one_openid_make_one_member(store: Shared) {
+/// A thousand concurrent first logins of one openid succeed as the same member.
+pub async fn thousand_first_logins_of_one_openid_add_one_member(store: Shared) {
     let logins = (0..1_000).map(|_| {
         let store = Arc::clone(&store);
         async move { log_in(&*store, &open_id("o1")).await }
     });
-    let sessions: Result<Vec<_>, _> = all_at_once(logins).await.into_iter().collect();
+    let sessions: Result<Vec<_>, _> = run_concurrently(logins).await.into_iter().collect();
     let sessions = sessions.unwrap();
     let owner = owner_of(&*store, &open_id("o1")).await.unwrap();
     assert!(sessions.iter().all(|session| session.member == owner.member.id));
@@ -107,32 +108,32 @@ pub async fn a_thousand_first_logins_of_one_openid_make_one_member(store: Shared
     }
 }
 
-/// First logins of different people, several times each and all mixed, do not hinder each other.
-pub async fn first_logins_of_many_openids_make_as_many_members(store: Shared) {
+/// Concurrent first logins of different users, several per user, all succeed.
+pub async fn first_logins_of_distinct_openids_add_distinct_members(store: Shared) {
     let logins = (0..200).map(|nth| {
         let store = Arc::clone(&store);
         async move { log_in(&*store, &open_id(&format!("o{}", nth % 20))).await }
     });
-    let sessions: Result<Vec<_>, _> = all_at_once(logins).await.into_iter().collect();
+    let sessions: Result<Vec<_>, _> = run_concurrently(logins).await.into_iter().collect();
     let members: HashSet<_> = sessions.unwrap().iter().map(|session| session.member).collect();
     assert_eq!(members.len(), 20);
 }
 
 /// A unit of work that relies on a member fails if the member is removed concurrently.
-pub async fn whoever_builds_on_somebody_who_is_removed_is_told_to_begin_again(store: Shared) {
-    let gone = member().id;
+pub async fn write_for_removed_member_reports_contention(store: Shared) {
+    let removed = member().id;
     let redemption = Redemption {
         code: Fingerprint([1; 32]),
-        member: gone,
-        session: session_of(gone).id,
+        member: removed,
+        session: session_of(removed).id,
         redeemed_at: NOW,
-        repeatable: None,
+        stored_response: None,
     };
     let unit = store.begin().await.unwrap();
-    assert_contention(unit.sessions().add(&session_of(gone)).await.unwrap_err());
+    assert_contention(unit.sessions().add(&session_of(removed)).await.unwrap_err());
     drop(unit);
     let unit = store.begin().await.unwrap();
-    assert_contention(unit.identities().add(gone, &open_id("o1"), NOW).await.unwrap_err());
+    assert_contention(unit.identities().add(removed, &open_id("o1"), NOW).await.unwrap_err());
     drop(unit);
     let unit = store.begin().await.unwrap();
     assert_contention(unit.redemptions().add(&redemption).await.unwrap_err());
@@ -145,8 +146,8 @@ fn assert_contention(error: impl Into<StoreError>) {
 }
 
 /// Repeated logins and removals of the same members run concurrently without failures.
-pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
-    let visits = (0..200).map(|nth| {
+pub async fn logins_succeed_while_their_members_are_removed(store: Shared) {
+    let operations = (0..200).map(|nth| {
         let store = Arc::clone(&store);
         async move {
             let subject = open_id(&format!("o{}", nth % 5));
@@ -157,7 +158,7 @@ pub async fn logins_go_on_while_their_members_are_removed(store: Shared) {
             }
         }
     });
-    let outcome: Result<(), StoreError> = all_at_once(visits).await.into_iter().collect();
+    let outcome: Result<(), StoreError> = run_concurrently(operations).await.into_iter().collect();
     outcome.unwrap();
 }
 

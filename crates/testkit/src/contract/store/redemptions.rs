@@ -1,4 +1,4 @@
-//! Redemptions: used login codes, their members and stored responses.
+//! Redemptions: redeemed login codes with their members and stored responses.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use domain::model::login::redemption::{CODE_REPLAY_WINDOW, Redemption, StoredRes
 use domain::model::member::MemberId;
 use domain::ports::store::error::AddError;
 
-use super::{NOW, Shared, all_at_once, make_known, open_id, session_of};
+use super::{NOW, Shared, add_known_member, open_id, run_concurrently, session_of};
 
 fn redemption(code: u8, member: MemberId) -> Redemption {
     Redemption {
@@ -15,12 +15,12 @@ fn redemption(code: u8, member: MemberId) -> Redemption {
         member,
         session: session_of(member).id,
         redeemed_at: NOW,
-        repeatable: None,
+        stored_response: None,
     }
 }
 
 /// Adds redemptions and commits.
-async fn remember(store: &Shared, redemptions: &[&Redemption]) {
+async fn add(store: &Shared, redemptions: &[&Redemption]) {
     let unit = store.begin().await.unwrap();
     for redemption in redemptions {
         unit.redemptions().add(redemption).await.unwrap();
@@ -28,19 +28,20 @@ async fn remember(store: &Shared, redemptions: &[&Redemption]) {
     unit.commit().await.unwrap();
 }
 
-/// A redemption is found after its commit, byte by byte.
-pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
-    let answer = (0..=255).cycle().take(8000).collect();
-    let repeatable = Some(StoredResponse { request: Fingerprint([0xff; 32]), answer });
+/// A redemption is found after its commit, with every byte of its response.
+pub async fn redemption_round_trip_keeps_every_field(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
+    let sealed_response = (0..=255).cycle().take(8000).collect();
+    let stored_response =
+        Some(StoredResponse { request: Fingerprint([0xff; 32]), sealed_response });
     let plain = redemption(0, member);
-    let kept = Redemption { repeatable, ..redemption(1, member) };
+    let with_response = Redemption { stored_response, ..redemption(1, member) };
     let unit = store.begin().await.unwrap();
     unit.redemptions().add(&plain).await.unwrap();
     assert_eq!(store.find_redemption(&plain.code).await.unwrap(), None, "not committed yet");
     unit.commit().await.unwrap();
-    remember(&store, &[&kept]).await;
-    for redemption in [plain, kept] {
+    add(&store, &[&with_response]).await;
+    for redemption in [plain, with_response] {
         let found = store.find_redemption(&redemption.code).await.unwrap();
         assert_eq!(found, Some(redemption));
     }
@@ -48,10 +49,10 @@ pub async fn a_redemption_is_found_as_it_was_added(store: Shared) {
 }
 
 /// A code is redeemed once; a second one leaves the unit of work usable.
-pub async fn a_redeemed_code_is_taken(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+pub async fn second_redemption_of_a_code_is_taken(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let first = redemption(1, member);
-    remember(&store, &[&first]).await;
+    add(&store, &[&first]).await;
     let unit = store.begin().await.unwrap();
     let second = Redemption { session: session_of(member).id, ..first.clone() };
     let refused = unit.redemptions().add(&second).await;
@@ -63,9 +64,9 @@ pub async fn a_redeemed_code_is_taken(store: Shared) {
 }
 
 /// Of concurrent redemptions of one code one succeeds.
-pub async fn concurrent_redemptions_of_one_code_are_one(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
-    let added = all_at_once((0..20).map(|_| {
+pub async fn concurrent_redemptions_of_one_code_add_one(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
+    let added = run_concurrently((0..20).map(|_| {
         let store = store.clone();
         async move {
             let unit = store.begin().await.unwrap();
@@ -78,12 +79,12 @@ pub async fn concurrent_redemptions_of_one_code_are_one(store: Shared) {
 }
 
 /// Only expired redemptions are deleted.
-pub async fn expired_redemptions_are_forgotten(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+pub async fn expired_redemptions_are_deleted(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let old = redemption(1, member);
     let redeemed_at = NOW.plus(Duration::from_millis(1));
     let young = Redemption { redeemed_at, ..redemption(2, member) };
-    remember(&store, &[&old, &young]).await;
+    add(&store, &[&old, &young]).await;
     let unit = store.begin().await.unwrap();
     unit.redemptions().delete_expired(NOW.plus(CODE_REPLAY_WINDOW)).await.unwrap();
     unit.commit().await.unwrap();

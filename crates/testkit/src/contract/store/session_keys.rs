@@ -1,75 +1,75 @@
-//! Session keys: one a user, for as long as the user is known.
+//! Session keys: one per user, deleted with the user's identity.
 
 use std::time::Duration;
 
 use domain::model::identity::Subject;
 use domain::model::provider::session_key::SealedSessionKey;
 
-use super::{NOW, Shared, add_members, all_at_once, make_known, member, open_id};
+use super::{NOW, Shared, add_known_member, add_members, member, open_id, run_concurrently};
 
 fn key(user: &Subject, fill: u8) -> SealedSessionKey {
     SealedSessionKey { user: user.clone(), sealed: vec![fill; 56], obtained_at: NOW }
 }
 
-/// Keeps a key and commits.
-async fn keep(store: &Shared, key: &SealedSessionKey) {
+/// Stores a key and commits.
+async fn upsert(store: &Shared, key: &SealedSessionKey) {
     let unit = store.begin().await.unwrap();
-    unit.session_keys().keep(key).await.unwrap();
+    unit.session_keys().upsert(key).await.unwrap();
     unit.commit().await.unwrap();
 }
 
-/// A session key is found after its commit, byte by byte, for its own user only.
-pub async fn a_session_key_is_found_as_it_was_kept(store: Shared) {
+/// A session key is found after its commit, unchanged and for its own user only.
+pub async fn session_key_round_trip_keeps_every_byte(store: Shared) {
     let user = open_id("o1");
     let other = open_id("O1");
-    make_known(&*store, &[user.clone(), other.clone()]).await;
+    add_known_member(&*store, &[user.clone(), other.clone()]).await;
     let key = SealedSessionKey { sealed: (0..=255).collect(), ..key(&user, 0) };
     let unit = store.begin().await.unwrap();
-    unit.session_keys().keep(&key).await.unwrap();
+    unit.session_keys().upsert(&key).await.unwrap();
     assert_eq!(store.find_session_key(&user).await.unwrap(), None, "not committed yet");
     unit.commit().await.unwrap();
     assert_eq!(store.find_session_key(&user).await.unwrap(), Some(key));
     assert_eq!(store.find_session_key(&other).await.unwrap(), None);
 }
 
-/// A later key takes the place of the one before.
-pub async fn a_later_session_key_replaces_the_one_before(store: Shared) {
+/// A later key replaces the previous one.
+pub async fn later_session_key_replaces_the_previous_one(store: Shared) {
     let user = open_id("o1");
-    make_known(&*store, std::slice::from_ref(&user)).await;
-    keep(&store, &key(&user, 1)).await;
+    add_known_member(&*store, std::slice::from_ref(&user)).await;
+    upsert(&store, &key(&user, 1)).await;
     let obtained_at = NOW.plus(Duration::from_millis(1));
     let later = SealedSessionKey { obtained_at, ..key(&user, 2) };
-    keep(&store, &later).await;
+    upsert(&store, &later).await;
     assert_eq!(store.find_session_key(&user).await.unwrap(), Some(later));
 }
 
-/// However many logins of a user end at once, one of their keys is kept.
-pub async fn concurrent_session_keys_of_one_user_are_one(store: Shared) {
+/// After concurrent upserts of a user one of the keys is stored.
+pub async fn concurrent_session_key_upserts_leave_one_key(store: Shared) {
     let user = open_id("o1");
-    make_known(&*store, std::slice::from_ref(&user)).await;
-    let kept = (0..20).map(|fill| {
+    add_known_member(&*store, std::slice::from_ref(&user)).await;
+    let upserts = (0..20).map(|fill| {
         let store = store.clone();
         let key = key(&user, fill);
-        async move { keep(&store, &key).await }
+        async move { upsert(&store, &key).await }
     });
-    all_at_once(kept).await;
+    run_concurrently(upserts).await;
     let found = store.find_session_key(&user).await.unwrap().unwrap();
     assert!((0..20).any(|fill| found == key(&user, fill)));
 }
 
 /// Only keys of known users are stored.
-pub async fn a_session_key_of_nobody_is_not_kept(store: Shared) {
+pub async fn session_key_of_unknown_user_is_refused(store: Shared) {
     let unit = store.begin().await.unwrap();
-    assert!(unit.session_keys().keep(&key(&open_id("o1"), 1)).await.is_err());
+    assert!(unit.session_keys().upsert(&key(&open_id("o1"), 1)).await.is_err());
 }
 
 /// A session key stays when its identity moves to another member.
-pub async fn a_session_key_stays_with_its_identity(store: Shared) {
+pub async fn session_key_moves_with_its_identity(store: Shared) {
     let user = open_id("o1");
     let other = member();
-    let from = make_known(&*store, std::slice::from_ref(&user)).await;
+    let from = add_known_member(&*store, std::slice::from_ref(&user)).await;
     add_members(&*store, &[&other]).await;
-    keep(&store, &key(&user, 1)).await;
+    upsert(&store, &key(&user, 1)).await;
     let unit = store.begin().await.unwrap();
     unit.identities().reassign(from, other.id).await.unwrap();
     let member = unit.members().find(from).await.unwrap().unwrap();
@@ -79,13 +79,13 @@ pub async fn a_session_key_stays_with_its_identity(store: Shared) {
 }
 
 /// Removal of a member deletes the member's session keys and no others.
-pub async fn a_session_key_goes_with_its_member(store: Shared) {
+pub async fn session_key_is_deleted_with_its_member(store: Shared) {
     let user = open_id("o1");
     let other = open_id("o2");
-    let gone = make_known(&*store, std::slice::from_ref(&user)).await;
-    make_known(&*store, std::slice::from_ref(&other)).await;
-    keep(&store, &key(&user, 1)).await;
-    keep(&store, &key(&other, 2)).await;
+    let gone = add_known_member(&*store, std::slice::from_ref(&user)).await;
+    add_known_member(&*store, std::slice::from_ref(&other)).await;
+    upsert(&store, &key(&user, 1)).await;
+    upsert(&store, &key(&other, 2)).await;
     let unit = store.begin().await.unwrap();
     let member = unit.members().find(gone).await.unwrap().unwrap();
     unit.members().remove(&member).await.unwrap();
@@ -94,15 +94,15 @@ pub async fn a_session_key_goes_with_its_member(store: Shared) {
     assert_eq!(store.find_session_key(&other).await.unwrap(), Some(key(&other, 2)));
 }
 
-/// Keys that are too old are forgotten, and no others.
-pub async fn old_session_keys_are_forgotten(store: Shared) {
+/// Only keys that are too old are deleted.
+pub async fn old_session_keys_are_deleted(store: Shared) {
     let user = open_id("o1");
     let other = open_id("o2");
-    make_known(&*store, &[user.clone(), other.clone()]).await;
+    add_known_member(&*store, &[user.clone(), other.clone()]).await;
     let obtained_at = NOW.plus(Duration::from_millis(1));
     let young = SealedSessionKey { obtained_at, ..key(&other, 2) };
-    keep(&store, &key(&user, 1)).await;
-    keep(&store, &young).await;
+    upsert(&store, &key(&user, 1)).await;
+    upsert(&store, &young).await;
     let unit = store.begin().await.unwrap();
     unit.session_keys().delete_obtained_before(NOW).await.unwrap();
     unit.commit().await.unwrap();
@@ -111,10 +111,10 @@ pub async fn old_session_keys_are_forgotten(store: Shared) {
 }
 
 /// All subjects of a member are listed, and no others.
-pub async fn a_member_is_known_under_their_own_subjects(store: Shared) {
+pub async fn identities_are_listed_by_member(store: Shared) {
     let mut subjects = [open_id("o1"), open_id("o2")];
-    let known = make_known(&*store, &subjects).await;
-    make_known(&*store, &[open_id("o3")]).await;
+    let known = add_known_member(&*store, &subjects).await;
+    add_known_member(&*store, &[open_id("o3")]).await;
     let mut listed = store.list_identities(known).await.unwrap();
     for subjects in [&mut subjects[..], &mut listed] {
         subjects.sort_by(|one, other| one.value.cmp(&other.value));

@@ -7,20 +7,20 @@ use domain::model::session::Session;
 use domain::model::timestamp::Timestamp;
 use tokio::task::JoinSet;
 
-use super::{NOW, Shared, make_known, open_id, session_of};
+use super::{NOW, Shared, add_known_member, open_id, session_of};
 
 /// Every field is read back unchanged.
-pub async fn a_session_is_read_as_it_was_written(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+pub async fn session_round_trip_keeps_every_field(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let plain = session_of(member);
-    let strange = Session {
+    let extreme = Session {
         app: AppName::parse(&"a-_9".repeat(8)).unwrap(),
         generation: u32::MAX,
         created_at: Timestamp::from_unix_millis(-1),
         expires_at: NOW.plus(Duration::MAX),
         ..session_of(member)
     };
-    for session in [plain, strange] {
+    for session in [plain, extreme] {
         let unit = store.begin().await.unwrap();
         unit.sessions().add(&session).await.unwrap();
         unit.commit().await.unwrap();
@@ -31,26 +31,26 @@ pub async fn a_session_is_read_as_it_was_written(store: Shared) {
     }
 }
 
-/// An id that was never given out finds no session.
-pub async fn an_unknown_session_is_none(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+/// An unknown id finds no session.
+pub async fn unknown_session_is_none(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let unit = store.begin().await.unwrap();
     assert_eq!(unit.sessions().find(session_of(member).id).await.unwrap(), None);
     assert_eq!(unit.sessions().find_with_member(session_of(member).id).await.unwrap(), None);
 }
 
-/// A refreshed session replaces the one of the generation before, and no other.
-pub async fn a_session_advances_from_the_generation_before_only(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+/// A refreshed session replaces the session of the previous generation only.
+pub async fn session_advances_by_one_generation_only(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let first = session_of(member);
     let second = Session { generation: first.generation + 1, refreshed_at: NOW, ..first.clone() };
     let third = Session { generation: first.generation + 2, ..second.clone() };
     let unit = store.begin().await.unwrap();
-    assert!(!unit.sessions().advance(&second).await.unwrap(), "it is not there yet");
+    assert!(!unit.sessions().advance(&second).await.unwrap(), "the session does not exist yet");
     unit.sessions().add(&first).await.unwrap();
-    assert!(!unit.sessions().advance(&third).await.unwrap(), "one was left out");
+    assert!(!unit.sessions().advance(&third).await.unwrap(), "a generation was skipped");
     assert!(unit.sessions().advance(&second).await.unwrap());
-    assert!(!unit.sessions().advance(&second).await.unwrap(), "it was advanced before");
+    assert!(!unit.sessions().advance(&second).await.unwrap(), "the session was advanced before");
     assert_eq!(unit.sessions().find(first.id).await.unwrap(), Some(second.clone()));
     unit.commit().await.unwrap();
     let unit = store.begin().await.unwrap();
@@ -58,8 +58,8 @@ pub async fn a_session_advances_from_the_generation_before_only(store: Shared) {
 }
 
 /// Of concurrent refreshes of one session one succeeds.
-pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+pub async fn concurrent_advances_of_a_session_succeed_once(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let first = session_of(member);
     let unit = store.begin().await.unwrap();
     unit.sessions().add(&first).await.unwrap();
@@ -81,10 +81,10 @@ pub async fn concurrent_advances_of_one_session_are_one(store: Shared) {
     assert_eq!(advanced, 1);
 }
 
-/// Sessions end one by one or all of one member; those of others stay.
-pub async fn sessions_end_one_by_one_or_all_of_a_member(store: Shared) {
-    let alice = make_known(&*store, &[open_id("o1")]).await;
-    let bob = make_known(&*store, &[open_id("o2")]).await;
+/// Sessions are removed singly or all of one member; sessions of other members stay.
+pub async fn sessions_are_removed_singly_or_by_member(store: Shared) {
+    let alice = add_known_member(&*store, &[open_id("o1")]).await;
+    let bob = add_known_member(&*store, &[open_id("o2")]).await;
     let a = session_of(alice);
     let b = session_of(alice);
     let c = session_of(alice);
@@ -103,9 +103,9 @@ pub async fn sessions_end_one_by_one_or_all_of_a_member(store: Shared) {
     assert_eq!(unit.sessions().list_by_member(bob).await.unwrap(), [other]);
 }
 
-/// A session that ended is not advanced any more.
-pub async fn a_session_that_ended_does_not_advance(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+/// A removed session cannot be advanced.
+pub async fn ended_session_does_not_advance(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let session = session_of(member);
     let unit = store.begin().await.unwrap();
     unit.sessions().add(&session).await.unwrap();
@@ -115,9 +115,9 @@ pub async fn a_session_that_ended_does_not_advance(store: Shared) {
     assert_eq!(unit.sessions().find(session.id).await.unwrap(), None);
 }
 
-/// The directory finds a session with its member, as last committed.
-pub async fn a_session_is_found_with_its_member_once_it_is_committed(store: Shared) {
-    let member = make_known(&*store, &[open_id("o1")]).await;
+/// The reader finds a session with its member, as last committed.
+pub async fn committed_session_is_found_with_its_member(store: Shared) {
+    let member = add_known_member(&*store, &[open_id("o1")]).await;
     let session = session_of(member);
     let unit = store.begin().await.unwrap();
     unit.sessions().add(&session).await.unwrap();

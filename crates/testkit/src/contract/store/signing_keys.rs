@@ -1,4 +1,4 @@
-//! The keys that sign access tokens.
+//! Signing keys of access tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use domain::model::signing_key::SigningKey;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::AddError;
 
-use super::{NOW, Shared, all_at_once};
+use super::{NOW, Shared, run_concurrently};
 
 fn key(number: u32) -> SigningKey {
     SigningKey {
@@ -27,22 +27,22 @@ async fn add(store: &Shared, keys: &[SigningKey]) {
     unit.commit().await.unwrap();
 }
 
-/// Every field comes back, in the order of numbers, within the unit of work and outside of it once it
-/// is committed.
-pub async fn signing_keys_are_read_as_they_were_written(store: Shared) {
-    let strange = SigningKey {
+/// Keys are read back unchanged in the order of their numbers: within the unit of work at once, outside
+/// after its commit.
+pub async fn signing_key_round_trip_keeps_every_field(store: Shared) {
+    let extreme = SigningKey {
         id: "-_Az".repeat(10) + "é",
         sealed: (0..=255).cycle().take(1_000).collect(),
         created_at: Timestamp::from_unix_millis(-1),
         active_from: Some(NOW.plus(Duration::MAX)),
         ..key(u32::MAX)
     };
-    let began = SigningKey { active_from: Some(NOW), ..key(1) };
+    let active = SigningKey { active_from: Some(NOW), ..key(1) };
     let unit = store.begin().await.unwrap();
-    for key in [&strange, &began, &key(2)] {
+    for key in [&extreme, &active, &key(2)] {
         unit.signing_keys().add(key).await.unwrap();
     }
-    let all = [began, key(2), strange];
+    let all = [active, key(2), extreme];
     assert_eq!(unit.signing_keys().all().await.unwrap(), all);
     assert_eq!(store.signing_keys().await.unwrap(), []);
     unit.commit().await.unwrap();
@@ -50,7 +50,7 @@ pub async fn signing_keys_are_read_as_they_were_written(store: Shared) {
 }
 
 /// A number in use gets `Taken` and changes nothing.
-pub async fn a_number_is_one_signing_keys(store: Shared) {
+pub async fn signing_key_number_is_unique(store: Shared) {
     add(&store, &[key(1)]).await;
     let unit = store.begin().await.unwrap();
     let other = SigningKey { id: "other".into(), ..key(1) };
@@ -59,22 +59,22 @@ pub async fn a_number_is_one_signing_keys(store: Shared) {
     assert_eq!(store.signing_keys().await.unwrap(), [key(1)]);
 }
 
-/// The first turn counts, and an earlier one; another key's is not touched.
-pub async fn a_signing_key_starts_earlier_and_never_later(store: Shared) {
+/// A scheduled start can be replaced by an earlier one only; other keys stay unchanged.
+pub async fn signing_key_start_moves_earlier_only(store: Shared) {
     add(&store, &[key(1), key(2)]).await;
     let at = |seconds| NOW.plus(Duration::from_secs(seconds));
-    for (asked, expected) in [(20, 20), (30, 20), (20, 20), (10, 10), (20, 10)] {
+    for (start, expected) in [(20, 20), (30, 20), (20, 20), (10, 10), (20, 10)] {
         let unit = store.begin().await.unwrap();
-        unit.signing_keys().start(&key(1).id, at(asked)).await.unwrap();
-        unit.signing_keys().start("unknown", at(asked)).await.unwrap();
+        unit.signing_keys().start(&key(1).id, at(start)).await.unwrap();
+        unit.signing_keys().start("unknown", at(start)).await.unwrap();
         unit.commit().await.unwrap();
         let started = SigningKey { active_from: Some(at(expected)), ..key(1) };
-        assert_eq!(store.signing_keys().await.unwrap(), [started, key(2)], "asked for {asked}");
+        assert_eq!(store.signing_keys().await.unwrap(), [started, key(2)], "start at {start}");
     }
 }
 
-/// A key that is removed is there no more, nor is its number taken; removing it again is no error.
-pub async fn a_removed_signing_key_is_gone(store: Shared) {
+/// A removal deletes the key and frees its number; a repeated removal is no error.
+pub async fn removed_signing_key_is_deleted(store: Shared) {
     add(&store, &[key(1), key(2)]).await;
     for _ in 0..2 {
         let unit = store.begin().await.unwrap();
@@ -86,8 +86,8 @@ pub async fn a_removed_signing_key_is_gone(store: Shared) {
     assert_eq!(store.signing_keys().await.unwrap(), [key(1), key(2)]);
 }
 
-/// Of many instances that add a key of the same number at once, one does.
-pub async fn concurrent_adds_of_one_number_make_one_signing_key(store: Shared) {
+/// Of concurrent additions of keys with the same number one succeeds.
+pub async fn concurrent_adds_of_one_number_add_one_signing_key(store: Shared) {
     let adds = (0..50).map(|nth| {
         let store = Arc::clone(&store);
         async move {
@@ -103,7 +103,7 @@ pub async fn concurrent_adds_of_one_number_make_one_signing_key(store: Shared) {
             }
         }
     });
-    let added: Vec<_> = all_at_once(adds).await.into_iter().flatten().collect();
+    let added: Vec<_> = run_concurrently(adds).await.into_iter().flatten().collect();
     assert_eq!(added.len(), 1);
     assert_eq!(store.signing_keys().await.unwrap(), added);
 }

@@ -1,9 +1,9 @@
 //! Units of work: atomicity and isolation.
 
-use super::{Shared, add_members, log_in, make_known, member, open_id, owner_of, session_of};
+use super::{Shared, add_known_member, add_members, log_in, member, open_id, owner_of, session_of};
 
-/// A commit keeps everything of the unit of work.
-pub async fn what_was_committed_is_there(store: Shared) {
+/// A commit stores all changes of the unit of work.
+pub async fn committed_changes_are_stored(store: Shared) {
     let member = member();
     let subject = open_id("o1");
     let session = session_of(member.id);
@@ -20,7 +20,7 @@ pub async fn what_was_committed_is_there(store: Shared) {
 }
 
 /// Readers return committed data only.
-pub async fn nobody_else_sees_what_is_not_committed(store: Shared) {
+pub async fn uncommitted_changes_are_invisible_to_readers(store: Shared) {
     let member = member();
     let unit = store.begin().await.unwrap();
     unit.members().add(&member).await.unwrap();
@@ -30,8 +30,8 @@ pub async fn nobody_else_sees_what_is_not_committed(store: Shared) {
 }
 
 /// A unit of work that is dropped has changed nothing.
-pub async fn what_was_dropped_was_never_there(store: Shared) {
-    let kept = make_known(&*store, &[open_id("kept")]).await;
+pub async fn dropped_unit_of_work_is_rolled_back(store: Shared) {
+    let kept = add_known_member(&*store, &[open_id("kept")]).await;
     let member = member();
     let subject = open_id("dropped");
     let unit = store.begin().await.unwrap();
@@ -46,7 +46,7 @@ pub async fn what_was_dropped_was_never_there(store: Shared) {
 }
 
 /// A unit of work reads its own writes.
-pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
+pub async fn unit_of_work_reads_its_own_writes(store: Shared) {
     let mut member = member();
     let subject = open_id("o1");
     let unit = store.begin().await.unwrap();
@@ -60,7 +60,7 @@ pub async fn a_unit_of_work_sees_its_own_changes(store: Shared) {
 }
 
 /// Dropped units of work in any state release their connections and locks.
-pub async fn many_dropped_units_of_work_leave_the_store_usable(store: Shared) {
+pub async fn dropped_units_of_work_release_their_resources(store: Shared) {
     for _ in 0..100 {
         let member = member();
         drop(store.begin().await.unwrap());
@@ -72,8 +72,8 @@ pub async fn many_dropped_units_of_work_leave_the_store_usable(store: Shared) {
     assert_eq!(store.find(member.id).await.unwrap(), Some(member));
 }
 
-/// A store that works says so, also while a unit of work is under way.
-pub async fn a_store_says_that_it_is_ready(store: Shared) {
+/// A working store is ready, also while a unit of work is open.
+pub async fn store_reports_readiness(store: Shared) {
     store.ready().await.unwrap();
     let unit = store.begin().await.unwrap();
     store.ready().await.unwrap();
