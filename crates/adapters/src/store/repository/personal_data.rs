@@ -1,4 +1,4 @@
-//! Export of a member's rows from every table, whatever its columns are.
+//! Export of a member's rows from every table, independent of its columns.
 
 use domain::model::member::MemberId;
 use domain::model::member::personal_data::{ExportedTable, ExportedValue};

@@ -6,7 +6,7 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use crate::store::error::to_store_error;
 use crate::store::transaction::uncancellable::{Statements, run_to_completion};
 
-/// Pool of connections that read what is committed.
+/// Pool of connections that read committed data.
 pub(crate) struct Reader(DatabaseConnection);
 
 impl Reader {

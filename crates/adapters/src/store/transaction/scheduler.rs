@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::ports::store::error::StoreError;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait,
+};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::store::error::to_store_error;
@@ -58,7 +60,8 @@ impl WriteScheduler {
             Mode::Concurrent(permits) => {
                 let permit = acquire(permits).await?;
                 run_to_completion(async move {
-                    let txn = writer.begin().await?;
+                    let options = TransactionOptions::default();
+                    let txn = writer.begin_with_options(options).await?;
                     Ok(OpenTransaction { txn, permit: Permit::Concurrent(permit) })
                 })
                 .await

@@ -61,7 +61,7 @@ async fn store_with_an_app(database: &FreshDatabase) -> SeaStore {
     SeaStore::connect(&StoreConfig { url, max_connections: 4, sealer }).await.unwrap()
 }
 
-/// Whether the current and the former secret open without the former key.
+/// Results of opening the current and the former secret without the former key.
 async fn open_with_new_key(store: &SeaStore) -> [Option<bool>; 2] {
     let app = store.registered_apps().await.unwrap().remove(0);
     let secrets = SealedAppSecrets::new(Arc::new(sealer(2)));
