@@ -97,10 +97,10 @@ fn all_issues_are_reported_at_once_with_allowed_values() {
             "apps.main.phone_required: must be true or false",
             "nicknames.prefixes: at least one nickname prefix is needed",
             "log.filter: must be a level, or levels per module: info,adapters=debug",
-            "http.cors_origins: an origin is http:// or https://, a host in lower case and perhaps a \
-             port, nothing more",
-            "http.trusted_proxies: a proxy is an address, or a network as in 10.0.0.0/8, which \
-             cannot be everybody",
+            "http.cors_origins: an origin consists of http:// or https://, a host in lower case and an \
+             optional port",
+            "http.trusted_proxies: a proxy is an IP address or a network such as 10.0.0.0/8, but not \
+             the whole internet",
             "limits.address_burst: must be a whole number from 1 to 1000000",
             "limits.app_per_minute: must be a whole number from 0 to 1000000",
             "log.format: must be json or text",
@@ -153,7 +153,7 @@ fn all_webhook_issues_are_reported_without_secrets() {
         issues("production", &environment),
         [
             "webhooks.a.url: must start with https:// in production, unless the host is this \
-             machine's own",
+             machine",
             &format!("webhooks.a.secret: {malformed}"),
             "webhooks.a.max_age: must be a whole number from 3600 to 2592000",
             "webhooks.a.events: must be of these: member.registered, member.profile_changed, \

@@ -108,7 +108,7 @@ async fn unreachable_wechat_and_ip_whitelist_errors_are_distinguished() {
     let closed_port = "http://127.0.0.1:9";
     let doctor = DoctorFixture::new(&sandbox).await.with("MENSHEN_WECHAT__BASE_URL", closed_port);
     let error = doctor.error().await;
-    assert!(error.contains("no connection"), "{error}");
+    assert!(error.contains("connection failed"), "{error}");
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn metrics_cover_wechat_calls_database_and_sessions() {
         let series = format!("menshen_wechat_calls_total{{path=\"{path}\",class=\"{class}\"}}");
         value(&page, &series)
     };
-    for class in ["misconfigured", "given_up", "http_status", "broken_off"] {
+    for class in ["misconfigured", "timeout", "http_status", "transport_error"] {
         assert_eq!(call("/sns/jscode2session", class), Some(1.0), "{class} in\n{page}");
     }
     assert_eq!(call("/sns/jscode2session", "ok"), Some(2.0));
