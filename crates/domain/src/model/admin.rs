@@ -234,7 +234,7 @@ pub struct AdminPrincipal {
     pub id: AdminId,
     /// Sign-in name.
     pub name: AdminName,
-    /// What they may do.
+    /// Role.
     pub role: Role,
     /// Fingerprint of the session token.
     pub session: Fingerprint,
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn invitation_is_redeemed_once_with_its_code_before_it_expires() {
         let mut admin = admin();
-        assert_eq!(admin.accept(&CODE, hash("a"), NOW), Err(NotInvited), "nobody invited them");
+        assert_eq!(admin.accept(&CODE, hash("a"), NOW), Err(NotInvited), "there is no invitation");
         admin.invite(CODE, NOW);
         let other = Fingerprint([2; 32]);
         assert_eq!(admin.accept(&other, hash("a"), NOW), Err(NotInvited));

@@ -41,7 +41,7 @@ pub trait PhoneProvider: Send + Sync {
 
 /// A failed call to the provider.
 ///
-/// `failure` tells what the caller can do. The source tells the cause, for the log.
+/// `failure` is the category for the caller; the source is the cause, for the log.
 #[derive(Debug)]
 pub struct ProviderError {
     /// Class of the failure.
@@ -49,7 +49,7 @@ pub struct ProviderError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// Class of a failed call, by what the caller can do.
+/// Category of a failed call, by the caller's remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
 pub enum ProviderFailure {
     /// The code is invalid, expired or belongs to another app. The client must obtain a new one.

@@ -1,4 +1,4 @@
-//! Administrators: how they come in, how they go, and that one is always left.
+//! Administrators: invitation, sign-in, sessions and account management.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::harness::SESSIONS;
 const PASSWORD: &str = "correct horse battery staple";
 const OTHER_PASSWORD: &str = "another horse battery staple";
 
-struct Office {
+struct AdminFixture {
     store: MemoryStore,
     clock: Arc<FixedClock>,
     manage: Arc<ManageAdmins>,
@@ -37,7 +37,7 @@ fn password(text: &str) -> AdminPassword {
     AdminPassword::new_password(text).unwrap()
 }
 
-impl Office {
+impl AdminFixture {
     fn new() -> Self {
         let store = MemoryStore::default();
         let clock = Arc::new(FixedClock::default());
@@ -48,14 +48,18 @@ impl Office {
     }
 
     /// Creates an administrator with [`PASSWORD`].
-    async fn hire(&self, who: &str, role: Role) -> SignedIn {
-        let invited = self.manage.invite(None, &name(who), role).await.unwrap();
-        self.manage.accept(&name(who), &invited.code, &password(PASSWORD)).await.unwrap();
-        self.sign_in(who, PASSWORD).await.unwrap()
+    async fn add_admin(&self, admin_name: &str, role: Role) -> SignedIn {
+        let invited = self.manage.invite(None, &name(admin_name), role).await.unwrap();
+        self.manage.accept(&name(admin_name), &invited.code, &password(PASSWORD)).await.unwrap();
+        self.sign_in(admin_name, PASSWORD).await.unwrap()
     }
 
-    async fn sign_in(&self, who: &str, with: &str) -> Result<SignedIn, SignInError> {
-        self.sign_in.run(&name(who), &password(with)).await
+    async fn sign_in(
+        &self,
+        admin_name: &str,
+        password_text: &str,
+    ) -> Result<SignedIn, SignInError> {
+        self.sign_in.run(&name(admin_name), &password(password_text)).await
     }
 
     async fn accepts(&self, signed_in: &SignedIn) -> bool {
@@ -66,7 +70,7 @@ impl Office {
         }
     }
 
-    /// The details of events of a kind, the earliest first.
+    /// Returns the details of the events of a kind, the earliest first.
     fn details(&self, kind: AuditKind) -> Vec<String> {
         let events = self.store.audit().into_iter().filter(|event| event.kind == kind);
         events.map(|event| event.detail.unwrap_or_default()).collect()
@@ -75,14 +79,14 @@ impl Office {
 
 #[tokio::test]
 async fn invited_administrator_sets_password_and_signs_in() {
-    let office = Office::new();
-    let invited = office.manage.invite(None, &name("ann"), Role::Operator).await.unwrap();
-    assert!(office.sign_in("ann", PASSWORD).await.is_err(), "there is no default password");
-    office.manage.accept(&name("ann"), &invited.code, &password(PASSWORD)).await.unwrap();
-    let SignedIn { administrator, token } = office.sign_in("ann", PASSWORD).await.unwrap();
+    let fixture = AdminFixture::new();
+    let invited = fixture.manage.invite(None, &name("ann"), Role::Operator).await.unwrap();
+    assert!(fixture.sign_in("ann", PASSWORD).await.is_err(), "there is no default password");
+    fixture.manage.accept(&name("ann"), &invited.code, &password(PASSWORD)).await.unwrap();
+    let SignedIn { administrator, token } = fixture.sign_in("ann", PASSWORD).await.unwrap();
     assert_eq!((administrator.id, administrator.role), (invited.admin.id, Role::Operator));
-    assert_eq!(office.authenticate.run(token.expose()).await.unwrap(), administrator);
-    let kinds: Vec<_> = office.store.audit().iter().map(|event| event.kind).collect();
+    assert_eq!(fixture.authenticate.run(token.expose()).await.unwrap(), administrator);
+    let kinds: Vec<_> = fixture.store.audit().iter().map(|event| event.kind).collect();
     let expected = [
         AuditKind::AdminInvited,
         AuditKind::AdminRefused,
@@ -94,11 +98,11 @@ async fn invited_administrator_sets_password_and_signs_in() {
 
 #[tokio::test]
 async fn invitation_is_bound_to_name_and_single_use() {
-    let office = Office::new();
-    let ann = office.manage.invite(None, &name("ann"), Role::Viewer).await.unwrap().code;
-    office.manage.invite(None, &name("bob"), Role::Viewer).await.unwrap();
-    let accept = async |who: &str, code: &InvitationCode| {
-        office.manage.accept(&name(who), code, &password(PASSWORD)).await
+    let fixture = AdminFixture::new();
+    let ann = fixture.manage.invite(None, &name("ann"), Role::Viewer).await.unwrap().code;
+    fixture.manage.invite(None, &name("bob"), Role::Viewer).await.unwrap();
+    let accept = async |admin_name: &str, code: &InvitationCode| {
+        fixture.manage.accept(&name(admin_name), code, &password(PASSWORD)).await
     };
     for other in ["bob", "eve"] {
         let refused = accept(other, &ann).await;
@@ -110,98 +114,101 @@ async fn invitation_is_bound_to_name_and_single_use() {
 
 #[tokio::test]
 async fn failed_sign_ins_are_indistinguishable_and_audited() {
-    let office = Office::new();
-    let boss = office.hire("boss", Role::Admin).await.administrator;
-    let gone = office.hire("gone", Role::Viewer).await.administrator;
-    office.manage.invite(None, &name("new"), Role::Viewer).await.unwrap();
-    let shut_out = AdminChange { active: Some(false), role: None };
-    office.manage.change(&boss, gone.id, shut_out).await.unwrap();
-    for (who, with) in
+    let fixture = AdminFixture::new();
+    let boss = fixture.add_admin("boss", Role::Admin).await.administrator;
+    let gone = fixture.add_admin("gone", Role::Viewer).await.administrator;
+    fixture.manage.invite(None, &name("new"), Role::Viewer).await.unwrap();
+    let deactivate = AdminChange { active: Some(false), role: None };
+    fixture.manage.change(&boss, gone.id, deactivate).await.unwrap();
+    for (admin_name, password_text) in
         [("unknown", PASSWORD), ("boss", OTHER_PASSWORD), ("new", PASSWORD), ("gone", PASSWORD)]
     {
-        let refused = office.sign_in(who, with).await;
-        assert!(matches!(refused, Err(SignInError::Refused)), "{who}: {refused:?}");
+        let refused = fixture.sign_in(admin_name, password_text).await;
+        assert!(matches!(refused, Err(SignInError::Refused)), "{admin_name}: {refused:?}");
     }
-    let details = office.details(AuditKind::AdminRefused);
+    let details = fixture.details(AuditKind::AdminRefused);
     assert_eq!(details, ["unknown", "wrong_password", "wrong_password", "deactivated"]);
 }
 
 #[tokio::test]
 async fn admin_session_ends_by_idle_time_lifetime_and_sign_out() {
-    let office = Office::new();
-    let ann = office.hire("ann", Role::Viewer).await;
+    let fixture = AdminFixture::new();
+    let ann = fixture.add_admin("ann", Role::Viewer).await;
     for _ in 0..24 {
-        office.clock.advance(Duration::from_mins(29));
-        assert!(office.accepts(&ann).await, "every use extends it");
+        fixture.clock.advance(Duration::from_mins(29));
+        assert!(fixture.accepts(&ann).await, "every use extends the session");
     }
-    office.clock.advance(Duration::from_mins(24));
-    assert!(!office.accepts(&ann).await, "twelve hours are over");
-    let again = office.sign_in("ann", PASSWORD).await.unwrap();
-    office.clock.advance(Duration::from_mins(30));
-    assert!(!office.accepts(&again).await, "it was never used");
-    let here = office.sign_in("ann", PASSWORD).await.unwrap();
-    let there = office.sign_in("ann", PASSWORD).await.unwrap();
-    office.authenticate.sign_out(&here.administrator).await.unwrap();
-    assert!(!office.accepts(&here).await && office.accepts(&there).await);
+    fixture.clock.advance(Duration::from_mins(24));
+    assert!(!fixture.accepts(&ann).await, "twelve hours are over");
+    let again = fixture.sign_in("ann", PASSWORD).await.unwrap();
+    fixture.clock.advance(Duration::from_mins(30));
+    assert!(!fixture.accepts(&again).await, "the session was idle");
+    let first = fixture.sign_in("ann", PASSWORD).await.unwrap();
+    let second = fixture.sign_in("ann", PASSWORD).await.unwrap();
+    fixture.authenticate.sign_out(&first.administrator).await.unwrap();
+    assert!(!fixture.accepts(&first).await && fixture.accepts(&second).await);
 }
 
 #[tokio::test]
 async fn role_change_is_effective_at_once() {
-    let office = Office::new();
-    let boss = office.hire("boss", Role::Admin).await.administrator;
-    let ann = office.hire("ann", Role::Admin).await;
+    let fixture = AdminFixture::new();
+    let boss = fixture.add_admin("boss", Role::Admin).await.administrator;
+    let ann = fixture.add_admin("ann", Role::Admin).await;
     let change = AdminChange { role: Some(Role::Viewer), active: None };
-    office.manage.change(&boss, ann.administrator.id, change).await.unwrap();
-    let now = office.authenticate.run(ann.token.expose()).await.unwrap();
+    fixture.manage.change(&boss, ann.administrator.id, change).await.unwrap();
+    let now = fixture.authenticate.run(ann.token.expose()).await.unwrap();
     assert_eq!(now.role, Role::Viewer);
-    let shut_out = AdminChange { role: None, active: Some(false) };
-    office.manage.change(&boss, now.id, shut_out).await.unwrap();
-    assert!(!office.accepts(&ann).await);
-    let changes = office.details(AuditKind::AdminChanged);
+    let deactivate = AdminChange { role: None, active: Some(false) };
+    fixture.manage.change(&boss, now.id, deactivate).await.unwrap();
+    assert!(!fixture.accepts(&ann).await);
+    let changes = fixture.details(AuditKind::AdminChanged);
     assert_eq!(changes, ["viewer", "deactivated"]);
 }
 
 #[tokio::test]
 async fn new_password_ends_all_admin_sessions() {
-    let office = Office::new();
-    let ann = office.hire("ann", Role::Viewer).await;
+    let fixture = AdminFixture::new();
+    let ann = fixture.add_admin("ann", Role::Viewer).await;
     let change = async |current: &str| {
         let current = password(current);
         let new = password(OTHER_PASSWORD);
-        office.manage.change_password(&ann.administrator, &current, &new).await
+        fixture.manage.change_password(&ann.administrator, &current, &new).await
     };
     assert!(matches!(change(OTHER_PASSWORD).await, Err(ManageAdminsError::WrongPassword)));
-    assert!(office.accepts(&ann).await);
+    assert!(fixture.accepts(&ann).await);
     change(PASSWORD).await.unwrap();
-    assert!(!office.accepts(&ann).await);
-    assert!(office.sign_in("ann", PASSWORD).await.is_err());
-    assert!(office.sign_in("ann", OTHER_PASSWORD).await.is_ok());
+    assert!(!fixture.accepts(&ann).await);
+    assert!(fixture.sign_in("ann", PASSWORD).await.is_err());
+    assert!(fixture.sign_in("ann", OTHER_PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
 async fn invitation_resets_the_password_of_an_existing_administrator() {
-    let office = Office::new();
-    let boss = office.hire("boss", Role::Admin).await.administrator;
-    let ann = office.hire("ann", Role::Viewer).await;
-    let shut_out = AdminChange { role: None, active: Some(false) };
-    office.manage.change(&boss, ann.administrator.id, shut_out).await.unwrap();
-    let again = office.manage.invite(Some(&boss), &name("ann"), Role::Operator).await.unwrap();
+    let fixture = AdminFixture::new();
+    let boss = fixture.add_admin("boss", Role::Admin).await.administrator;
+    let ann = fixture.add_admin("ann", Role::Viewer).await;
+    let deactivate = AdminChange { role: None, active: Some(false) };
+    fixture.manage.change(&boss, ann.administrator.id, deactivate).await.unwrap();
+    let again = fixture.manage.invite(Some(&boss), &name("ann"), Role::Operator).await.unwrap();
     assert_eq!(again.admin.id, ann.administrator.id);
-    assert!(office.sign_in("ann", PASSWORD).await.is_ok(), "the old one is good until then");
-    office.manage.accept(&name("ann"), &again.code, &password(OTHER_PASSWORD)).await.unwrap();
-    assert!(office.sign_in("ann", PASSWORD).await.is_err());
-    let back = office.sign_in("ann", OTHER_PASSWORD).await.unwrap().administrator;
+    assert!(
+        fixture.sign_in("ann", PASSWORD).await.is_ok(),
+        "the old password stays valid until then"
+    );
+    fixture.manage.accept(&name("ann"), &again.code, &password(OTHER_PASSWORD)).await.unwrap();
+    assert!(fixture.sign_in("ann", PASSWORD).await.is_err());
+    let back = fixture.sign_in("ann", OTHER_PASSWORD).await.unwrap().administrator;
     assert_eq!(back.role, Role::Operator);
 }
 
 #[tokio::test]
 async fn administrators_cannot_change_their_own_account() {
-    let office = Office::new();
-    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let fixture = AdminFixture::new();
+    let boss = fixture.add_admin("boss", Role::Admin).await.administrator;
     let step_down = AdminChange { role: Some(Role::Viewer), active: None };
     for refused in [
-        office.manage.change(&boss, boss.id, step_down).await.map(drop),
-        office.manage.invite(Some(&boss), &boss.name, Role::Viewer).await.map(drop),
+        fixture.manage.change(&boss, boss.id, step_down).await.map(drop),
+        fixture.manage.invite(Some(&boss), &boss.name, Role::Viewer).await.map(drop),
     ] {
         assert!(matches!(refused, Err(ManageAdminsError::SelfModification)), "{refused:?}");
     }
@@ -209,18 +216,18 @@ async fn administrators_cannot_change_their_own_account() {
 
 #[tokio::test]
 async fn managing_administrators_requires_the_admin_role() {
-    let office = Office::new();
-    let boss = office.hire("boss", Role::Admin).await.administrator;
+    let fixture = AdminFixture::new();
+    let boss = fixture.add_admin("boss", Role::Admin).await.administrator;
     for role in [Role::Viewer, Role::Operator] {
-        let by = AdminPrincipal { role, ..office.hire("ann", role).await.administrator };
+        let by = AdminPrincipal { role, ..fixture.add_admin("ann", role).await.administrator };
         for refused in [
-            office.manage.list(&by).await.map(drop),
-            office.manage.invite(Some(&by), &name("eve"), Role::Admin).await.map(drop),
-            office.manage.change(&by, boss.id, AdminChange::default()).await.map(drop),
+            fixture.manage.list(&by).await.map(drop),
+            fixture.manage.invite(Some(&by), &name("eve"), Role::Admin).await.map(drop),
+            fixture.manage.change(&by, boss.id, AdminChange::default()).await.map(drop),
         ] {
             let forbidden = matches!(refused, Err(ManageAdminsError::Forbidden(RoleRequired(_))));
             assert!(forbidden, "{refused:?}");
         }
     }
-    assert_eq!(office.manage.list(&boss).await.unwrap().len(), 2);
+    assert_eq!(fixture.manage.list(&boss).await.unwrap().len(), 2);
 }

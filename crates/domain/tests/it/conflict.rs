@@ -13,8 +13,8 @@ use testkit::fake::provider::MemoryUser;
 
 use crate::harness::LoginHarness;
 
-/// Alice is a member twice: the provider reveals her union id only later.
-struct Alice {
+/// Two members of one person, Alice: the provider reveals her union id only later.
+struct ConflictHarness {
     harness: LoginHarness,
     elder: MemberId,
     younger: MemberId,
@@ -28,7 +28,7 @@ fn other() -> MemoryUser {
     MemoryUser::person("oOther").with_union_id("u1")
 }
 
-impl Alice {
+impl ConflictHarness {
     async fn with(on_conflict: ConflictPolicy) -> Self {
         let harness = LoginHarness::with(on_conflict);
         let elder = harness.log_in(&late()).await.unwrap().member;
@@ -38,7 +38,7 @@ impl Alice {
         Self { harness, elder, younger }
     }
 
-    /// The login that tells that both are one.
+    /// Logs in with the union id that reveals the conflict.
     async fn reveal(&self) -> Result<LoggedIn, LoginError> {
         self.choose(None).await
     }
@@ -66,7 +66,7 @@ impl Alice {
 
 #[tokio::test]
 async fn merge_keeps_the_older_member_and_is_audited() {
-    let alice = Alice::with(ConflictPolicy::Merge).await;
+    let alice = ConflictHarness::with(ConflictPolicy::Merge).await;
     let merged = alice.reveal().await.unwrap();
     assert_eq!((merged.member, merged.merged), (alice.elder, vec![alice.younger]));
     let store = &alice.harness.store;
@@ -96,7 +96,7 @@ async fn merge_keeps_the_older_member() {
 
 #[tokio::test]
 async fn merge_keeps_data_that_only_the_newer_member_has() {
-    let alice = Alice::with(ConflictPolicy::Merge).await;
+    let alice = ConflictHarness::with(ConflictPolicy::Merge).await;
     alice.harness.log_in_with_phone(&other(), "13800138915").await.unwrap();
     alice.change(alice.elder, |member| member.remark = Some("pays late".into())).await;
     alice.change(alice.younger, |member| member.remark = Some("likes tea".into())).await;
@@ -111,7 +111,7 @@ async fn merge_keeps_data_that_only_the_newer_member_has() {
 #[tokio::test]
 async fn merge_policy_asks_when_a_phone_would_be_lost() {
     for (choice, left) in [(ConflictResolution::Merge, 1), (ConflictResolution::Separate, 2)] {
-        let alice = Alice::with(ConflictPolicy::Merge).await;
+        let alice = ConflictHarness::with(ConflictPolicy::Merge).await;
         alice.harness.log_in_with_phone(&late(), "13800138915").await.unwrap();
         alice.harness.log_in_with_phone(&other(), "13900139000").await.unwrap();
         let asked = alice.reveal().await.unwrap_err();
@@ -126,7 +126,7 @@ async fn merge_policy_asks_when_a_phone_would_be_lost() {
 
 #[tokio::test]
 async fn ask_policy_waits_for_the_resolution() {
-    let alice = Alice::with(ConflictPolicy::Ask).await;
+    let alice = ConflictHarness::with(ConflictPolicy::Ask).await;
     let before = alice.harness.store.sessions().len();
     let asked = alice.reveal().await.unwrap_err();
     assert!(matches!(asked, LoginError::MergeRequired), "{asked:?}");
@@ -140,7 +140,7 @@ async fn ask_policy_waits_for_the_resolution() {
 
 #[tokio::test]
 async fn refuse_policy_neither_merges_nor_rejects_logins() {
-    let alice = Alice::with(ConflictPolicy::Refuse).await;
+    let alice = ConflictHarness::with(ConflictPolicy::Refuse).await;
     for choice in [None, Some(ConflictResolution::Merge)] {
         let logged_in = alice.choose(choice).await.unwrap();
         assert_eq!((logged_in.member, logged_in.merged), (alice.elder, vec![]));
@@ -153,7 +153,7 @@ async fn refuse_policy_neither_merges_nor_rejects_logins() {
 #[tokio::test]
 async fn ban_survives_merge() {
     for policy in [ConflictPolicy::Merge, ConflictPolicy::Ask] {
-        let alice = Alice::with(policy).await;
+        let alice = ConflictHarness::with(policy).await;
         let now = alice.harness.store.members()[0].created_at;
         alice
             .change(alice.younger, |member| member.set_status(MemberStatus::Banned, None, now))
@@ -166,7 +166,7 @@ async fn ban_survives_merge() {
 
 #[tokio::test]
 async fn different_union_ids_are_never_merged() {
-    let alice = Alice::with(ConflictPolicy::Merge).await;
+    let alice = ConflictHarness::with(ConflictPolicy::Merge).await;
     let work = alice.harness.store.begin().await.unwrap();
     for (member, value) in [(alice.elder, "v1"), (alice.younger, "v2")] {
         let mut subject = other().aliases.remove(0);

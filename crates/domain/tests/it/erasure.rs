@@ -75,7 +75,7 @@ async fn ban_survives_erasure_for_every_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erasure_and_a_ban_at_the_same_time_leave_no_way_back() {
+async fn concurrent_erasure_and_ban_refuse_later_logins() {
     for _ in 0..20 {
         let harness = Arc::new(LoginHarness::new());
         let alice = MemoryUser::person("oAlice");

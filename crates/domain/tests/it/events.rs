@@ -1,4 +1,4 @@
-//! Domain events: one for each change, delivered at least once and in order per member.
+//! Domain events: one per change, delivered at least once and in order per member.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::harness::LoginHarness;
 
-/// Age after which delivery is abandoned.
+/// Maximum age of an event; older deliveries are abandoned.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
 fn crm() -> ReceiverName {
@@ -52,7 +52,7 @@ fn named(name: &str) -> ProfileChange {
     ProfileChange { nickname: Some(Nickname::parse(name).unwrap()), ..ProfileChange::default() }
 }
 
-/// Events in the outbox, oldest first.
+/// Returns the events in the outbox, oldest first.
 fn outbox_events(harness: &LoginHarness) -> Vec<(EventKind, MemberId, Option<MemberId>)> {
     let deliveries = harness.store.outbox().into_iter();
     deliveries
@@ -145,42 +145,45 @@ async fn merge_event_names_the_merged_member_and_precedes_its_changes() {
 }
 
 /// Event sink that may fail, or accept an event and lose the response.
-struct Flaky {
-    chance: FixedRandom,
-    /// Of a hundred attempts, how many fail.
-    failing: Mutex<u64>,
-    taken: Mutex<Vec<DomainEvent>>,
+struct UnreliableSink {
+    random: FixedRandom,
+    /// Percentage of attempts that fail.
+    failure_percent: Mutex<u64>,
+    accepted: Mutex<Vec<DomainEvent>>,
 }
 
-impl Flaky {
+impl UnreliableSink {
     fn failing(percent: u64) -> Arc<Self> {
-        let chance = FixedRandom::seeded(percent);
-        let failing = Mutex::new(percent);
-        Arc::new(Self { chance, failing, taken: Mutex::default() })
+        let random = FixedRandom::seeded(percent);
+        let failure_percent = Mutex::new(percent);
+        Arc::new(Self { random, failure_percent, accepted: Mutex::default() })
     }
 
-    fn mend(&self) {
-        *self.failing.lock().unwrap() = 0;
+    fn recover(&self) {
+        *self.failure_percent.lock().unwrap() = 0;
     }
 
-    fn taken(&self) -> Vec<DomainEvent> {
-        self.taken.lock().unwrap().clone()
+    fn accepted(&self) -> Vec<DomainEvent> {
+        self.accepted.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
-impl EventSink for Flaky {
+impl EventSink for UnreliableSink {
     async fn deliver(&self, event: &DomainEvent, _now: Timestamp) -> Result<(), DeliveryError> {
-        let failed = self.chance.next() % 100 < *self.failing.lock().unwrap();
-        if !failed || self.chance.next().is_multiple_of(2) {
-            self.taken.lock().unwrap().push(event.clone());
+        let has_failed = self.random.next() % 100 < *self.failure_percent.lock().unwrap();
+        if !has_failed || self.random.next().is_multiple_of(2) {
+            self.accepted.lock().unwrap().push(event.clone());
         }
-        if failed { Err(DeliveryError::new("as ordered")) } else { Ok(()) }
+        if has_failed {
+            return Err(DeliveryError::new("injected failure"));
+        }
+        Ok(())
     }
 }
 
-/// An instance of the service that tells the receiver.
-fn deliver(harness: &LoginHarness, receiver: &Arc<Flaky>, seed: u64) -> DeliverEvents {
+/// Returns the delivery of one instance of the service to the receiver.
+fn deliver(harness: &LoginHarness, receiver: &Arc<UnreliableSink>, seed: u64) -> DeliverEvents {
     DeliverEvents {
         name: crm(),
         sink: receiver.clone(),
@@ -193,7 +196,7 @@ fn deliver(harness: &LoginHarness, receiver: &Arc<Flaky>, seed: u64) -> DeliverE
 }
 
 /// Adds an event of an unknown member.
-async fn happen(harness: &LoginHarness, kind: EventKind, member: u128) -> DomainEvent {
+async fn add_event(harness: &LoginHarness, kind: EventKind, member: u128) -> DomainEvent {
     let member = MemberId(Uuid::from_u128(member));
     let event = harness.events.domain_event(kind, member, harness.clock.now());
     let work = harness.store.begin().await.unwrap();
@@ -208,7 +211,7 @@ async fn deliver_one(deliver: &DeliverEvents) -> Outcome {
     deliver.deliver(&claimed).await.unwrap()
 }
 
-/// Events in the order of their first delivery.
+/// Groups events by member, in the order of their first delivery.
 fn without_repeats(events: Vec<DomainEvent>) -> HashMap<MemberId, Vec<DomainEvent>> {
     let mut by_member = HashMap::<_, Vec<DomainEvent>>::new();
     for event in events {
@@ -225,24 +228,24 @@ fn without_repeats(events: Vec<DomainEvent>) -> HashMap<MemberId, Vec<DomainEven
 async fn deliveries_survive_failures_and_keep_order_per_member() {
     const MEMBERS: u128 = 7;
     let harness = LoginHarness::new();
-    let flaky = Flaky::failing(60);
-    let instances = [1, 2, 3].map(|seed| deliver(&harness, &flaky, seed));
-    let fate = FixedRandom::seeded(8);
-    let mut happened = vec![];
+    let sink = UnreliableSink::failing(60);
+    let instances = [1, 2, 3].map(|seed| deliver(&harness, &sink, seed));
+    let random = FixedRandom::seeded(8);
+    let mut added = vec![];
     for nth in 0..70 {
-        happened.push(
-            happen(&harness, EventKind::ALL[nth % EventKind::ALL.len()], nth as u128 % MEMBERS)
+        added.push(
+            add_event(&harness, EventKind::ALL[nth % EventKind::ALL.len()], nth as u128 % MEMBERS)
                 .await,
         );
     }
     for _ in 0..4_000 {
         for instance in &instances {
             let claimed = instance.claim(3).await.unwrap();
-            // One in eight crashes before or after the attempt: its claims run out.
+            // One in eight deliveries crashes before the attempt, and one after it; their claims expire.
             for delivery in claimed {
-                match fate.next() % 8 {
+                match random.next() % 8 {
                     0 => {}
-                    1 => drop(flaky.deliver(&delivery.event, harness.clock.now()).await),
+                    1 => drop(sink.deliver(&delivery.event, harness.clock.now()).await),
                     _ => drop(instance.deliver(&delivery).await.unwrap()),
                 }
             }
@@ -252,23 +255,23 @@ async fn deliveries_survive_failures_and_keep_order_per_member() {
             break;
         }
     }
-    assert_eq!(harness.store.outbox(), [], "everything is delivered in the end");
-    let expected = without_repeats(happened);
-    assert_eq!(without_repeats(flaky.taken()), expected);
+    assert_eq!(harness.store.outbox(), [], "all events are delivered");
+    let expected = without_repeats(added);
+    assert_eq!(without_repeats(sink.accepted()), expected);
 }
 
 #[tokio::test]
 async fn failed_delivery_backs_off_and_blocks_its_member_only() {
     let harness = LoginHarness::new();
-    let flaky = Flaky::failing(100);
-    let crm = deliver(&harness, &flaky, 1);
-    happen(&harness, EventKind::Registered, 1).await;
-    happen(&harness, EventKind::Banned, 1).await;
+    let sink = UnreliableSink::failing(100);
+    let crm = deliver(&harness, &sink, 1);
+    add_event(&harness, EventKind::Registered, 1).await;
+    add_event(&harness, EventKind::Banned, 1).await;
     assert!(matches!(deliver_one(&crm).await, Outcome::Retry(_)));
     assert!(crm.claim(10).await.unwrap().is_empty());
-    happen(&harness, EventKind::Erased, 2).await;
-    flaky.mend();
-    assert!(matches!(deliver_one(&crm).await, Outcome::Delivered), "the other member's");
+    add_event(&harness, EventKind::Erased, 2).await;
+    sink.recover();
+    assert!(matches!(deliver_one(&crm).await, Outcome::Delivered), "the event of the other member");
     harness.clock.advance(Duration::from_secs(1));
     for _ in 0..2 {
         assert!(matches!(deliver_one(&crm).await, Outcome::Delivered));
@@ -279,10 +282,10 @@ async fn failed_delivery_backs_off_and_blocks_its_member_only() {
 #[tokio::test]
 async fn expired_claim_can_be_reclaimed() {
     let harness = LoginHarness::new();
-    let flaky = Flaky::failing(0);
-    let crashed = deliver(&harness, &flaky, 1);
-    let other = deliver(&harness, &flaky, 2);
-    happen(&harness, EventKind::Banned, 1).await;
+    let sink = UnreliableSink::failing(0);
+    let crashed = deliver(&harness, &sink, 1);
+    let other = deliver(&harness, &sink, 2);
+    add_event(&harness, EventKind::Banned, 1).await;
     assert_eq!(crashed.claim(10).await.unwrap().len(), 1);
     let claimed_at = harness.clock.now();
     harness.clock.set(claimed_at.plus(CLAIM_LEASE).minus(Duration::from_millis(1)));
@@ -294,23 +297,23 @@ async fn expired_claim_can_be_reclaimed() {
 #[tokio::test]
 async fn delivery_is_abandoned_after_max_age_and_the_next_event_follows() {
     let harness = LoginHarness::new();
-    let flaky = Flaky::failing(100);
-    let crm = deliver(&harness, &flaky, 1);
-    happen(&harness, EventKind::Banned, 1).await;
+    let sink = UnreliableSink::failing(100);
+    let crm = deliver(&harness, &sink, 1);
+    add_event(&harness, EventKind::Banned, 1).await;
     harness.clock.advance(MAX_AGE);
-    let next = happen(&harness, EventKind::Unbanned, 1).await;
+    let next = add_event(&harness, EventKind::Unbanned, 1).await;
     assert_eq!(crm.oldest().await.unwrap(), Some(next.at.minus(MAX_AGE)));
     assert!(matches!(deliver_one(&crm).await, Outcome::Abandoned(_)));
     assert_eq!(crm.oldest().await.unwrap(), Some(next.at));
-    flaky.mend();
+    sink.recover();
     assert!(matches!(deliver_one(&crm).await, Outcome::Delivered));
-    assert_eq!(flaky.taken().last(), Some(&next));
+    assert_eq!(sink.accepted().last(), Some(&next));
 }
 
 #[tokio::test]
 async fn deliveries_without_receiver_are_deleted_after_retention() {
     let harness = LoginHarness::new();
-    happen(&harness, EventKind::Banned, 1).await;
+    add_event(&harness, EventKind::Banned, 1).await;
     let cleanup = |receivers| Cleanup { receivers, ..harness.cleanup() };
     let days = |days: u64| Duration::from_hours(24 * days);
     harness.clock.advance(days(30));

@@ -1,4 +1,4 @@
-//! A harness with all its fakes at hand.
+//! Harness of the use cases over fakes.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) const SESSIONS: SessionPolicy = SessionPolicy {
 pub(crate) const ADMIN_SESSIONS: AdminSessionPolicy =
     AdminSessionPolicy { idle: Duration::from_mins(30), absolute: Duration::from_hours(12) };
 
-/// The fakes behind a harness; clones are the same ones.
+/// Fakes of a harness; clones share their state.
 #[derive(Clone)]
 pub(crate) struct Fakes {
     pub(crate) store: MemoryStore,
@@ -93,7 +93,7 @@ impl Fakes {
         }
     }
 
-    /// A login over these fakes, as a server that was just started has it.
+    /// Returns the login use case of a newly started server over these fakes.
     pub(crate) fn login(&self, on_conflict: ConflictPolicy) -> Arc<Login> {
         self.login_over(self.provider.clone(), Arc::new(self.store.clone()), on_conflict)
     }
@@ -108,7 +108,7 @@ impl Fakes {
         UseCases::new(&ports, &policies(SESSIONS)).login
     }
 
-    /// The app that people log in to.
+    /// Returns the app `main`.
     pub(crate) fn app(
         &self,
         identity: Arc<dyn IdentityProvider>,
@@ -155,8 +155,8 @@ impl LoginHarness {
         Self::over(Fakes::new(), on_conflict, |_| {})
     }
 
-    /// A harness of an app that keeps no session keys.
-    pub(crate) fn keeping_no_keys() -> Self {
+    /// Creates a harness with an app that stores no session keys.
+    pub(crate) fn without_session_keys() -> Self {
         let fakes = Fakes { store_session_keys: false, ..Fakes::new() };
         Self::over(fakes, ConflictPolicy::default(), |_| {})
     }

@@ -29,14 +29,14 @@ const UNAVAILABLE: ProviderFailure =
 
 /// A login request that can be sent repeatedly.
 #[derive(Clone)]
-struct Sent {
+struct RepeatableRequest {
     code: String,
     phone_code: Option<String>,
     key: &'static str,
     on_conflict: Option<ConflictResolution>,
 }
 
-impl Sent {
+impl RepeatableRequest {
     fn by(harness: &LoginHarness, user: &MemoryUser) -> Self {
         let code = harness.provider.login_code(user).expose().to_owned();
         Self { code, phone_code: None, key: "attempt-1", on_conflict: None }
@@ -48,7 +48,7 @@ impl Sent {
         Self { phone_code, ..self }
     }
 
-    fn under(self, key: &'static str) -> Self {
+    fn with_key(self, key: &'static str) -> Self {
         Self { key, ..self }
     }
 
@@ -63,17 +63,17 @@ impl Sent {
         }
     }
 
-    async fn to(&self, login: &Login) -> Result<LoggedIn, LoginError> {
+    async fn send(&self, login: &Login) -> Result<LoggedIn, LoginError> {
         login.run(self.request()).await
     }
 }
 
 /// Parts of a response that the client sees.
-fn visible(answer: &LoggedIn) -> (String, String, bool) {
-    let tokens = &answer.tokens;
+fn client_view(response: &LoggedIn) -> (String, String, bool) {
+    let tokens = &response.tokens;
     let access = tokens.access_token.expose();
     let refresh = tokens.refresh_token.expose();
-    (access.to_owned(), refresh.to_owned(), answer.is_new)
+    (access.to_owned(), refresh.to_owned(), response.is_new)
 }
 
 fn is_code_used(outcome: &Result<LoggedIn, LoginError>) -> bool {
@@ -84,11 +84,11 @@ fn is_code_used(outcome: &Result<LoggedIn, LoginError>) -> bool {
 async fn repeated_request_gets_the_stored_response_without_provider_calls() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
-    let first = sent.to(&harness.login).await.unwrap();
-    let again = sent.to(&harness.login).await.unwrap();
-    assert_eq!(visible(&again), visible(&first));
-    assert!(again.is_new, "the same answer, word for word");
+    let attempt = RepeatableRequest::by(&harness, &alice).with_phone(&harness, &alice);
+    let first = attempt.send(&harness.login).await.unwrap();
+    let again = attempt.send(&harness.login).await.unwrap();
+    assert_eq!(client_view(&again), client_view(&first));
+    assert!(again.is_new, "the response is identical");
     assert_eq!(harness.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
     assert_eq!(harness.store.sessions().len(), 1);
 }
@@ -97,31 +97,31 @@ async fn repeated_request_gets_the_stored_response_without_provider_calls() {
 async fn idempotency_holds_across_instances() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice);
-    let first = sent.to(&harness.login).await.unwrap();
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    let first = attempt.send(&harness.login).await.unwrap();
     let other_server = harness.fakes.login(ConflictPolicy::Merge);
-    assert_eq!(visible(&sent.to(&other_server).await.unwrap()), visible(&first));
+    assert_eq!(client_view(&attempt.send(&other_server).await.unwrap()), client_view(&first));
     assert_eq!(harness.provider.calls().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_at_once_are_one_login() {
+async fn concurrent_repetitions_are_one_login() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice);
+    let attempt = RepeatableRequest::by(&harness, &alice);
     let all: Vec<_> = (0..50)
         .map(|_| {
             let login = harness.login.clone();
-            let sent = sent.clone();
-            tokio::spawn(async move { visible(&sent.to(&login).await.unwrap()) })
+            let attempt = attempt.clone();
+            tokio::spawn(async move { client_view(&attempt.send(&login).await.unwrap()) })
         })
         .collect();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for one in all {
-        answers.push(one.await.unwrap());
+        responses.push(one.await.unwrap());
     }
-    answers.dedup();
-    assert_eq!(answers.len(), 1);
+    responses.dedup();
+    assert_eq!(responses.len(), 1);
     assert_eq!((harness.provider.calls().len(), harness.store.sessions().len()), (1, 1));
 }
 
@@ -129,15 +129,15 @@ async fn fifty_at_once_are_one_login() {
 async fn stored_response_expires_after_the_idempotency_window() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice);
-    sent.to(&harness.login).await.unwrap();
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    attempt.send(&harness.login).await.unwrap();
     let redeemed_at = harness.clock.now();
     harness
         .clock
         .set(Timestamp::from_unix_millis(redeemed_at.plus(IDEMPOTENCY_WINDOW).unix_millis() - 1));
-    sent.to(&harness.login).await.unwrap();
+    attempt.send(&harness.login).await.unwrap();
     harness.clock.set(redeemed_at.plus(IDEMPOTENCY_WINDOW));
-    assert!(is_code_used(&sent.to(&harness.login).await));
+    assert!(is_code_used(&attempt.send(&harness.login).await));
     assert_eq!(harness.provider.calls().len(), 1);
 }
 
@@ -145,9 +145,9 @@ async fn stored_response_expires_after_the_idempotency_window() {
 async fn code_under_another_idempotency_key_is_refused_and_audited() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice);
-    let member = sent.to(&harness.login).await.unwrap().member;
-    assert!(is_code_used(&sent.clone().under("attempt-2").to(&harness.login).await));
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    let member = attempt.send(&harness.login).await.unwrap().member;
+    assert!(is_code_used(&attempt.clone().with_key("attempt-2").send(&harness.login).await));
     let session = harness.store.sessions()[0].id;
     let events: Vec<_> = harness.store.audit_without_logins();
     assert_eq!(events.len(), 1);
@@ -155,25 +155,25 @@ async fn code_under_another_idempotency_key_is_refused_and_audited() {
     let expected = AuditKind::LoginCodeReused;
     assert_eq!((event.kind, event.member, event.session), (expected, Some(member), Some(session)));
     assert_eq!(harness.provider.calls().len(), 1);
-    sent.to(&harness.login).await.expect("its own request still gets the answer");
+    attempt.send(&harness.login).await.expect("the original request still gets the response");
 }
 
 #[tokio::test]
 async fn idempotency_key_with_other_content_is_another_request() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice);
-    sent.to(&harness.login).await.unwrap();
-    assert!(is_code_used(&sent.with_phone(&harness, &alice).to(&harness.login).await));
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    attempt.send(&harness.login).await.unwrap();
+    assert!(is_code_used(&attempt.with_phone(&harness, &alice).send(&harness.login).await));
 }
 
 #[tokio::test]
 async fn second_redemption_without_key_is_audited() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent { key: "", ..Sent::by(&harness, &alice) };
-    sent.to(&harness.login).await.unwrap();
-    let refused = sent.to(&harness.login).await.unwrap_err();
+    let attempt = RepeatableRequest { key: "", ..RepeatableRequest::by(&harness, &alice) };
+    attempt.send(&harness.login).await.unwrap();
+    let refused = attempt.send(&harness.login).await.unwrap_err();
     assert!(matches!(refused, LoginError::Verify(_)), "{refused:?}");
     let kinds: Vec<_> =
         harness.store.audit_without_logins().iter().map(|event| event.kind).collect();
@@ -185,7 +185,7 @@ async fn redemption_is_deleted_after_the_code_replay_window() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
     let cleanup = harness.cleanup();
-    Sent::by(&harness, &alice).to(&harness.login).await.unwrap();
+    RepeatableRequest::by(&harness, &alice).send(&harness.login).await.unwrap();
     let redeemed_at = harness.clock.now();
     harness
         .clock
@@ -198,13 +198,13 @@ async fn redemption_is_deleted_after_the_code_replay_window() {
 }
 
 /// Store that fails the next commits.
-struct Failing {
+struct FailingStore {
     store: MemoryStore,
     failures: AtomicU32,
 }
 
 #[async_trait]
-impl Store for Failing {
+impl Store for FailingStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let fails = |left: u32| left.checked_sub(1);
         match self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails) {
@@ -222,16 +222,16 @@ impl Store for Failing {
 async fn retry_succeeds_after_the_store_failed_with_redeemed_codes() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let failing = Failing { store: harness.store.clone(), failures: AtomicU32::new(4) };
+    let failing = FailingStore { store: harness.store.clone(), failures: AtomicU32::new(4) };
     let provider = harness.provider.clone();
     let login = harness.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
-    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
-    // One for each try, and one for the record of each refusal.
+    let attempt = RepeatableRequest::by(&harness, &alice).with_phone(&harness, &alice);
+    // Two failures for the logins and two for the audit events of the refusals.
     for _ in 0..2 {
-        assert!(matches!(sent.to(&login).await, Err(LoginError::Store(_))));
-        assert!(is_code_used(&sent.clone().under("thief").to(&login).await), "not to others");
+        assert!(matches!(attempt.send(&login).await, Err(LoginError::Store(_))));
+        assert!(is_code_used(&attempt.clone().with_key("thief").send(&login).await), "another key");
     }
-    let logged_in = sent.to(&login).await.unwrap();
+    let logged_in = attempt.send(&login).await.unwrap();
     assert_eq!(harness.store.members()[0].id, logged_in.member);
     assert!(harness.store.members()[0].phone.is_some());
     assert_eq!(harness.provider.calls(), [MemoryCall::Login, MemoryCall::Phone]);
@@ -241,47 +241,47 @@ async fn retry_succeeds_after_the_store_failed_with_redeemed_codes() {
 async fn redeemed_codes_expire_after_the_idempotency_window() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let failing = Failing { store: harness.store.clone(), failures: AtomicU32::new(1) };
+    let failing = FailingStore { store: harness.store.clone(), failures: AtomicU32::new(1) };
     let provider = harness.provider.clone();
     let login = harness.fakes.login_over(provider, Arc::new(failing), ConflictPolicy::Merge);
-    let sent = Sent::by(&harness, &alice);
-    sent.to(&login).await.unwrap_err();
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    attempt.send(&login).await.unwrap_err();
     harness.clock.advance(IDEMPOTENCY_WINDOW);
-    let refused = sent.to(&login).await.unwrap_err();
-    assert!(matches!(refused, LoginError::Verify(_)), "the provider is asked again: {refused:?}");
+    let refused = attempt.send(&login).await.unwrap_err();
+    assert!(matches!(refused, LoginError::Verify(_)), "the code is sent again: {refused:?}");
 }
 
 #[tokio::test]
 async fn redeemed_login_code_is_not_sent_again_after_a_phone_failure() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let sent = Sent::by(&harness, &alice).with_phone(&harness, &alice);
-    let gate = Gate::open(&harness);
+    let attempt = RepeatableRequest::by(&harness, &alice).with_phone(&harness, &alice);
+    let gate = GatedProvider::open(&harness);
     let login = gate.login(&harness);
-    gate.before_phone(UNAVAILABLE);
-    assert!(matches!(sent.to(&login).await, Err(LoginError::Phone(_))));
-    sent.to(&login).await.unwrap();
+    gate.fail_phone_call(UNAVAILABLE);
+    assert!(matches!(attempt.send(&login).await, Err(LoginError::Phone(_))));
+    attempt.send(&login).await.unwrap();
     let login = MemoryCall::Login;
     let phone = MemoryCall::Phone;
     assert_eq!(harness.provider.calls(), [login, phone, phone]);
 }
 
-/// A provider that lets calls through one by one.
-struct Gate {
+/// Provider whose calls wait for permits of the test.
+struct GatedProvider {
     provider: Arc<MemoryProvider>,
     calls: Arc<Semaphore>,
     fail_phone: std::sync::Mutex<Option<ProviderFailure>>,
 }
 
-impl Gate {
-    fn shut(harness: &LoginHarness) -> Arc<Self> {
+impl GatedProvider {
+    fn closed(harness: &LoginHarness) -> Arc<Self> {
         let provider = harness.provider.clone();
         let calls = Arc::new(Semaphore::new(0));
         Arc::new(Self { provider, calls, fail_phone: None.into() })
     }
 
     fn open(harness: &LoginHarness) -> Arc<Self> {
-        let gate = Self::shut(harness);
+        let gate = Self::closed(harness);
         gate.calls.add_permits(1000);
         gate
     }
@@ -291,14 +291,14 @@ impl Gate {
         harness.fakes.login_over(self.clone(), store, ConflictPolicy::Merge)
     }
 
-    /// Has the call that follows the next login fail.
-    fn before_phone(&self, failure: ProviderFailure) {
+    /// Lets the call after the next login call fail.
+    fn fail_phone_call(&self, failure: ProviderFailure) {
         *self.fail_phone.lock().unwrap() = Some(failure);
     }
 }
 
 #[async_trait]
-impl IdentityProvider for Gate {
+impl IdentityProvider for GatedProvider {
     async fn redeem_login_code(&self, code: &LoginCode) -> Result<ProviderIdentity, ProviderError> {
         self.calls.acquire().await.unwrap().forget();
         let verified = self.provider.redeem_login_code(code).await;
@@ -309,14 +309,14 @@ impl IdentityProvider for Gate {
     }
 }
 
-/// Starts a login, and returns once it has got as far as it can.
+/// Starts a login and returns when it waits or has ended.
 async fn start(
     login: &Arc<Login>,
-    sent: &Sent,
+    attempt: &RepeatableRequest,
 ) -> tokio::task::JoinHandle<Result<LoggedIn, LoginError>> {
     let login = login.clone();
-    let sent = sent.clone();
-    let task = tokio::spawn(async move { sent.to(&login).await });
+    let attempt = attempt.clone();
+    let task = tokio::spawn(async move { attempt.send(&login).await });
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -327,12 +327,12 @@ async fn start(
 async fn single_flight_shares_errors_and_retries_next() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&harness);
+    let gate = GatedProvider::closed(&harness);
     let login = gate.login(&harness);
-    let sent = Sent::by(&harness, &alice);
+    let attempt = RepeatableRequest::by(&harness, &alice);
     let mut waiting = Vec::new();
     for _ in 0..20 {
-        waiting.push(start(&login, &sent).await);
+        waiting.push(start(&login, &attempt).await);
     }
     harness.provider.fail_next(UNAVAILABLE);
     gate.calls.add_permits(1);
@@ -343,22 +343,22 @@ async fn single_flight_shares_errors_and_retries_next() {
     }
     assert_eq!(harness.provider.calls().len(), 1);
     gate.calls.add_permits(1);
-    sent.to(&login).await.unwrap();
+    attempt.send(&login).await.unwrap();
 }
 
 #[tokio::test]
 async fn second_request_for_in_flight_code_is_refused_and_audited() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&harness);
+    let gate = GatedProvider::closed(&harness);
     let login = gate.login(&harness);
-    let sent = Sent::by(&harness, &alice);
-    let first = start(&login, &sent).await;
-    let rival = start(&login, &sent.clone().under("thief")).await;
-    assert!(!rival.is_finished());
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    let first = start(&login, &attempt).await;
+    let second = start(&login, &attempt.clone().with_key("thief")).await;
+    assert!(!second.is_finished());
     gate.calls.add_permits(2);
     let member = first.await.unwrap().unwrap().member;
-    assert!(is_code_used(&rival.await.unwrap()));
+    assert!(is_code_used(&second.await.unwrap()));
     let events: Vec<_> = harness.store.audit_without_logins();
     assert_eq!((events.len(), events[0].member), (1, Some(member)));
     assert_eq!(harness.provider.calls().len(), 1);
@@ -368,11 +368,11 @@ async fn second_request_for_in_flight_code_is_refused_and_audited() {
 async fn cancelled_login_is_taken_over_by_a_waiter() {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice");
-    let gate = Gate::shut(&harness);
+    let gate = GatedProvider::closed(&harness);
     let login = gate.login(&harness);
-    let sent = Sent::by(&harness, &alice);
-    let first = start(&login, &sent).await;
-    let second = start(&login, &sent).await;
+    let attempt = RepeatableRequest::by(&harness, &alice);
+    let first = start(&login, &attempt).await;
+    let second = start(&login, &attempt).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     gate.calls.add_permits(1);
@@ -386,12 +386,12 @@ async fn conflict_resolution_reuses_the_redeemed_codes() {
     let elder = harness.log_in(&late).await.unwrap().member;
     harness.clock.advance(Duration::from_secs(1));
     harness.log_in(&MemoryUser::person("oOther").with_union_id("u1")).await.unwrap();
-    let sent = Sent::by(&harness, &late.with_union_id("u1"));
-    let asked = sent.to(&harness.login).await;
+    let attempt = RepeatableRequest::by(&harness, &late.with_union_id("u1"));
+    let asked = attempt.send(&harness.login).await;
     assert!(matches!(asked, Err(LoginError::MergeRequired)), "{asked:?}");
     let calls = harness.provider.calls().len();
-    let answered = Sent { on_conflict: Some(ConflictResolution::Merge), ..sent };
-    let merged = answered.to(&harness.login).await.unwrap();
+    let answered = RepeatableRequest { on_conflict: Some(ConflictResolution::Merge), ..attempt };
+    let merged = answered.send(&harness.login).await.unwrap();
     assert_eq!((merged.member, merged.merged.len()), (elder, 1));
     assert_eq!(harness.provider.calls().len(), calls);
 }

@@ -144,7 +144,7 @@ async fn failed_login_does_not_redeem_the_phone_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_first_logins_of_one_openid_are_one_member() {
+async fn thousand_concurrent_first_logins_yield_one_member() {
     let harness = Arc::new(LoginHarness::new());
     let alice = MemoryUser::person("oAlice");
     let logins: Vec<_> = (0..1_000)

@@ -79,7 +79,7 @@ async fn profile_change_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_at_the_same_time_do_not_undo_each_other() {
+async fn concurrent_profile_changes_are_both_stored() {
     let harness = Arc::new(LoginHarness::new());
     let logged_in = harness.log_in(&MemoryUser::person("oAlice")).await.unwrap();
     let caller = harness.caller(&logged_in);

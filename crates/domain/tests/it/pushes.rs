@@ -36,13 +36,13 @@ fn alice() -> Subject {
     Subject { namespace: "memory".into(), kind: SubjectKind::OpenId, value: "oAlice".into() }
 }
 
-/// Receives messages that each say that alice takes back her phone number.
+/// Returns the use case with a reader for which every message withdraws Alice's phone number.
 fn receive(harness: &LoginHarness) -> ReceivePush {
     let mut reader = MockPushReader::new();
     reader.expect_read().returning(|signature, body| match signature.signature.as_str() {
         "right" => {
-            let identity = vec![String::from_utf8(body.to_vec()).unwrap()];
-            Ok(Push { dedup_key: identity, withdrawal: Some((alice(), WithdrawnData::Phone)) })
+            let dedup_key = vec![String::from_utf8(body.to_vec()).unwrap()];
+            Ok(Push { dedup_key, withdrawal: Some((alice(), WithdrawnData::Phone)) })
         }
         _ => Err(PushRejected::Forged),
     });
@@ -53,7 +53,7 @@ fn receive(harness: &LoginHarness) -> ReceivePush {
     ReceivePush::new(&Ports { apps, ..ports })
 }
 
-/// A good signature, made so many seconds from now.
+/// Returns a valid signature of `from_now` seconds from now.
 fn signature(harness: &LoginHarness, from_now: i64, nonce: &str) -> PushSignature {
     PushSignature {
         signature: "right".into(),
@@ -88,24 +88,24 @@ async fn push_signature_is_accepted_for_one_message() {
     assert!(matches!(replayed, Err(ReceivePushError::Replayed)), "{replayed:?}");
     assert_eq!(pending(&harness).await, 1);
     receive.run(&main(), &signature(&harness, 0, "n2"), b"m2").await.unwrap();
-    assert_eq!(pending(&harness).await, 2, "the refused try left nothing");
+    assert_eq!(pending(&harness).await, 2, "the refused message stored nothing");
 }
 
 #[tokio::test]
 async fn push_signature_outside_clock_skew_is_refused() {
     let harness = LoginHarness::new();
     let receive = receive(&harness);
-    for (from_now, good) in [(-301, false), (-300, true), (300, true), (301, false)] {
+    for (from_now, is_accepted) in [(-301, false), (-300, true), (300, true), (301, false)] {
         let name = from_now.to_string();
         let signature = signature(&harness, from_now, &name);
-        let taken = receive.run(&main(), &signature, name.as_bytes()).await;
-        assert_eq!(taken.is_ok(), good, "{from_now} {taken:?}");
+        let outcome = receive.run(&main(), &signature, name.as_bytes()).await;
+        assert_eq!(outcome.is_ok(), is_accepted, "{from_now} {outcome:?}");
     }
     for timestamp in ["", "now", "-1", "99999999999999999999", "1.8e9"] {
         let signature =
             PushSignature { timestamp: timestamp.into(), ..signature(&harness, 0, "n") };
-        let taken = receive.run(&main(), &signature, b"m").await;
-        assert!(matches!(taken, Err(ReceivePushError::Stale)), "{timestamp} {taken:?}");
+        let outcome = receive.run(&main(), &signature, b"m").await;
+        assert!(matches!(outcome, Err(ReceivePushError::Stale)), "{timestamp} {outcome:?}");
     }
 }
 
@@ -114,31 +114,34 @@ async fn forged_or_unaddressed_push_is_not_stored() {
     let harness = LoginHarness::new();
     let receive = receive(&harness);
     let forged = PushSignature { signature: "wrong".into(), ..signature(&harness, 0, "n1") };
-    let taken = receive.run(&main(), &forged, b"m1").await;
-    assert!(matches!(taken, Err(ReceivePushError::Rejected(PushRejected::Forged))), "{taken:?}");
+    let outcome = receive.run(&main(), &forged, b"m1").await;
+    assert!(
+        matches!(outcome, Err(ReceivePushError::Rejected(PushRejected::Forged))),
+        "{outcome:?}"
+    );
     let other = AppName::parse("other").unwrap();
-    let taken = receive.run(&other, &signature(&harness, 0, "n1"), b"m1").await;
-    assert!(matches!(taken, Err(ReceivePushError::UnknownApp)), "{taken:?}");
+    let outcome = receive.run(&other, &signature(&harness, 0, "n1"), b"m1").await;
+    assert!(matches!(outcome, Err(ReceivePushError::UnknownApp)), "{outcome:?}");
     assert_eq!(pending(&harness).await, 0);
 }
 
-/// Receives a withdrawal of alice in the app `main` and processes it.
-async fn withdraw(harness: &LoginHarness, withdrawn: WithdrawnData) -> usize {
+/// Stores a withdrawal of Alice in the app `main` and processes it.
+async fn withdraw(harness: &LoginHarness, data: WithdrawnData) -> usize {
     let subject = harness.store.identities().into_iter().map(|(_, subject)| subject);
     let mut subject = subject.filter(|subject| subject.value == "oAlice");
     let subject = subject.next().unwrap_or_else(alice);
     let now = harness.clock.now();
     let random = FixedRandom::seeded(6);
     let work = harness.store.begin().await.unwrap();
-    let withdrawal = Withdrawal::new(main(), subject, withdrawn, now, &random);
+    let withdrawal = Withdrawal::new(main(), subject, data, now, &random);
     work.pushes().add(&withdrawal).await.unwrap();
     work.commit().await.unwrap();
     let processed = harness.use_cases.process_withdrawals.run().await.unwrap();
-    assert_eq!(pending(harness).await, 0, "what is processed is gone");
+    assert_eq!(pending(harness).await, 0, "processed withdrawals are deleted");
     processed
 }
 
-/// Alice with a name, a picture and a phone number, and bob.
+/// Creates Bob and Alice, and Alice has a nickname, an avatar and a phone number.
 async fn two_members() -> (LoginHarness, MemberId) {
     let harness = LoginHarness::new();
     let alice = MemoryUser::person("oAlice").with_union_id("u1");

@@ -19,7 +19,7 @@ use testkit::fake::rate_limiter::MemoryRateLimiter;
 
 use crate::harness::{Fakes, LoginHarness, SESSIONS};
 
-/// The use cases around a session, over the fakes of a harness.
+/// Use cases of sessions over fakes.
 struct SessionHarness {
     harness: LoginHarness,
     refresh: Arc<Refresh>,
@@ -57,11 +57,11 @@ impl SessionHarness {
         self.refresh.run(tokens.refresh_token.expose()).await
     }
 
-    async fn lets_in(&self, tokens: &TokenPair) -> bool {
+    async fn is_accepted(&self, tokens: &TokenPair) -> bool {
         self.authenticate.run(tokens.access_token.expose()).await.is_ok()
     }
 
-    fn later(&self, seconds: u64) {
+    fn advance(&self, seconds: u64) {
         self.harness.clock.advance(Duration::from_secs(seconds));
     }
 }
@@ -76,7 +76,7 @@ async fn refresh_issues_a_new_pair_for_the_same_session() {
         fixture.harness.tokens.verify(tokens.access_token.expose()).unwrap().caller()
     };
     assert_eq!(caller(&second), caller(&first));
-    assert!(fixture.lets_in(&second).await && fixture.lets_in(&first).await);
+    assert!(fixture.is_accepted(&second).await && fixture.is_accepted(&first).await);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn lost_refresh_response_is_repeated_within_grace() {
     let fixture = SessionHarness::new();
     let first = fixture.log_in("oAlice").await.tokens;
     let lost = fixture.refresh(&first).await.unwrap();
-    fixture.later(9);
+    fixture.advance(9);
     let again = fixture.refresh(&first).await.unwrap();
     assert_eq!(again.refresh_token.expose(), lost.refresh_token.expose());
     fixture.refresh(&again).await.unwrap();
@@ -96,12 +96,12 @@ async fn refresh_token_reuse_ends_the_session_and_is_audited() {
     let stolen = fixture.log_in("oAlice").await;
     let other = fixture.log_in("oAlice").await;
     let second = fixture.refresh(&stolen.tokens).await.unwrap();
-    fixture.later(10);
+    fixture.advance(10);
     let replayed = fixture.refresh(&stolen.tokens).await;
     assert!(matches!(replayed, Err(RefreshError::Reused)), "{replayed:?}");
-    assert!(!fixture.lets_in(&second).await);
+    assert!(!fixture.is_accepted(&second).await);
     assert!(matches!(fixture.refresh(&second).await, Err(RefreshError::Ended)));
-    assert!(fixture.lets_in(&other.tokens).await);
+    assert!(fixture.is_accepted(&other.tokens).await);
     fixture.refresh(&other.tokens).await.unwrap();
     let events: Vec<_> = fixture
         .harness
@@ -114,7 +114,7 @@ async fn refresh_token_reuse_ends_the_session_and_is_audited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_refreshes_at_once_have_one_successor() {
+async fn concurrent_refreshes_have_one_successor() {
     let fixture = Arc::new(SessionHarness::new());
     for _ in 0..20 {
         let tokens = fixture.log_in("oAlice").await.tokens;
@@ -153,7 +153,7 @@ async fn malformed_refresh_token_is_rejected() {
 async fn idle_session_expires() {
     let fixture = SessionHarness::new();
     let tokens = fixture.log_in("oAlice").await.tokens;
-    fixture.later(SESSIONS.idle.as_secs());
+    fixture.advance(SESSIONS.idle.as_secs());
     assert!(matches!(fixture.refresh(&tokens).await, Err(RefreshError::Ended)));
 }
 
@@ -164,30 +164,30 @@ async fn logout_ends_one_session_or_all() {
     let b = fixture.log_in("oAlice").await;
     let c = fixture.log_in("oAlice").await;
     fixture.log_out.log_out(&fixture.harness.caller(&a)).await.unwrap();
-    assert!(!fixture.lets_in(&a.tokens).await);
+    assert!(!fixture.is_accepted(&a.tokens).await);
     assert!(matches!(fixture.refresh(&a.tokens).await, Err(RefreshError::Ended)));
-    assert!(fixture.lets_in(&b.tokens).await);
+    assert!(fixture.is_accepted(&b.tokens).await);
     fixture.log_out.log_out_everywhere(&fixture.harness.caller(&b)).await.unwrap();
     for gone in [&b, &c] {
-        assert!(!fixture.lets_in(&gone.tokens).await);
+        assert!(!fixture.is_accepted(&gone.tokens).await);
     }
 }
 
 #[tokio::test]
 async fn members_list_and_end_only_their_own_sessions() {
     let fixture = SessionHarness::new();
-    let here = fixture.log_in("oAlice").await;
-    let there = fixture.log_in("oAlice").await;
+    let first = fixture.log_in("oAlice").await;
+    let second = fixture.log_in("oAlice").await;
     let bob = fixture.log_in("oBob").await;
-    let alice = fixture.harness.caller(&here);
+    let alice = fixture.harness.caller(&first);
     let bobs = fixture.harness.caller(&bob).session;
     assert_eq!(fixture.log_out.list_sessions(&alice).await.unwrap().len(), 2);
     let stranger = fixture.log_out.end_session(&alice, bobs).await;
     assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
-    assert!(fixture.lets_in(&bob.tokens).await);
-    fixture.log_out.end_session(&alice, fixture.harness.caller(&there).session).await.unwrap();
-    assert!(!fixture.lets_in(&there.tokens).await && fixture.lets_in(&here.tokens).await);
-    let gone = fixture.log_out.end_session(&alice, fixture.harness.caller(&there).session).await;
+    assert!(fixture.is_accepted(&bob.tokens).await);
+    fixture.log_out.end_session(&alice, fixture.harness.caller(&second).session).await.unwrap();
+    assert!(!fixture.is_accepted(&second.tokens).await && fixture.is_accepted(&first.tokens).await);
+    let gone = fixture.log_out.end_session(&alice, fixture.harness.caller(&second).session).await;
     assert!(matches!(gone, Err(EndSessionError::NotFound)), "{gone:?}");
 }
 
@@ -197,11 +197,11 @@ async fn session_eviction_ends_the_least_recently_refreshed() {
     let mut sessions = Vec::new();
     for _ in 0..=SESSIONS.per_member {
         sessions.push(fixture.log_in("oAlice").await);
-        fixture.later(1);
+        fixture.advance(1);
     }
-    assert!(!fixture.lets_in(&sessions[0].tokens).await);
+    assert!(!fixture.is_accepted(&sessions[0].tokens).await);
     for session in &sessions[1..] {
-        assert!(fixture.lets_in(&session.tokens).await);
+        assert!(fixture.is_accepted(&session.tokens).await);
     }
     assert_eq!(fixture.harness.store.sessions().len(), SESSIONS.per_member);
 }
@@ -219,15 +219,15 @@ async fn ban_ends_all_sessions_and_unban_restores_none() {
     assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
     assert!(fixture.harness.log_in(&MemoryUser::person("oAlice")).await.is_err());
     fixture.ban.set_status(&StatusChange::unban(alice.member, None)).await.unwrap();
-    assert!(!fixture.lets_in(&alice.tokens).await);
-    assert!(fixture.lets_in(&fixture.log_in("oAlice").await.tokens).await);
+    assert!(!fixture.is_accepted(&alice.tokens).await);
+    assert!(fixture.is_accepted(&fixture.log_in("oAlice").await.tokens).await);
     let kinds: Vec<_> =
         fixture.harness.store.audit_without_logins().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::Banned, AuditKind::LoginRefused, AuditKind::Unbanned]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwards() {
+async fn refresh_concurrent_with_logout_or_ban_yields_no_valid_token() {
     let fixture = Arc::new(SessionHarness::new());
     for round in 0..200 {
         let alice = fixture.log_in("oAlice").await;
@@ -243,7 +243,7 @@ async fn a_refresh_that_races_a_logout_or_a_ban_gives_nothing_that_works_afterwa
             fixture.ban.set_status(&StatusChange::ban(alice.member, None)).await.unwrap();
         }
         if let Ok(tokens) = racer.await.unwrap() {
-            assert!(!fixture.lets_in(&tokens).await);
+            assert!(!fixture.is_accepted(&tokens).await);
             assert!(fixture.refresh(&tokens).await.is_err());
         }
         if round % 2 == 1 {
@@ -268,7 +268,7 @@ async fn rate_limit_delays_but_never_masks_the_result() {
             matches!(refused, Err(RefreshError::RateLimited(RateLimited { retry_after: after })) if after == retry_after)
         );
     }
-    fixture.later(1);
+    fixture.advance(1);
     assert!(matches!(fixture.refresh(&alice.tokens).await, Err(RefreshError::Ended)));
 }
 
@@ -277,15 +277,17 @@ async fn rate_limits_are_counted_per_member_and_session() {
     let member = Quota::new(4, 1);
     let session = Quota::new(2, 1);
     let fixture = SessionHarness::with(Quotas { member, session, ..Quotas::default() });
-    let here = fixture.log_in("oAlice").await;
-    let there = fixture.log_in("oAlice").await;
+    let first = fixture.log_in("oAlice").await;
+    let second = fixture.log_in("oAlice").await;
     let bob = fixture.log_in("oBob").await;
     for _ in 0..2 {
-        assert!(fixture.lets_in(&here.tokens).await && fixture.lets_in(&there.tokens).await);
-        assert!(fixture.refresh(&here.tokens).await.is_ok());
+        assert!(
+            fixture.is_accepted(&first.tokens).await && fixture.is_accepted(&second.tokens).await
+        );
+        assert!(fixture.refresh(&first.tokens).await.is_ok());
     }
-    assert!(!fixture.lets_in(&there.tokens).await, "one member, on whatever device");
-    assert!(fixture.lets_in(&bob.tokens).await);
-    assert!(matches!(fixture.refresh(&here.tokens).await, Err(RefreshError::RateLimited(_))));
-    assert!(fixture.refresh(&there.tokens).await.is_ok());
+    assert!(!fixture.is_accepted(&second.tokens).await, "the quota of a member covers all devices");
+    assert!(fixture.is_accepted(&bob.tokens).await);
+    assert!(matches!(fixture.refresh(&first.tokens).await, Err(RefreshError::RateLimited(_))));
+    assert!(fixture.refresh(&second.tokens).await.is_ok());
 }

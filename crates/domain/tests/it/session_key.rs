@@ -1,4 +1,4 @@
-//! Session keys: kept where an app wants them, sealed, and used without being shown.
+//! Session keys: stored sealed if the app is configured so, and used without being disclosed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ fn alice() -> MemoryUser {
     MemoryUser::person("oAlice")
 }
 
-/// Alice with another session key.
-fn later() -> MemoryUser {
+/// Returns Alice with another session key.
+fn alice_with_another_key() -> MemoryUser {
     MemoryUser { session_key: Some("another-key".into()), ..alice() }
 }
 
@@ -36,7 +36,7 @@ fn phone() -> PhoneNumber {
     PhoneNumber::new(86, "13800138915").unwrap()
 }
 
-async fn kept(harness: &LoginHarness) -> Option<SealedSessionKey> {
+async fn stored_key(harness: &LoginHarness) -> Option<SealedSessionKey> {
     harness.store.find_session_key(&alice().login).await.unwrap()
 }
 
@@ -48,7 +48,7 @@ fn use_session_key(harness: &LoginHarness) -> Arc<UseSessionKey> {
     harness.use_cases.use_session_key.clone()
 }
 
-fn named() -> UserRef {
+fn user_ref() -> UserRef {
     UserRef { app: None, open_id: "oAlice".into() }
 }
 
@@ -66,12 +66,12 @@ async fn log_in(harness: &LoginHarness) -> (LoggedIn, Caller) {
 async fn login_stores_the_session_key_sealed() {
     let harness = LoginHarness::new();
     log_in(&harness).await;
-    let first = kept(&harness).await.unwrap();
+    let first = stored_key(&harness).await.unwrap();
     assert_eq!(first.obtained_at, harness.clock.now());
     assert!(!String::from_utf8_lossy(&first.sealed).contains("session-key"));
     harness.clock.advance(Duration::from_secs(1));
-    harness.log_in(&later()).await.unwrap();
-    let second = kept(&harness).await.unwrap();
+    harness.log_in(&alice_with_another_key()).await.unwrap();
+    let second = stored_key(&harness).await.unwrap();
     assert_eq!(second.obtained_at, harness.clock.now());
     let opened = MemoryKeySeal.open(&alice().login, &second.sealed).unwrap();
     assert_eq!(opened.expose(), "another-key");
@@ -81,17 +81,17 @@ async fn login_stores_the_session_key_sealed() {
 async fn login_without_session_key_keeps_the_previous_one() {
     let harness = LoginHarness::new();
     log_in(&harness).await;
-    let before = kept(&harness).await;
+    let before = stored_key(&harness).await;
     harness.log_in(&MemoryUser { session_key: None, ..alice() }).await.unwrap();
-    assert_eq!(kept(&harness).await, before);
+    assert_eq!(stored_key(&harness).await, before);
 }
 
 #[tokio::test]
 async fn session_keys_are_stored_only_where_the_app_asks() {
-    let harness = LoginHarness::keeping_no_keys();
+    let harness = LoginHarness::without_session_keys();
     log_in(&harness).await;
-    assert_eq!(kept(&harness).await, None);
-    let refused = use_session_key(&harness).check(&service(), &named()).await;
+    assert_eq!(stored_key(&harness).await, None);
+    let refused = use_session_key(&harness).check(&service(), &user_ref()).await;
     assert!(matches!(refused, Err(UseSessionKeyError::NotKept)), "{refused:?}");
 }
 
@@ -102,10 +102,10 @@ async fn unreplaced_session_key_expires() {
     let cleanup = harness.cleanup();
     harness.clock.advance(SESSION_KEY_TTL.checked_sub(Duration::from_millis(1)).unwrap());
     cleanup.run().await.unwrap();
-    assert!(kept(&harness).await.is_some());
+    assert!(stored_key(&harness).await.is_some());
     harness.clock.advance(Duration::from_millis(1));
     cleanup.run().await.unwrap();
-    assert_eq!(kept(&harness).await, None);
+    assert_eq!(stored_key(&harness).await, None);
 }
 
 #[tokio::test]
@@ -170,15 +170,15 @@ async fn undecryptable_session_key_counts_as_missing() {
     log_in(&harness).await;
     let other = SessionKey::new("key".into());
     let sealed = MemoryKeySeal.seal(&MemoryUser::person("oBob").login, &other);
-    let damaged = SealedSessionKey { sealed, ..kept(&harness).await.unwrap() };
+    let damaged = SealedSessionKey { sealed, ..stored_key(&harness).await.unwrap() };
     let work = harness.store.begin().await.unwrap();
     work.session_keys().upsert(&damaged).await.unwrap();
     work.commit().await.unwrap();
     let used = use_session_key(&harness);
-    let refused = used.check(&service(), &named()).await;
+    let refused = used.check(&service(), &user_ref()).await;
     assert!(matches!(refused, Err(UseSessionKeyError::NoKey)), "{refused:?}");
     log_in(&harness).await;
-    assert!(used.check(&service(), &named()).await.unwrap());
+    assert!(used.check(&service(), &user_ref()).await.unwrap());
 }
 
 #[tokio::test]
@@ -186,16 +186,16 @@ async fn rotated_session_key_replaces_the_stored_one() {
     let harness = LoginHarness::new();
     log_in(&harness).await;
     let used = use_session_key(&harness);
-    let before = kept(&harness).await.unwrap();
+    let before = stored_key(&harness).await.unwrap();
     harness.clock.advance(Duration::from_secs(1));
-    used.reset(&service(), &named()).await.unwrap();
-    let after = kept(&harness).await.unwrap();
+    used.reset(&service(), &user_ref()).await.unwrap();
+    let after = stored_key(&harness).await.unwrap();
     assert_ne!(before.sealed, after.sealed);
     assert_eq!(after.obtained_at, harness.clock.now());
-    assert!(used.check(&service(), &named()).await.unwrap());
+    assert!(used.check(&service(), &user_ref()).await.unwrap());
     harness.provider.rotate_key(&alice().login);
-    assert!(!used.check(&service(), &named()).await.unwrap());
-    let refused = used.reset(&service(), &named()).await;
+    assert!(!used.check(&service(), &user_ref()).await.unwrap());
+    let refused = used.reset(&service(), &user_ref()).await;
     assert!(matches!(refused, Err(UseSessionKeyError::NoKey)), "{refused:?}");
-    assert_eq!(kept(&harness).await, Some(after));
+    assert_eq!(stored_key(&harness).await, Some(after));
 }

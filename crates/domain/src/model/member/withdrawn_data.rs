@@ -14,7 +14,7 @@ pub enum WithdrawnData {
     Nickname,
     /// Avatar.
     Avatar,
-    /// Everything: the user's account with the provider was closed.
+    /// All data: the user's account with the provider was closed.
     Account,
 }
 
