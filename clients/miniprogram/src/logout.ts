@@ -1,6 +1,6 @@
 /** Logout on this device, logout on all devices, and erasure of the member. */
 
-import type { Done } from './api.js'
+import type { EmptyResponse } from './api.js'
 import type { ApiClient } from './api_client.js'
 import type { MenshenError } from './error.js'
 import type { LoginFlow } from './login.js'
@@ -27,7 +27,7 @@ export class Logout {
     this.session.end(session)
     const postLogout = (token: string) =>
       this.retry(
-        () => this.api.post<Done>('/logout', {}, {}, token),
+        () => this.api.post<EmptyResponse>('/logout', {}, {}, token),
         ({ id }) => id === 'no_answer',
       )
     try {

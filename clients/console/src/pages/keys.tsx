@@ -1,6 +1,6 @@
 // Page that lists the signing keys of access tokens.
 
-import type { KeysData } from '../api'
+import type { SigningKeyList } from '../api'
 import { call } from '../api_client'
 import { Badge } from '../components/badge'
 import { Loading } from '../components/loading'
@@ -13,7 +13,7 @@ const tones = { current: 'success', next: 'info', previous: 'warning' } as const
 
 export function Keys() {
   const texts = useTexts().keys
-  const keys = useFetch(() => call<KeysData>('GET', 'keys'))
+  const keys = useFetch(() => call<SigningKeyList>('GET', 'keys'))
   return (
     <>
       <h1>{texts.title}</h1>
@@ -41,7 +41,7 @@ export function Keys() {
                 <Time at={key.createdAt} />
               </td>
               <td>
-                <Time at={key.signsFrom} />
+                <Time at={key.activeFrom} />
               </td>
               <td>
                 <Time at={key.endsAt} />

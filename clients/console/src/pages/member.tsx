@@ -1,7 +1,7 @@
 // Page of one member: profile, identities, sessions and history.
 
 import { Link } from 'wouter-preact'
-import type { MemberSheet } from '../api'
+import type { MemberDetails } from '../api'
 import { ApiError, call, path } from '../api_client'
 import { Avatar } from '../components/avatar'
 import { ErrorMessage } from '../components/error_message'
@@ -20,7 +20,7 @@ import { MemberStatusBadge } from './members'
 
 export function MemberPage({ id }: { id: string }) {
   const texts = useTexts().member
-  const member = useFetch(() => call<MemberSheet>('GET', path`members/${id}`), [id])
+  const member = useFetch(() => call<MemberDetails>('GET', path`members/${id}`), [id])
   const notFound = member.error instanceof ApiError && [400, 404].includes(member.error.status)
   return (
     <>

@@ -1,7 +1,7 @@
 // Start page: statistics of logins, members and calls to WeChat.
 
 import { useState } from 'preact/hooks'
-import type { CallsData, StatisticsData } from '../api'
+import type { CallStatistics, StatisticsData } from '../api'
 import { call } from '../api_client'
 import { Loading } from '../components/loading'
 import { useTexts } from '../language'
@@ -16,7 +16,7 @@ export function Overview() {
   const { overview: texts } = useTexts()
   const [days, setDays] = useState(30)
   const statistics = useFetch(() => call<StatisticsData>('GET', `statistics?days=${days}`), [days])
-  const calls = useFetch(() => call<CallsData>('GET', 'wechat'))
+  const calls = useFetch(() => call<CallStatistics>('GET', 'wechat'))
   return (
     <>
       <div class="row">

@@ -24,7 +24,7 @@ pub(crate) trait Authenticator: Send + Sync + 'static {
 }
 
 /// Middleware that rejects unauthenticated requests. It stores the caller for the extractor
-/// [`Authenticated`](crate::auth::authenticated::Authenticated).
+/// `Authenticated`.
 pub(crate) struct AuthMiddleware<A>(Arc<A>);
 
 impl<A> AuthMiddleware<A> {

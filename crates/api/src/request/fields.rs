@@ -3,8 +3,8 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::model::identity::conflict_policy::ConflictResolution;
 use domain::model::member::Gender;
-use domain::model::member::avatar::{AVATAR_MAX, Avatar};
-use domain::model::member::nickname::{NICKNAME_MAX, Nickname, NicknameError};
+use domain::model::member::avatar::{MAX_AVATAR_BYTES, Avatar};
+use domain::model::member::nickname::{MAX_NICKNAME_CHARS, Nickname, NicknameError};
 use domain::model::secret::{LoginCode, PhoneCode, RefreshToken};
 use salvo::oapi::{BasicType, Object};
 use serde_json::Value;
@@ -208,14 +208,14 @@ pub(crate) const INITIAL_NICKNAME: Field<Option<Nickname>> = Field {
     name: "nickName",
     read: |value| match Nickname::parse(text(value)?) {
         Ok(nickname) => Ok(Some(nickname)),
-        Err(NicknameError::Unchosen) => Ok(None),
+        Err(NicknameError::BlankOrPlaceholder) => Ok(None),
         Err(error @ (NicknameError::TooLong | NicknameError::ControlCharacter)) => {
             Err(error.to_string())
         }
     },
     schema: || {
         string("Nickname if this is the user's first login. A blank name or `微信用户` counts as absent.", "小明")
-            .max_length(NICKNAME_MAX)
+            .max_length(MAX_NICKNAME_CHARS)
             .pattern(ONE_LINE)
     },
 };
@@ -227,7 +227,7 @@ pub(crate) const NICKNAME: Field<Nickname> = Field {
     schema: || {
         string("New nickname; not blank, not `微信用户`.", "小明")
             .min_length(1)
-            .max_length(NICKNAME_MAX)
+            .max_length(MAX_NICKNAME_CHARS)
             .pattern(NOT_BLANK)
     },
 };
@@ -246,7 +246,7 @@ pub(crate) const AVATAR: Field<Option<Avatar>> = Field {
             "`https` URL of the new avatar; an empty text removes the avatar.",
             "https://img.example.com/a.png",
         )
-        .max_length(AVATAR_MAX)
+        .max_length(MAX_AVATAR_BYTES)
         .pattern(format!("^(https://[{host}]+([/?#][{allowed}]*)?)?$"))
     },
 };

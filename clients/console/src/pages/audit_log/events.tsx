@@ -1,7 +1,7 @@
 // Table of audit events.
 
 import { Link } from 'wouter-preact'
-import type { AdminsData, EventData, EventsData } from '../../api'
+import type { AdminsData, AuditEventData, AuditEventList } from '../../api'
 import { call } from '../../api_client'
 import { LoadMore } from '../../components/load_more'
 import { Loading } from '../../components/loading'
@@ -42,11 +42,11 @@ export function Events({ filter, reloadKey, withoutTarget = false }: EventsProps
   const texts = useTexts().audit
   const adminNames = useAdminNames()
   const { kind, member, by } = filter
-  const events = usePaginatedFetch<EventData>(
+  const events = usePaginatedFetch<AuditEventData>(
     async (last) => {
       const parameters = { kind, member, by, before: last?.id, limit: String(PAGE_SIZE) }
       const present = Object.entries(parameters).filter((pair): pair is [string, string] => Boolean(pair[1]))
-      return (await call<EventsData>('GET', `audit?${new URLSearchParams(present)}`)).events
+      return (await call<AuditEventList>('GET', `audit?${new URLSearchParams(present)}`)).events
     },
     [kind, member, by, reloadKey],
   )
@@ -96,7 +96,7 @@ const alarmingKinds = [
   'admin_refused',
 ]
 
-function Kind({ event }: { event: EventData }) {
+function Kind({ event }: { event: AuditEventData }) {
   const texts = useTexts()
   const { kind, detail, otherMemberId } = event
   return (
@@ -115,7 +115,7 @@ function Kind({ event }: { event: EventData }) {
 }
 
 interface EventProps {
-  event: EventData
+  event: AuditEventData
   adminNames: Map<string, string>
 }
 

@@ -1,9 +1,9 @@
 // Properties shared by the sections of a member's page.
 
-import type { MemberSheet } from '../../api'
+import type { MemberDetails } from '../../api'
 
 export interface MemberProps {
-  details: MemberSheet
+  details: MemberDetails
   /** Fetches the member again after a change. */
   reload: () => Promise<void>
 }

@@ -1,7 +1,7 @@
 // Sessions of a member, with actions to end them.
 
 import { useState } from 'preact/hooks'
-import type { DeviceData } from '../../api'
+import type { MemberSessionData } from '../../api'
 import { call, path } from '../../api_client'
 import { ConfirmDialog } from '../../components/confirm_dialog'
 import { Table } from '../../components/table'
@@ -14,7 +14,7 @@ export function Sessions({ details, reload }: MemberProps) {
   const { member: texts } = useTexts()
   const formats = useFormats()
   const { can, notify } = useSession()
-  const [ending, setEnding] = useState<DeviceData | 'all'>()
+  const [ending, setEnding] = useState<MemberSessionData | 'all'>()
   const id = details.member.profile.memberId
   const end = async () => {
     if (ending === 'all') await call('DELETE', path`members/${id}/sessions`)
@@ -22,7 +22,7 @@ export function Sessions({ details, reload }: MemberProps) {
     notify(ending === 'all' ? texts.endAllDone : texts.endOneDone)
     void reload()
   }
-  const titleOf = (session: DeviceData) => texts.endOneTitle(session.app, formats.time(session.createdAt))
+  const titleOf = (session: MemberSessionData) => texts.endOneTitle(session.app, formats.time(session.createdAt))
   const head = [texts.app, texts.loggedIn, texts.refreshed, texts.expires]
   const canEnd = can('operator')
   return (

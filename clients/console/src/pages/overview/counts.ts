@@ -1,6 +1,6 @@
 // Sums over the statistics of the start page.
 
-import type { CallsData, StatisticsData } from '../../api'
+import type { CallStatistics, StatisticsData } from '../../api'
 
 const DAY_MS = 86_400_000
 
@@ -41,7 +41,7 @@ export function detailsOf(statistics: StatisticsData, kind: string): (string | n
 
 export const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0)
 
-export type HourlyCalls = CallsData['hours'][number]
+export type HourlyCalls = CallStatistics['hours'][number]
 
 /** Number of calls to WeChat, and how many of them failed. */
 export function countCalls(hours: HourlyCalls[]): { total: number; failed: number } {

@@ -1,7 +1,7 @@
 // Daily statistics: logins, new members and refused logins.
 
 import { useContext } from 'preact/hooks'
-import type { CallsData, StatisticsData } from '../../api'
+import type { CallStatistics, StatisticsData } from '../../api'
 import { Chart } from '../../components/chart'
 import type { Series } from '../../components/chart/props'
 import { labelOf, LanguageContext, languages, useFormats, useTexts } from '../../language'
@@ -12,7 +12,7 @@ const MAX_REASONS = 5
 
 interface DailyStatisticsProps {
   statistics: StatisticsData
-  calls?: CallsData
+  calls?: CallStatistics
 }
 
 export function DailyStatistics({ statistics, calls }: DailyStatisticsProps) {
@@ -78,7 +78,7 @@ interface TilesProps {
   returning: number[]
   registered: number[]
   refused: number[]
-  calls?: CallsData
+  calls?: CallStatistics
 }
 
 /** Figures of today, compared with yesterday. */

@@ -1,7 +1,7 @@
 // Hourly statistics of the calls to WeChat: errors and latency.
 
 import { useContext } from 'preact/hooks'
-import type { CallsData } from '../../api'
+import type { CallStatistics } from '../../api'
 import { Chart } from '../../components/chart'
 import type { Series } from '../../components/chart/props'
 import { Table } from '../../components/table'
@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000
 /** Path of the call that every login makes. Its latency is shown. */
 const LOGIN_PATH = '/sns/jscode2session'
 
-export function WechatStatistics({ calls }: { calls: CallsData }) {
+export function WechatStatistics({ calls }: { calls: CallStatistics }) {
   const { overview: texts } = useTexts()
   const formats = useFormats()
   const { tag } = languages[useContext(LanguageContext)]
@@ -97,7 +97,7 @@ function LatencyChart({ axis, callsByHour }: HourlyChartProps) {
 }
 
 /** Number of calls and failures of the whole day, one row per path. */
-function CallTable({ calls }: { calls: CallsData }) {
+function CallTable({ calls }: { calls: CallStatistics }) {
   const { overview: texts } = useTexts()
   const { number, percent } = useFormats()
   const paths = [...new Set(calls.hours.map((hour) => hour.path))].sort()

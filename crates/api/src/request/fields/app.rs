@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::model::app::name::{APP_ID_MAX, AppId, AppName};
+use domain::model::app::name::{MAX_APP_ID_BYTES, AppId, AppName};
 use domain::model::app::secret::{self, AppSecret, PushKey, PushToken};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use salvo::oapi::{BasicType, Object};
@@ -32,7 +32,7 @@ pub(crate) const APP_ID: Field<AppId> = Field {
     schema: || {
         string("AppID of the mini program, from WeChat's console.", "wx9b1f4c7d2e8a6035")
             .min_length(1)
-            .max_length(APP_ID_MAX)
+            .max_length(MAX_APP_ID_BYTES)
             .pattern("^[A-Za-z0-9_-]+$")
     },
 };
@@ -44,8 +44,8 @@ pub(crate) const SECRET: Field<AppSecret> = Field {
     schema: || {
         let description = "AppSecret of the mini program, from WeChat's console. It is encrypted at rest and never returned.";
         string(description, "fedcba9876543210fedcba9876543210")
-            .min_length(*secret::APP_SECRET.start())
-            .max_length(*secret::APP_SECRET.end())
+            .min_length(*secret::APP_SECRET_BYTES.start())
+            .max_length(*secret::APP_SECRET_BYTES.end())
             .pattern("^[!-~]+$")
     },
 };
@@ -157,8 +157,8 @@ pub(crate) const PUSH_TOKEN: Field<PushToken> = Field {
     schema: || {
         let description = "Token of the message push, from WeChat's console. It is encrypted at rest and never returned.";
         string(description, "aTokenForPushes")
-            .min_length(*secret::PUSH_TOKEN.start())
-            .max_length(*secret::PUSH_TOKEN.end())
+            .min_length(*secret::PUSH_TOKEN_BYTES.start())
+            .max_length(*secret::PUSH_TOKEN_BYTES.end())
             .pattern("^[A-Za-z0-9]+$")
     },
 };
@@ -170,8 +170,8 @@ pub(crate) const PUSH_AES_KEY: Field<PushKey> = Field {
     schema: || {
         let description = "EncodingAESKey of the message push. With a key, only encrypted messages are accepted. It is encrypted at rest and never returned.";
         string(description, "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG")
-            .min_length(secret::PUSH_KEY)
-            .max_length(secret::PUSH_KEY)
+            .min_length(secret::PUSH_KEY_BYTES)
+            .max_length(secret::PUSH_KEY_BYTES)
             .pattern("^[A-Za-z0-9]+$")
     },
 };

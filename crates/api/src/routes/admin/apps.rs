@@ -7,9 +7,8 @@ use domain::model::admin::AdminPrincipal;
 use domain::model::app::name::AppName;
 use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::secret::AppSecret;
-use domain::use_cases::admin::manage_apps::{
-    AppDetails, AppPush, ManageApps, ManageAppsError, NewApp, Registration,
-};
+use domain::use_cases::admin::app_details::{AppDetails, Registration};
+use domain::use_cases::admin::manage_apps::{AppPush, ManageApps, ManageAppsError, NewApp};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
