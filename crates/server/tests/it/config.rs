@@ -95,7 +95,7 @@ fn all_issues_are_reported_at_once_with_allowed_values() {
             "apps.main.secret_file: the file /nowhere cannot be read: \
              No such file or directory (os error 2)",
             "apps.main.phone_required: must be true or false",
-            "nicknames.prefixes: at least one nickname prefix is needed",
+            "nicknames.prefixes: at least one nickname prefix is required",
             "log.filter: must be a level, or levels per module: info,adapters=debug",
             "http.cors_origins: an origin consists of http:// or https://, a host in lower case and an \
              optional port",
