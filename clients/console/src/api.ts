@@ -64,7 +64,7 @@ export interface AdminsData {
 
 /** App, without its secrets. */
 export interface AppData {
-  /** AppID at WeChat. */
+  /** App id at WeChat. */
   appId: string
   /** Name of the app. */
   name: string

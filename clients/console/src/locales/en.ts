@@ -393,13 +393,13 @@ export const en = {
     quota_exceeded: 'Quota exceeded',
     misconfigured: 'Misconfigured',
     unknown_errcode: 'Unknown errcode',
-    no_connection: 'Connection failed',
-    broken_off: 'Connection lost',
-    given_up: 'Timeout',
+    connect_error: 'Connection failed',
+    transport_error: 'Connection lost',
+    timeout: 'Timeout',
     http_status: 'HTTP error',
-    unintelligible: 'Malformed response',
+    invalid_response: 'Malformed response',
     untrusted: 'Untrusted response',
-    not_called: 'Not called',
+    not_sent: 'Not sent',
   } as Record<string, string>,
 }
 
