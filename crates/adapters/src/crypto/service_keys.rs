@@ -28,7 +28,7 @@ pub enum ServiceKeyError {
          (`openssl rand -hex 32`)"
     )]
     Malformed(String),
-    /// Two service accounts have the same key, so their requests could not be told apart.
+    /// Two service accounts have the same key, so their requests could not be distinguished.
     #[error(
         "the service accounts {0:?} and {1:?} have the same key: configure a different key for each"
     )]

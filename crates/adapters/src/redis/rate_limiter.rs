@@ -1,4 +1,4 @@
-//! Rate limiter whose buckets are in Redis and shared by all instances.
+//! Rate limiter with buckets in Redis, shared by all instances.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

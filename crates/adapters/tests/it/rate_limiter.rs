@@ -1,4 +1,4 @@
-//! The rate limiter in memory under the contract of rate limiters.
+//! Contract of rate limiters for the limiter in memory.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Tokens: what is issued and what is accepted, under the key that RFC 7515 publishes.
+//! Issuing and verification of tokens, with the example key of RFC 7515.
 
 mod forgery;
 mod key_vault;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::{RefreshKey, SigningPair};
+use adapters::token::keys::{RefreshKey, SigningKeyPair};
 use adapters::token::{Es256Tokens, TokenSettings};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -35,7 +35,7 @@ use uuid::Uuid;
 const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
 const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 const D: &str = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
-/// The SHA-256 of `{"crv":"P-256","kty":"EC","x":"…","y":"…"}` in base64url, by Python.
+/// SHA-256 of `{"crv":"P-256","kty":"EC","x":"…","y":"…"}` in base64url, computed with Python.
 const KID: &str = "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U";
 
 const ISSUER: &str = "https://login.example.com";
@@ -48,7 +48,7 @@ const REFRESH_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// 2026-11-20T10:00:00Z, in seconds.
 const NOW: i64 = 1_795_168_800;
 
-/// A clock that tests set, in seconds.
+/// Clock set by tests, in seconds.
 struct SetClock(AtomicI64);
 
 impl Clock for SetClock {
@@ -61,13 +61,13 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(seconds * 1000)
 }
 
-/// Tokens under the published key, and their clock, which stands at [`NOW`].
+/// Tokens with the published key, and their clock, which is set to [`NOW`].
 fn tokens() -> (Es256Tokens, Arc<SetClock>) {
     let clock = Arc::new(SetClock(AtomicI64::new(NOW)));
-    (tokens_under(KeyRing::new(published_key().signing_pair()), clock.clone()), clock)
+    (tokens_with_keys(KeyRing::new(published_key().signing_pair()), clock.clone()), clock)
 }
 
-fn tokens_under(keys: KeyRing, clock: Arc<SetClock>) -> Es256Tokens {
+fn tokens_with_keys(keys: KeyRing, clock: Arc<SetClock>) -> Es256Tokens {
     let settings = TokenSettings { issuer: ISSUER.into(), audience: AUDIENCE.into() };
     let master = MasterKey::from_base64(REFRESH_KEY).unwrap();
     Es256Tokens::new(settings, keys, RefreshKey::new(&master), clock)
@@ -90,26 +90,28 @@ fn caller() -> Caller {
     Caller { member, session, app }
 }
 
-/// A key pair that signs whatever it is given.
-struct Forger(EcdsaKeyPair);
+/// Key pair that signs any message.
+struct TokenForger(EcdsaKeyPair);
 
-fn published_key() -> Forger {
+fn published_key() -> TokenForger {
     let bytes = |text| URL_SAFE_NO_PAD.decode(text).unwrap();
     let public = [vec![4], bytes(X), bytes(Y)].concat();
     let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-    Forger(EcdsaKeyPair::from_private_key_and_public_key(algorithm, &bytes(D), &public).unwrap())
+    TokenForger(
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &bytes(D), &public).unwrap(),
+    )
 }
 
-fn another_key() -> Forger {
-    Forger(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+fn another_key() -> TokenForger {
+    TokenForger(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
 }
 
-impl Forger {
-    fn signing_pair(&self) -> SigningPair {
-        SigningPair::from_pkcs8(self.0.to_pkcs8v1().unwrap().as_ref()).unwrap()
+impl TokenForger {
+    fn signing_pair(&self) -> SigningKeyPair {
+        SigningKeyPair::from_pkcs8(self.0.to_pkcs8v1().unwrap().as_ref()).unwrap()
     }
 
-    /// The uncompressed point.
+    /// Uncompressed public point.
     fn public(&self) -> &[u8] {
         self.0.public_key().as_ref()
     }
@@ -118,20 +120,20 @@ impl Forger {
         self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec()
     }
 
-    /// Signs two parts that are encoded already.
-    fn seal(&self, header: &str, payload: &str) -> String {
+    /// Signs two encoded parts.
+    fn sign_parts(&self, header: &str, payload: &str) -> String {
         let message = format!("{header}.{payload}");
         let signature = self.signature(&message);
         format!("{message}.{}", b64(signature))
     }
 
-    /// A token of this JSON, whatever it is.
-    fn mint(&self, header: impl Into<Json>, claims: impl Into<Json>) -> String {
-        self.seal(&b64(header.into().0), &b64(claims.into().0))
+    /// Signs a token with any header and claims.
+    fn sign_token(&self, header: impl Into<Json>, claims: impl Into<Json>) -> String {
+        self.sign_parts(&b64(header.into().0), &b64(claims.into().0))
     }
 }
 
-/// A text that ought to be JSON.
+/// Text of a header or payload, which need not be valid JSON.
 struct Json(String);
 
 impl From<Value> for Json {
@@ -181,13 +183,13 @@ fn without(mut object: Value, member: &str) -> Value {
     object
 }
 
-/// Puts raw JSON, such as `1e400` or a second `"exp"`, at the front of an object.
+/// Inserts raw JSON, such as `1e400` or a second `"exp"`, at the start of an object.
 fn prefixed(object: &Value, members: &str) -> String {
     object.to_string().replacen('{', &format!("{{{members},"), 1)
 }
 
 #[test]
-fn an_issued_token_says_what_the_contract_promises() {
+fn access_token_header_and_claims() {
     let token = tokens().0.access_token(&access_claims()).unwrap();
     let parts: Vec<Value> = token
         .expose()
@@ -199,14 +201,14 @@ fn an_issued_token_says_what_the_contract_promises() {
 }
 
 #[test]
-fn an_issued_token_is_accepted_and_names_the_caller() {
+fn issued_access_token_is_accepted_and_identifies_the_caller() {
     let (tokens, _) = tokens();
     let token = tokens.access_token(&access_claims()).unwrap();
     assert_eq!(tokens.verify(token.expose()), Ok(access_claims()));
 }
 
 #[test]
-fn the_token_with_the_longest_name_is_accepted() {
+fn access_token_with_the_longest_nickname_is_accepted() {
     let (tokens, _) = tokens();
     for letter in ["🍅", "\"", "\\"] {
         let name = Nickname::parse(&letter.repeat(64)).unwrap();
@@ -217,18 +219,19 @@ fn the_token_with_the_longest_name_is_accepted() {
 }
 
 #[test]
-fn a_token_may_look_different_where_it_means_the_same() {
+fn equivalent_token_encodings_are_accepted() {
     let (tokens, _) = tokens();
     let forger = published_key();
     let long = |length: usize| {
-        let pad = |n| forger.mint(header(), with(claims(), "pad", "x".repeat(n)));
+        let pad = |n| forger.sign_token(header(), with(claims(), "pad", "x".repeat(n)));
         (0..length).map(pad).find(|token| token.len() == length).unwrap()
     };
     for token in [
-        forger.mint(header(), claims()),
-        forger.mint(with(header(), "typ", "AT+jwt"), claims()),
-        forger.mint(format!("{:#}", header()), format!("{:#}", claims())),
-        forger.mint(header(), with(claims(), "scope", json!(["of", "a", "later", "version"]))),
+        forger.sign_token(header(), claims()),
+        forger.sign_token(with(header(), "typ", "AT+jwt"), claims()),
+        forger.sign_token(format!("{:#}", header()), format!("{:#}", claims())),
+        forger
+            .sign_token(header(), with(claims(), "scope", json!(["of", "a", "later", "version"]))),
         long(4096),
     ] {
         assert_eq!(tokens.verify(&token).map(|claims| claims.caller()), Ok(caller()), "{token}");
@@ -236,14 +239,14 @@ fn a_token_may_look_different_where_it_means_the_same() {
 }
 
 #[test]
-fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
+fn former_key_is_accepted_until_it_is_removed() {
     let (tokens, clock) = tokens();
     let former = another_key();
-    let old = tokens_under(KeyRing::new(former.signing_pair()), clock);
+    let old = tokens_with_keys(KeyRing::new(former.signing_pair()), clock);
     let old = old.access_token(&access_claims()).unwrap();
 
     tokens.replace_keys(
-        KeyRing::new(published_key().signing_pair()).also_accepting(former.signing_pair()),
+        KeyRing::new(published_key().signing_pair()).with_verification_key(former.signing_pair()),
     );
     let new = tokens.access_token(&access_claims()).unwrap();
     for token in [&old, &new] {
@@ -252,36 +255,37 @@ fn tokens_of_the_former_key_are_accepted_until_it_is_dropped() {
 
     tokens.replace_keys(KeyRing::new(published_key().signing_pair()));
     let verified = tokens.verify(new.expose()).map(|claims| claims.caller());
-    assert_eq!(verified, Ok(caller()), "the new key signed since");
+    assert_eq!(verified, Ok(caller()), "the new key signs");
     assert_eq!(tokens.verify(old.expose()), Err(TokenRejected::Invalid));
 }
 
 #[test]
-fn an_expired_token_still_tells_what_it_said_and_a_forged_one_nothing() {
+fn expired_access_token_can_be_opened_and_a_forged_one_cannot() {
     let (tokens, clock) = tokens();
     let token = tokens.access_token(&access_claims()).unwrap();
     clock.0.store(NOW + 1_000_000, Ordering::Relaxed);
     assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Expired));
     assert_eq!(tokens.open_access_token(token.expose()), Some(access_claims()));
     for forged in [
-        another_key().mint(header(), claims()),
-        published_key().mint(header(), with(claims(), "aud", "others")),
-        published_key().mint(header(), with(claims(), "iat", NOW + 2_000_000)),
+        another_key().sign_token(header(), claims()),
+        published_key().sign_token(header(), with(claims(), "aud", "others")),
+        published_key().sign_token(header(), with(claims(), "iat", NOW + 2_000_000)),
     ] {
         assert_eq!(tokens.open_access_token(&forged), None, "{forged}");
     }
 }
 
 #[test]
-fn two_tokens_of_one_session_differ_in_their_id() {
+fn access_tokens_of_one_session_have_different_ids() {
     let (tokens, _) = tokens();
     let other = AccessClaims { id: Uuid::nil(), ..access_claims() };
-    let (one, two) = (tokens.access_token(&access_claims()), tokens.access_token(&other));
+    let one = tokens.access_token(&access_claims());
+    let two = tokens.access_token(&other);
     assert_ne!(one.unwrap().expose(), two.unwrap().expose());
 }
 
 #[test]
-fn the_public_halves_of_all_accepted_keys_are_told() {
+fn verification_keys_are_published() {
     let (tokens, _) = tokens();
     let published = VerificationKey { id: KID.into(), x: X.into(), y: Y.into() };
     assert_eq!(tokens.verification_keys(), [published]);

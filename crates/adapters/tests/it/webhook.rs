@@ -1,4 +1,4 @@
-//! Webhooks on the wire: what is sent, and what counts as taken.
+//! Webhook delivery over HTTP.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use uuid::Uuid;
 use crate::wechat::upstream::{Reply, Upstream, body};
 
 /// 2026-11-20T10:00:00.007Z.
-const HAPPENED: Timestamp = Timestamp::from_unix_millis(1_795_168_800_007);
-const SENT: Timestamp = Timestamp::from_unix_millis(1_795_168_861_999);
+const OCCURRED_AT: Timestamp = Timestamp::from_unix_millis(1_795_168_800_007);
+const SENT_AT: Timestamp = Timestamp::from_unix_millis(1_795_168_861_999);
 
 fn event(kind: EventKind) -> DomainEvent {
     let [id, member] = [1, 2].map(Uuid::from_u128);
-    DomainEvent { id, at: HAPPENED, kind, member: MemberId(member), merged_member: None }
+    DomainEvent { id, at: OCCURRED_AT, kind, member: MemberId(member), merged_member: None }
 }
 
 fn webhook(url: &str) -> Webhook {
@@ -28,25 +28,25 @@ fn webhook(url: &str) -> Webhook {
     Webhook::new(WebhookUrl::parse(url, true).unwrap(), Arc::new(secrets)).unwrap()
 }
 
-async fn receive(upstream: &Upstream) -> Result<(), DeliveryError> {
+async fn deliver(upstream: &Upstream) -> Result<(), DeliveryError> {
     let url = format!("{}/hooks?key=canary", upstream.url());
-    webhook(&url).deliver(&event(EventKind::Banned), SENT).await
+    webhook(&url).deliver(&event(EventKind::Banned), SENT_AT).await
 }
 
-/// An answer with this status line and these headers.
+/// Response with this status line and these headers.
 fn http(head: &str) -> Reply {
     Reply::Raw(format!("HTTP/1.1 {head}\r\n\r\n").into())
 }
 
 #[tokio::test]
-async fn an_event_is_one_signed_request_of_ids() {
+async fn event_is_one_signed_request_with_ids_only() {
     let upstream = Upstream::always(|| body("")).await;
-    receive(&upstream).await.unwrap();
+    deliver(&upstream).await.unwrap();
     let merged = DomainEvent {
         merged_member: Some(MemberId(Uuid::from_u128(3))),
         ..event(EventKind::Merged)
     };
-    webhook(&upstream.url()).deliver(&merged, SENT).await.unwrap();
+    webhook(&upstream.url()).deliver(&merged, SENT_AT).await.unwrap();
     let [banned, merged] = <[_; 2]>::try_from(upstream.requests()).unwrap();
     assert_eq!(banned.head.lines().next(), Some("POST /hooks?key=canary HTTP/1.1"));
     let headers: Vec<&str> = banned.head.lines().skip(1).collect();
@@ -54,7 +54,7 @@ async fn an_event_is_one_signed_request_of_ids() {
         "content-type: application/json",
         "webhook-id: 00000000-0000-0000-0000-000000000001",
         "webhook-timestamp: 1795168861",
-        // Made with Python's hmac.
+        // Computed with Python's hmac.
         "webhook-signature: v1,/3eGQAAUGt+2tJnfyxu2HqhaRTuEgXFTy38x/uKbEYA= v1,+gNhPVmv4tNfQBYdD/daISmlraCsBmTRyjqd3FZ8P7s=",
         concat!("user-agent: menshen/", env!("CARGO_PKG_VERSION")),
     ] {
@@ -69,8 +69,8 @@ async fn an_event_is_one_signed_request_of_ids() {
 }
 
 #[tokio::test]
-async fn only_a_success_counts_as_taken() {
-    for (head, taken) in [
+async fn only_success_status_counts_as_delivered() {
+    for (head, delivered) in [
         ("200 OK\r\ncontent-length: 0", true),
         ("202 Accepted\r\ncontent-length: 9", true),
         ("204 No Content", true),
@@ -79,37 +79,42 @@ async fn only_a_success_counts_as_taken() {
         ("304 Not Modified", false),
         ("400 Bad Request\r\ncontent-length: 0", false),
         ("410 Gone\r\ncontent-length: 0", false),
-        ("429 Too Many RequestContext\r\nretry-after: 1\r\ncontent-length: 0", false),
+        ("429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0", false),
         ("500 Oops\r\ncontent-length: 0", false),
         ("599 Whatever\r\ncontent-length: 0", false),
         ("nonsense", false),
     ] {
         let upstream = Upstream::always(move || http(head)).await;
-        let received = receive(&upstream).await;
-        assert_eq!(received.is_ok(), taken, "{head}: {received:?}");
-        assert_eq!(upstream.requests().len(), 1, "{head}: once, and nowhere else");
+        let result = deliver(&upstream).await;
+        assert_eq!(result.is_ok(), delivered, "{head}: {result:?}");
+        assert_eq!(upstream.requests().len(), 1, "{head}: sent once, without following redirects");
     }
 }
 
 #[tokio::test]
-async fn whoever_does_not_answer_is_given_up_in_time_and_no_error_tells_the_url() {
+async fn hanging_receiver_times_out_and_errors_hide_the_url() {
     let upstream = Upstream::always(|| Reply::Drip(b"HTTP/1.1 200".into(), b" ".into())).await;
-    let begun = Instant::now();
-    let hung = receive(&upstream).await.unwrap_err();
-    assert!(begun.elapsed() < DELIVERY_TIMEOUT + Duration::from_secs(2), "{:?}", begun.elapsed());
-    let (nobody, event) = (webhook("http://127.0.0.1:9/canary"), event(EventKind::Banned));
-    let refused = nobody.deliver(&event, SENT).await.unwrap_err();
+    let started = Instant::now();
+    let hung = deliver(&upstream).await.unwrap_err();
+    assert!(
+        started.elapsed() < DELIVERY_TIMEOUT + Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    let unreachable = webhook("http://127.0.0.1:9/canary");
+    let event = event(EventKind::Banned);
+    let refused = unreachable.deliver(&event, SENT_AT).await.unwrap_err();
     for error in [hung, refused] {
-        let told = format!("{error:?}");
-        assert!(!told.contains("canary"), "{told}");
+        let text = format!("{error:?}");
+        assert!(!text.contains("canary"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn whether_somebody_answers_is_seen_without_an_event() {
+async fn check_reachable_sends_no_event() {
     let upstream = Upstream::always(|| http("405 Method Not Allowed")).await;
-    webhook(&upstream.url()).reach().await.unwrap();
-    let asked = &upstream.requests()[0];
-    assert!(asked.head.starts_with("HEAD / ") && asked.body.is_empty(), "{asked:?}");
-    assert!(webhook("http://127.0.0.1:9/").reach().await.is_err());
+    webhook(&upstream.url()).check_reachable().await.unwrap();
+    let request = &upstream.requests()[0];
+    assert!(request.head.starts_with("HEAD / ") && request.body.is_empty(), "{request:?}");
+    assert!(webhook("http://127.0.0.1:9/").check_reachable().await.is_err());
 }

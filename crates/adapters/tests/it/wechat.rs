@@ -1,15 +1,15 @@
-//! The WeChat adapter on the wire: against the offline WeChat, and against a server that misbehaves.
+//! WeChat adapter over HTTP, against the WeChat sandbox and against a misbehaving server.
 
-mod broken;
+mod access_token;
 mod credentials;
 mod errcodes;
+mod invalid_responses;
 mod login;
 mod phone;
 mod push;
 mod sandbox;
-mod secrets;
+mod secret_leaks;
 mod session_key;
-mod token;
 pub(crate) mod upstream;
 
 use std::sync::Arc;
@@ -39,10 +39,10 @@ const LOGIN: &str = "/sns/jscode2session";
 const PHONE: &str = "/wxa/business/getuserphonenumber";
 const TOKEN: &str = "/cgi-bin/stable_token";
 
-/// What a busy machine may add to a deadline before a test calls it missed.
+/// Tolerance for deadlines on a busy machine.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// One app at the WeChat of this address, and the clock it goes by.
+/// Provider of one app for the WeChat at a base URL, and its clock.
 struct App {
     program: Arc<WechatMiniProgram>,
     clock: Arc<FixedClock>,
@@ -71,12 +71,13 @@ impl App {
         self.program.redeem_phone_code(&owner(), &PhoneCode::parse(code).unwrap()).await
     }
 
-    /// A phone call in a task of its own.
+    /// Redeems a phone code in a separate task.
     fn spawn_phone(
         &self,
         code: impl Into<String>,
     ) -> tokio::task::JoinHandle<Result<PhoneNumber, ProviderError>> {
-        let (program, code) = (Arc::clone(&self.program), code.into());
+        let program = Arc::clone(&self.program);
+        let code = code.into();
         tokio::spawn(async move {
             program.redeem_phone_code(&owner(), &PhoneCode::parse(&code).unwrap()).await
         })
@@ -92,7 +93,7 @@ fn app() -> WechatApp {
     }
 }
 
-/// The member whose phone is asked for.
+/// Subject of the member whose phone code is redeemed.
 fn owner() -> Subject {
     Subject {
         namespace: format!("wechat:app:{APP_ID}"),
@@ -105,12 +106,12 @@ fn session_key() -> SessionKey {
     SessionKey::new(SESSION_KEY.into())
 }
 
-/// What code2Session answers when all is well.
+/// Successful response of `code2Session`.
 fn session() -> Value {
     json!({ "session_key": SESSION_KEY, "openid": OPENID })
 }
 
-/// What getPhoneNumber answers when all is well, at this time.
+/// Successful response of `getPhoneNumber` at this time.
 fn phone_info(now: Timestamp) -> Value {
     json!({ "errcode": 0, "errmsg": "ok", "phone_info": {
         "phoneNumber": "13580006666", "purePhoneNumber": "13580006666", "countryCode": "86",
@@ -118,7 +119,7 @@ fn phone_info(now: Timestamp) -> Value {
     } })
 }
 
-/// What getStableAccessToken answers when all is well.
+/// Successful response of `getStableAccessToken`.
 fn token(text: &str) -> Value {
     json!({ "access_token": text, "expires_in": 7200 })
 }
@@ -127,13 +128,13 @@ fn refusal(errcode: i64) -> Value {
     json!({ "errcode": errcode, "errmsg": "no, rid: 66c69111-4157f271-729ca238" })
 }
 
-/// A WeChat at which everything succeeds.
-fn well(request: &Request) -> Reply {
+/// Reply of a WeChat where every call succeeds.
+fn success(request: &Request) -> Reply {
     match request.path() {
         LOGIN => body(session()),
         PHONE => body(phone_info(FixedClock::default().now())),
         TOKEN => body(token("71_token")),
-        other => panic!("nobody calls {other}"),
+        other => panic!("unexpected path {other}"),
     }
 }
 
@@ -141,7 +142,7 @@ fn failure<T>(outcome: Result<T, ProviderError>) -> ProviderFailure {
     outcome.err().expect("a failure").failure
 }
 
-/// Whether it is the failure of a WeChat that is down, whatever the time to wait.
+/// Reports whether the outcome is `Unavailable`, with any time to wait.
 fn is_unavailable<T>(outcome: &Result<T, ProviderError>) -> bool {
     matches!(outcome, Err(error) if matches!(error.failure, ProviderFailure::Unavailable { .. }))
 }

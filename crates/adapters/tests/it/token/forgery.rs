@@ -1,5 +1,5 @@
-//! Every forgery we know of. Each differs from a good token in one thing only and is, unless it is
-//! about the signature itself, signed with the true key: the rule it breaks must refuse it alone.
+//! Known forgeries of access tokens. Each differs from a valid token in one respect and, unless it concerns the
+//! signature itself, is signed with the right key. The one rule that it violates must therefore reject it.
 
 mod claims;
 mod headers;
@@ -13,24 +13,24 @@ use serde_json::Value;
 
 use super::{Json, caller, claims, header, published_key, tokens, with};
 
-/// What is wrong with a token, and the token.
+/// Description of a forgery, and the token.
 type Forgery = (String, String);
 
 #[test]
-fn no_forgery_is_accepted() {
+fn forged_tokens_are_rejected() {
     let (tokens, _) = tokens();
-    let good = published_key().mint(header(), claims());
+    let valid = published_key().sign_token(header(), claims());
     assert_eq!(
-        tokens.verify(&good).map(|claims| claims.caller()),
+        tokens.verify(&valid).map(|claims| claims.caller()),
         Ok(caller()),
-        "what all forgeries are made from"
+        "the token that all forgeries are derived from"
     );
 
     let groups: [fn() -> Vec<Forgery>; 9] = [
         signing::other_algorithms,
         signing::broken_signatures,
         signing::other_keys,
-        headers::headers_that_say_more,
+        headers::additional_header_parameters,
         headers::other_types,
         shape::broken_encodings,
         shape::other_serialisations,
@@ -38,33 +38,36 @@ fn no_forgery_is_accepted() {
         claims::other_claims,
     ];
     let forgeries: Vec<Forgery> = groups.iter().flat_map(|group| group()).collect();
-    let names: HashSet<&str> = forgeries.iter().map(|(what, _)| what.as_str()).collect();
-    assert_eq!(names.len(), forgeries.len(), "every forgery has a name of its own");
+    let names: HashSet<&str> =
+        forgeries.iter().map(|(description, _)| description.as_str()).collect();
+    assert_eq!(names.len(), forgeries.len(), "every forgery has a unique description");
     assert!(forgeries.len() >= 60, "{}", forgeries.len());
 
     let accepted: Vec<_> = forgeries
         .iter()
         .filter(|(_, token)| tokens.verify(token) != Err(TokenRejected::Invalid))
-        .map(|(what, token)| format!("{what}: {:?} for {token}", tokens.verify(token)))
+        .map(|(description, token)| {
+            format!("{description}: {:?} for {token}", tokens.verify(token))
+        })
         .collect();
     assert!(accepted.is_empty(), "{accepted:#?}");
 }
 
 #[test]
-fn a_token_with_any_other_letter_in_it_is_refused() {
+fn token_with_any_changed_character_is_rejected() {
     let (tokens, _) = tokens();
-    let token = published_key().mint(header(), claims());
-    for (place, letter) in token.char_indices() {
-        let other = if letter == 'A' { "B" } else { "A" };
+    let token = published_key().sign_token(header(), claims());
+    for (place, character) in token.char_indices() {
+        let other = if character == 'A' { "B" } else { "A" };
         let mut changed = token.clone();
         changed.replace_range(place..=place, other);
-        assert_eq!(tokens.verify(&changed), Err(TokenRejected::Invalid), "{letter} at {place}");
+        assert_eq!(tokens.verify(&changed), Err(TokenRejected::Invalid), "{character} at {place}");
     }
 }
 
-/// Signed with the true key.
-fn signed(what: &str, header: impl Into<Json>, claims: impl Into<Json>) -> Forgery {
-    (what.into(), published_key().mint(header, claims))
+/// Forgery signed with the right key.
+fn signed(description: &str, header: impl Into<Json>, claims: impl Into<Json>) -> Forgery {
+    (description.into(), published_key().sign_token(header, claims))
 }
 
 fn with_header(what: &str, member: &str, value: impl Into<Value>) -> Forgery {

@@ -1,4 +1,4 @@
-//! Refresh tokens: the same for the same session and generation, and of nobody else's making.
+//! Refresh tokens: deterministic for a session and generation, and unforgeable.
 
 use std::collections::HashSet;
 
@@ -28,8 +28,8 @@ fn session(id: Uuid, generation: u32) -> Session {
     }
 }
 
-/// The tokens of an installation with another refresh key.
-fn elsewhere() -> Es256Tokens {
+/// Tokens of an installation with another refresh key.
+fn other_installation() -> Es256Tokens {
     let key = MasterKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
     let key = RefreshKey::new(&key);
     let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
@@ -37,9 +37,9 @@ fn elsewhere() -> Es256Tokens {
 }
 
 #[test]
-fn a_refresh_token_is_session_generation_and_authenticator() {
+fn refresh_token_contains_session_generation_and_mac() {
     let token = tokens().0.refresh_token(&session(SESSION.parse().unwrap(), 7));
-    // Calculated with Python's hmac from the bytes 0 to 31 as key.
+    // Computed with Python's hmac, with the bytes 0 to 31 as key.
     assert_eq!(
         token.expose(),
         "AY8sXgAAcACAAAAAAAAACwAAAAcbSjEUN6wfTrynEjbhdgOdt4fTHOtimg6dHuQKkgTJGg"
@@ -48,18 +48,19 @@ fn a_refresh_token_is_session_generation_and_authenticator() {
 }
 
 #[test]
-fn a_refresh_token_depends_on_key_session_and_generation_only() {
+fn refresh_token_depends_on_key_session_and_generation_only() {
     let (tokens, _) = tokens();
-    let other_key = elsewhere();
+    let other_key = other_installation();
 
-    let (id, other) = (SESSION.parse().unwrap(), Uuid::nil());
+    let id = SESSION.parse().unwrap();
+    let other = Uuid::nil();
     let sessions = [session(id, 0), session(id, 1), session(id, u32::MAX), session(other, 0)];
-    let made: HashSet<String> = sessions
+    let distinct: HashSet<String> = sessions
         .iter()
         .flat_map(|session| [tokens.refresh_token(session), other_key.refresh_token(session)])
         .map(|token| token.expose().to_owned())
         .collect();
-    assert_eq!(made.len(), 2 * sessions.len());
+    assert_eq!(distinct.len(), 2 * sessions.len());
 
     let later = Session { expires_at: at(NOW + 99), ..session(id, 0) };
     assert_eq!(
@@ -69,14 +70,14 @@ fn a_refresh_token_depends_on_key_session_and_generation_only() {
 }
 
 #[test]
-fn a_refresh_token_is_no_access_token() {
+fn refresh_token_is_rejected_as_access_token() {
     let (tokens, _) = tokens();
     let token = tokens.refresh_token(&session(SESSION.parse().unwrap(), 0));
     assert_eq!(tokens.verify(token.expose()), Err(TokenRejected::Invalid));
 }
 
 #[test]
-fn a_refresh_token_is_read_back() {
+fn refresh_token_claims_round_trip() {
     let (tokens, _) = tokens();
     for generation in [0, 7, u32::MAX] {
         let session = session(SESSION.parse().unwrap(), generation);
@@ -87,7 +88,7 @@ fn a_refresh_token_is_read_back() {
 }
 
 #[test]
-fn no_other_text_is_a_refresh_token() {
+fn modified_refresh_token_is_rejected() {
     let (tokens, _) = tokens();
     let token = tokens.refresh_token(&session(SESSION.parse().unwrap(), 7));
     let bytes = URL_SAFE_NO_PAD.decode(token.expose()).unwrap();
@@ -108,8 +109,9 @@ fn no_other_text_is_a_refresh_token() {
 }
 
 #[test]
-fn a_refresh_token_of_another_installation_is_none() {
-    let (tokens, other) = (tokens().0, elsewhere());
+fn refresh_token_of_another_installation_is_rejected() {
+    let tokens = tokens().0;
+    let other = other_installation();
     let token = other.refresh_token(&session(SESSION.parse().unwrap(), 7));
     assert_eq!(tokens.open_refresh_token(token.expose()), None);
 }

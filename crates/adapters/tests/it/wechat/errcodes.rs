@@ -1,4 +1,4 @@
-//! Every errcode of the table, forced from the offline WeChat, at every call.
+//! Errcodes of the table, injected into the sandbox for every endpoint.
 
 use adapters::wechat::endpoint::Endpoint;
 use adapters::wechat::errcode::{Class, Row, TABLE};
@@ -8,8 +8,8 @@ use wechat_sandbox::fault::Fault;
 
 use super::*;
 
-/// What a call meets that is always answered with `errcode`, and how often it reached WeChat.
-async fn forced(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (ProviderFailure, usize) {
+/// Failure of an operation whose calls to `endpoint` always return `errcode`, and the number of these calls.
+async fn inject(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (ProviderFailure, usize) {
     assert_eq!(APP_ID, MAIN_APP);
     sandbox.clear_faults();
     sandbox.clear_log();
@@ -32,7 +32,7 @@ async fn forced(sandbox: &Sandbox, endpoint: Endpoint, errcode: i64) -> (Provide
 }
 
 #[tokio::test]
-async fn every_errcode_leads_to_its_failure_at_every_call() {
+async fn every_errcode_maps_to_its_failure_on_every_endpoint() {
     let sandbox = Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap();
     let now = FixedClock::default().now();
     for row in TABLE {
@@ -43,30 +43,30 @@ async fn every_errcode_leads_to_its_failure_at_every_call() {
                 (Class::Busy | Class::StaleToken, _) => 2,
                 _ => 1,
             };
-            let outcome = forced(&sandbox, endpoint, row.code()).await;
+            let outcome = inject(&sandbox, endpoint, row.code()).await;
             assert_eq!(outcome, (class.failure(now), repeats), "{} {endpoint:?}", row.code());
         }
     }
 }
 
 #[tokio::test]
-async fn an_errcode_that_nobody_knows_is_an_outage() {
+async fn unknown_errcode_is_an_outage_on_every_endpoint() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     for endpoint in Endpoint::ALL {
         for errcode in [1, 9_999_999, -2, i64::MAX, i64::MIN] {
             assert!(Row::find(errcode).is_none());
-            let (failure, calls) = forced(&sandbox, endpoint, errcode).await;
+            let (failure, calls) = inject(&sandbox, endpoint, errcode).await;
             let down = matches!(failure, ProviderFailure::Unavailable { .. });
             assert!(down && calls == 1, "{errcode} {endpoint:?}: {failure:?} after {calls} calls");
         }
     }
 }
 
-/// A few by hand, so that the table and this test cannot be wrong together.
+/// Repeats some failures by hand, so that an error in the table does not go unnoticed.
 #[tokio::test]
-async fn the_errcodes_that_matter_most_lead_where_users_expect() {
+async fn common_errcodes_map_to_expected_failures() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
-    // Ten o'clock and 123 milliseconds: the next full minute is a minute away.
+    // The clock is at ten o'clock and 123 milliseconds: the next full minute is a minute away.
     let throttled = ProviderFailure::Throttled { retry_after: Duration::from_mins(1) };
     for (errcode, login, phone) in [
         (40029, ProviderFailure::CodeInvalid, ProviderFailure::CodeInvalid),
@@ -79,9 +79,9 @@ async fn the_errcodes_that_matter_most_lead_where_users_expect() {
         (40125, ProviderFailure::Misconfigured, ProviderFailure::Misconfigured),
         (87014, ProviderFailure::Refused, ProviderFailure::Refused),
     ] {
-        assert_eq!(forced(&sandbox, Endpoint::CodeToSession, errcode).await.0, login, "{errcode}");
-        assert_eq!(forced(&sandbox, Endpoint::PhoneNumber, errcode).await.0, phone, "{errcode}");
+        assert_eq!(inject(&sandbox, Endpoint::CodeToSession, errcode).await.0, login, "{errcode}");
+        assert_eq!(inject(&sandbox, Endpoint::PhoneNumber, errcode).await.0, phone, "{errcode}");
     }
-    let (token, _) = forced(&sandbox, Endpoint::StableToken, 40001).await;
+    let (token, _) = inject(&sandbox, Endpoint::StableToken, 40001).await;
     assert_eq!(token, ProviderFailure::Misconfigured);
 }

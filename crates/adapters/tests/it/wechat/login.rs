@@ -1,4 +1,4 @@
-//! A login code is redeemed: what is sent, what is made of the answer, and what is never sent twice.
+//! Redeeming login codes: requests, responses and retries.
 
 use std::process::Command;
 use std::time::Instant;
@@ -11,14 +11,14 @@ use super::upstream::{Upstream, ok};
 use super::*;
 
 #[tokio::test]
-async fn a_login_sends_the_code_once_and_learns_the_openid() {
-    let upstream = Upstream::start(well).await;
-    let verified = App::at(upstream.url()).login("0a3Kx-_Z").await.unwrap();
+async fn login_sends_the_code_once_and_returns_the_openid() {
+    let upstream = Upstream::start(success).await;
+    let identity = App::at(upstream.url()).login("0a3Kx-_Z").await.unwrap();
 
-    assert_eq!(verified.subject, owner());
-    assert_eq!(verified.aliases, []);
-    assert_eq!(verified.standing, AccountKind::User);
-    assert_eq!(verified.session_key.unwrap().expose(), SESSION_KEY);
+    assert_eq!(identity.subject, owner());
+    assert_eq!(identity.aliases, []);
+    assert_eq!(identity.account_kind, AccountKind::User);
+    assert_eq!(identity.session_key.unwrap().expose(), SESSION_KEY);
 
     let [request] = upstream.requests().try_into().unwrap();
     let query = format!("appid={APP_ID}&secret={SECRET}&js_code=0a3Kx-_Z");
@@ -31,8 +31,8 @@ async fn a_login_sends_the_code_once_and_learns_the_openid() {
 }
 
 #[tokio::test]
-async fn whoever_watches_sees_each_call_and_how_it_ended() {
-    let upstream = Upstream::start(well).await;
+async fn call_stats_count_every_call_and_its_outcome() {
+    let upstream = Upstream::start(success).await;
     let config = WechatHttpConfig { base_url: upstream.url(), ..Default::default() };
     let http = WechatHttp::new(&config).unwrap();
     let clock = Arc::new(FixedClock::default());
@@ -40,18 +40,19 @@ async fn whoever_watches_sees_each_call_and_how_it_ended() {
     program.redeem_login_code(&LoginCode::parse("code").unwrap()).await.unwrap();
     drop(upstream);
     program.redeem_login_code(&LoginCode::parse("code").unwrap()).await.unwrap_err();
-    let (mut good, mut failed) = (0, 0);
+    let mut succeeded = 0;
+    let mut failed = 0;
     for (_, path, hour) in http.call_stats().hours() {
         assert_eq!(path, LOGIN);
         let ok = hour.outcomes.get("ok").copied().unwrap_or_default();
-        good += ok;
+        succeeded += ok;
         failed += hour.outcomes.values().sum::<u64>() - ok;
     }
-    assert_eq!((good, failed), (1, 1));
+    assert_eq!((succeeded, failed), (1, 1));
 }
 
 #[tokio::test]
-async fn a_union_id_is_an_alias_in_the_group_or_else_in_the_app() {
+async fn union_id_is_an_alias_in_the_group_or_the_app() {
     let mut answer = session();
     answer["unionid"] = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA".into();
     let upstream = Upstream::always(move || body(&answer)).await;
@@ -61,15 +62,15 @@ async fn a_union_id_is_an_alias_in_the_group_or_else_in_the_app() {
     ] {
         let app = WechatApp { open_platform: group, ..app() };
         let app = App::new(app, upstream.url(), FixedClock::default());
-        let verified = app.login("code").await.unwrap();
-        assert_eq!(verified.union_id(), Some("ocMvos6NjeKLIBqg5Mr9QjxrP1FA"));
-        assert_eq!(verified.aliases[0].namespace, namespace);
-        assert_eq!(verified.subject, owner(), "the openid stays the one that logs in");
+        let identity = app.login("code").await.unwrap();
+        assert_eq!(identity.union_id(), Some("ocMvos6NjeKLIBqg5Mr9QjxrP1FA"));
+        assert_eq!(identity.aliases[0].namespace, namespace);
+        assert_eq!(identity.subject, owner(), "the subject is the openid");
     }
 }
 
 #[tokio::test]
-async fn whatever_is_configured_arrives_as_it_is() {
+async fn configured_secret_and_path_are_sent_unchanged() {
     let upstream = Upstream::always(|| body(session())).await;
     let odd = r#"a+b&c=d e%20#"码?/\"#;
     let app = WechatApp { secret: odd.into(), ..app() };
@@ -83,28 +84,28 @@ async fn whatever_is_configured_arrives_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_code_never_reaches_wechat() {
-    let upstream = Upstream::start(well).await;
+async fn malformed_code_is_rejected_without_a_call() {
+    let upstream = Upstream::start(success).await;
     let app = App::at(upstream.url());
     let long = "a".repeat(129);
-    let mut bad: Vec<String> =
+    let mut malformed: Vec<String> =
         ["x&secret=", "x#", "x%00", "x\"", "\"0a3K\"", "x?y", "../x", &long].map(Into::into).into();
     let signs = (b'!'..=b'~').filter(|b| !(b.is_ascii_alphanumeric() || b"-_".contains(b)));
-    bad.extend(signs.flat_map(|sign| {
+    malformed.extend(signs.flat_map(|sign| {
         let sign = char::from(sign);
         [format!("{sign}"), format!("0a3K{sign}"), format!("{sign}0a3K"), format!("0a{sign}3K")]
     }));
-    for code in &bad {
+    for code in &malformed {
         assert_eq!(failure(app.login(code).await), ProviderFailure::CodeInvalid, "{code}");
         assert_eq!(failure(app.phone(code).await), ProviderFailure::CodeInvalid, "{code}");
     }
-    assert!(bad.len() > 100);
+    assert!(malformed.len() > 100);
     assert_eq!(upstream.connections(), 0);
-    assert!(app.login(&"a".repeat(128)).await.is_ok(), "the longest code that can be one");
+    assert!(app.login(&"a".repeat(128)).await.is_ok(), "the longest possible code");
 }
 
 #[tokio::test]
-async fn a_busy_wechat_is_asked_once_more_and_no_more() {
+async fn busy_login_is_retried_once() {
     let upstream = Upstream::script([body(refusal(-1)), body(session())]).await;
     assert!(App::at(upstream.url()).login("code").await.is_ok());
 
@@ -114,7 +115,7 @@ async fn a_busy_wechat_is_asked_once_more_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_code_that_a_busy_wechat_spent_is_invalid_and_not_replayed() {
+async fn code_used_by_a_busy_attempt_is_invalid_rather_than_used() {
     let upstream = Upstream::script([body(refusal(-1)), body(refusal(40163))]).await;
     assert_eq!(failure(App::at(upstream.url()).login("code").await), ProviderFailure::CodeInvalid);
 
@@ -123,7 +124,7 @@ async fn a_code_that_a_busy_wechat_spent_is_invalid_and_not_replayed() {
 }
 
 #[tokio::test]
-async fn a_busy_wechat_that_took_its_time_is_not_asked_again() {
+async fn slow_busy_response_is_not_retried() {
     let late = Reply::Late(Duration::from_millis(1600), Box::new(body(refusal(-1))));
     let upstream = Upstream::script([late]).await;
     assert!(is_unavailable(&App::at(upstream.url()).login("code").await));
@@ -131,7 +132,7 @@ async fn a_busy_wechat_that_took_its_time_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_code_is_not_sent_again_after_a_lost_answer() {
+async fn login_code_is_not_resent_after_a_lost_response() {
     let started = Instant::now();
     let upstream = Upstream::always(|| Reply::Unfinished(Vec::new())).await;
     assert!(is_unavailable(&App::at(upstream.url()).login("code").await));
@@ -144,8 +145,8 @@ async fn a_code_is_not_sent_again_after_a_lost_answer() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_was_closed_meanwhile_costs_no_code() {
-    // Keep-alive by its headers, and closed right after the first answer.
+async fn stale_keep_alive_connection_resends_no_code() {
+    // The headers promise keep-alive, but the server closes the connection after each response.
     let upstream = Upstream::always(|| Reply::Raw(ok(&session().to_string()))).await;
     let app = App::at(upstream.url());
     for round in 0..20 {
@@ -157,9 +158,9 @@ async fn a_kept_connection_that_was_closed_meanwhile_costs_no_code() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_tried_twice_and_the_code_stays_unsent() {
-    // No TLS there: the connection fails after it was made, but before anything is sent in it.
-    let upstream = Upstream::start(well).await;
+async fn failed_connection_is_tried_twice_without_sending_the_code() {
+    // The server does not support TLS: the handshake fails before anything is sent.
+    let upstream = Upstream::start(success).await;
     let app = App::at(format!("https://127.0.0.1:{}", upstream.port()));
     assert!(is_unavailable(&app.login("code").await));
     assert_eq!(upstream.connections(), 2);
@@ -167,8 +168,8 @@ async fn a_connection_that_fails_is_tried_twice_and_the_code_stays_unsent() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_hangs_ends_when_connecting_should() {
-    // The system accepts for a listener that never does.
+async fn hanging_tls_handshake_ends_with_the_connect_timeout() {
+    // The operating system accepts connections for a listener that never calls `accept`.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let http = WechatHttpConfig {
         base_url: format!("https://{}", silent.local_addr().unwrap()),
@@ -181,17 +182,17 @@ async fn a_handshake_that_hangs_ends_when_connecting_should() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_an_outage() {
-    let port = Upstream::start(well).await.port();
+async fn closed_port_is_an_outage() {
+    let port = Upstream::start(success).await.port();
     let started = Instant::now();
     assert!(is_unavailable(&App::at(format!("http://127.0.0.1:{port}")).login("code").await));
     assert!(started.elapsed() < Duration::from_secs(2) + SLACK);
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_its_target_learns_nothing() {
+async fn redirects_are_not_followed() {
     for status in [301, 302, 303, 307, 308] {
-        let target = Upstream::start(well).await;
+        let target = Upstream::start(success).await;
         let to = target.url();
         let upstream = Upstream::always(move || {
             let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {to}{LOGIN}\r\n");
@@ -204,7 +205,7 @@ async fn a_redirect_is_not_followed_and_its_target_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_login_needs_no_access_token() {
+async fn login_needs_no_access_token() {
     let upstream = Upstream::start(|request| match request.path() {
         LOGIN => body(session()),
         _ => Reply::Unfinished(Vec::new()),
@@ -220,7 +221,7 @@ async fn a_login_needs_no_access_token() {
 }
 
 #[tokio::test]
-async fn a_configured_proxy_is_used() {
+async fn configured_proxy_is_used() {
     let proxy = Upstream::start(|_| body(session())).await;
     let http = WechatHttpConfig {
         base_url: "http://localhost:1".into(),
@@ -233,18 +234,18 @@ async fn a_configured_proxy_is_used() {
     assert!(request.target().starts_with(&format!("http://localhost:1{LOGIN}?")));
 }
 
-/// The environment of a running test cannot be changed safely: another process gets one of its own.
+/// Runs a login test in another process, because the environment of a running process cannot be changed safely.
 #[test]
-fn a_proxy_in_the_environment_is_not_used() {
+fn proxy_in_the_environment_is_ignored() {
     let nowhere = "http://127.0.0.1:1";
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "wechat::login::a_login_sends_the_code_once_and_learns_the_openid"])
+        .args(["--exact", "wechat::login::login_sends_the_code_once_and_returns_the_openid"])
         .envs(["http_proxy", "https_proxy", "all_proxy"].map(|name| (name, nowhere)))
         .envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, nowhere)))
         .env_remove("no_proxy")
         .env_remove("NO_PROXY")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
 }

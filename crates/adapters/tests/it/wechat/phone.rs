@@ -1,24 +1,24 @@
-//! A phone code is redeemed: for its owner only, in its app and time, and with one other token at most.
+//! Redeeming phone codes: ownership, watermark and retries.
 
 use std::time::Instant;
 
 use super::upstream::Upstream;
 use super::*;
 
-/// A WeChat that gives a token and answers phone calls so.
-async fn answering(answer: impl Fn() -> Reply + Send + Sync + 'static) -> Upstream {
+/// Starts a WeChat that issues an access token and sends this reply to calls for phone codes.
+async fn replying(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Upstream {
     Upstream::start(move |request| match request.path() {
         TOKEN => body(token("71_token")),
-        _ => answer(),
+        _ => reply(),
     })
     .await
 }
 
 #[tokio::test]
-async fn a_phone_code_is_sent_with_its_owner_and_an_escaped_token() {
+async fn phone_code_is_sent_with_openid_and_escaped_token() {
     let upstream = Upstream::start(|request| match request.path() {
         TOKEN => body(token("71_a+b/c=d&e%20f#g")),
-        _ => well(request),
+        _ => success(request),
     })
     .await;
     let phone = App::at(upstream.url()).phone("phonecode").await.unwrap();
@@ -32,27 +32,27 @@ async fn a_phone_code_is_sent_with_its_owner_and_an_escaped_token() {
 }
 
 #[tokio::test]
-async fn only_an_openid_of_this_app_can_own_a_phone_code() {
-    let upstream = Upstream::start(well).await;
+async fn phone_code_requires_an_openid_of_this_app() {
+    let upstream = Upstream::start(success).await;
     let app = App::at(upstream.url());
     let code = PhoneCode::parse("phonecode").unwrap();
-    for stranger in [
+    for foreign in [
         Subject { namespace: "wechat:app:wx0000000000000000".into(), ..owner() },
         Subject { kind: SubjectKind::UnionId, ..owner() },
     ] {
-        let outcome = app.program.redeem_phone_code(&stranger, &code).await;
-        assert_eq!(failure(outcome), ProviderFailure::Misconfigured, "{stranger:?}");
+        let outcome = app.program.redeem_phone_code(&foreign, &code).await;
+        assert_eq!(failure(outcome), ProviderFailure::Misconfigured, "{foreign:?}");
     }
     assert_eq!(upstream.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_watermark_of_another_app_or_time_is_not_trusted() {
+async fn watermark_must_name_this_app_and_a_recent_time() {
     let now = FixedClock::default().now().unix_seconds();
     let stamped = |app: &'static str, seconds: i64| async move {
-        let mut answer = phone_info(Timestamp::from_unix_millis(seconds * 1000));
-        answer["phone_info"]["watermark"]["appid"] = app.into();
-        let upstream = answering(move || body(&answer)).await;
+        let mut response = phone_info(Timestamp::from_unix_millis(seconds * 1000));
+        response["phone_info"]["watermark"]["appid"] = app.into();
+        let upstream = replying(move || body(&response)).await;
         let outcome = App::at(upstream.url()).phone("phonecode").await;
         assert_eq!(upstream.count(PHONE), 1);
         outcome.map_err(|error| error.failure)
@@ -74,16 +74,16 @@ async fn a_watermark_of_another_app_or_time_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_busy_wechat_is_asked_once_more_and_no_more() {
-    let upstream = answering(|| body(refusal(-1))).await;
+async fn busy_phone_call_is_retried_once() {
+    let upstream = replying(|| body(refusal(-1))).await;
     assert!(is_unavailable(&App::at(upstream.url()).phone("phonecode").await));
     assert_eq!(upstream.count(PHONE), 2);
     assert_eq!(upstream.count(TOKEN), 1);
 }
 
 #[tokio::test]
-async fn a_phone_code_is_not_sent_again_after_a_lost_answer() {
-    let upstream = answering(|| Reply::Unfinished(Vec::new())).await;
+async fn phone_code_is_not_resent_after_a_lost_response() {
+    let upstream = replying(|| Reply::Unfinished(Vec::new())).await;
     let started = Instant::now();
     assert!(is_unavailable(&App::at(upstream.url()).phone("phonecode").await));
     assert!(started.elapsed() < Duration::from_millis(1500) + SLACK, "{:?}", started.elapsed());
@@ -91,7 +91,7 @@ async fn a_phone_code_is_not_sent_again_after_a_lost_answer() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_code_sent_once_more() {
+async fn stale_token_is_replaced_and_the_code_sent_again() {
     for errcode in [40001, 40014, 42001] {
         let upstream = Upstream::script([
             body(token("71_old")),
@@ -111,38 +111,38 @@ async fn a_refused_token_is_replaced_and_the_code_sent_once_more() {
 }
 
 #[tokio::test]
-async fn a_second_refused_token_is_the_operators_trouble() {
-    let upstream = answering(|| body(refusal(40001))).await;
+async fn second_stale_token_is_misconfigured() {
+    let upstream = replying(|| body(refusal(40001))).await;
     let app = App::at(upstream.url());
     assert_eq!(failure(app.phone("phonecode").await), ProviderFailure::Misconfigured);
     assert_eq!((upstream.count(PHONE), upstream.count(TOKEN)), (2, 2));
 }
 
 #[tokio::test]
-async fn a_token_that_wechat_confirms_and_still_refuses_is_no_storm() {
-    let upstream = answering(|| body(refusal(40001))).await;
+async fn confirmed_but_refused_token_does_not_loop() {
+    let upstream = replying(|| body(refusal(40001))).await;
     let app = App::at(upstream.url());
     for round in 1..=20 {
         assert_eq!(failure(app.phone("phonecode").await), ProviderFailure::Misconfigured);
         assert_eq!(upstream.count(PHONE), 2 * round);
     }
-    assert_eq!(upstream.count(TOKEN), 2, "the first, and the one that confirmed it");
+    assert_eq!(upstream.count(TOKEN), 2, "one fetch, and one that confirmed the token");
     app.clock.advance(Duration::from_secs(1));
     assert_eq!(failure(app.phone("phonecode").await), ProviderFailure::Misconfigured);
-    assert_eq!(upstream.count(TOKEN), 3, "a second later it is asked for again");
+    assert_eq!(upstream.count(TOKEN), 3, "the token is fetched again after a second");
 }
 
 #[tokio::test]
-async fn a_phone_number_waits_for_the_token_within_its_own_deadline() {
+async fn phone_timeout_includes_the_token_fetch() {
     let upstream = Upstream::start(|request| match request.path() {
         TOKEN => Reply::Late(Duration::from_millis(700), Box::new(body(token("71_token")))),
-        _ => Reply::Late(Duration::from_millis(900), Box::new(well(request))),
+        _ => Reply::Late(Duration::from_millis(900), Box::new(success(request))),
     })
     .await;
     let app = App::at(upstream.url());
     let started = Instant::now();
     assert!(is_unavailable(&app.phone("phonecode").await));
     assert!(started.elapsed() < Duration::from_millis(1500) + SLACK, "{:?}", started.elapsed());
-    assert!(app.phone("phonecode").await.is_ok(), "the token is there by now");
+    assert!(app.phone("phonecode").await.is_ok(), "the token is cached by now");
     assert_eq!(upstream.count(TOKEN), 1);
 }

@@ -1,6 +1,6 @@
-//! What WeChat pushes, from the vectors it publishes to what an attacker might send.
+//! Message push: published test vectors, and messages that an attacker might send.
 
-use adapters::wechat::push::{PushConfigError, WechatPushes};
+use adapters::wechat::push::{PushConfigError, WechatPushReader};
 use aes::Aes256;
 use aes::cipher::block_padding::NoPadding;
 use aes::cipher::{BlockModeEncrypt, KeyIvInit};
@@ -18,7 +18,7 @@ use testkit::fake::random::FixedRandom;
 const TOKEN: &str = "sandboxpushtoken";
 const APP_ID: &str = "wx5e8d6c0a4b2f1e37";
 
-/// 43 times `A` in Base64.
+/// Encoding key of 32 zero bytes.
 const ZERO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn vectors(kind: &str) -> Vec<Value> {
@@ -30,23 +30,23 @@ fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
     vector[field].as_str().unwrap_or_else(|| panic!("{field} in {vector}"))
 }
 
-fn pushes(app_id: &str, token: &str, key: Option<&str>) -> WechatPushes {
+fn reader(app_id: &str, token: &str, key: Option<&str>) -> WechatPushReader {
     let key = key.map(|key| key.to_owned().into());
-    WechatPushes::new(&AppId::parse(app_id).unwrap(), token.to_owned().into(), key.as_ref())
+    WechatPushReader::new(&AppId::parse(app_id).unwrap(), token.to_owned().into(), key.as_ref())
         .unwrap()
 }
 
-/// The app in the clear.
-fn plain() -> WechatPushes {
-    pushes(APP_ID, TOKEN, None)
+/// Reader in plaintext mode.
+fn plain() -> WechatPushReader {
+    reader(APP_ID, TOKEN, None)
 }
 
-/// The app with a key.
-fn secure() -> WechatPushes {
-    pushes(APP_ID, TOKEN, Some(ZERO_KEY))
+/// Reader in encrypted mode.
+fn secure() -> WechatPushReader {
+    reader(APP_ID, TOKEN, Some(ZERO_KEY))
 }
 
-/// The hexadecimal SHA-1 of the parts, sorted and joined.
+/// Hexadecimal SHA-1 of the parts, sorted and concatenated.
 fn sign(mut parts: Vec<&str>) -> String {
     parts.sort_unstable();
     let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, parts.concat().as_bytes());
@@ -54,19 +54,20 @@ fn sign(mut parts: Vec<&str>) -> String {
     hex.concat()
 }
 
-/// Signed as WeChat does; an encrypted message besides.
+/// Signature as WeChat makes it, with a second one if there is an encrypted message.
 fn signed(token: &str, encrypted: Option<&str>) -> PushSignature {
-    let (timestamp, nonce) = ("1714112445", "415670741");
-    let over = |encrypted| sign(vec![token, timestamp, nonce, encrypted]);
+    let timestamp = "1714112445";
+    let nonce = "415670741";
+    let message_signature = |encrypted| sign(vec![token, timestamp, nonce, encrypted]);
     PushSignature {
         signature: sign(vec![token, timestamp, nonce]),
-        message_signature: encrypted.map(over),
+        message_signature: encrypted.map(message_signature),
         timestamp: timestamp.into(),
         nonce: nonce.into(),
     }
 }
 
-/// What the all-zero key encrypts, in a frame that may be wrong.
+/// Encrypts a frame, which may be invalid, with the zero key.
 fn encrypt(frame: &[u8]) -> String {
     let cipher = cbc::Encryptor::<Aes256>::new(&[0; 32].into(), &[0; 16].into());
     STANDARD.encode(cipher.encrypt_padded_vec::<NoPadding>(frame))
@@ -81,23 +82,23 @@ fn frame(message: &str, app_id: &str) -> Vec<u8> {
     frame
 }
 
-/// Reads a message in the clear, well signed.
+/// Reads a plaintext message with a valid signature.
 fn read(body: impl AsRef<[u8]>) -> Result<Push, PushRejected> {
     plain().read(&signed(TOKEN, None), body.as_ref())
 }
 
-/// Reads an encrypted message, well signed.
+/// Reads an encrypted message with a valid signature.
 fn read_encrypted(encrypted: &str) -> Result<Push, PushRejected> {
     let body = json!({ "ToUserName": "gh_1", "Encrypt": encrypted }).to_string();
     secure().read(&signed(TOKEN, Some(encrypted)), body.as_bytes())
 }
 
-fn is_malformed(read: &Result<Push, PushRejected>) -> bool {
-    matches!(read, Err(PushRejected::Malformed(_)))
+fn is_malformed(result: &Result<Push, PushRejected>) -> bool {
+    matches!(result, Err(PushRejected::Malformed(_)))
 }
 
 #[test]
-fn the_published_plain_signatures_are_believed() {
+fn published_plaintext_signatures_are_accepted() {
     let vectors = vectors("plain");
     assert_eq!(vectors.len(), 3);
     for vector in vectors {
@@ -107,31 +108,32 @@ fn the_published_plain_signatures_are_believed() {
             timestamp: text(&vector, "timestamp").into(),
             nonce: text(&vector, "nonce").into(),
         };
-        let pushes = pushes(APP_ID, text(&vector, "token"), None);
-        assert_eq!(pushes.verify(&signature), Ok(()), "{vector}");
+        let reader = reader(APP_ID, text(&vector, "token"), None);
+        assert_eq!(reader.verify(&signature), Ok(()), "{vector}");
         for nth in 0..signature.signature.len() {
             let mut forged = signature.clone();
             forged.signature.replace_range(nth..=nth, "x");
-            assert_eq!(pushes.verify(&forged), Err(PushRejected::Forged), "{nth}");
+            assert_eq!(reader.verify(&forged), Err(PushRejected::Forged), "{nth}");
         }
         for forged in [
             PushSignature { timestamp: "1".into(), ..signature.clone() },
             PushSignature { nonce: "1".into(), ..signature.clone() },
             PushSignature { signature: String::new(), ..signature.clone() },
         ] {
-            assert_eq!(pushes.verify(&forged), Err(PushRejected::Forged));
+            assert_eq!(reader.verify(&forged), Err(PushRejected::Forged));
         }
     }
 }
 
 #[test]
-fn the_published_encrypted_messages_are_read() {
+fn published_encrypted_messages_are_decrypted() {
     let vectors = vectors("encrypted");
     assert_eq!(vectors.len(), 4);
     for vector in vectors {
         let field = |name| text(&vector, name);
-        let (token, encrypted) = (field("token"), field("encrypt"));
-        let pushes = pushes(field("appid"), token, Some(field("encoding_aes_key")));
+        let token = field("token");
+        let encrypted = field("encrypt");
+        let reader = reader(field("appid"), token, Some(field("encoding_aes_key")));
         let mut signature = signed(token, Some(encrypted));
         if let Some(published) = vector["timestamp"].as_str() {
             signature.timestamp = published.into();
@@ -139,13 +141,13 @@ fn the_published_encrypted_messages_are_read() {
             signature.message_signature = Some(field("msg_signature").into());
         }
         let body = format!("<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>");
-        let read = pushes.read(&signature, body.as_bytes());
-        // What the message says decides what it is read as: of these, two are no messages.
+        let read = reader.read(&signature, body.as_bytes());
+        // Two of the published messages are not message reader, so they decrypt but are malformed.
         let message = field("message");
         if message.contains("CreateTime") {
             let read = read.unwrap();
-            assert!(message.contains(&read.identity[0]) && message.contains(&read.identity[1]));
-            assert_eq!(read.withdrawn, None);
+            assert!(message.contains(&read.dedup_key[0]) && message.contains(&read.dedup_key[1]));
+            assert_eq!(read.withdrawal, None);
         } else {
             assert!(is_malformed(&read), "{message}: {read:?}");
         }
@@ -177,7 +179,7 @@ fn xml(message: &Value) -> String {
 }
 
 #[test]
-fn every_event_takes_back_what_it_says_in_either_form_and_mode() {
+fn withdrawal_events_are_read_in_both_formats_and_modes() {
     let revoked = |code: &str| event("user_authorization_revoke", &json!({ "RevokeInfo": code }));
     for (message, expected) in [
         (revoked("8"), Some(WithdrawnData::Phone)),
@@ -198,22 +200,23 @@ fn every_event_takes_back_what_it_says_in_either_form_and_mode() {
         let namespace = format!("wechat:app:{APP_ID}");
         let subject = Subject { namespace, kind: SubjectKind::OpenId, value: openid };
         let expected = expected.map(|withdrawn| (subject, withdrawn));
-        let in_json = message.to_string();
-        let mut reads = vec![read(&in_json), read_encrypted(&encrypt(&frame(&in_json, APP_ID)))];
+        let json_text = message.to_string();
+        let mut reads =
+            vec![read(&json_text), read_encrypted(&encrypt(&frame(&json_text, APP_ID)))];
         if message["List"].is_null() {
-            let in_xml = xml(&message);
-            reads.extend([read(&in_xml), read_encrypted(&encrypt(&frame(&in_xml, APP_ID)))]);
+            let xml_text = xml(&message);
+            reads.extend([read(&xml_text), read_encrypted(&encrypt(&frame(&xml_text, APP_ID)))]);
         }
         for read in reads {
-            assert_eq!(read.unwrap().withdrawn, expected, "{message}");
+            assert_eq!(read.unwrap().withdrawal, expected, "{message}");
         }
     }
 }
 
 #[test]
-fn messages_differ_by_number_or_else_by_all_that_tells_them_apart() {
+fn dedup_key_is_the_message_id_or_the_identifying_fields() {
     let base = event("user_authorization_revoke", &json!({ "RevokeInfo": "8" }));
-    let identity = |message: &Value| read(message.to_string()).unwrap().identity;
+    let identity = |message: &Value| read(message.to_string()).unwrap().dedup_key;
     assert_eq!(
         identity(&base),
         identity(&event("user_authorization_revoke", &json!({ "RevokeInfo": "8", "x": 1 })))
@@ -232,20 +235,21 @@ fn messages_differ_by_number_or_else_by_all_that_tells_them_apart() {
     }
     let numbered = |more: &Value| identity(&event("x", more));
     assert_eq!(numbered(&json!({ "MsgId": 22 })), numbered(&json!({ "MsgId": 22, "Event": "y" })));
-    assert!(is_malformed(&read(r#"{"MsgType":"event"}"#)), "nothing tells it from others");
+    assert!(is_malformed(&read(r#"{"MsgType":"event"}"#)), "the message has no identifying field");
 }
 
 #[test]
-fn an_encrypted_message_is_believed_for_its_own_signature_and_app_only() {
+fn encrypted_message_requires_its_signature_and_app_id() {
     let message = event("user_info_modified", &json!({})).to_string();
     let encrypted = encrypt(&frame(&message, APP_ID));
     let body = json!({ "Encrypt": encrypted }).to_string();
     let good = signed(TOKEN, Some(&encrypted));
     assert!(secure().read(&good, body.as_bytes()).is_ok());
     let unsigned = PushSignature { message_signature: None, ..good.clone() };
-    let plainly = PushSignature { message_signature: Some(good.signature.clone()), ..good.clone() };
+    let plaintext_signature =
+        PushSignature { message_signature: Some(good.signature.clone()), ..good.clone() };
     let foreign = signed("anothertoken", Some(&encrypted));
-    for forged in [unsigned, plainly, foreign, signed(TOKEN, Some("another message"))] {
+    for forged in [unsigned, plaintext_signature, foreign, signed(TOKEN, Some("another message"))] {
         let read = secure().read(&forged, body.as_bytes());
         assert_eq!(read.err(), Some(PushRejected::Forged), "{forged:?}");
     }
@@ -255,21 +259,21 @@ fn an_encrypted_message_is_believed_for_its_own_signature_and_app_only() {
     }
     let other = event("user_info_modified", &json!({ "AppID": "wx0000000000000000" })).to_string();
     assert_eq!(read(&other).err(), Some(PushRejected::WrongRecipient));
-    let in_the_clear = secure().read(&signed(TOKEN, None), message.as_bytes());
-    assert_eq!(in_the_clear.err(), Some(PushRejected::WrongRecipient), "the key is not optional");
+    let plaintext = secure().read(&signed(TOKEN, None), message.as_bytes());
+    assert_eq!(plaintext.err(), Some(PushRejected::WrongRecipient), "encryption is required");
 }
 
 #[test]
-fn of_a_message_in_both_forms_the_encrypted_one_counts() {
+fn compatible_mode_uses_the_encrypted_message() {
     let encrypted = encrypt(&frame(&event("harmless", &json!({})).to_string(), APP_ID));
     let mut both = event("user_authorization_cancellation", &json!({}));
     both["Encrypt"] = json!(encrypted);
     let read = secure().read(&signed(TOKEN, Some(&encrypted)), both.to_string().as_bytes());
-    assert_eq!(read.unwrap().withdrawn, None);
+    assert_eq!(read.unwrap().withdrawal, None);
 }
 
 #[test]
-fn a_document_type_or_an_entity_is_refused() {
+fn xml_with_document_type_or_entities_is_rejected() {
     for body in [
         "<!DOCTYPE xml [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><xml><Event>&a;</Event></xml>",
         "<!DOCTYPE xml SYSTEM \"http://127.0.0.1:1/x.dtd\"><xml><CreateTime>1</CreateTime></xml>",
@@ -280,11 +284,14 @@ fn a_document_type_or_an_entity_is_refused() {
         assert!(is_malformed(&read(body)), "{body}");
         assert!(is_malformed(&read_encrypted(&encrypt(&frame(body, APP_ID)))), "{body}");
     }
-    assert!(read("<xml><CreateTime>1</CreateTime></xml>").is_ok(), "the same without");
+    assert!(
+        read("<xml><CreateTime>1</CreateTime></xml>").is_ok(),
+        "the same message without a document type"
+    );
 }
 
 #[test]
-fn whatever_the_body_is_it_is_answered() {
+fn malformed_bodies_are_rejected_without_panic() {
     let deep = [("<a>", "</a>"), ("{\"a\":", "}"), ("[", "]")];
     let deep = deep.map(|(open, close)| [open.repeat(10_000), close.repeat(10_000)].concat());
     let wide = format!("<xml>{}</xml>", "<a/>".repeat(5_000));
@@ -299,7 +306,7 @@ fn whatever_the_body_is_it_is_answered() {
 }
 
 #[test]
-fn whatever_a_frame_is_it_is_answered() {
+fn malformed_frames_are_rejected_without_panic() {
     let good = frame(&event("x", &json!({})).to_string(), APP_ID);
     assert!(read_encrypted(&encrypt(&good)).is_ok());
     let length = |bytes: [u8; 4]| [&good[..16], &bytes, &good[20..]].concat();
@@ -323,20 +330,20 @@ fn whatever_a_frame_is_it_is_answered() {
     for encrypted in ["*", "AAAA", "=", " ", &"A".repeat(43)] {
         assert!(read_encrypted(encrypted).is_err(), "{encrypted}");
     }
-    let chance = FixedRandom::seeded(1);
+    let random = FixedRandom::seeded(1);
     for nth in 0..2_000 {
         let mut noise = vec![0; 16 * (nth % 9)];
-        chance.fill(&mut noise);
+        random.fill(&mut noise);
         assert!(read_encrypted(&encrypt(&noise)).is_err());
         assert!(read(&noise).is_err());
     }
 }
 
 #[test]
-fn a_token_and_a_key_are_as_the_console_makes_them() {
+fn push_token_and_key_format() {
     let new = |token: &str, key: Option<&str>| {
         let key = key.map(|key| key.to_owned().into());
-        WechatPushes::new(&AppId::parse(APP_ID).unwrap(), token.to_owned().into(), key.as_ref())
+        WechatPushReader::new(&AppId::parse(APP_ID).unwrap(), token.to_owned().into(), key.as_ref())
             .err()
     };
     assert_eq!(new("abc", Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG")), None);

@@ -1,4 +1,4 @@
-//! The whole road against the offline WeChat, which judges the calls as WeChat would.
+//! WeChat adapter against the WeChat sandbox, which validates the calls as WeChat does.
 
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, LONE_APP, LONE_SECRET, MAIN_APP, MAIN_SECRET, NewUser};
@@ -8,7 +8,7 @@ use wechat_sandbox::users::UserChange;
 
 use super::*;
 
-/// A program of that app at the sandbox, by the sandbox's time.
+/// Provider of an app at the sandbox, with the sandbox's time.
 fn program(sandbox: &Sandbox, app_id: &str, secret: &str, group: Option<&str>) -> App {
     let open_platform = group.map(Into::into);
     let app_id = AppId::parse(app_id).unwrap();
@@ -24,13 +24,13 @@ fn time(sandbox: &Sandbox) -> Timestamp {
     Timestamp::from_unix_millis(i64::try_from(sandbox.now()).unwrap() * 1000)
 }
 
-/// Tests that move its clock on move the app's along with it.
+/// Starts a sandbox with its own clock. A test that advances it also advances the clock of the provider.
 async fn sandbox() -> Sandbox {
     let config = Config { watermarks_by_own_clock: true, ..Config::default() };
     Sandbox::start(config).await.unwrap()
 }
 
-/// Logs a user in and asks for the phone number.
+/// Logs a user in and redeems a phone code.
 async fn phone_of(
     sandbox: &Sandbox,
     app: &App,
@@ -38,17 +38,17 @@ async fn phone_of(
     code: &str,
 ) -> Result<PhoneNumber, ProviderError> {
     let login = sandbox.login_code(user, MAIN_APP).unwrap();
-    let verified = app.login(&login).await.unwrap();
-    app.program.redeem_phone_code(&verified.subject, &PhoneCode::parse(code).unwrap()).await
+    let identity = app.login(&login).await.unwrap();
+    app.program.redeem_phone_code(&identity.subject, &PhoneCode::parse(code).unwrap()).await
 }
 
 #[tokio::test]
-async fn a_user_logs_in_and_shows_a_phone_number() {
+async fn user_logs_in_and_redeems_a_phone_code() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
-    let verified = app.login(&sandbox.login_code("alice", MAIN_APP).unwrap()).await.unwrap();
-    assert_eq!(verified.subject.namespace, format!("wechat:app:{MAIN_APP}"));
-    assert_eq!(verified.aliases[0].namespace, "wechat:open:acme");
+    let identity = app.login(&sandbox.login_code("alice", MAIN_APP).unwrap()).await.unwrap();
+    assert_eq!(identity.subject.namespace, format!("wechat:app:{MAIN_APP}"));
+    assert_eq!(identity.aliases[0].namespace, "wechat:open:acme");
 
     let code = sandbox.phone_code("alice", MAIN_APP).unwrap();
     let phone = phone_of(&sandbox, &app, "alice", &code).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_user_logs_in_and_shows_a_phone_number() {
 }
 
 #[tokio::test]
-async fn one_person_has_one_union_id_in_a_group_and_an_openid_per_app() {
+async fn union_id_is_shared_in_a_group_and_openid_differs_per_app() {
     let sandbox = sandbox().await;
     let mut seen = Vec::new();
     for (app_id, secret) in [(MAIN_APP, MAIN_SECRET), (SECOND_APP, SECOND_SECRET)] {
@@ -68,12 +68,12 @@ async fn one_person_has_one_union_id_in_a_group_and_an_openid_per_app() {
     assert!(seen[0].union_id().is_some());
 
     let lone = program(&sandbox, LONE_APP, LONE_SECRET, None);
-    let verified = lone.login(&sandbox.login_code("alice", LONE_APP).unwrap()).await.unwrap();
-    assert_eq!(verified.union_id(), None);
+    let identity = lone.login(&sandbox.login_code("alice", LONE_APP).unwrap()).await.unwrap();
+    assert_eq!(identity.union_id(), None);
 }
 
 #[tokio::test]
-async fn codes_work_once_in_their_app_and_for_their_purpose() {
+async fn codes_are_valid_once_for_their_app_and_purpose() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     let login = || sandbox.login_code("alice", MAIN_APP).unwrap();
@@ -82,21 +82,21 @@ async fn codes_work_once_in_their_app_and_for_their_purpose() {
     app.login(&once).await.unwrap();
     assert_eq!(failure(app.login(&once).await), ProviderFailure::CodeUsed);
 
-    let foreign = sandbox.login_code("alice", SECOND_APP).unwrap();
-    assert_eq!(failure(app.login(&foreign).await), ProviderFailure::CodeInvalid);
+    let other_apps_code = sandbox.login_code("alice", SECOND_APP).unwrap();
+    assert_eq!(failure(app.login(&other_apps_code).await), ProviderFailure::CodeInvalid);
     let phone = sandbox.phone_code("alice", MAIN_APP).unwrap();
     assert_eq!(failure(app.login(&phone).await), ProviderFailure::CodeInvalid);
 
-    let late = login();
+    let expired = login();
     sandbox.advance(Duration::from_secs(301));
-    assert_eq!(failure(app.login(&late).await), ProviderFailure::CodeInvalid);
+    assert_eq!(failure(app.login(&expired).await), ProviderFailure::CodeInvalid);
 
     let as_phone = phone_of(&sandbox, &app, "alice", &login()).await;
     assert_eq!(failure(as_phone), ProviderFailure::CodeInvalid);
 }
 
 #[tokio::test]
-async fn the_phone_code_of_another_user_is_refused() {
+async fn phone_code_of_another_user_is_refused() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     let bobs = sandbox.phone_code("bob", MAIN_APP).unwrap();
@@ -106,7 +106,7 @@ async fn the_phone_code_of_another_user_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_at_risk_is_kept_out() {
+async fn high_risk_user_is_blocked() {
     let sandbox = sandbox().await;
     let change = UserChange { user: "alice".into(), blocked: Some(true), ..Default::default() };
     sandbox.change_user(change).unwrap();
@@ -115,9 +115,11 @@ async fn a_user_at_risk_is_kept_out() {
 }
 
 #[tokio::test]
-async fn a_number_from_abroad_keeps_its_country_code() {
+async fn foreign_phone_number_keeps_its_country_code() {
     let sandbox = sandbox().await;
-    let (user, phone, country) = (Some("chan".into()), Some("91234567".into()), Some("852".into()));
+    let user = Some("chan".into());
+    let phone = Some("91234567".into());
+    let country = Some("852".into());
     let user = NewUser { user, phone, country_code: country, ..Default::default() };
     sandbox.add_user(user).unwrap();
     let code = sandbox.phone_code("chan", MAIN_APP).unwrap();
@@ -126,7 +128,7 @@ async fn a_number_from_abroad_keeps_its_country_code() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_or_app_is_the_operators_trouble() {
+async fn wrong_secret_or_app_id_is_misconfigured() {
     let sandbox = sandbox().await;
     let code = sandbox.login_code("alice", MAIN_APP).unwrap();
     for (app_id, secret) in [(MAIN_APP, SECOND_SECRET), ("wx0000000000000000", MAIN_SECRET)] {
@@ -137,11 +139,14 @@ async fn a_wrong_secret_or_app_is_the_operators_trouble() {
         let outcome = app.program.redeem_phone_code(&owner, &code).await;
         assert_eq!(failure(outcome), ProviderFailure::Misconfigured);
     }
-    assert!(main_program(&sandbox).login(&code).await.is_ok(), "the code was not spent by that");
+    assert!(
+        main_program(&sandbox).login(&code).await.is_ok(),
+        "the failed calls did not redeem the code"
+    );
 }
 
 #[tokio::test]
-async fn an_answer_lost_after_the_code_was_spent_costs_one_code() {
+async fn lost_response_after_redeem_is_not_retried() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     sandbox.inject_fault(Fault { drop: true, after: true, ..Fault::at(LOGIN) }).unwrap();
@@ -160,7 +165,7 @@ async fn an_answer_lost_after_the_code_was_spent_costs_one_code() {
 }
 
 #[tokio::test]
-async fn a_token_outlives_its_hours_by_being_renewed() {
+async fn access_token_is_renewed_before_it_expires() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     for _ in 0..40 {
@@ -171,11 +176,11 @@ async fn a_token_outlives_its_hours_by_being_renewed() {
     }
     let fetches = sandbox.log(Some(TOKEN)).len();
     assert!((4..=8).contains(&fetches), "{fetches} fetches in 400 minutes");
-    assert_eq!(sandbox.log(Some(PHONE)).len(), 40, "no call was refused for its token");
+    assert_eq!(sandbox.log(Some(PHONE)).len(), 40, "no call had a stale token");
 }
 
 #[tokio::test]
-async fn a_token_that_another_program_put_out_is_replaced() {
+async fn access_token_invalidated_by_another_program_is_replaced() {
     let sandbox = sandbox().await;
     let app = main_program(&sandbox);
     let code = || sandbox.phone_code("alice", MAIN_APP).unwrap();
@@ -185,10 +190,14 @@ async fn a_token_that_another_program_put_out_is_replaced() {
     force_new_token(&sandbox).await;
     phone_of(&sandbox, &app, "alice", &code()).await.unwrap();
     assert_eq!(sandbox.log(Some(PHONE)).len(), 3);
-    assert_eq!(sandbox.log(Some(TOKEN)).len(), 3, "ours, the other program's, ours");
+    assert_eq!(
+        sandbox.log(Some(TOKEN)).len(),
+        3,
+        "one fetch here, one by the other program, one here"
+    );
 }
 
-/// What a careless neighbour with the same app secret does.
+/// Fetches a token with forced refresh, as another program with the same app secret might do.
 async fn force_new_token(sandbox: &Sandbox) {
     let body = json!({
         "grant_type": "client_credential", "appid": MAIN_APP, "secret": MAIN_SECRET,
@@ -201,12 +210,13 @@ async fn force_new_token(sandbox: &Sandbox) {
 }
 
 #[tokio::test]
-async fn wechats_own_time_is_told_to_the_second() {
+async fn date_header_gives_wechats_time() {
     let sandbox = Sandbox::start(Config::default()).await.unwrap();
     let config = WechatHttpConfig { base_url: sandbox.base_url().into(), ..Default::default() };
     let date = WechatHttp::new(&config).unwrap().date().await.unwrap();
     let now = adapters::system::SystemClock.now();
     assert!(now.since(date) < Duration::from_secs(5) && date <= now, "{date:?} {now:?}");
-    let nobody = WechatHttpConfig { base_url: "http://127.0.0.1:9".into(), ..Default::default() };
-    assert_eq!(WechatHttp::new(&nobody).unwrap().date().await, None);
+    let unreachable =
+        WechatHttpConfig { base_url: "http://127.0.0.1:9".into(), ..Default::default() };
+    assert_eq!(WechatHttp::new(&unreachable).unwrap().date().await, None);
 }

@@ -1,5 +1,5 @@
-//! A server on the loopback interface that answers byte by byte what a test wants, also what WeChat and
-//! its sandbox never would, and keeps a ledger of what reached it.
+//! HTTP server on the loopback interface that sends exactly the bytes that a test specifies, including invalid
+//! responses, and records the requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,32 +12,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Barrier, watch};
 use tokio::task::JoinHandle;
 
-/// What the server does once it has read a request.
+/// Reaction of the server to a request.
 #[derive(Clone)]
 pub(crate) enum Reply {
-    /// Answers this body the way WeChat does: 200, `text/plain`.
+    /// Sends this body as WeChat does: 200, `text/plain`.
     Body(String),
-    /// Writes these bytes as they are, and closes.
+    /// Writes these bytes and closes the connection.
     Raw(Vec<u8>),
-    /// Writes these bytes and closes the connection only with the test.
+    /// Writes these bytes and keeps the connection open until the test ends.
     Unfinished(Vec<u8>),
-    /// Writes the first bytes, then the second ones again and again, every 20 ms.
+    /// Writes the first bytes, then the second ones every 20 ms.
     Drip(Vec<u8>, Vec<u8>),
-    /// Answers so when the gate is open.
+    /// Sends the reply when the gate is open.
     Behind(Gate, Box<Reply>),
-    /// Answers so when as many requests have come as the barrier wants.
+    /// Sends the reply when the barrier has been reached by enough requests.
     Together(Arc<Barrier>, Box<Reply>),
-    /// Answers so after a time.
+    /// Sends the reply after a delay.
     Late(Duration, Box<Reply>),
 }
 
-/// A body as WeChat would send it.
+/// Reply with a body, sent as WeChat does.
 #[expect(clippy::needless_pass_by_value, reason = "scripts read better without borrows")]
 pub(crate) fn body(text: impl ToString) -> Reply {
     Reply::Body(text.to_string())
 }
 
-/// A door that answers wait at, until the test opens it.
+/// Gate that holds replies back until the test opens it.
 #[derive(Clone)]
 pub(crate) struct Gate(watch::Sender<bool>);
 
@@ -59,16 +59,16 @@ impl Gate {
     }
 }
 
-/// A request, as it came over the wire.
+/// Request as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The request line and the header lines.
+    /// Request line and header lines.
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Request {
-    /// The second word of the request line.
+    /// Second word of the request line.
     pub(crate) fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or_default()
     }
@@ -77,63 +77,65 @@ impl Request {
         self.target().split('?').next().unwrap()
     }
 
-    /// A parameter of the query, decoded.
+    /// Decoded parameter of the query.
     pub(crate) fn param(&self, name: &str) -> Option<String> {
         let url = Url::parse("http://host").unwrap().join(self.target()).unwrap();
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// The body as JSON, or null.
+    /// Body as JSON, or null.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// The code that is to be redeemed, wherever it stands.
+    /// Code to redeem, from the query or the body.
     pub(crate) fn code(&self) -> String {
         let in_body = || self.json()["code"].as_str().map(str::to_owned);
         self.param("js_code").or_else(in_body).unwrap_or_default()
     }
 }
 
-/// The server; it ends when dropped.
+/// HTTP server, stopped on drop.
 pub(crate) struct Upstream {
     address: SocketAddr,
-    ledger: watch::Receiver<Vec<Request>>,
+    requests_rx: watch::Receiver<Vec<Request>>,
     connections: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
 impl Upstream {
-    /// Starts a server whose answers `answer` chooses.
+    /// Starts a server that replies with the result of `answer`.
     pub(crate) async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (note, ledger) = watch::channel(Vec::new());
+        let (requests_tx, requests_rx) = watch::channel(Vec::new());
         let (count, connections) = watch::channel(0);
-        let (note, answer) = (Arc::new(note), Arc::new(answer));
+        let requests_tx = Arc::new(requests_tx);
+        let answer = Arc::new(answer);
         let task = tokio::spawn(async move {
-            // Connections end with this task.
+            // The connections end with this task.
             let mut open = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 count.send_modify(|count| *count += 1);
-                let (note, answer) = (Arc::clone(&note), Arc::clone(&answer));
-                open.spawn(async move { serve(stream, &note, &*answer).await });
+                let requests_tx = Arc::clone(&requests_tx);
+                let answer = Arc::clone(&answer);
+                open.spawn(async move { serve(stream, &requests_tx, &*answer).await });
             }
         });
-        Self { address, ledger, connections, task }
+        Self { address, requests_rx, connections, task }
     }
 
-    /// A server that answers the same to every request.
+    /// Starts a server with the same reply to every request.
     pub(crate) async fn always(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
         Self::start(move |_| reply()).await
     }
 
-    /// A server that answers in this order, and then no more.
+    /// Starts a server with these replies in order. One more request fails the test.
     pub(crate) async fn script(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: Vec<Reply> = replies.into_iter().collect();
         replies.reverse();
         let replies = Mutex::new(replies);
-        Self::start(move |_| replies.lock().unwrap().pop().expect("a call more than scripted"))
+        Self::start(move |_| replies.lock().unwrap().pop().expect("more requests than scripted"))
             .await
     }
 
@@ -145,28 +147,31 @@ impl Upstream {
         self.address.port()
     }
 
-    /// The requests that came, in order.
+    /// Requests in order of arrival.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.ledger.borrow().clone()
+        self.requests_rx.borrow().clone()
     }
 
-    /// How many requests came for a path.
+    /// Number of requests for a path.
     pub(crate) fn count(&self, path: &str) -> usize {
-        self.ledger.borrow().iter().filter(|request| request.path() == path).count()
+        self.requests_rx.borrow().iter().filter(|request| request.path() == path).count()
     }
 
-    /// How many connections were made.
+    /// Number of connections.
     pub(crate) fn connections(&self) -> usize {
         *self.connections.borrow()
     }
 
-    /// Waits until so many requests have come for a path.
+    /// Waits for this number of requests for a path.
     pub(crate) async fn reached(&self, path: &str, count: usize) {
-        let come =
-            |ledger: &Vec<Request>| ledger.iter().filter(|r| r.path() == path).count() >= count;
-        let mut ledger = self.ledger.clone();
-        let wait = ledger.wait_for(come);
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("the call came").unwrap();
+        let has_arrived =
+            |requests: &Vec<Request>| requests.iter().filter(|r| r.path() == path).count() >= count;
+        let mut requests_rx = self.requests_rx.clone();
+        let wait = requests_rx.wait_for(has_arrived);
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .expect("the expected request")
+            .unwrap();
     }
 }
 
@@ -178,11 +183,11 @@ impl Drop for Upstream {
 
 async fn serve(
     mut stream: TcpStream,
-    ledger: &watch::Sender<Vec<Request>>,
+    requests_tx: &watch::Sender<Vec<Request>>,
     answer: &(impl Fn(&Request) -> Reply + Sync),
 ) {
     while let Some(request) = read(&mut stream).await {
-        ledger.send_modify(|ledger| ledger.push(request.clone()));
+        requests_tx.send_modify(|requests| requests.push(request.clone()));
         let mut reply = answer(&request);
         loop {
             reply = match reply {
@@ -207,7 +212,7 @@ async fn serve(
     }
 }
 
-/// Reads one request; none when the connection ended.
+/// Reads one request. Returns `None` when the connection ends.
 async fn read(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     loop {
@@ -215,7 +220,7 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
             return None;
         }
         if bytes.starts_with(&[0x16]) {
-            // A TLS handshake: not spoken here.
+            // The client starts a TLS handshake, which this server does not support.
             return None;
         }
         let text = String::from_utf8_lossy(&bytes);
@@ -230,12 +235,12 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     }
 }
 
-/// Writes the reply; says whether the connection serves on.
+/// Writes the reply. Returns true if the connection can be used for another request.
 async fn write(stream: &mut TcpStream, reply: Reply) -> bool {
     match reply {
         Reply::Body(body) => stream.write_all(&ok(&body)).await.is_ok(),
         Reply::Raw(bytes) => {
-            // A client that has heard enough is not this server's trouble.
+            // The client may close the connection before it has read everything.
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
             false
@@ -252,11 +257,13 @@ async fn write(stream: &mut TcpStream, reply: Reply) -> bool {
             }
             false
         }
-        Reply::Behind(..) | Reply::Together(..) | Reply::Late(..) => unreachable!("waited for"),
+        Reply::Behind(..) | Reply::Together(..) | Reply::Late(..) => {
+            unreachable!("unwrapped by the caller")
+        }
     }
 }
 
-/// A whole answer as WeChat sends it.
+/// Complete response as WeChat sends it.
 pub(crate) fn ok(body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{body}")

@@ -1,11 +1,11 @@
-//! Forgeries of what a token claims: no times, times to come, another issuer, audience or member.
+//! Forgeries of the claims: invalid or future times, another issuer, audience or member.
 
 use serde_json::{Value, json};
 
 use super::super::{AUDIENCE, ISSUER, NOW, claims, header, prefixed, with, without};
 use super::{Forgery, signed, with_claim};
 
-/// Times that are no times (CVE-2026-25537), and times that have not come.
+/// Times of the wrong type (CVE-2026-25537), and times in the future.
 pub(super) fn other_times() -> Vec<Forgery> {
     let mut all = Vec::new();
     for claim in ["exp", "nbf", "iat"] {
@@ -39,9 +39,9 @@ pub(super) fn other_times() -> Vec<Forgery> {
             all.push(raw(json));
         }
         all.push(signed(&format!("{claim} is missing"), header(), without(claims(), claim)));
-        let other_case = claim.to_uppercase();
-        let renamed = with(without(claims(), claim), &other_case, NOW + 60);
-        all.push(signed(&format!("{claim} is called {other_case}"), header(), renamed));
+        let upper_case = claim.to_uppercase();
+        let renamed = with(without(claims(), claim), &upper_case, NOW + 60);
+        all.push(signed(&format!("{claim} is called {upper_case}"), header(), renamed));
     }
     for claim in ["nbf", "iat"] {
         for ahead in [6, 300, 3600, i64::MAX - NOW] {

@@ -1,12 +1,12 @@
-//! Forgeries of what else a header says: parameters we never write, members that come twice, types.
+//! Forgeries of the header: additional parameters, duplicate members and other token types.
 
 use serde_json::{Value, json};
 
 use super::super::{X, Y, b64, claims, header, prefixed, published_key, with, without};
 use super::{Forgery, signed, with_header};
 
-/// The true key signed: a verifier that heeded, or only ignored, these would accept them.
-pub(super) fn headers_that_say_more() -> Vec<Forgery> {
+/// Tokens signed with the right key: a verifier that used or ignored these parameters would accept them.
+pub(super) fn additional_header_parameters() -> Vec<Forgery> {
     let url = "https://login.example.com/.well-known/jwks.json";
     let jwk = json!({ "kty": "EC", "crv": "P-256", "x": X, "y": Y });
     let mut all: Vec<Forgery> = [
@@ -38,17 +38,20 @@ pub(super) fn headers_that_say_more() -> Vec<Forgery> {
     .map(|(name, value)| with_header(&format!("there: {value}"), name, value))
     .collect();
     let unencoded = with(with(header(), "b64", false), "crit", json!(["b64"]));
-    let nested = published_key().mint(header(), claims());
+    let nested = published_key().sign_token(header(), claims());
     let for_nested = with(header(), "cty", "JWT");
     all.extend([
-        ("an unencoded payload".into(), published_key().seal(&b64(unencoded.to_string()), "{}")),
+        (
+            "an unencoded payload".into(),
+            published_key().sign_parts(&b64(unencoded.to_string()), "{}"),
+        ),
         (
             "a nested token".into(),
-            published_key().seal(&b64(for_nested.to_string()), &b64(&nested)),
+            published_key().sign_parts(&b64(for_nested.to_string()), &b64(&nested)),
         ),
         (
             "a bare nested token".into(),
-            published_key().seal(&b64(header().to_string()), &b64(nested)),
+            published_key().sign_parts(&b64(header().to_string()), &b64(nested)),
         ),
         signed("alg twice, none first", prefixed(&header(), r#""alg":"none""#), claims()),
         signed("alg twice, the same", prefixed(&header(), r#""alg":"ES256""#), claims()),

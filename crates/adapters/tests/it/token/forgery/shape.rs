@@ -1,4 +1,4 @@
-//! Forgeries of a token's outer form: its Base64, its parts, its JSON.
+//! Forgeries of the encoding of a token: Base64, parts and JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -11,9 +11,10 @@ use super::{Forgery, signed};
 
 pub(super) fn broken_encodings() -> Vec<Forgery> {
     let key = published_key();
-    let (head, body) = (b64(header().to_string()), b64(claims().to_string()));
-    let token = key.seal(&head, &body);
-    // Has letters in which the two alphabets differ, and a length that asks for padding.
+    let head = b64(header().to_string());
+    let body = b64(claims().to_string());
+    let token = key.sign_parts(&head, &body);
+    // The claims need characters in which the two alphabets differ, and a length that requires padding.
     let question = with(claims(), "name", "???>>>~~~\u{7ff}~").to_string();
     let question =
         (0..3).map(|n| question.clone() + &" ".repeat(n)).find(|text| text.len() % 3 == 1);
@@ -24,22 +25,25 @@ pub(super) fn broken_encodings() -> Vec<Forgery> {
     let mut all: Vec<Forgery> = [
         (
             "a payload in the alphabet of + and /",
-            key.seal(&head, &STANDARD_NO_PAD.encode(&question)),
+            key.sign_parts(&head, &STANDARD_NO_PAD.encode(&question)),
         ),
-        ("a padded payload", key.seal(&head, &URL_SAFE.encode(&question))),
-        ("a padded header", key.seal(&format!("{head}="), &body)),
-        ("a padded payload in the other alphabet", key.seal(&head, &STANDARD.encode(&question))),
+        ("a padded payload", key.sign_parts(&head, &URL_SAFE.encode(&question))),
+        ("a padded header", key.sign_parts(&format!("{head}="), &body)),
+        (
+            "a padded payload in the other alphabet",
+            key.sign_parts(&head, &STANDARD.encode(&question)),
+        ),
         (
             "a line break in the payload, signed",
-            key.seal(&head, &format!("{}\n{}", &body[..4], &body[4..])),
+            key.sign_parts(&head, &format!("{}\n{}", &body[..4], &body[4..])),
         ),
-        ("a percent-encoded payload", key.seal(&head, &format!("{body}%3D"))),
-        ("an empty header", key.seal("", &body)),
-        ("an empty payload", key.seal(&head, "")),
-        ("a header in plain JSON", key.seal(&header().to_string(), &body)),
-        ("a payload in plain JSON", key.seal(&head, &claims().to_string())),
-        ("a header not in UTF-8", key.seal(&b64(b"{\"alg\":\"ES256\xff\"}"), &body)),
-        ("a payload not in UTF-8", key.seal(&head, &b64(b"{\"iss\":\"\xc3\x28\"}"))),
+        ("a percent-encoded payload", key.sign_parts(&head, &format!("{body}%3D"))),
+        ("an empty header", key.sign_parts("", &body)),
+        ("an empty payload", key.sign_parts(&head, "")),
+        ("a header in plain JSON", key.sign_parts(&header().to_string(), &body)),
+        ("a payload in plain JSON", key.sign_parts(&head, &claims().to_string())),
+        ("a header not in UTF-8", key.sign_parts(&b64(b"{\"alg\":\"ES256\xff\"}"), &body)),
+        ("a payload not in UTF-8", key.sign_parts(&head, &b64(b"{\"iss\":\"\xc3\x28\"}"))),
         ("Bearer before it", format!("Bearer {token}")),
         ("the token twice", format!("{token}{token}")),
         ("a full-width full stop", token.replace('.', "．")),
@@ -57,8 +61,9 @@ pub(super) fn broken_encodings() -> Vec<Forgery> {
 
 pub(super) fn other_serialisations() -> Vec<Forgery> {
     let key = published_key();
-    let (head, body) = (b64(header().to_string()), b64(claims().to_string()));
-    let token = key.seal(&head, &body);
+    let head = b64(header().to_string());
+    let body = b64(claims().to_string());
+    let token = key.sign_parts(&head, &body);
     let signature = token.rsplit_once('.').unwrap().1;
     let flat = json!({ "protected": head, "payload": body, "signature": signature });
     let signatures = json!([{ "protected": head, "signature": signature }]);
@@ -67,7 +72,7 @@ pub(super) fn other_serialisations() -> Vec<Forgery> {
     let ordered = json!(["ES256", "at+jwt", KID]);
     let claims_in_order =
         json!([ISSUER, AUDIENCE, MEMBER, SESSION, "main", "n", NOW, NOW, NOW + 9, JTI]);
-    let padded = |fill: usize| key.mint(header(), with(claims(), "pad", "x".repeat(fill)));
+    let padded = |fill: usize| key.sign_token(header(), with(claims(), "pad", "x".repeat(fill)));
     let too_long = (0..4096).map(padded).find(|token| token.len() > 4096).unwrap();
     let mut all = vec![
         signed("a header that is a list", list(header()), claims()),
@@ -91,20 +96,20 @@ pub(super) fn other_serialisations() -> Vec<Forgery> {
     for (what, token) in [
         ("flattened JSON", flat.to_string()),
         ("general JSON", general.to_string()),
-        ("just over 4 KB", too_long),
+        ("slightly over 4 KB", too_long),
         ("over a megabyte", padded(1_000_000)),
         ("an empty text", String::new()),
         ("one part", body.clone()),
         ("two parts", format!("{head}.{body}")),
         ("two dots", "..".into()),
         ("four parts", format!("{token}.{signature}")),
-        ("four parts, signed", key.seal(&head, &format!("{body}.{body}"))),
+        ("four parts, signed", key.sign_parts(&head, &format!("{body}.{body}"))),
         ("a part before", format!("{head}.{token}")),
         ("an empty part before", format!(".{token}")),
         ("an empty part behind", format!("{token}.")),
         ("five parts, like a JWE", format!("{head}.{body}.{body}.{body}.{signature}")),
         ("a thousand dots", ".".repeat(1000)),
-        // The published example, of the same key.
+        // Published example, signed with the same key.
         (
             "RFC 7515, appendix A.3",
             "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl\

@@ -1,4 +1,4 @@
-//! Forgeries of how a token is signed: another algorithm, a broken signature, another key.
+//! Forgeries of the signature: another algorithm, an invalid signature, another key.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::hmac;
@@ -45,7 +45,7 @@ pub(super) fn other_algorithms() -> Vec<Forgery> {
     all
 }
 
-/// HS256 with what everyone can know as the secret.
+/// HS256 with public values as the secret.
 fn symmetric_confusions() -> Vec<Forgery> {
     let key = published_key();
     let der: PublicKeyX509Der<'_> = key.0.public_key().as_der().unwrap();
@@ -116,7 +116,7 @@ pub(super) fn broken_signatures() -> Vec<Forgery> {
     all
 }
 
-/// The same bytes to a lenient decoder: 64 bytes leave four unused bits in the last letter.
+/// Sets unused bits: 64 bytes leave four of them in the last character, and a lenient decoder ignores them.
 fn with_stray_bits(token: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (start, last) = token.split_at(token.len() - 1);
@@ -143,7 +143,7 @@ pub(super) fn other_keys() -> Vec<Forgery> {
     ]
     .into_iter()
     .map(|(what, header)| {
-        (format!("another key signed, with {what}"), attacker.mint(header, claims()))
+        (format!("another key signed, with {what}"), attacker.sign_token(header, claims()))
     })
     .collect();
     for kid in [

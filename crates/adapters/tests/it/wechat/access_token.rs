@@ -1,4 +1,4 @@
-//! The access token: fetched once for all who wait, renewed before it ends, given up when it is refused.
+//! Access token: shared fetches, renewal and rejection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use super::upstream::{Gate, Upstream};
 use super::*;
 
-/// Runs phone calls with the codes `code0`, `code1`, … at once, to the end.
-async fn phones(app: &App, count: usize) -> Vec<Result<PhoneNumber, ProviderError>> {
+/// Redeems the phone codes `code0`, `code1`, … concurrently.
+async fn redeem_phones(app: &App, count: usize) -> Vec<Result<PhoneNumber, ProviderError>> {
     let mut calls = JoinSet::new();
     for index in 0..count {
         let program = Arc::clone(&app.program);
@@ -21,8 +21,8 @@ async fn phones(app: &App, count: usize) -> Vec<Result<PhoneNumber, ProviderErro
 }
 
 #[tokio::test]
-async fn the_token_is_asked_for_stably_and_never_forced() {
-    let upstream = Upstream::start(well).await;
+async fn access_token_is_requested_without_forced_refresh() {
+    let upstream = Upstream::start(success).await;
     App::at(upstream.url()).phone("phonecode").await.unwrap();
     let [request, _] = upstream.requests().try_into().unwrap();
     assert!(request.head.starts_with(&format!("POST {TOKEN} HTTP/1.1\r\n")), "{}", request.head);
@@ -33,13 +33,13 @@ async fn the_token_is_asked_for_stably_and_never_forced() {
 }
 
 #[tokio::test]
-async fn a_thousand_waiting_calls_make_one_fetch() {
+async fn concurrent_calls_share_one_access_token_fetch() {
     let gate = Gate::closed();
-    let door = gate.clone();
-    // Refused, so that what follows is not a thousand connections at once.
-    let upstream = Upstream::start(move |_| door.behind(body(refusal(40164)))).await;
+    let reply_gate = gate.clone();
+    // The fetch is refused, so that no thousand connections for phone codes follow.
+    let upstream = Upstream::start(move |_| reply_gate.behind(body(refusal(40164)))).await;
     let app = App::at(upstream.url());
-    let (outcomes, ()) = tokio::join!(phones(&app, 1000), async {
+    let (outcomes, ()) = tokio::join!(redeem_phones(&app, 1000), async {
         upstream.reached(TOKEN, 1).await;
         gate.open();
     });
@@ -51,20 +51,20 @@ async fn a_thousand_waiting_calls_make_one_fetch() {
 }
 
 #[tokio::test]
-async fn many_calls_share_one_token() {
-    let upstream = Upstream::start(well).await;
+async fn access_token_is_reused() {
+    let upstream = Upstream::start(success).await;
     let app = App::at(upstream.url());
-    assert!(phones(&app, 100).await.iter().all(Result::is_ok));
+    assert!(redeem_phones(&app, 100).await.iter().all(Result::is_ok));
     assert_eq!((upstream.count(TOKEN), upstream.count(PHONE)), (1, 100));
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_does_not_stop_the_fetch() {
+async fn cancelled_caller_does_not_stop_the_fetch() {
     let gate = Gate::closed();
-    let door = gate.clone();
+    let reply_gate = gate.clone();
     let upstream = Upstream::start(move |request| match request.path() {
-        TOKEN => door.behind(well(request)),
-        _ => well(request),
+        TOKEN => reply_gate.behind(success(request)),
+        _ => success(request),
     })
     .await;
     let app = App::at(upstream.url());
@@ -78,7 +78,7 @@ async fn a_caller_who_hangs_up_does_not_stop_the_fetch() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_died_with_its_runtime_is_made_again() {
+async fn fetch_aborted_with_its_runtime_is_restarted() {
     let replies = [Reply::Unfinished(Vec::new()), body(token("71_token"))];
     let ok = body(phone_info(FixedClock::default().now()));
     let upstream = Upstream::script(replies.into_iter().chain([ok])).await;
@@ -87,7 +87,8 @@ async fn a_fetch_that_died_with_its_runtime_is_made_again() {
     let (gone, done) = tokio::sync::oneshot::channel::<()>();
     let elsewhere = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (owner, code) = (owner(), PhoneCode::parse("phonecode").unwrap());
+        let owner = owner();
+        let code = PhoneCode::parse("phonecode").unwrap();
         runtime.block_on(async {
             tokio::select! {
                 outcome = program.redeem_phone_code(&owner, &code) => panic!("{outcome:?}"),
@@ -102,9 +103,10 @@ async fn a_fetch_that_died_with_its_runtime_is_made_again() {
 }
 
 #[tokio::test]
-async fn fifty_calls_with_a_stale_token_make_one_fetch_and_one_retry_each() {
-    // All fifty are sent with the old token before the first of them is refused.
-    let (barrier, fetched) = (Arc::new(Barrier::new(50)), AtomicUsize::new(0));
+async fn stale_token_is_fetched_once_and_each_call_retried_once() {
+    // All fifty calls are sent with the old token before the first of them is rejected.
+    let barrier = Arc::new(Barrier::new(50));
+    let fetched = AtomicUsize::new(0);
     let upstream = Upstream::start(move |request| match request.path() {
         TOKEN => {
             let number = fetched.fetch_add(1, Ordering::SeqCst);
@@ -113,11 +115,11 @@ async fn fifty_calls_with_a_stale_token_make_one_fetch_and_one_retry_each() {
         _ if request.param("access_token").as_deref() == Some("71_0") => {
             Reply::Together(Arc::clone(&barrier), Box::new(body(refusal(40001))))
         }
-        _ => well(request),
+        _ => success(request),
     })
     .await;
     let app = App::at(upstream.url());
-    assert!(phones(&app, 50).await.iter().all(Result::is_ok));
+    assert!(redeem_phones(&app, 50).await.iter().all(Result::is_ok));
     assert_eq!((upstream.count(TOKEN), upstream.count(PHONE)), (2, 100));
     for index in 0..50 {
         let code = format!("code{index}");
@@ -127,16 +129,17 @@ async fn fifty_calls_with_a_stale_token_make_one_fetch_and_one_retry_each() {
 }
 
 #[tokio::test]
-async fn a_late_refusal_of_the_old_token_leaves_the_new_one() {
-    let (gate, fetched) = (Gate::closed(), AtomicUsize::new(0));
-    let door = gate.clone();
+async fn late_rejection_of_the_old_token_keeps_the_new_one() {
+    let gate = Gate::closed();
+    let fetched = AtomicUsize::new(0);
+    let reply_gate = gate.clone();
     let upstream = Upstream::start(move |request| match request.path() {
         TOKEN => {
             let number = fetched.fetch_add(1, Ordering::SeqCst);
             body(token(&format!("71_{number}")))
         }
-        _ if request.param("access_token").as_deref() != Some("71_0") => well(request),
-        _ if request.code() == "slow" => door.behind(body(refusal(42001))),
+        _ if request.param("access_token").as_deref() != Some("71_0") => success(request),
+        _ if request.code() == "slow" => reply_gate.behind(body(refusal(42001))),
         _ => body(refusal(42001)),
     })
     .await;
@@ -147,16 +150,19 @@ async fn a_late_refusal_of_the_old_token_leaves_the_new_one() {
     assert_eq!(upstream.count(TOKEN), 2);
     gate.open();
     slow.await.unwrap().unwrap();
-    assert_eq!(upstream.count(TOKEN), 2, "the new token was never refused");
+    assert_eq!(upstream.count(TOKEN), 2, "the new token was never rejected");
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_in_the_background_while_it_still_serves() {
-    let (clock, gate) = (Arc::new(FixedClock::default()), Gate::closed());
-    let (time, door, fetched) = (Arc::clone(&clock), gate.clone(), AtomicUsize::new(0));
+async fn access_token_is_renewed_in_the_background() {
+    let clock = Arc::new(FixedClock::default());
+    let gate = Gate::closed();
+    let time = Arc::clone(&clock);
+    let reply_gate = gate.clone();
+    let fetched = AtomicUsize::new(0);
     let upstream = Upstream::start(move |request| match request.path() {
         TOKEN if fetched.fetch_add(1, Ordering::SeqCst) == 0 => body(token("71_old")),
-        TOKEN => door.behind(body(token("71_new"))),
+        TOKEN => reply_gate.behind(body(token("71_new"))),
         _ => body(phone_info(time.now())),
     })
     .await;
@@ -185,12 +191,12 @@ async fn a_token_is_renewed_in_the_background_while_it_still_serves() {
 }
 
 #[tokio::test]
-async fn a_failed_renewal_leaves_the_token_that_still_serves() {
+async fn failed_renewal_keeps_the_valid_token() {
     let fetched = AtomicUsize::new(0);
     let upstream = Upstream::start(move |request| match request.path() {
         TOKEN if fetched.fetch_add(1, Ordering::SeqCst) > 0 => body(refusal(40164)),
         TOKEN => body(json!({ "access_token": "71_old", "expires_in": 310 })),
-        _ => well(request),
+        _ => success(request),
     })
     .await;
     let app = App::at(upstream.url());
@@ -201,13 +207,17 @@ async fn a_failed_renewal_leaves_the_token_that_still_serves() {
     for _ in 0..10 {
         app.phone("third").await.unwrap();
     }
-    assert_eq!(upstream.count(TOKEN), 2, "one failure is enough for a while");
+    assert_eq!(upstream.count(TOKEN), 2, "no fetch for a second after a failure");
     app.clock.advance(Duration::from_secs(110));
-    assert_eq!(failure(app.phone("late").await), ProviderFailure::Misconfigured, "it has ended");
+    assert_eq!(
+        failure(app.phone("late").await),
+        ProviderFailure::Misconfigured,
+        "the token has expired"
+    );
 }
 
 #[tokio::test]
-async fn a_failed_fetch_is_not_repeated_within_a_second() {
+async fn failed_fetch_is_not_repeated_within_a_second() {
     let upstream = Upstream::always(|| body(refusal(40125))).await;
     let app = App::at(upstream.url());
     for _ in 0..10 {
@@ -223,10 +233,10 @@ async fn a_failed_fetch_is_not_repeated_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_at_once_is_used_at_least_once() {
+async fn access_token_with_zero_lifetime_is_used() {
     let upstream = Upstream::start(|request| match request.path() {
         TOKEN => body(json!({ "access_token": "71_token", "expires_in": 0 })),
-        _ => well(request),
+        _ => success(request),
     })
     .await;
     let app = App::at(upstream.url());
@@ -237,11 +247,11 @@ async fn a_token_that_ends_at_once_is_used_at_least_once() {
 }
 
 #[tokio::test]
-async fn a_hanging_token_endpoint_keeps_nobody_longer_than_allowed() {
+async fn hanging_token_endpoint_times_out() {
     let upstream = Upstream::always(|| Reply::Unfinished(Vec::new())).await;
     let app = App::at(upstream.url());
     let started = Instant::now();
-    assert!(phones(&app, 20).await.iter().all(is_unavailable));
+    assert!(redeem_phones(&app, 20).await.iter().all(is_unavailable));
     assert!(started.elapsed() < Duration::from_millis(1500) + SLACK, "{:?}", started.elapsed());
     assert_eq!(upstream.requests().len(), 1);
 }

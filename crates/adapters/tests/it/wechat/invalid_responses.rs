@@ -1,5 +1,5 @@
-//! Answers that WeChat, its gateways or the network might give on a bad day: every one is an outage,
-//! in time, without a panic, and costs one code at most.
+//! Invalid responses of WeChat, its gateways or the network. Each is an outage, within the timeout, without a panic,
+//! and uses up at most one code.
 
 use std::time::Instant;
 
@@ -8,32 +8,32 @@ use tokio::task::JoinSet;
 use super::upstream::{Reply, Upstream, ok};
 use super::*;
 
-/// An answer with this status line and these headers.
+/// Response with this status line, these headers and this body.
 fn http(head: &str, body: &str) -> Reply {
     Reply::Raw(format!("HTTP/1.1 {head}\r\n\r\n{body}").into())
 }
 
-/// Headers that promise more than follows.
+/// Response that announces more than it contains.
 fn unfinished(head: &str, body: &str) -> Reply {
     Reply::Unfinished(format!("HTTP/1.1 {head}\r\n\r\n{body}").into())
 }
 
-/// The body, made that long by blanks, which JSON allows.
-fn padded(good: &str, length: usize) -> String {
-    format!("{good}{}", " ".repeat(length - good.len()))
+/// Body padded to this length with spaces, which JSON allows.
+fn padded(valid: &str, length: usize) -> String {
+    format!("{valid}{}", " ".repeat(length - valid.len()))
 }
 
-/// Replies, each with the name that it fails under.
-type Named = Vec<(String, Reply)>;
+/// Replies with their descriptions.
+type NamedReplies = Vec<(String, Reply)>;
 
-/// All that is tried where `good` would have been the right body.
-fn broken(good: &str) -> Named {
-    [texts(good), statuses(good), wires(good)].concat()
+/// Invalid replies to a request for which `valid` is a valid body.
+fn invalid_replies(valid: &str) -> NamedReplies {
+    [bodies(valid), statuses(valid), connections(valid)].concat()
 }
 
-/// Bodies that came whole.
-fn texts(good: &str) -> Named {
-    let mut all = Named::new();
+/// Complete responses with invalid bodies.
+fn bodies(valid: &str) -> NamedReplies {
+    let mut all = NamedReplies::new();
     for text in [
         "",
         " ",
@@ -69,13 +69,13 @@ fn texts(good: &str) -> Named {
     ] {
         all.push((format!("body {text:?}"), body(text)));
     }
-    for cut in [1, good.len() / 2, good.len() - 1] {
-        all.push((format!("body cut at {cut}"), body(&good[..cut])));
+    for cut in [1, valid.len() / 2, valid.len() - 1] {
+        all.push((format!("body cut at {cut}"), body(&valid[..cut])));
     }
-    all.push(("two bodies in one".into(), body(format!("{good}{good}"))));
-    all.push(("an array around the body".into(), body(format!("[{good}]"))));
-    all.push(("64 KiB and one byte".into(), body(padded(good, 65_537))));
-    all.push(("10 MB".into(), body(padded(good, 10_000_000))));
+    all.push(("two bodies in one".into(), body(format!("{valid}{valid}"))));
+    all.push(("an array around the body".into(), body(format!("[{valid}]"))));
+    all.push(("64 KiB and one byte".into(), body(padded(valid, 65_537))));
+    all.push(("10 MB".into(), body(padded(valid, 10_000_000))));
     all.push(("deep arrays".into(), body("[".repeat(60_000))));
     all.push(("deep objects".into(), body("{\"a\":".repeat(12_000))));
     let mut binary = ok(&" ".repeat(8));
@@ -85,40 +85,40 @@ fn texts(good: &str) -> Named {
     all
 }
 
-/// The right body under a status that is not 200.
-fn statuses(good: &str) -> Named {
+/// Valid body with a status other than 200.
+fn statuses(valid: &str) -> NamedReplies {
     let codes = [
         201, 202, 203, 204, 206, 300, 304, 400, 401, 403, 404, 408, 412, 429, 500, 502, 503, 504,
         599,
     ];
     let reply = |status| {
-        let length = if matches!(status, 204 | 304) { 0 } else { good.len() };
+        let length = if matches!(status, 204 | 304) { 0 } else { valid.len() };
         let head = format!("{status} Odd\r\nContent-Length: {length}");
-        (format!("status {status}"), http(&head, &good[..length]))
+        (format!("status {status}"), http(&head, &valid[..length]))
     };
     codes.map(reply).into()
 }
 
-/// Connections on which no sound answer ever stands.
-fn wires(good: &str) -> Named {
-    let length = good.len();
+/// Connections without a valid HTTP response.
+fn connections(valid: &str) -> NamedReplies {
+    let length = valid.len();
     [
         ("closed at once", Reply::Raw(Vec::new())),
         ("not http", Reply::Raw(b"SSH-2.0-OpenSSH_9.2p1\r\n".into())),
         ("tls", Reply::Raw(b"\x15\x03\x01\x00\x02\x02\x28".into())),
-        ("http/0.9", Reply::Raw(good.into())),
+        ("http/0.9", Reply::Raw(valid.into())),
         ("half a status line", Reply::Raw(b"HTTP/1.1 20".into())),
         ("half a head", Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Le".into())),
-        ("a status too high", http("1000 Odd", good)),
-        ("half a body, closed", http(&format!("200 OK\r\nContent-Length: {}", length + 1), good)),
-        ("a negative length", http("200 OK\r\nContent-Length: -1", good)),
-        ("a length that is none", http("200 OK\r\nContent-Length: many", good)),
-        ("two lengths", http("200 OK\r\nContent-Length: 1\r\nContent-Length: 2", good)),
+        ("a status too high", http("1000 Odd", valid)),
+        ("half a body, closed", http(&format!("200 OK\r\nContent-Length: {}", length + 1), valid)),
+        ("a negative length", http("200 OK\r\nContent-Length: -1", valid)),
+        ("a length that is none", http("200 OK\r\nContent-Length: many", valid)),
+        ("two lengths", http("200 OK\r\nContent-Length: 1\r\nContent-Length: 2", valid)),
         ("a chunk of no size", http("200 OK\r\nTransfer-Encoding: chunked", "zz\r\n{}\r\n")),
         ("chunks without end", http("200 OK\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n")),
-        ("a space in a name", http("200 OK\r\nContent Length: 2", good)),
+        ("a space in a name", http("200 OK\r\nContent Length: 2", valid)),
         ("silence", Reply::Unfinished(Vec::new())),
-        ("half a body, silence", unfinished("200 OK\r\nContent-Length: 999", good)),
+        ("half a body, silence", unfinished("200 OK\r\nContent-Length: 999", valid)),
         ("only a promise", unfinished("100 Continue", "")),
         ("a head that never ends", Reply::Drip(b"HTTP/1.1 200 OK\r\n".into(), b"X: y\r\n".into())),
         (
@@ -132,7 +132,7 @@ fn wires(good: &str) -> Named {
         (
             "a million headers",
             Reply::Raw(
-                format!("HTTP/1.1 200 OK\r\n{}\r\n{good}", "X: y\r\n".repeat(1_000_000)).into(),
+                format!("HTTP/1.1 200 OK\r\n{}\r\n{valid}", "X: y\r\n".repeat(1_000_000)).into(),
             ),
         ),
     ]
@@ -140,21 +140,21 @@ fn wires(good: &str) -> Named {
     .into()
 }
 
-/// The code of a call that redeems one; the secret of a token call, which has nothing else of its own.
-fn mark(request: &Request) -> String {
+/// Value that identifies a request: the code to redeem, or the app secret of an access token request.
+fn request_mark(request: &Request) -> String {
     request.json()["secret"].as_str().map_or_else(|| request.code(), str::to_owned)
 }
 
-/// Answers calls of `endpoint` with the broken reply that the code names by its place, and the rest well.
-async fn meet(endpoint: &'static str, good: Value, limit: Duration) {
-    let good = good.to_string();
-    let (names, replies): (Vec<_>, Vec<_>) = broken(&good).into_iter().unzip();
+/// Sends every invalid reply to one call of `endpoint`, chosen by the index in the code. Other endpoints succeed.
+async fn check_invalid_replies(endpoint: &'static str, valid: Value, timeout: Duration) {
+    let valid = valid.to_string();
+    let (names, replies): (Vec<_>, Vec<_>) = invalid_replies(&valid).into_iter().unzip();
     assert!(names.len() >= 60, "{}", names.len());
     let upstream = Upstream::start(move |request| {
         if request.path() != endpoint {
-            return well(request);
+            return success(request);
         }
-        let index: usize = mark(request).trim_start_matches("code").parse().unwrap();
+        let index: usize = request_mark(request).trim_start_matches("code").parse().unwrap();
         replies[index].clone()
     })
     .await;
@@ -170,57 +170,58 @@ async fn meet(endpoint: &'static str, good: Value, limit: Duration) {
                 _ => is_unavailable(&app.phone(&code).await),
             };
             assert!(unavailable, "{name}");
-            assert!(started.elapsed() < limit + SLACK, "{name}: {:?}", started.elapsed());
+            assert!(started.elapsed() < timeout + SLACK, "{name}: {:?}", started.elapsed());
             (code, name)
         });
     }
-    let ended = calls.join_all().await;
+    let finished = calls.join_all().await;
     let requests = upstream.requests();
-    for (code, name) in ended {
-        let met = |request: &&Request| request.path() == endpoint && mark(request) == code;
-        assert_eq!(requests.iter().filter(met).count(), 1, "{name}");
+    for (code, name) in finished {
+        let matches =
+            |request: &&Request| request.path() == endpoint && request_mark(request) == code;
+        assert_eq!(requests.iter().filter(matches).count(), 1, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_broken_answer_to_a_login_is_an_outage() {
-    meet(LOGIN, session(), Duration::from_secs(2)).await;
+async fn invalid_login_response_is_an_outage() {
+    check_invalid_replies(LOGIN, session(), Duration::from_secs(2)).await;
 }
 
 #[tokio::test]
-async fn a_broken_answer_to_a_phone_call_is_an_outage() {
-    let good = phone_info(FixedClock::default().now());
-    meet(PHONE, good, Duration::from_millis(1500)).await;
+async fn invalid_phone_response_is_an_outage() {
+    let valid = phone_info(FixedClock::default().now());
+    check_invalid_replies(PHONE, valid, Duration::from_millis(1500)).await;
 }
 
 #[tokio::test]
-async fn a_broken_answer_to_a_token_call_is_an_outage() {
-    meet(TOKEN, token("71_token"), Duration::from_millis(1500)).await;
+async fn invalid_access_token_response_is_an_outage() {
+    check_invalid_replies(TOKEN, token("71_token"), Duration::from_millis(1500)).await;
 }
 
 #[tokio::test]
-async fn an_odd_answer_that_can_be_understood_is_understood() {
-    let good = session().to_string();
-    let length = good.len();
-    let bytes: Vec<String> = good.chars().map(String::from).collect();
+async fn unusual_but_valid_responses_are_accepted() {
+    let valid = session().to_string();
+    let length = valid.len();
+    let bytes: Vec<String> = valid.chars().map(String::from).collect();
     let chunks = format!("1\r\n{}\r\n0\r\n\r\n", bytes.join("\r\n1\r\n"));
     let typed = format!("200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}");
     for (name, reply) in [
-        ("html", http(&typed, &good)),
-        ("no type", http(&format!("200 OK\r\nContent-Length: {length}"), &good)),
-        ("a charset", http("200 OK\r\nContent-Type: text/plain; charset=utf-16", &good)),
-        ("an end by closing", http("200 OK", &good)),
-        ("a claim of gzip", http("200 OK\r\nContent-Encoding: gzip", &good)),
+        ("html", http(&typed, &valid)),
+        ("no type", http(&format!("200 OK\r\nContent-Length: {length}"), &valid)),
+        ("a charset", http("200 OK\r\nContent-Type: text/plain; charset=utf-16", &valid)),
+        ("an end by closing", http("200 OK", &valid)),
+        ("a claim of gzip", http("200 OK\r\nContent-Encoding: gzip", &valid)),
         ("a chunk per byte", http("200 OK\r\nTransfer-Encoding: chunked", &chunks)),
-        ("early hints", http("103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK", &good)),
-        ("no reason", http("200", &good)),
-        ("a cookie", http("200 OK\r\nSet-Cookie: a=b", &good)),
+        ("early hints", http("103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK", &valid)),
+        ("no reason", http("200", &valid)),
+        ("a cookie", http("200 OK\r\nSet-Cookie: a=b", &valid)),
     ] {
         let upstream = Upstream::always(move || reply.clone()).await;
-        let verified = App::at(upstream.url()).login("code").await;
-        assert_eq!(verified.expect(name).subject, owner(), "{name}");
+        let identity = App::at(upstream.url()).login("code").await;
+        assert_eq!(identity.expect(name).subject, owner(), "{name}");
     }
-    let exactly = padded(&good, 65_536);
+    let exactly = padded(&valid, 65_536);
     let upstream = Upstream::always(move || body(&exactly)).await;
     assert!(App::at(upstream.url()).login("code").await.is_ok(), "64 KiB");
 }

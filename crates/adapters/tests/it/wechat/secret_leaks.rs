@@ -1,4 +1,4 @@
-//! Nothing secret reaches an error or a log, even where WeChat's answers try.
+//! Absence of secrets in errors and logs, even if WeChat's responses contain them.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
@@ -17,13 +17,13 @@ const APP_SECRET: &str = "CanarySecret+/&=0123456789abcdef";
 const LOGIN_CODE: &str = "CanaryLoginCode-0a3KxZ";
 const PHONE_CODE: &str = "CanaryPhoneCode_0a3KxZ";
 const ACCESS_TOKEN: &str = "71_CanaryToken+/&=";
-/// Sixteen bytes in Base64, as WeChat's are.
+/// Session key of sixteen bytes in Base64, as WeChat's are.
 const KEY: &str = "CanarySessionKey/+abcQ==";
 const PHONE_NUMBER: &str = "13987654321";
 const CANARIES: [&str; 6] = [APP_SECRET, LOGIN_CODE, PHONE_CODE, ACCESS_TOKEN, KEY, PHONE_NUMBER];
 
-/// Every spelling under which a canary could show.
-fn spellings(canary: &str) -> Vec<String> {
+/// Encodings in which a canary could appear.
+fn encodings(canary: &str) -> Vec<String> {
     let digits = canary.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
     let hex: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
     let escape = |byte: u8| match byte {
@@ -38,7 +38,7 @@ fn spellings(canary: &str) -> Vec<String> {
         hex,
         format!("{:?}", canary.as_bytes()).trim_matches(['[', ']']).to_owned(),
     ];
-    // In Base64, what stands before it shifts it; the edges depend on the neighbours.
+    // In Base64, the preceding bytes shift the encoding, and the first and last characters depend on the neighbors.
     for shift in 0..3 {
         let shifted = [vec![0; shift], canary.as_bytes().to_vec()].concat();
         let encoded = STANDARD_NO_PAD.encode(shifted);
@@ -47,13 +47,14 @@ fn spellings(canary: &str) -> Vec<String> {
     all
 }
 
-/// The canaries that `text` shows in any spelling.
+/// Canaries that `text` contains in any encoding.
 fn leaks(text: &str) -> Vec<&'static str> {
-    let shows = |canary: &&str| spellings(canary).iter().any(|spelling| text.contains(spelling));
-    CANARIES.into_iter().filter(shows).collect()
+    let is_contained =
+        |canary: &&str| encodings(canary).iter().any(|encoding| text.contains(encoding));
+    CANARIES.into_iter().filter(is_contained).collect()
 }
 
-/// Everything that can be read from an error.
+/// Text of an error with all its sources, in all formats.
 fn read(error: &(impl Error + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
@@ -64,7 +65,7 @@ fn read(error: &(impl Error + 'static)) -> String {
     text
 }
 
-/// What was logged by this process, by the adapter and by everything that it sends through.
+/// Captured log of this process, including the HTTP libraries.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -93,29 +94,28 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
-/// The log at its most talkative, from the first use on.
+/// Log with all targets at trace level, captured from the first use on.
 static LOG: LazyLock<Captured> = LazyLock::new(|| {
     let captured = Captured::default();
-    let talkative =
-        "adapters::wechat=trace,reqwest=trace,hyper=trace,hyper_util=trace,rustls=trace";
+    let verbose = "adapters::wechat=trace,reqwest=trace,hyper=trace,hyper_util=trace,rustls=trace";
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(talkative))
+        .with_env_filter(EnvFilter::new(verbose))
         .with_writer(captured.clone())
         .with_ansi(false)
         .init();
     captured
 });
 
-/// Redeems both codes, and collects all that can be read afterwards.
-async fn spoken(app: &App, upstream: &Upstream) -> String {
+/// Redeems both codes and returns the text of the outcomes.
+async fn outcomes(app: &App, upstream: &Upstream) -> String {
     let login = app.program.redeem_login_code(&LoginCode::parse(LOGIN_CODE).unwrap()).await;
     let phone =
         app.program.redeem_phone_code(&owner(), &PhoneCode::parse(PHONE_CODE).unwrap()).await;
     assert!(upstream.connections() > 0);
-    format!("{} {}", told(&login), told(&phone))
+    format!("{} {}", describe(&login), describe(&phone))
 }
 
-fn told<T: Debug>(outcome: &Result<T, ProviderError>) -> String {
+fn describe<T: Debug>(outcome: &Result<T, ProviderError>) -> String {
     outcome.as_ref().map_or_else(read, |value| format!("{value:?} {value:#?}"))
 }
 
@@ -124,31 +124,31 @@ fn canary_app(base_url: String) -> App {
     App::new(app, base_url, FixedClock::default())
 }
 
-/// Answers that succeed, and hold every canary.
-fn good(path: &str) -> Value {
+/// Successful responses that contain the canaries.
+fn success_with_canaries(path: &str) -> Value {
     match path {
         LOGIN => json!({ "openid": OPENID, "session_key": KEY }),
         TOKEN => json!({ "access_token": ACCESS_TOKEN, "expires_in": 7200 }),
         _ => {
-            let mut answer = phone_info(FixedClock::default().now());
-            answer["phone_info"]["purePhoneNumber"] = PHONE_NUMBER.into();
-            answer
+            let mut response = phone_info(FixedClock::default().now());
+            response["phone_info"]["purePhoneNumber"] = PHONE_NUMBER.into();
+            response
         }
     }
 }
 
-/// Answers to a call that tempt the adapter to repeat them.
-fn tempting(path: &str) -> Vec<Reply> {
+/// Replies with canaries in places that the adapter might quote.
+fn replies_with_canaries(path: &str) -> Vec<Reply> {
     let all = CANARIES.join(" ");
     let with = |name: &str, value: Value| {
-        let mut answer = good(path);
-        let spot = if path == PHONE { &mut answer["phone_info"] } else { &mut answer };
+        let mut response = success_with_canaries(path);
+        let spot = if path == PHONE { &mut response["phone_info"] } else { &mut response };
         spot[name] = value;
-        body(answer)
+        body(response)
     };
     let raw = |head: &str| Reply::Raw(format!("HTTP/1.1 {head}\r\n\r\n{all}").into());
     vec![
-        body(good(path)),
+        body(success_with_canaries(path)),
         body(json!({ "errcode": 40029, "errmsg": format!("bad {all} rid: {all}") })),
         body(json!({ "errcode": -1, "errmsg": format!("rid: {LOGIN_CODE}") })),
         body(json!({ "errcode": 40001, "errmsg": all })),
@@ -174,41 +174,41 @@ fn tempting(path: &str) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn no_secret_reaches_an_error_or_a_log() {
+async fn errors_and_logs_contain_no_secret() {
     LazyLock::force(&LOG);
     for path in [LOGIN, PHONE, TOKEN] {
-        for index in 0..tempting(path).len() {
+        for index in 0..replies_with_canaries(path).len() {
             let upstream = Upstream::start(move |request| {
                 if request.path() == path {
-                    tempting(path).swap_remove(index)
+                    replies_with_canaries(path).swap_remove(index)
                 } else {
-                    body(good(request.path()))
+                    body(success_with_canaries(request.path()))
                 }
             })
             .await;
-            let text = spoken(&canary_app(upstream.url()), &upstream).await;
+            let text = outcomes(&canary_app(upstream.url()), &upstream).await;
             assert_eq!(leaks(&text), [""; 0], "{path} {index}: {text}");
         }
     }
-    // Two connections that fail: nobody there, and no TLS there.
+    // Two connections fail: one because the server does not support TLS, one because the port is closed.
     let upstream = Upstream::always(|| body("")).await;
     let text =
-        spoken(&canary_app(format!("https://127.0.0.1:{}", upstream.port())), &upstream).await;
-    assert!(text.contains("no connection"), "{text}");
+        outcomes(&canary_app(format!("https://127.0.0.1:{}", upstream.port())), &upstream).await;
+    assert!(text.contains("connection failed"), "{text}");
     assert_eq!(leaks(&text), [""; 0], "{text}");
-    let text = told(&canary_app("http://127.0.0.1:1".into()).login(LOGIN_CODE).await);
-    assert!(text.contains("no connection"), "{text}");
+    let text = describe(&canary_app("http://127.0.0.1:1".into()).login(LOGIN_CODE).await);
+    assert!(text.contains("connection failed"), "{text}");
     assert_eq!(leaks(&text), [""; 0], "{text}");
-    // And one that is never answered.
+    // One call is never answered.
     let upstream = Upstream::always(|| Reply::Late(Duration::MAX, Box::new(body("")))).await;
-    let text = spoken(&canary_app(upstream.url()), &upstream).await;
-    assert!(text.contains("no answer within"), "{text}");
+    let text = outcomes(&canary_app(upstream.url()), &upstream).await;
+    assert!(text.contains("no response within"), "{text}");
     assert_eq!(leaks(&text), [""; 0], "{text}");
 
     let log = LOG.text();
     for expected in [
-        "WeChat called",
-        "WeChat failed",
+        "WeChat call finished",
+        "WeChat call failed",
         "errcode=40029",
         LOGIN,
         "starting new connection",
@@ -220,11 +220,11 @@ async fn no_secret_reaches_an_error_or_a_log() {
 }
 
 #[tokio::test]
-async fn a_planted_leak_is_found() {
+async fn planted_leak_is_detected() {
     LazyLock::force(&LOG);
     for canary in CANARIES {
-        for spelling in spellings(canary) {
-            assert_eq!(leaks(&format!("x{spelling}y")), [canary], "{spelling}");
+        for encoding in encodings(canary) {
+            assert_eq!(leaks(&format!("x{encoding}y")), [canary], "{encoding}");
         }
         let encoded = STANDARD_NO_PAD.encode(format!("user:{canary}@host"));
         assert_eq!(leaks(&encoded), [canary]);
@@ -233,7 +233,7 @@ async fn a_planted_leak_is_found() {
     let subscriber = tracing_subscriber::fmt().with_writer(captured.clone()).finish();
     tracing::subscriber::with_default(subscriber, || tracing::warn!(LOGIN_CODE, "planted"));
     assert_eq!(leaks(&captured.text()), [LOGIN_CODE]);
-    // What reqwest itself says when nobody takes the address out of its errors.
+    // An error of reqwest contains the URL unless it is removed.
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url =
         reqwest::Url::parse_with_params("http://127.0.0.1:1/", [("secret", APP_SECRET)]).unwrap();
@@ -242,7 +242,7 @@ async fn a_planted_leak_is_found() {
 }
 
 #[test]
-fn no_secret_shows_in_debug_output() {
+fn debug_output_of_configuration_contains_no_secret() {
     let app = WechatApp { secret: APP_SECRET.into(), ..app() };
     let http = WechatHttpConfig { proxy: Some(LOGIN_CODE.into()), ..Default::default() };
     assert_eq!(leaks(&format!("{app:?} {http:?}")), [""; 0]);
