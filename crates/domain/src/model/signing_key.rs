@@ -64,7 +64,7 @@ pub enum KeyChange<'a> {
         /// Sequence number of the key.
         number: u32,
         /// Time from which it signs; `None` if it is not scheduled.
-        signs_from: Option<Timestamp>,
+        active_from: Option<Timestamp>,
     },
     /// Schedules a key to sign.
     Start {
@@ -158,9 +158,9 @@ impl SigningKeys {
         self.next(now).map_or_else(|| self.addition(Some(now)), start)
     }
 
-    fn addition(&self, signs_from: Option<Timestamp>) -> KeyChange<'_> {
+    fn addition(&self, active_from: Option<Timestamp>) -> KeyChange<'_> {
         let last = self.0.iter().map(|key| key.number).max().unwrap_or(0);
-        KeyChange::Add { number: last.saturating_add(1), signs_from }
+        KeyChange::Add { number: last.saturating_add(1), active_from }
     }
 }
 

@@ -36,11 +36,13 @@ pub trait AppFactory: Send + Sync {
     fn namespace(&self, app_id: &AppId) -> String;
 }
 
-/// A registered app could not be built.
+/// Error: a registered app could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildAppError {
     /// The secret cannot be decrypted: the sealing key is another one, or the row was changed.
-    #[error("the app's secret does not open: is `sealing.key` the one it was sealed with?")]
+    #[error(
+        "the app secret cannot be decrypted: check that `sealing.key` is the key it was sealed with"
+    )]
     Sealed(#[source] Box<dyn Error + Send + Sync>),
     /// The secret is invalid.
     #[error("{0}")]
@@ -72,7 +74,7 @@ pub struct App {
     pub pushes: Option<Arc<dyn PushReader>>,
 }
 
-/// The app is disabled.
+/// Error: the app is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the app is disabled")]
 pub struct AppDisabled;

@@ -11,7 +11,7 @@ use crate::model::timestamp::Timestamp;
 /// Maximum duration of a delivery attempt.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A receiver of events.
+/// Receiver of events.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait EventSink: Send + Sync {
@@ -22,9 +22,9 @@ pub trait EventSink: Send + Sync {
     async fn deliver(&self, event: &DomainEvent, now: Timestamp) -> Result<(), DeliveryError>;
 }
 
-/// The receiver did not acknowledge the event; it may have received it.
+/// Error: the receiver did not acknowledge the event; it may have received it.
 #[derive(Debug, thiserror::Error)]
-#[error("the receiver did not take the event")]
+#[error("the receiver did not acknowledge the event")]
 pub struct DeliveryError(#[source] Box<dyn Error + Send + Sync>);
 
 impl DeliveryError {

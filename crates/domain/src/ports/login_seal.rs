@@ -29,7 +29,7 @@ pub trait LoginSeal: Send + Sync {
     fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError>;
 }
 
-/// A stored response cannot be decrypted: it is damaged, or its key is missing.
+/// Error: a stored response cannot be decrypted. It is damaged, or its key is missing.
 #[derive(Debug, thiserror::Error)]
-#[error("the stored login response cannot be opened")]
+#[error("the stored login response cannot be decrypted")]
 pub struct UnsealError(#[source] pub Box<dyn Error + Send + Sync>);

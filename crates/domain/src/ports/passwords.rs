@@ -17,7 +17,7 @@ pub trait PasswordHasher: Send + Sync {
     /// Hashes a password.
     async fn hash(&self, password: &AdminPassword) -> Result<PasswordHash, HashError>;
 
-    /// Returns true if the hash belongs to the password.
+    /// Returns `true` if the hash belongs to the password.
     async fn verify(
         &self,
         password: &AdminPassword,
@@ -29,7 +29,7 @@ pub trait PasswordHasher: Send + Sync {
     fn dummy_hash(&self) -> PasswordHash;
 }
 
-/// A password could not be hashed, or a hash is malformed.
+/// Error: a password could not be hashed, or a hash is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the password could not be hashed or verified")]
 pub struct HashError(#[source] pub Box<dyn Error + Send + Sync>);

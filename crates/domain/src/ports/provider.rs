@@ -39,12 +39,12 @@ pub trait PhoneProvider: Send + Sync {
     ) -> Result<PhoneNumber, ProviderError>;
 }
 
-/// A failed call to the provider.
+/// Error: a call to the provider failed.
 ///
 /// `failure` is the category for the caller; the source is the cause, for the log.
 #[derive(Debug)]
 pub struct ProviderError {
-    /// Class of the failure.
+    /// Category of the failure.
     pub failure: ProviderFailure,
     source: Box<dyn Error + Send + Sync>,
 }
@@ -75,7 +75,7 @@ pub enum ProviderFailure {
 }
 
 impl ProviderError {
-    /// Creates an error from its class and cause.
+    /// Creates an error from its category and cause.
     pub fn new(failure: ProviderFailure, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { failure, source: source.into() }
     }

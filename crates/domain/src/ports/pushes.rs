@@ -18,7 +18,7 @@ pub struct PushSignature {
     pub nonce: String,
 }
 
-/// A message of the provider. `Debug` omits the deduplication key, which is personal data.
+/// Message of the provider. `Debug` omits the deduplication key, which is personal data.
 #[derive(PartialEq, Eq)]
 pub struct Push {
     /// Deduplication key: equal for repetitions of a message, different for all others.
@@ -53,12 +53,14 @@ pub trait PushReader: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushRejected {
     /// The signature is wrong.
-    #[error("the signature is wrong: is the push token the one of the provider's console?")]
+    #[error(
+        "the signature is wrong: check that the push token is the one in the provider's console"
+    )]
     Forged,
     /// The message is to another app, or not encrypted although it must be.
-    #[error("the message is not for this app, or not encrypted as it must be")]
+    #[error("the message is for another app, or not encrypted as configured")]
     WrongRecipient,
     /// The signature is valid, but the message is malformed.
-    #[error("the message cannot be read: {0}")]
+    #[error("the message is malformed: {0}")]
     Malformed(&'static str),
 }

@@ -29,9 +29,9 @@ pub trait SessionKeySeal: Send + Sync {
     fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError>;
 }
 
-/// A session key cannot be decrypted: it is damaged, or its sealing key is missing.
+/// Error: a session key cannot be decrypted. It is damaged, or its sealing key is missing.
 #[derive(Debug, thiserror::Error)]
-#[error("the stored session key cannot be opened")]
+#[error("the stored session key cannot be decrypted")]
 pub struct UnsealKeyError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Operations with session keys of one app.
@@ -48,7 +48,7 @@ pub trait SessionKeyOperations: Send + Sync {
     /// no number, or their watermark names another app or time.
     fn decrypt_phone(&self, key: &SessionKey, data: &EncryptedData) -> Option<PhoneNumber>;
 
-    /// Returns true if the provider signed the data with the key. MUST compare in constant time.
+    /// Returns `true` if the provider signed the data with the key. MUST compare in constant time.
     fn is_signed(&self, key: &SessionKey, raw_data: &str, signature: &str) -> bool;
 
     /// Asks the provider if the key is the user's current one.
@@ -97,7 +97,7 @@ impl SessionKeys {
             Ok(key) => Ok(Some(key)),
             Err(error) => {
                 let error: &(dyn Error + 'static) = &error;
-                tracing::warn!(error, "stored session key cannot be opened, ignoring it");
+                tracing::warn!(error, "stored session key cannot be decrypted, ignoring it");
                 Ok(None)
             }
         }

@@ -4,7 +4,7 @@ use crate::model::signing_key::GeneratedKey;
 use crate::model::signing_key::VerificationKey;
 use std::error::Error;
 
-/// Published keys, with which others verify access tokens.
+/// Published keys that verify access tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 pub trait VerificationKeys: Send + Sync {
     /// Returns the keys of all tokens that are valid now or will be issued soon.
@@ -19,7 +19,7 @@ pub trait KeyGenerator: Send + Sync {
     fn generate(&self) -> Result<GeneratedKey, GenerateKeyError>;
 }
 
-/// A key pair could not be generated.
+/// Error: a key pair could not be generated.
 #[derive(Debug, thiserror::Error)]
-#[error("no key pair was made")]
+#[error("the key pair could not be generated")]
 pub struct GenerateKeyError(#[source] pub Box<dyn Error + Send + Sync>);

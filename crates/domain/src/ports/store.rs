@@ -40,15 +40,16 @@ use async_trait::async_trait;
 pub trait Store: Send + Sync {
     /// Begins a unit of work.
     ///
-    /// Any operation in it MUST fail with [`Contention`] if it conflicts with a concurrent unit of
-    /// work, or relies on rows that one has removed. Where an immediate retry would conflict again, it
-    /// MUST do so after a random delay.
+    /// Any operation in it MUST fail with [`Contention`](error::Contention) if it conflicts with a
+    /// concurrent unit of work, or relies on rows that one has removed. If an immediate retry would
+    /// conflict again, it MUST do so after a random delay.
     ///
     /// An implementation MUST NOT leave locks or open transactions behind if the caller is cancelled
     /// during this or any later call.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
-    /// Removes deleted rows from the medium, as far as the store controls it.
+    /// Removes deleted rows from the storage medium. MUST erase what committed units of work have
+    /// deleted, as far as the store controls the medium.
     async fn purge_deleted(&self) -> Result<(), StoreError>;
 }
 

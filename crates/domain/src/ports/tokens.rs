@@ -22,9 +22,9 @@ pub trait TokenIssuer: Send + Sync {
     fn refresh_token(&self, session: &Session) -> RefreshToken;
 }
 
-/// An access token could not be signed: the key does not work.
+/// Error: an access token could not be signed, because the key does not work.
 #[derive(Debug, thiserror::Error)]
-#[error("the token was not signed")]
+#[error("the access token could not be signed")]
 pub struct SigningError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Verifies tokens.
@@ -47,7 +47,7 @@ pub trait TokenVerifier: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRejected {
     /// The token was not issued here.
-    #[error("the token is not valid")]
+    #[error("the token is invalid")]
     Invalid,
     /// The token has expired.
     #[error("the token has expired")]

@@ -37,7 +37,7 @@ impl SessionHarness {
         let fakes = Fakes::new();
         let limits = MemoryRateLimiter::limits(quotas, fakes.clock.clone());
         let harness = LoginHarness::over(fakes, ConflictPolicy::default(), |ports| {
-            ports.rate_limits = limits
+            ports.rate_limits = limits;
         });
         let use_cases = harness.use_cases.clone();
         Self {
@@ -182,8 +182,8 @@ async fn members_list_and_end_only_their_own_sessions() {
     let alice = fixture.harness.caller(&first);
     let bobs = fixture.harness.caller(&bob).session;
     assert_eq!(fixture.log_out.list_sessions(&alice).await.unwrap().len(), 2);
-    let stranger = fixture.log_out.end_session(&alice, bobs).await;
-    assert!(matches!(stranger, Err(EndSessionError::NotFound)), "{stranger:?}");
+    let refused = fixture.log_out.end_session(&alice, bobs).await;
+    assert!(matches!(refused, Err(EndSessionError::NotFound)), "{refused:?}");
     assert!(fixture.is_accepted(&bob.tokens).await);
     fixture.log_out.end_session(&alice, fixture.harness.caller(&second).session).await.unwrap();
     assert!(!fixture.is_accepted(&second.tokens).await && fixture.is_accepted(&first.tokens).await);

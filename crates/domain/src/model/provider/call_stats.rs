@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(hour.percentile(50), Some(millis(10)));
         assert_eq!(hour.percentile(51), Some(millis(25)));
         assert_eq!(hour.percentile(95), Some(millis(1200)));
-        hour.record("given_up", millis(6_000));
+        hour.record("timeout", millis(6_000));
         assert_eq!(hour.percentile(80), Some(millis(1200)));
         assert_eq!(hour.percentile(95), None);
     }

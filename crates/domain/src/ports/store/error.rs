@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// The store failed. The cause is for the log, except for a [`Contention`] in the source chain.
+/// Error: the store failed. The cause is for the log, except for a [`Contention`] in the source chain.
 #[derive(Debug, thiserror::Error)]
 #[error("the store failed")]
 pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
@@ -14,9 +14,9 @@ impl StoreError {
     }
 }
 
-/// Concurrent modification: the unit of work can be repeated from its beginning.
+/// Error: concurrent modification. The unit of work can be repeated from its beginning.
 #[derive(Debug, thiserror::Error)]
-#[error("others were quicker")]
+#[error("concurrent modification")]
 pub struct Contention(#[source] Box<dyn Error + Send + Sync>);
 
 impl Contention {
@@ -32,7 +32,7 @@ impl From<Contention> for StoreError {
     }
 }
 
-/// A row was not added.
+/// Error: a row was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// A unique value is in use.
@@ -53,11 +53,11 @@ impl From<AddError> for StoreError {
     }
 }
 
-/// A row was not updated.
+/// Error: a row was not updated.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// The row was changed concurrently.
-    #[error("someone else changed it first")]
+    #[error("the row was changed concurrently")]
     Stale,
     /// A unique value is in use.
     #[error("the unique value is taken")]

@@ -33,7 +33,7 @@ pub trait IdentityRepository: Send + Sync {
     /// Moves all subjects of one member to another one.
     async fn reassign(&self, from: MemberId, to: MemberId) -> Result<(), StoreError>;
 
-    /// Returns true if a subject of this namespace exists.
+    /// Returns `true` if a subject of this namespace exists.
     async fn exists_in_namespace(&self, namespace: &str) -> Result<bool, StoreError>;
 }
 

@@ -42,7 +42,7 @@ pub trait TombstoneRepository: Send + Sync {
     /// Adds tombstones; existing ones stay unchanged.
     async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Returns true if one of the tombstones exists.
+    /// Returns `true` if one of the tombstones exists.
     async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
 }
 
