@@ -41,7 +41,8 @@ impl RequestContext {
     }
 }
 
-/// Returns the id in the only `x-request-id` of the request, if it is valid, otherwise a new UUIDv7.
+/// Returns the id in the only `x-request-id` of the request, if it is valid, otherwise a new UUID of
+/// version 7.
 pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, random: &dyn Random) -> RequestId {
     let mut values = headers.get_all("x-request-id").iter();
     let only = values.next().filter(|_| values.next().is_none());

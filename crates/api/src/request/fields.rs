@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::model::identity::conflict_policy::ConflictResolution;
 use domain::model::member::Gender;
-use domain::model::member::avatar::{MAX_AVATAR_BYTES, Avatar};
+use domain::model::member::avatar::{Avatar, MAX_AVATAR_BYTES};
 use domain::model::member::nickname::{MAX_NICKNAME_CHARS, Nickname, NicknameError};
 use domain::model::secret::{LoginCode, PhoneCode, RefreshToken};
 use salvo::oapi::{BasicType, Object};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use domain::model::member::personal_data::{ExportedTable, ExportedValue};
 use domain::model::session::claims::Caller;
+use domain::use_cases::member::access_error::MemberAccessError;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 use domain::use_cases::member::export_personal_data::ExportPersonalData;
-use domain::use_cases::member::access_error::MemberAccessError;
 use salvo::craft::craft;
 use salvo::oapi::{Array, BasicType, Components, Object, Ref, RefOr, Schema, ToSchema};
 use salvo::writing::Writer;

@@ -100,7 +100,7 @@ impl FromForm for CheckRequest {
     }
 }
 
-/// PlainText text response.
+/// Plain text response.
 pub(crate) struct PlainText(String);
 
 #[async_trait]

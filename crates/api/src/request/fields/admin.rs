@@ -1,12 +1,12 @@
 //! Fields of requests to the admin API.
 
 use domain::model::admin::{
-    MAX_ADMIN_NAME_BYTES, MAX_ADMIN_PASSWORD_BYTES, MIN_ADMIN_PASSWORD_CHARS, AdminId, AdminName, AdminPassword,
-    InvalidPassword, Role,
+    AdminId, AdminName, AdminPassword, InvalidPassword, MAX_ADMIN_NAME_BYTES,
+    MAX_ADMIN_PASSWORD_BYTES, MIN_ADMIN_PASSWORD_CHARS, Role,
 };
 use domain::model::audit::AuditKind;
-use domain::model::member::query::{MemberFilter, MAX_PAGE_SIZE};
-use domain::model::member::{MemberId, MAX_STATUS_REASON_CHARS, StatusReason};
+use domain::model::member::query::{MAX_PAGE_SIZE, MemberFilter};
+use domain::model::member::{MAX_STATUS_REASON_CHARS, MemberId, StatusReason};
 use domain::model::secret::InvitationCode;
 use domain::use_cases::admin::query_audit_log::MAX_DAYS;
 use salvo::oapi::{BasicType, KnownFormat, Object, SchemaFormat};
@@ -49,7 +49,8 @@ pub(crate) const NEW_PASSWORD: Field<AdminPassword> = Field {
     name: "password",
     read: |value| parse_password(value, AdminPassword::new_password),
     schema: || {
-        password("New password; the only requirement is its length.").min_length(MIN_ADMIN_PASSWORD_CHARS)
+        password("New password; the only requirement is its length.")
+            .min_length(MIN_ADMIN_PASSWORD_CHARS)
     },
 };
 

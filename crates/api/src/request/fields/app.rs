@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::model::app::name::{MAX_APP_ID_BYTES, AppId, AppName};
+use domain::model::app::name::{AppId, AppName, MAX_APP_ID_BYTES};
 use domain::model::app::secret::{self, AppSecret, PushKey, PushToken};
 use domain::model::identity::conflict_policy::ConflictPolicy;
 use salvo::oapi::{BasicType, Object};

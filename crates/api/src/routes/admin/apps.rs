@@ -279,7 +279,7 @@ pub(crate) struct AppData {
     /// Name of the app.
     #[salvo(schema(example = "shop"))]
     name: String,
-    /// AppID at WeChat.
+    /// App id at WeChat.
     #[salvo(schema(example = "wx9b1f4c7d2e8a6035"))]
     app_id: String,
     /// Sign-in policy.

@@ -41,7 +41,7 @@ pub struct AdminSessionApi {
 impl AdminSessionApi {
     /// Sign in
     ///
-    /// Sets the session cookie, which scripts cannot read. All other requests to the admin API need the
+    /// Sets the session cookie, which scripts cannot read. Requests of the signed-in administrator need the
     /// cookie and the header `X-Requested-With` with any value.
     #[craft(endpoint(operation_id = "adminSignIn", tags("administrators")))]
     pub(crate) async fn sign_in(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::model::provider::call_stats::{CallStats, HourlyStats};
 use domain::model::timestamp::Timestamp;
-use domain::use_cases::admin::service_status::{ServiceStatus, SigningKeyInfo, ServiceStatusError};
+use domain::use_cases::admin::service_status::{ServiceStatus, ServiceStatusError, SigningKeyInfo};
 use salvo::craft::craft;
 use salvo::oapi::ToSchema;
 use salvo::writing::Writer;
