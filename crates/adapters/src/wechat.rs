@@ -87,13 +87,13 @@ pub struct WechatMiniProgram {
 }
 
 impl WechatMiniProgram {
-    /// Creates the provider without calling WeChat. Access tokens are shared with all users of `shared_cache`.
+    /// Creates the provider without calling WeChat. Access tokens are shared with all users of `access_token_cache`.
     #[must_use]
     pub fn new(
         app: WechatApp,
         http: WechatHttp,
         clock: Arc<dyn Clock>,
-        shared_cache: Option<Arc<dyn AccessTokenCache>>,
+        access_token_cache: Option<Arc<dyn AccessTokenCache>>,
     ) -> Self {
         let credentials = Arc::new(Credentials::new(&app));
         let WechatApp { app_id, open_platform, .. } = app;
@@ -102,7 +102,7 @@ impl WechatMiniProgram {
             Arc::clone(&credentials),
             http.clone(),
             Arc::clone(&clock),
-            shared_cache,
+            access_token_cache,
         );
         Self { app_id, open_platform, credentials, http, clock, tokens }
     }

@@ -49,15 +49,18 @@ fn main() -> anyhow::Result<()> {
 fn errors() -> String {
     let mut page = ERRORS_HEAD.to_owned();
     for id in ErrorId::ALL {
-        let (status, meaning) = (id.status().as_u16(), id.meaning());
-        let (zh, en) = (id.message_zh(), id.message_en());
+        let status = id.status().as_u16();
+        let meaning = id.meaning();
+        let zh = id.message_zh();
+        let en = id.message_en();
         let _ = writeln!(page, "| `{}` | {status} | {meaning} | {zh} | {en} |", id.id());
     }
     page.push_str(WECHAT_HEAD);
     for row in TABLE {
         let login = answered(row, Endpoint::CodeToSession, Step::Login);
         let phone = answered(row, Endpoint::PhoneNumber, Step::Phone);
-        let (code, meaning) = (row.code(), row.meaning());
+        let code = row.code();
+        let meaning = row.meaning();
         let _ = writeln!(page, "| {code} | {meaning} | `{login}` | `{phone}` |");
     }
     page

@@ -39,7 +39,7 @@ struct Shared {
     credentials: Arc<Credentials>,
     http: WechatHttp,
     clock: Arc<dyn Clock>,
-    shared_cache: Option<Arc<dyn AccessTokenCache>>,
+    access_token_cache: Option<Arc<dyn AccessTokenCache>>,
     state: Mutex<State>,
 }
 
@@ -69,10 +69,10 @@ impl TokenBroker {
         credentials: Arc<Credentials>,
         http: WechatHttp,
         clock: Arc<dyn Clock>,
-        shared_cache: Option<Arc<dyn AccessTokenCache>>,
+        access_token_cache: Option<Arc<dyn AccessTokenCache>>,
     ) -> Self {
         let state = Mutex::default();
-        Self(Arc::new(Shared { app_id, credentials, http, clock, shared_cache, state }))
+        Self(Arc::new(Shared { app_id, credentials, http, clock, access_token_cache, state }))
     }
 
     /// Token to use for a call.
@@ -152,7 +152,7 @@ impl Shared {
 
     /// Fetches a token from the shared cache or else from WeChat.
     async fn fetch(&self) -> Result<Grant, CallError> {
-        let Some(cache) = &self.shared_cache else { return self.request().await };
+        let Some(cache) = &self.access_token_cache else { return self.request().await };
         let rejected = self.rejected_token();
         match cache.get_or_lock(self.app_id.as_str(), rejected.as_ref()).await {
             Lookup::Hit(SharedToken { token, expires_in }) => Ok(Grant { token, expires_in }),

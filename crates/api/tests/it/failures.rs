@@ -137,7 +137,7 @@ async fn banned_member_is_rejected() {
 #[tokio::test]
 async fn valid_token_of_a_deleted_member_is_rejected() {
     let app = TestApp::build_with(|builder| {
-        builder.ports.token_verifier = Arc::new(any_token_verifier())
+        builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
     assert_failure(&app, || get("/me").bearer("any"), ErrorId::SessionRevoked).await;
     // The member is deleted between authentication and the use case.

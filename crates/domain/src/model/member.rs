@@ -240,7 +240,7 @@ impl Member {
                 }
             }
             WithdrawnData::Nickname => {
-                self.nickname = prefixes.nickname(self.phone.as_ref(), random)
+                self.nickname = prefixes.nickname(self.phone.as_ref(), random);
             }
             WithdrawnData::Avatar => self.avatar = None,
             WithdrawnData::Profile => {

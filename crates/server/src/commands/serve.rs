@@ -75,7 +75,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let drain = Drain::default();
     let stop = stop_signal(drain.clone(), config.drain_timeout)?;
     tracing::info!("listening on http://{}", server.address());
-    let jobs = duties.start(metrics);
+    let jobs = duties.start(&metrics);
     let outcome = server.serve(service(use_cases, api_ports, &api, drain), stop).await;
     jobs.stop().await;
     outcome.context("the server failed")?;
@@ -92,7 +92,7 @@ struct Duties {
 }
 
 impl Duties {
-    fn start(self, metrics: JobMetrics) -> Jobs {
+    fn start(self, metrics: &JobMetrics) -> Jobs {
         let mut jobs = Jobs::new(metrics.clone());
         let signing_keys = self.signing_keys;
         jobs.spawn_periodic("signing key rotation", RELOAD, move || {

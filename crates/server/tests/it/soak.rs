@@ -182,8 +182,8 @@ async fn soak_refresh_token_reuse_ends_exactly_its_session() {
     for _ in 0..rounds {
         let stolen = log_in().await;
         let successor = Answer::of(program.refresh(&stolen)).await.body["data"].clone();
-        let reused = Answer::of(program.refresh(&stolen)).await;
-        assert_eq!(reused.failure(), (401, "session_revoked"), "{}", reused.text);
+        let reuse_answer = Answer::of(program.refresh(&stolen)).await;
+        assert_eq!(reuse_answer.failure(), (401, "session_revoked"), "{}", reuse_answer.text);
         for ended in [&stolen, &successor] {
             let me = program.get("/me").bearer_auth(ended["token"].as_str().unwrap());
             assert_eq!(Answer::of(me).await.failure(), (401, "session_revoked"));

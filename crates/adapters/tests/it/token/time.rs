@@ -69,7 +69,7 @@ fn expired_is_reported_only_for_otherwise_valid_tokens() {
     for (claim, value) in [
         ("iss", "https://evil.example.com"),
         ("aud", "another"),
-        ("sub", "nobody"),
+        ("sub", "unknown"),
         ("sid", "none"),
         ("app", "NO APP"),
     ] {

@@ -43,7 +43,7 @@ impl Alice {
         self.encrypted(EncryptRequest { user, kind: Kind::Phone, ..Default::default() })
     }
 
-    /// Encrypted phone number with another watermark and round_bit changed fields.
+    /// Encrypted phone number with another watermark and other changed fields.
     fn with_watermark(&self, app_id: &str, seconds: i64, changes: Value) -> EncryptedData {
         let watermark = json!({ "timestamp": seconds, "appid": app_id });
         let data = json!({

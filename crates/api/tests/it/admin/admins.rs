@@ -106,7 +106,7 @@ async fn ban_and_unban_require_a_reason_and_are_audited() {
     assert_eq!(kinds, ["logged_in", "unbanned", "login_refused", "banned", "registered"]);
     let mut events = app.store.audit().into_iter();
     let banned = events.find(|event| event.kind == AuditKind::Banned).unwrap();
-    assert_eq!(banned.actor, Some(app.store.admins_now()[0].id));
+    assert_eq!(banned.actor, Some(app.store.all_admins()[0].id));
     assert_eq!(banned.request.unwrap().as_str(), "test-request");
 }
 
@@ -149,7 +149,7 @@ async fn erasing_a_member_is_audited_with_the_actor() {
     assert_eq!(admin.send(get(&path)).await.status, 404);
     assert_eq!(admin.send(delete(&path)).await.status, 404);
     let erased = app.store.audit().into_iter().find(|event| event.kind == AuditKind::Erased);
-    assert_eq!(erased.unwrap().actor, Some(app.store.admins_now()[0].id));
+    assert_eq!(erased.unwrap().actor, Some(app.store.all_admins()[0].id));
 }
 
 #[tokio::test]

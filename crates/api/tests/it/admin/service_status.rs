@@ -49,7 +49,7 @@ async fn wechat_call_statistics_by_hour_outcome_and_latency() {
         calls.record(now, "/sns/jscode2session", outcome, Duration::from_millis(millis));
     }
     let app = TestApp::build_with(|builder| {
-        builder.ports.provider_stats = Arc::new(provider_stats(calls))
+        builder.ports.provider_stats = Arc::new(provider_stats(calls));
     });
     let expected = json!({ "since": "2026-11-20T10:00:00Z", "hours": [{
         "hour": "2026-11-20T10:00:00Z",

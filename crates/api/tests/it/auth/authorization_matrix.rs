@@ -203,7 +203,7 @@ fn request(
     };
     let id = match path.split('/').nth(3) {
         Some("members") => member.id.clone(),
-        Some("admins") => app.store.admins_now()[0].id.0.to_string(),
+        Some("admins") => app.store.all_admins()[0].id.0.to_string(),
         Some(_) | None => member.session.clone(),
     };
     let path = path.replace("{id}", &id).replace("{session}", &member.session);

@@ -36,7 +36,7 @@ fn token_request(path: &str, token: &str) -> Call {
 async fn introspection_of_an_access_token_follows_rfc_7662() {
     let app = TestApp::new();
     let tokens = app.log_in("o1").await;
-    assert_snapshot!(introspect(&app, &tokens.access).await.body, @r#"{"active":true,"token_type":"Bearer","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1795176000,"jti":"01a1f866-0d7b-7812-b742-7a48e169ca06"}"#);
+    assert_snapshot!(introspect(&app, &tokens.access).await.body, @r#"{"active":true,"token_type":"Bearer","sub":"01a1f866-0d7b-7eaf-92fe-be706064c02d","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1795176000,"jti":"01a1f866-0d7b-7812-b742-7a48e169ca06"}"#);
     app.clock.advance(Duration::from_hours(2));
     assert_eq!(introspect(&app, &tokens.access).await.body, INACTIVE, "expired");
 }
@@ -45,7 +45,7 @@ async fn introspection_of_an_access_token_follows_rfc_7662() {
 async fn introspection_does_not_consume_a_refresh_token() {
     let app = TestApp::new();
     let tokens = app.log_in("o1").await;
-    assert_snapshot!(introspect(&app, &tokens.refresh).await.body, @r#"{"active":true,"token_type":"refresh_token","sub":"01a1f866-0d7b-73ec-abe5-44b589b6c8e9","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1797760800}"#);
+    assert_snapshot!(introspect(&app, &tokens.refresh).await.body, @r#"{"active":true,"token_type":"refresh_token","sub":"01a1f866-0d7b-7eaf-92fe-be706064c02d","sid":"01a1f866-0d7b-7553-b8a6-5aacb8ccfbc9","app":"main","iat":1795168800,"exp":1797760800}"#);
     let next = Tokens::of(&app.refresh(&tokens.refresh).await);
     assert_eq!(introspect(&app, &next.refresh).await.json()["active"], true);
     let repeated = introspect(&app, &tokens.refresh).await;

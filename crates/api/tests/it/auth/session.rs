@@ -55,7 +55,7 @@ async fn refresh_token_reuse_ends_only_that_session() {
     assert_eq!(get("/me").bearer(&other.access).send(&app).await.status, 200);
     Tokens::of(&app.refresh(&other.refresh).await);
     let kinds: Vec<_> =
-        app.store.audit_besides_logins().into_iter().map(|event| event.kind).collect();
+        app.store.audit_without_logins().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::RefreshTokenReused]);
 }
 

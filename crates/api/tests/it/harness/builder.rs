@@ -32,7 +32,7 @@ use testkit::fake::ports::{policies, ports};
 use testkit::fake::provider::MemoryProvider;
 use testkit::fake::random::FixedRandom;
 use testkit::fake::rate_limiter::MemoryRateLimiter;
-use testkit::fake::service_accounts::MemoryServices;
+use testkit::fake::service_accounts::MemoryServiceAccounts;
 use testkit::fake::session_keys::MemoryKeySeal;
 use testkit::fake::tokens::MemoryTokens;
 use testkit::memory::MemoryStore;
@@ -133,7 +133,7 @@ impl TestAppBuilder {
             clock: self.clock,
             random: Arc::new(FixedRandom::default()),
             rate_limits,
-            service_accounts: Arc::new(MemoryServices::default().with("orders", SERVICE_KEY)),
+            service_accounts: Arc::new(MemoryServiceAccounts::default().with("orders", SERVICE_KEY)),
             verification_keys: Arc::new(verification_keys()),
             store_health: self.store_health,
             metrics: Metrics::new(Registry::with_prefix("menshen")),

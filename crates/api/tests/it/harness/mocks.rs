@@ -25,7 +25,7 @@ pub(super) fn push_reader() -> MockPushReader {
         verify(signature)?;
         let id = String::from_utf8(body.to_vec());
         let id = id.map_err(|_invalid| PushRejected::Malformed("it is not UTF-8"))?;
-        Ok(Push { identity: vec![id], withdrawn: None })
+        Ok(Push { dedup_key: vec![id], withdrawal: None })
     });
     reader
 }

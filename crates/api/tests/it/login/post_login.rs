@@ -24,7 +24,7 @@ async fn first_login_registers_a_member_and_second_login_finds_it() {
     let test_app = TestApp::new();
     let body = json!({ "code": test_app.login_code("o1"), "phoneCode": test_app.phone_code("o1", "13800138915") });
     let first = post("/login").json(&body).send(&test_app).await;
-    assert_snapshot!(first.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7bc9-9618-4de7f13d3812","refreshToken":"refresh-01a1f866-0d7b-7d56-b4a5-808e6bfea553-0","expiresIn":7200,"nickName":"好柿开花8915","memberId":"01a1f866-0d7b-702d-8a5e-87afea6243ec","isNew":true},"operationTime":"2026-11-20T10:00:00Z"}"#);
+    assert_snapshot!(first.body, @r#"{"code":200,"msg":"操作成功","data":{"token":"access-01a1f866-0d7b-7bc9-9618-4de7f13d3812","refreshToken":"refresh-01a1f866-0d7b-7d56-b4a5-808e6bfea553-0","expiresIn":7200,"nickName":"好柿开花8915","memberId":"01a1f866-0d7b-7eaf-92fe-be706064c02d","isNew":true},"operationTime":"2026-11-20T10:00:00Z"}"#);
 
     let second =
         post("/login").json(&json!({ "code": test_app.login_code("o1") })).send(&test_app).await;
@@ -79,7 +79,7 @@ async fn all_invalid_fields_are_reported_before_redeeming_the_code() {
 
 #[tokio::test]
 async fn guest_unregistered_and_phoneless_logins_are_refused() {
-    let visitor = MemoryUser { standing: AccountKind::Guest, ..MemoryUser::person("o1") };
+    let visitor = MemoryUser { account_kind: AccountKind::Guest, ..MemoryUser::person("o1") };
     let test_app = TestApp::new();
     let body = json!({ "code": test_app.provider.login_code(&visitor).expose() });
     let answer = post("/login").json(&body).send(&test_app).await;
@@ -126,7 +126,7 @@ impl IdentityProvider for SlowProvider {
         Ok(ProviderIdentity {
             subject: user.login,
             aliases: vec![],
-            standing: user.standing,
+            account_kind: user.account_kind,
             session_key: None,
         })
     }

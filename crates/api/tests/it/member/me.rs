@@ -18,7 +18,7 @@ async fn profile_has_a_masked_phone() {
     let token = login["data"]["token"].as_str().unwrap();
     app.clock.advance(Duration::from_mins(1));
     let answer = get("/me").bearer(token).send(&app).await;
-    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"memberId":"01a1f866-0d7b-702d-8a5e-87afea6243ec","nickName":"好柿开花8915","avatar":null,"gender":0,"phone":"138******15","createdAt":"2026-11-20T10:00:00.123Z","updatedAt":"2026-11-20T10:00:00.123Z"},"operationTime":"2026-11-20T10:01:00Z"}"#);
+    assert_snapshot!(answer.body, @r#"{"code":200,"msg":"操作成功","data":{"memberId":"01a1f866-0d7b-7eaf-92fe-be706064c02d","nickName":"好柿开花8915","avatar":null,"gender":0,"phone":"138******15","createdAt":"2026-11-20T10:00:00.123Z","updatedAt":"2026-11-20T10:00:00.123Z"},"operationTime":"2026-11-20T10:01:00Z"}"#);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ async fn phone_is_bound_by_code_or_encrypted_data() {
     // The same number again is no change.
     bind(&app, &token, &data).await;
     let kinds: Vec<AuditKind> =
-        app.store.audit_besides_logins().iter().map(|event| event.kind).collect();
+        app.store.audit_without_logins().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AuditKind::PhoneChanged; 2]);
 }
 

@@ -104,7 +104,7 @@ async fn refresh_token_reuse_is_logged_as_a_warning() {
     app.clock.advance(Duration::from_secs(10));
     app.refresh(&tokens.refresh).await;
     let lines = log.lines();
-    let cause = "a refresh token was replayed, so the session was ended";
+    let cause = "a refresh token was reused, so the session was ended";
     assert_eq!((&lines[0]["level"], &lines[0]["fields"]["cause"]), (&json!("WARN"), &json!(cause)));
 }
 
