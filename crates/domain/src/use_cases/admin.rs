@@ -1,5 +1,6 @@
 //! Operations of administrators.
 
+pub mod app_details;
 pub mod authenticate;
 pub mod manage_admins;
 pub mod manage_apps;

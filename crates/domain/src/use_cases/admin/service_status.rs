@@ -179,8 +179,8 @@ mod tests {
         calls.record(at(0), "/a", "ok", Duration::ZERO);
         for (now, hours) in [(3_600 * 24, 1), (3_600 * 26, 0)] {
             let status = service_status(Vec::new(), calls.clone(), at(now));
-            let stats = status.provider_calls(&viewer()).unwrap();
-            assert_eq!(stats.hours().count(), hours);
+            let calls = status.provider_calls(&viewer()).unwrap();
+            assert_eq!(calls.hours().count(), hours);
         }
     }
 }

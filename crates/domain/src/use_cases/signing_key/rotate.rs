@@ -139,10 +139,9 @@ impl RotateKeys {
     ) -> Result<(), RotateKeysError> {
         let keys = work.signing_keys();
         let (kind, id) = match change {
-            KeyChange::Add { number, signs_from } => {
+            KeyChange::Add { number, active_from } => {
                 let GeneratedKey { id, sealed } = self.generator.generate()?;
-                let key =
-                    SigningKey { number, id, sealed, created_at: now, active_from: signs_from };
+                let key = SigningKey { number, id, sealed, created_at: now, active_from };
                 // If several instances make the same change, the number is taken for all but one.
                 keys.add(&key).await.map_err(StoreError::from)?;
                 (AuditKind::SigningKeyAdded, key.id)
