@@ -141,7 +141,7 @@ fn dedup_key(message: &Fields) -> Result<Vec<String>, PushRejected> {
     match message.get("MsgId") {
         Some(number) => Ok(vec![number.to_owned()]),
         None if message.get("CreateTime").is_none() => {
-            Err(PushRejected::Malformed("the message has neither MsgId nor CreateTime"))
+            Err(PushRejected::Malformed("has neither MsgId nor CreateTime"))
         }
         None => {
             Ok(["FromUserName", "CreateTime", "Event", "OpenID", "RevokeInfo"].map(value).into())

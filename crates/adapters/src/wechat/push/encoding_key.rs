@@ -43,7 +43,7 @@ impl EncodingKey {
         let frame = LENIENT_BASE64.decode(encrypted).ok().and_then(|data| self.decrypt_cbc(&data));
         let parts = frame.as_deref().and_then(open_frame);
         parts.ok_or(PushRejected::Malformed(
-            "the message cannot be decrypted: is push_aes_key the one in WeChat's console?",
+            "cannot be decrypted: is push_aes_key the one in WeChat's console?",
         ))
     }
 

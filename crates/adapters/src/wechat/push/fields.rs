@@ -15,13 +15,12 @@ pub(super) struct Fields(BTreeMap<String, String>);
 impl Fields {
     /// Parses a body. The content type is ignored, because WeChat sends JSON as `text/xml` too.
     pub(super) fn parse(body: &[u8]) -> Result<Self, PushRejected> {
-        let text =
-            str::from_utf8(body).map_err(|_invalid| malformed("the message is not UTF-8"))?;
+        let text = str::from_utf8(body).map_err(|_invalid| malformed("is not UTF-8"))?;
         let text = text.trim_start_matches('\u{feff}').trim();
         match text.bytes().next() {
             Some(b'{') => from_json(text),
             Some(b'<') => from_xml(text),
-            Some(_) | None => Err(malformed("the message is neither JSON nor XML")),
+            Some(_) | None => Err(malformed("is neither JSON nor XML")),
         }
     }
 
@@ -37,7 +36,7 @@ fn malformed(reason: &'static str) -> PushRejected {
 fn from_json(text: &str) -> Result<Fields, PushRejected> {
     // The parser's error is dropped: it quotes the body.
     let parsed = serde_json::from_str::<Map<String, Value>>(text);
-    let Ok(members) = parsed else { return Err(malformed("the message is not a JSON object")) };
+    let Ok(members) = parsed else { return Err(malformed("is not a JSON object")) };
     let plain = members.into_iter().filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text)),
         Value::Number(number) => Some((name, number.to_string())),
@@ -56,7 +55,7 @@ fn from_xml(text: &str) -> Result<Fields, PushRejected> {
     };
     let parsed = Document::parse_with_options(text, options);
     let Ok(document) = parsed else {
-        return Err(malformed("the message is not XML, or has too many elements"));
+        return Err(malformed("is not XML or has too many elements"));
     };
     let elements = document.root_element().children().filter(Node::is_element);
     let fields = elements.map(|element| {

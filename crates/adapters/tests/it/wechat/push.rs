@@ -142,7 +142,7 @@ fn published_encrypted_messages_are_decrypted() {
         }
         let body = format!("<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>");
         let read = reader.read(&signature, body.as_bytes());
-        // Two of the published messages are not message reader, so they decrypt but are malformed.
+        // Two of the published messages are not message pushes, so they decrypt but are malformed.
         let message = field("message");
         if message.contains("CreateTime") {
             let read = read.unwrap();
