@@ -133,7 +133,9 @@ impl TestAppBuilder {
             clock: self.clock,
             random: Arc::new(FixedRandom::default()),
             rate_limits,
-            service_accounts: Arc::new(MemoryServiceAccounts::default().with("orders", SERVICE_KEY)),
+            service_accounts: Arc::new(
+                MemoryServiceAccounts::default().with("orders", SERVICE_KEY),
+            ),
             verification_keys: Arc::new(verification_keys()),
             store_health: self.store_health,
             metrics: Metrics::new(Registry::with_prefix("menshen")),
