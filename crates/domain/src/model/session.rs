@@ -1,4 +1,4 @@
-//! Session of a device: refresh token rotation, reuse detection and expiry.
+//! Session of a device: refresh token rotation, refresh token reuse, session eviction and expiry.
 
 pub mod claims;
 pub mod token_pair;

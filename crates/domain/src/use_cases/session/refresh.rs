@@ -1,4 +1,4 @@
-//! Refresh of a session: a refresh token is exchanged for a new pair of tokens.
+//! Refresh of a session: rotation of the token pair, with refresh token reuse detection.
 
 use std::sync::Arc;
 
