@@ -260,8 +260,8 @@ impl AdminPrincipal {
 /// Minimum length of a new password, in Unicode scalar values.
 pub const MIN_ADMIN_PASSWORD_CHARS: usize = 12;
 
-/// Maximum length of a password, in bytes.
-pub const MAX_ADMIN_PASSWORD_BYTES: usize = 256;
+/// Maximum length of a password, in Unicode scalar values.
+pub const MAX_ADMIN_PASSWORD_CHARS: usize = 256;
 
 /// Password in plain text, entered at a sign-in or chosen for an account. `Debug` does not show it.
 #[derive(Debug)]
@@ -270,7 +270,7 @@ pub struct AdminPassword(SecretString);
 /// Error: the text is not a valid password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a password has at least {MIN_ADMIN_PASSWORD_CHARS} characters and at most {MAX_ADMIN_PASSWORD_BYTES} bytes"
+    "a password has {MIN_ADMIN_PASSWORD_CHARS} to {MAX_ADMIN_PASSWORD_CHARS} characters"
 )]
 pub struct InvalidPassword;
 
@@ -286,7 +286,7 @@ impl AdminPassword {
 
     /// Validates a password entered at a sign-in.
     pub fn parse(raw: &str) -> Result<Self, InvalidPassword> {
-        if !(1..=MAX_ADMIN_PASSWORD_BYTES).contains(&raw.len()) {
+        if !(1..=MAX_ADMIN_PASSWORD_CHARS).contains(&raw.chars().count()) {
             return Err(InvalidPassword);
         }
         Ok(Self(raw.into()))
@@ -387,6 +387,11 @@ mod tests {
         assert!(AdminPassword::new_password("twelve chars").is_ok());
         assert!(AdminPassword::new_password("十二个字的密码也是可以的").is_ok());
         assert!(AdminPassword::new_password("eleven char").is_err());
+        for character in ["x", "密", "🔑"] {
+            let longest = character.repeat(MAX_ADMIN_PASSWORD_CHARS);
+            assert!(AdminPassword::parse(&longest).is_ok());
+            assert!(AdminPassword::parse(&format!("{longest}{character}")).is_err());
+        }
         assert!(AdminPassword::parse("short").is_ok());
         assert!(AdminPassword::parse("").is_err());
         assert!(AdminPassword::parse(&"x".repeat(257)).is_err());

@@ -2,7 +2,7 @@
 
 use domain::model::admin::{
     AdminId, AdminName, AdminPassword, InvalidPassword, MAX_ADMIN_NAME_BYTES,
-    MAX_ADMIN_PASSWORD_BYTES, MIN_ADMIN_PASSWORD_CHARS, Role,
+    MAX_ADMIN_PASSWORD_CHARS, MIN_ADMIN_PASSWORD_CHARS, Role,
 };
 use domain::model::audit::AuditKind;
 use domain::model::member::query::{MAX_PAGE_SIZE, MemberFilter};
@@ -219,7 +219,7 @@ fn integer(description: &str, max: u16, example: u16) -> Object {
 }
 
 fn password(description: &str) -> Object {
-    string(description, "correct horse battery staple").max_length(MAX_ADMIN_PASSWORD_BYTES)
+    string(description, "correct horse battery staple").max_length(MAX_ADMIN_PASSWORD_CHARS)
 }
 
 #[cfg(test)]
