@@ -8,16 +8,12 @@ use crate::config::Config;
 use crate::wiring;
 use crate::wiring::shared_state::SharedState;
 
-/// Bans a member and ends their sessions.
+/// Bans a member, which ends their sessions.
 ///
 /// # Errors
 /// When there is no such member, the reason is malformed, or the store failed.
 pub async fn ban(config: &Config, member: MemberId, reason: Option<&str>) -> anyhow::Result<()> {
-    let reason = parse_reason(reason)?;
-    let shared = SharedState::open(config).await;
-    let store = wiring::store(config, Some(shared.change_notifier())).await?;
-    wiring::admin::ban(&store).set_status(&StatusChange::ban(member, reason)).await?;
-    Ok(store.close().await?)
+    set_status(config, &StatusChange::ban(member, parse_reason(reason)?)).await
 }
 
 /// Lifts a member's ban.
@@ -25,10 +21,13 @@ pub async fn ban(config: &Config, member: MemberId, reason: Option<&str>) -> any
 /// # Errors
 /// When there is no such member, the reason is malformed, or the store failed.
 pub async fn unban(config: &Config, member: MemberId, reason: Option<&str>) -> anyhow::Result<()> {
-    let reason = parse_reason(reason)?;
+    set_status(config, &StatusChange::unban(member, parse_reason(reason)?)).await
+}
+
+async fn set_status(config: &Config, change: &StatusChange) -> anyhow::Result<()> {
     let shared = SharedState::open(config).await;
     let store = wiring::store(config, Some(shared.change_notifier())).await?;
-    wiring::admin::ban(&store).set_status(&StatusChange::unban(member, reason)).await?;
+    wiring::admin::ban(&store).set_status(change).await?;
     Ok(store.close().await?)
 }
 
