@@ -269,9 +269,7 @@ pub struct AdminPassword(SecretString);
 
 /// Error: the text is not a valid password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a password has {MIN_ADMIN_PASSWORD_CHARS} to {MAX_ADMIN_PASSWORD_CHARS} characters"
-)]
+#[error("a password has {MIN_ADMIN_PASSWORD_CHARS} to {MAX_ADMIN_PASSWORD_CHARS} characters")]
 pub struct InvalidPassword;
 
 impl AdminPassword {
