@@ -13,6 +13,7 @@ mod m20261126_090000_audit_context;
 mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
 mod m20261126_120000_apps;
+mod m20261130_120000_heartbeat;
 mod steps;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_100000_admins::Migration),
             Box::new(m20261126_110000_outbox::Migration),
             Box::new(m20261126_120000_apps::Migration),
+            Box::new(m20261130_120000_heartbeat::Migration),
             // `cargo xtask migrate new` adds migrations above this line.
         ]
     }

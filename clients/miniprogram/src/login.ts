@@ -20,7 +20,12 @@ interface Attempt {
 }
 
 /** Errors after which a login is retried with a new code. */
-const TRANSIENT_ERRORS: ErrorId[] = ['no_login_code', 'rate_limited', 'provider_unavailable']
+const TRANSIENT_ERRORS: ErrorId[] = [
+  'no_login_code',
+  'rate_limited',
+  'provider_unavailable',
+  'service_unavailable',
+]
 
 /** Errors of an expired or used code, after which a login is retried with a new code once. */
 const STALE_CODE_ERRORS: ErrorId[] = ['login_code_invalid', 'login_code_used']

@@ -4,6 +4,7 @@ mod backend;
 pub mod encryption;
 mod entity;
 mod error;
+mod health;
 mod insert_if_absent;
 mod metrics;
 #[cfg(test)]
@@ -17,29 +18,30 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::model::event::delivery::Subscriptions;
 use domain::ports::store::error::StoreError;
-use domain::ports::store::{Store, StoreHealth, UnitOfWork};
+use domain::ports::store::{Store, UnitOfWork};
 use prometheus_client::registry::Registry;
+use sea_orm::DbBackend;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sea_orm::sqlx::{self, Database};
-use sea_orm::{DbBackend, EntityTrait, QuerySelect};
-use tokio::time::timeout;
 
 use crate::cache::invalidation::ChangeNotifier;
 use crate::crypto::sealer::Sealer;
 use crate::store::backend::{mysql, postgres, sqlite};
 use crate::store::encryption::data_keys::DataKeyring;
-use crate::store::entity::member;
+use crate::store::health::Heartbeat;
 use crate::store::metrics::{MonitoredPool, PoolMetrics, SessionCounters, SessionMetrics};
-use crate::store::transaction::{PendingNotifications, Reader, SeaUnitOfWork, WriteScheduler};
+use crate::store::transaction::{
+    PendingNotifications, QueueLimits, Reader, SeaUnitOfWork, WriteScheduler,
+};
 
 /// Maximum time to open a connection, or to wait for a free one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Idle time after which a pooled connection is validated before use.
-const REVALIDATE_AFTER: Duration = Duration::from_secs(1);
+/// Idle time after which a pooled connection is checked before use.
+const RECHECK_AFTER: Duration = Duration::from_secs(1);
 
-/// Maximum duration of a readiness check.
-const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum number of callers that wait for a connection, with some kilobytes of memory each.
+const MAX_WAITING: usize = 2_000;
 
 /// Configuration of the store.
 pub struct StoreConfig {
@@ -52,6 +54,8 @@ pub struct StoreConfig {
     /// Maximum number of connections, at least 1. SQLite has this number of connections that read, and one
     /// that writes.
     pub max_connections: u32,
+    /// Maximum time that a caller waits for a free connection.
+    pub queue_timeout: Duration,
     /// Sealer of the data keys, which encrypt personal data.
     pub sealer: Arc<Sealer>,
 }
@@ -65,6 +69,7 @@ pub struct SeaStore {
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
     change_notifier: Option<Arc<dyn ChangeNotifier>>,
+    heartbeat: Heartbeat,
 }
 
 /// Error of opening the database.
@@ -106,6 +111,13 @@ struct OpenedDatabase {
     pools: Vec<MonitoredPool>,
 }
 
+impl StoreConfig {
+    /// Limits of the queues in front of the connections.
+    fn queue_limits(&self) -> QueueLimits {
+        QueueLimits { max_waiting: MAX_WAITING, max_wait: self.queue_timeout }
+    }
+}
+
 impl SeaStore {
     /// Opens the database, which must have been migrated.
     pub async fn connect(config: &StoreConfig) -> Result<Self, ConnectError> {
@@ -116,14 +128,16 @@ impl SeaStore {
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
         let OpenedDatabase { scheduler, reader, pools } = opened;
+        let queues = [("write", scheduler.queue().length()), ("read", reader.queue().length())];
         Ok(Self {
             scheduler,
             reader,
-            pools: Arc::new(PoolMetrics(pools)),
+            pools: Arc::new(PoolMetrics { pools, queues }),
             sessions: SessionMetrics::default(),
             keyring: Arc::new(DataKeyring::new(Arc::clone(&config.sealer))),
             subscriptions: Arc::default(),
             change_notifier: None,
+            heartbeat: Heartbeat::default(),
         })
     }
 
@@ -181,12 +195,12 @@ fn pool<DB: Database>(max_connections: u32) -> PoolOptions<DB> {
         .max_lifetime(None)
 }
 
-/// Returns true if a pooled connection needs no validation before use.
+/// Returns true if a pooled connection needs no check before use.
 ///
-/// Validation costs every unit of work a round trip. A database server that is under load does not restart
+/// A check costs every unit of work a round trip. A database server that is under load does not restart
 /// unnoticed within a second.
-fn recently_validated(connection: &PoolConnectionMetadata) -> bool {
-    connection.idle_for < REVALIDATE_AFTER
+fn recently_checked(connection: &PoolConnectionMetadata) -> bool {
+    connection.idle_for < RECHECK_AFTER
 }
 
 #[async_trait]
@@ -198,18 +212,5 @@ impl Store for SeaStore {
     async fn purge_deleted(&self) -> Result<(), StoreError> {
         let DbBackend::Sqlite = self.reader.backend() else { return Ok(()) };
         self.scheduler.run_exclusive(async |writer| sqlite::vacuum(writer).await).await
-    }
-}
-
-#[async_trait]
-impl StoreHealth for SeaStore {
-    async fn ready(&self) -> Result<(), StoreError> {
-        // The query reads a table of the service, so a database that was never migrated is not ready.
-        let any_version =
-            member::Entity::find().select_only().column(member::Column::Version).limit(1);
-        let ready =
-            self.reader.run(async move |reader| any_version.into_tuple::<i64>().one(reader).await);
-        timeout(READY_TIMEOUT, ready).await.map_err(StoreError::new)??;
-        Ok(())
     }
 }

@@ -53,6 +53,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// Maximum number of database connections.
     pub max_connections: u32,
+    /// Maximum time that a request waits for a database connection.
+    pub queue_timeout: Duration,
     /// Redis URL; may contain a password. `None` to keep shared state in the process.
     pub redis_url: Option<RedisUrl>,
     /// Prefix of all Redis keys and channels.
@@ -188,6 +190,7 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
         telemetry: telemetry(reader),
         database_url: database_url(reader),
         max_connections: reader.whole("database.max_connections", 1..=1000),
+        queue_timeout: ttl("database.queue_timeout", 1..=60),
         redis_url: redis_url(reader),
         redis_prefix: reader.required("redis.prefix"),
         member_ttl: ttl("cache.member_ttl", 0..=5),

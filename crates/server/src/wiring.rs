@@ -175,8 +175,9 @@ pub async fn store(
 ) -> anyhow::Result<Arc<SeaStore>> {
     let url = config.database_url.expose_secret().to_owned();
     let max_connections = config.max_connections;
+    let queue_timeout = config.queue_timeout;
     let sealer = Arc::new(sealer(config)?);
-    let store = StoreConfig { url, max_connections, sealer };
+    let store = StoreConfig { url, max_connections, queue_timeout, sealer };
     let store = SeaStore::connect(&store).await.context("database.url")?;
     let store = store.with_subscriptions(subscriptions(config));
     Ok(Arc::new(match notifier {

@@ -21,6 +21,7 @@ async fn up_creates_the_file_its_folder_and_all_tables() {
         "app",
         "audit_event",
         "data_key",
+        "heartbeat",
         "identity",
         "member",
         "outbox",

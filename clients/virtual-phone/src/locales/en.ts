@@ -161,6 +161,8 @@ export const en: Texts = {
     user_blocked: 'WeChat has blocked this user, so the login fails. A retry does not help.',
     provider_unavailable:
       'WeChat is unavailable, and the server returns a Retry-After. The SDK waits and tries again with a new login code.',
+    service_unavailable:
+      'The database of the server is unavailable, and the server returns a Retry-After. The SDK waits and tries again.',
     session_revoked: 'This session has ended. The SDK logs in again in the background.',
     token_expired: 'The token has expired. The SDK exchanges the refresh token for a new pair.',
     unauthenticated: 'The request has no valid token.',

@@ -154,6 +154,7 @@ export const zh = {
     phone_code_invalid: '手机号的码被拒绝：用户要再点一次按钮。',
     user_blocked: '微信封禁了此用户，登录不了。重试没有意义。',
     provider_unavailable: '微信暂时不可用，服务器说明多久后再来。SDK 等一等，再用新的登录码重试。',
+    service_unavailable: '服务器的数据库暂时不可用，并返回 Retry-After。SDK 会等待后重试。',
     session_revoked: '这个会话已经结束。SDK 会悄悄重新登录，不打扰用户。',
     token_expired: '令牌过期了，SDK 会用刷新令牌换新的。',
     unauthenticated: '没有有效的令牌。',

@@ -36,6 +36,7 @@ tables! {
     app
     audit_event
     data_key
+    heartbeat
     identity
     member
     outbox

@@ -20,14 +20,106 @@ const ROLLBACK_SQLSTATES: [&str; 2] = ["40001", "40P01"];
 /// messages that cannot contain a value are passed on, so that no phone number reaches a log.
 pub(super) fn to_store_error(error: &DbErr) -> StoreError {
     let Some(sqlx::Error::Database(database_error)) = sqlx_error(error) else {
-        return StoreError::new(error.to_string());
+        let description = error.to_string();
+        return if is_connection_error(error) {
+            StoreError::unavailable(description)
+        } else {
+            StoreError::new(description)
+        };
     };
     let description = describe(database_error.as_ref());
     // A referenced row existed when it was looked up, so a concurrent transaction has removed it.
     if is_rolled_back(error) || database_error.is_foreign_key_violation() {
         return Contention::new(description).into();
     }
+    if is_temporary(database_error.as_ref()) {
+        return StoreError::unavailable(description);
+    }
     StoreError::new(description)
+}
+
+/// Returns true if the connection could not be opened or broke.
+fn is_connection_error(error: &DbErr) -> bool {
+    let broken = |error: &sqlx::Error| {
+        matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::BeginFailed
+        )
+    };
+    matches!(error, DbErr::ConnectionAcquire(_)) || sqlx_error(error).is_some_and(broken)
+}
+
+/// SQLSTATE classes of a PostgreSQL server that cannot serve now: connection exception, insufficient
+/// resources (a full disk among them), operator intervention (shutdown and statement timeout), system
+/// error.
+const TEMPORARY_SQLSTATES: [&str; 4] = ["08", "53", "57", "58"];
+
+/// SQLSTATEs of PostgreSQL: write to a read-only server, lock not available.
+const READ_ONLY_SQLSTATE: &str = "25006";
+const LOCK_NOT_AVAILABLE_SQLSTATE: &str = "55P03";
+
+/// Error numbers of a MySQL or MariaDB server that cannot serve now: disk full, too many connections (of
+/// the server and of the user), out of resources, shutdown, table full, error during the commit, lock wait
+/// timeout, statement interrupted, connection killed, and statement timeouts of both.
+const TEMPORARY_MYSQL_ERRORS: [u16; 13] =
+    [1021, 1040, 1041, 1053, 1077, 1114, 1180, 1203, 1205, 1317, 1927, 1969, 3024];
+
+/// Error numbers of MySQL and MariaDB: write to a read-only server, or in a read-only transaction.
+const READ_ONLY_MYSQL_ERRORS: [u16; 3] = [1290, 1792, 1836];
+
+/// Primary result codes of an SQLite file that cannot be used now: busy, locked, out of memory, read-only,
+/// interrupted, I/O error, disk full, cannot open, locking protocol.
+const TEMPORARY_SQLITE_CODES: [i32; 9] = [5, 6, 7, 8, 9, 10, 13, 14, 15];
+
+/// Returns true if the same statement may succeed later, without a change by an operator of this service.
+fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool {
+    if let Some(mysql) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        let number = mysql.number();
+        return TEMPORARY_MYSQL_ERRORS.contains(&number)
+            || READ_ONLY_MYSQL_ERRORS.contains(&number);
+    }
+    let code = error.code().unwrap_or_default();
+    if is_sqlite(error) {
+        let primary = code.parse().map(|code: i32| code & 0xff);
+        return primary.is_ok_and(|code| TEMPORARY_SQLITE_CODES.contains(&code));
+    }
+    TEMPORARY_SQLSTATES.iter().any(|class| code.starts_with(class))
+        || [READ_ONLY_SQLSTATE, LOCK_NOT_AVAILABLE_SQLSTATE].contains(&code.as_ref())
+}
+
+/// Returns true if the server refused a write because it is, or has become, a read-only one.
+pub(super) fn is_read_only(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(error)) = sqlx_error(error) else { return false };
+    match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(mysql) => READ_ONLY_MYSQL_ERRORS.contains(&mysql.number()),
+        None => error.code().is_some_and(|code| code == READ_ONLY_SQLSTATE),
+    }
+}
+
+/// Returns true if the transaction of the failed statement goes on: the statement succeeded and only its
+/// result was not understood, or it violated a constraint. PostgreSQL ends the transaction even then.
+pub(super) fn keeps_transaction(error: &DbErr) -> bool {
+    match sqlx_error(error) {
+        Some(sqlx::Error::Database(error)) => {
+            let is_constraint = !matches!(error.kind(), sqlx::error::ErrorKind::Other);
+            let is_postgres = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some();
+            is_constraint && !is_postgres
+        }
+        Some(
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::RowNotFound,
+        ) => true,
+        Some(_) => false,
+        None => !matches!(error, DbErr::ConnectionAcquire(_)),
+    }
 }
 
 /// Returns true if the database rolled the whole transaction back because of others, for example to
@@ -54,13 +146,16 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
+fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+}
+
 fn describe(error: &dyn sqlx::error::DatabaseError) -> String {
     let code = error.code().unwrap_or_default();
     let is_value_free = VALUE_FREE_SQLSTATES.iter().any(|class| code.starts_with(class));
-    let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
     let message = match error.constraint() {
         // SQLite's messages name columns, never values.
-        _ if is_sqlite || is_value_free => error.message(),
+        _ if is_sqlite(error) || is_value_free => error.message(),
         Some(constraint) => constraint,
         None => "message withheld",
     };

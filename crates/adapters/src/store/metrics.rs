@@ -1,7 +1,8 @@
 //! Metrics of the store: database connections, and opened and ended sessions.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -55,8 +56,12 @@ impl SessionCounters {
     }
 }
 
-/// Connection pools, inspected at every scrape.
-pub(super) struct PoolMetrics(pub(super) Vec<MonitoredPool>);
+/// Connection pools and the queues in front of them, inspected at every scrape.
+pub(super) struct PoolMetrics {
+    pub(super) pools: Vec<MonitoredPool>,
+    /// Numbers of waiting callers, by the purpose of the connections.
+    pub(super) queues: [(&'static str, Arc<AtomicUsize>); 2],
+}
 
 /// Connection pool with its name and a function that returns the numbers of open and idle connections.
 pub(super) struct MonitoredPool {
@@ -83,12 +88,23 @@ impl Collector for PoolMetrics {
             None,
             MetricType::Gauge,
         )?;
-        for MonitoredPool { name, connections } in &self.0 {
+        for MonitoredPool { name, connections } in &self.pools {
             let (open, idle) = connections();
             for (state, count) in [("idle", idle), ("in_use", open.saturating_sub(idle))] {
                 let labels = [("pool", *name), ("state", state)];
                 ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
             }
+        }
+        let mut family = encoder.encode_descriptor(
+            "database_waiting",
+            "Requests that wait for a connection to the database, by purpose",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (purpose, waiting) in &self.queues {
+            let waiting = u32::try_from(waiting.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+            let labels = [("purpose", *purpose)];
+            ConstGauge::new(waiting).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }
@@ -96,6 +112,6 @@ impl Collector for PoolMetrics {
 
 impl fmt::Debug for PoolMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|pool| pool.name)).finish()
+        f.debug_list().entries(self.pools.iter().map(|pool| pool.name)).finish()
     }
 }

@@ -10,6 +10,7 @@ mod phones;
 mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapters::crypto::master_key::MasterKey;
 use adapters::crypto::sealer::{Sealer, SealingKey};
@@ -23,6 +24,9 @@ fn sealing_key(seed: u8) -> SealingKey {
     let bytes: Vec<u8> = (seed..seed + 32).collect();
     SealingKey::new(&MasterKey::from_base64(&STANDARD.encode(bytes)).unwrap())
 }
+
+/// Queue timeout of stores in tests: the machine may be busy.
+pub(crate) const QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn sealer(seed: u8) -> Sealer {
     Sealer::new(sealing_key(seed))
@@ -39,7 +43,7 @@ pub(crate) async fn open(database: &FreshDatabase, max_connections: u32) -> Arc<
     migration::up(database.url()).await.unwrap();
     let url = database.url().to_owned();
     let sealer = Arc::new(sealer(1));
-    let config = StoreConfig { url, max_connections, sealer };
+    let config = StoreConfig { url, max_connections, queue_timeout: QUEUE_TIMEOUT, sealer };
     let store = SeaStore::connect(&config).await.unwrap();
     Arc::new(store.with_subscriptions(subscriptions()))
 }

@@ -41,6 +41,8 @@ pub enum ErrorId {
     RateLimited,
     /// The provider cannot be reached or does not respond properly.
     ProviderUnavailable,
+    /// The database cannot be used now, or too many requests wait for it.
+    ServiceUnavailable,
     /// The provider rejects the credentials or the address of the app.
     ProviderMisconfigured,
     /// An internal error occurred.
@@ -102,6 +104,7 @@ impl ErrorId {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RateLimited => "rate_limited",
             Self::ProviderUnavailable => "provider_unavailable",
+            Self::ServiceUnavailable => "service_unavailable",
             Self::ProviderMisconfigured => "provider_misconfigured",
             Self::Internal => "internal",
         }
@@ -124,7 +127,7 @@ impl ErrorId {
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::ProviderUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ProviderUnavailable | Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ProviderMisconfigured | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -149,6 +152,7 @@ impl ErrorId {
             Self::UnsupportedMediaType => "仅支持 JSON 格式的请求",
             Self::RateLimited => "操作过于频繁，请稍后再试",
             Self::ProviderUnavailable => "登录服务暂时不可用，请稍后再试",
+            Self::ServiceUnavailable => "服务繁忙，请稍后再试",
             Self::ProviderMisconfigured => "服务配置有误，请联系管理员",
             Self::Internal => "服务器内部错误，请稍后再试",
         }
@@ -176,6 +180,7 @@ impl ErrorId {
             Self::UnsupportedMediaType => "Only JSON is supported",
             Self::RateLimited => "Too many requests, please try again later",
             Self::ProviderUnavailable => "Login is not available for the moment, please try again",
+            Self::ServiceUnavailable => "The service is busy, please try again later",
             Self::ProviderMisconfigured => {
                 "The service is not set up properly, please contact its operator"
             }
@@ -238,6 +243,10 @@ impl ErrorId {
             Self::ProviderUnavailable => {
                 "The provider is unreachable, overloaded or slow, or its response is invalid. Retry \
                  after `Retry-After` seconds with new codes."
+            }
+            Self::ServiceUnavailable => {
+                "The database of this service is unreachable or overloaded. Retry after \
+                 `Retry-After` seconds; a login needs new codes unless it has an idempotency key."
             }
             Self::ProviderMisconfigured => {
                 "The provider rejects the app id, the secret or the server's address. The operator \

@@ -1,5 +1,7 @@
 //! The error table: how the errors of all use cases are reported to clients.
 
+use std::time::Duration;
+
 use domain::model::admin::RoleRequired;
 use domain::model::rate_limit::RateLimited;
 use domain::ports::app::BuildAppError;
@@ -31,6 +33,10 @@ use crate::error::report::{
     InvalidField, LoggedAt, ProviderAt, Recursive, RetryLater, Wrapped, error_table,
 };
 
+/// Value of `Retry-After` while the store is unavailable. Connections to a database that is back are
+/// opened within this time.
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
+
 error_table! {
     LoginError {
         LoginError::Verify(error) => Wrapped::<CodeExchangeError>::new(), with error;
@@ -45,7 +51,8 @@ error_table! {
         // An identity may be assigned to the wrong member: the operator has to look into it.
         LoginError::UnionIdChanged(_) => LoggedAt(Level::ERROR, Conflict::UNION_ID_CHANGED);
         LoginError::Shared(error) => Recursive::<LoginError>::new(), with error;
-        LoginError::Store(_) | LoginError::Signing(_) | LoginError::Unseal(_) => ErrorId::Internal;
+        LoginError::Store(error) => Wrapped::<StoreError>::new(), with error;
+        LoginError::Signing(_) | LoginError::Unseal(_) => ErrorId::Internal;
     }
 
     CodeExchangeError {
@@ -62,7 +69,8 @@ error_table! {
         RefreshError::Reused => LoggedAt(Level::WARN, ErrorId::SessionRevoked);
         RefreshError::AppDisabled(_) => ErrorId::Forbidden;
         RefreshError::Banned(_) => ErrorId::MemberBanned;
-        RefreshError::Store(_) | RefreshError::Signing(_) => ErrorId::Internal;
+        RefreshError::Store(error) => Wrapped::<StoreError>::new(), with error;
+        RefreshError::Signing(_) => ErrorId::Internal;
     }
 
     AuthenticateError {
@@ -70,7 +78,7 @@ error_table! {
         AuthenticateError::Token(TokenRejected::Expired) => ErrorId::TokenExpired;
         AuthenticateError::SessionEnded => ErrorId::SessionRevoked;
         AuthenticateError::Banned(_) => ErrorId::MemberBanned;
-        AuthenticateError::Store(_) => ErrorId::Internal;
+        AuthenticateError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     AuthError {
@@ -80,13 +88,13 @@ error_table! {
 
     EndSessionError {
         EndSessionError::NotFound => ErrorId::NotFound;
-        EndSessionError::Store(_) => ErrorId::Internal;
+        EndSessionError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     MemberAccessError {
         MemberAccessError::NotFound => ErrorId::Unauthenticated;
         MemberAccessError::Banned(_) => ErrorId::MemberBanned;
-        MemberAccessError::Store(_) => ErrorId::Internal;
+        MemberAccessError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     BindPhoneError {
@@ -99,7 +107,7 @@ error_table! {
 
     EraseMemberError {
         EraseMemberError::NotFound => ErrorId::Unauthenticated;
-        EraseMemberError::Store(_) => ErrorId::Internal;
+        EraseMemberError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     UseSessionKeyError {
@@ -108,7 +116,7 @@ error_table! {
         UseSessionKeyError::AppDisabled(_) => ErrorId::Forbidden;
         UseSessionKeyError::NoKey => ErrorId::NotFound;
         UseSessionKeyError::Provider(error) => ProviderAt(Step::SessionKey), with error;
-        UseSessionKeyError::Store(_) => ErrorId::Internal;
+        UseSessionKeyError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     ReceivePushError {
@@ -118,17 +126,18 @@ error_table! {
         ReceivePushError::Rejected(PushRejected::Forged | PushRejected::WrongRecipient)
         | ReceivePushError::Stale
         | ReceivePushError::Replayed => ErrorId::Forbidden;
-        ReceivePushError::Store(_) => ErrorId::Internal;
+        ReceivePushError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     SignInError {
         SignInError::Refused => ErrorId::Unauthenticated;
-        SignInError::Hash(_) | SignInError::Store(_) => ErrorId::Internal;
+        SignInError::Hash(_) => ErrorId::Internal;
+        SignInError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     AuthenticateAdminError {
         AuthenticateAdminError::SignedOut => ErrorId::Unauthenticated;
-        AuthenticateAdminError::Store(_) => ErrorId::Internal;
+        AuthenticateAdminError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     ManageAdminsError {
@@ -137,7 +146,8 @@ error_table! {
         | ManageAdminsError::WrongPassword => ErrorId::Forbidden;
         ManageAdminsError::NotFound => ErrorId::NotFound;
         ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated;
-        ManageAdminsError::Hash(_) | ManageAdminsError::Store(_) => ErrorId::Internal;
+        ManageAdminsError::Hash(_) => ErrorId::Internal;
+        ManageAdminsError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     ManageAppsError {
@@ -152,24 +162,24 @@ error_table! {
             InvalidField("secret"), with reason;
         ManageAppsError::InvalidSecret(BuildAppError::Push(reason)) =>
             InvalidField("pushToken"), with reason;
-        ManageAppsError::InvalidSecret(BuildAppError::Sealed(_))
-        | ManageAppsError::Store(_) => ErrorId::Internal;
+        ManageAppsError::InvalidSecret(BuildAppError::Sealed(_)) => ErrorId::Internal;
+        ManageAppsError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     ManageMembersError {
         ManageMembersError::Forbidden(_) => ErrorId::Forbidden;
         ManageMembersError::NotFound => ErrorId::NotFound;
-        ManageMembersError::Store(_) => ErrorId::Internal;
+        ManageMembersError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     QueryAuditLogError {
         QueryAuditLogError::Forbidden(_) => ErrorId::Forbidden;
-        QueryAuditLogError::Store(_) => ErrorId::Internal;
+        QueryAuditLogError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     ServiceStatusError {
         ServiceStatusError::Forbidden(_) => ErrorId::Forbidden;
-        ServiceStatusError::Store(_) => ErrorId::Internal;
+        ServiceStatusError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
     RoleRequired {
@@ -181,6 +191,7 @@ error_table! {
     }
 
     StoreError {
-        _ => ErrorId::Internal;
+        StoreError::Unavailable(_) => RetryLater(ErrorId::ServiceUnavailable), with STORE_RETRY_AFTER;
+        StoreError::Failed(_) => ErrorId::Internal;
     }
 }

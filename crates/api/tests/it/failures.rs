@@ -5,36 +5,19 @@ use std::time::Duration;
 
 use api::error::id::ErrorId;
 use domain::model::app::name::AppName;
-use domain::model::audit::AuditEvent;
 use domain::model::clock::Clock;
-use domain::model::fingerprint::Fingerprint;
-use domain::model::identity::{KnownMember, Subject};
-use domain::model::login::redemption::Redemption;
 use domain::model::member::nickname::Nickname;
 use domain::model::member::{Member, MemberId};
-use domain::model::provider::withdrawal::Withdrawal;
 use domain::model::session::claims::{AccessClaims, RefreshClaims};
 use domain::model::session::{Session, SessionId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::provider::ProviderFailure;
-use domain::ports::store::admins::AdminRepository;
-use domain::ports::store::apps::AppRepository;
-use domain::ports::store::audit::AuditLog;
-use domain::ports::store::error::{AddError, StoreError, UpdateError};
-use domain::ports::store::identities::IdentityRepository;
+use domain::ports::store::error::{Contention, StoreError};
 use domain::ports::store::identities::MockIdentityReader;
 use domain::ports::store::members::MockMemberReader;
-use domain::ports::store::members::{MemberRepository, TombstoneRepository};
-use domain::ports::store::outbox::Outbox;
-use domain::ports::store::pushes::PushRepository;
-use domain::ports::store::redemptions::RedemptionRepository;
-use domain::ports::store::session_keys::SessionKeyRepository;
-use domain::ports::store::sessions::SessionRepository;
 use domain::ports::store::sessions::{MockSessionLister, MockSessionReader};
-use domain::ports::store::signing_keys::SigningKeyRepository;
-use domain::ports::store::{MockStore, Store, UnitOfWork};
+use domain::ports::store::{MockStore, Store};
 use domain::ports::tokens::{MockTokenIssuer, MockTokenVerifier, SigningError};
-use salvo::async_trait;
 use serde_json::json;
 use testkit::fake::provider::MemoryUser;
 use uuid::Uuid;
@@ -49,6 +32,9 @@ async fn assert_failure(app: &TestApp, call: impl Fn() -> Call, id: ErrorId) -> 
     for (answer, message) in [(&english, id.message_en()), (&chinese, id.message_zh())] {
         assert_eq!(answer.failure(), (id.status().as_u16(), id.id().to_owned()), "{}", answer.body);
         assert_eq!(answer.json()["msg"], message);
+        if id.status() == 503 {
+            assert_eq!(answer.header("retry-after"), "2");
+        }
         assert!(
             !answer.body.contains("canary"),
             "the response contains the cause: {}",
@@ -157,30 +143,46 @@ async fn valid_token_of_a_deleted_member_is_rejected() {
     }
 }
 
+/// Failures of the store, with the error ids that clients get.
+const STORE_FAILURES: [(fn() -> StoreError, ErrorId); 3] = [
+    (|| StoreError::new("store-canary"), ErrorId::Internal),
+    (|| StoreError::unavailable("store-canary"), ErrorId::ServiceUnavailable),
+    (|| Contention::new("store-canary").into(), ErrorId::ServiceUnavailable),
+];
+
 #[tokio::test]
-async fn store_failure_is_an_internal_error() {
+async fn store_failure_is_an_internal_error_and_unavailability_is_temporary() {
+    for (failure, id) in STORE_FAILURES {
+        store_failure_is_reported_as(failure, id).await;
+        store_failure_after_authentication_is_reported_as(failure, id).await;
+    }
+}
+
+async fn store_failure_is_reported_as(failure: fn() -> StoreError, id: ErrorId) {
     let app = TestApp::build_with(|builder| {
         let mut store = MockStore::new();
-        store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
+        store.expect_begin().returning(move || Err(failure()));
         let mut sessions = MockSessionReader::new();
-        sessions.expect_find_session().returning(|_| Err(StoreError::new("store-canary")));
+        sessions.expect_find_session().returning(move |_| Err(failure()));
         builder.ports.store = Arc::new(store);
         builder.ports.readers.sessions = Arc::new(sessions);
         builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    assert_every_route_fails_internally(&app).await;
-    assert_failure(&app, || get("/me").bearer("any"), ErrorId::Internal).await;
+    assert_every_route_fails(&app, id).await;
+    assert_failure(&app, || get("/me").bearer("any"), id).await;
 }
 
-#[tokio::test]
-async fn store_failure_after_authentication_is_an_internal_error() {
+async fn store_failure_after_authentication_is_reported_as(
+    failure: fn() -> StoreError,
+    id: ErrorId,
+) {
     let app = TestApp::build_with(|builder| {
         let mut store = MockStore::new();
-        store.expect_begin().returning(|| Err(StoreError::new("store-canary")));
+        store.expect_begin().returning(move || Err(failure()));
         let mut members = MockMemberReader::new();
-        members.expect_find().returning(|_| Err(StoreError::new("store-canary")));
+        members.expect_find().returning(move |_| Err(failure()));
         let mut session_lists = MockSessionLister::new();
-        session_lists.expect_list_sessions().returning(|_| Err(StoreError::new("store-canary")));
+        session_lists.expect_list_sessions().returning(move |_| Err(failure()));
         builder.ports.store = Arc::new(store);
         builder.ports.readers.profiles = Arc::new(members);
         builder.ports.readers.session_lists = Arc::new(session_lists);
@@ -188,7 +190,7 @@ async fn store_failure_after_authentication_is_an_internal_error() {
         builder.ports.readers.identities = Arc::new(identity_reader());
         builder.ports.token_verifier = Arc::new(any_token_verifier());
     });
-    assert_every_route_fails_internally(&app).await;
+    assert_every_route_fails(&app, id).await;
     let session = format!("/me/sessions/{}", Uuid::nil());
     for call in [
         &|| get("/me") as Call,
@@ -198,33 +200,22 @@ async fn store_failure_after_authentication_is_an_internal_error() {
         &|| post("/logout/all"),
     ] as [&dyn Fn() -> Call; 5]
     {
-        assert_failure(&app, || call().bearer("any"), ErrorId::Internal).await;
+        assert_failure(&app, || call().bearer("any"), id).await;
     }
 }
 
-#[tokio::test]
-async fn permanent_contention_is_an_internal_error() {
-    let app = TestApp::build_with(|builder| {
-        builder.ports.store = Arc::new(ContendedStore);
-        builder.ports.readers.sessions = Arc::new(session_reader());
-        builder.ports.readers.identities = Arc::new(identity_reader());
-        builder.ports.token_verifier = Arc::new(any_token_verifier());
-    });
-    assert_every_route_fails_internally(&app).await;
-}
-
-async fn assert_every_route_fails_internally(app: &TestApp) {
+async fn assert_every_route_fails(app: &TestApp, id: ErrorId) {
     let login = || post("/login").json(&json!({ "code": app.login_code("o1") }));
-    assert_failure(app, login, ErrorId::Internal).await;
+    assert_failure(app, login, id).await;
     let change = || patch("/me").bearer("any").json(&json!({ "gender": 1 }));
-    assert_failure(app, change, ErrorId::Internal).await;
+    assert_failure(app, change, id).await;
     let bind = || {
         let code = app.phone_code("o1", "13800138915");
         put("/me/phone").bearer("any").json(&json!({ "phoneCode": code }))
     };
-    assert_failure(app, bind, ErrorId::Internal).await;
+    assert_failure(app, bind, id).await;
     let refresh = || post("/token/refresh").json(&json!({ "refreshToken": "any" }));
-    assert_failure(app, refresh, ErrorId::Internal).await;
+    assert_failure(app, refresh, id).await;
 }
 
 #[tokio::test]
@@ -328,205 +319,4 @@ fn sample_session() -> Session {
 fn member(id: MemberId) -> Member {
     let nickname = Nickname::parse("Ann").unwrap();
     Member::register(id, nickname, None, Timestamp::from_unix_millis(0))
-}
-
-/// Store in which every write loses against a concurrent one.
-struct ContendedStore;
-
-#[async_trait]
-impl Store for ContendedStore {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Self))
-    }
-
-    async fn purge_deleted(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl UnitOfWork for ContendedStore {
-    fn members(&self) -> &dyn MemberRepository {
-        self
-    }
-
-    fn identities(&self) -> &dyn IdentityRepository {
-        self
-    }
-
-    fn sessions(&self) -> &dyn SessionRepository {
-        self
-    }
-
-    fn redemptions(&self) -> &dyn RedemptionRepository {
-        self
-    }
-
-    fn session_keys(&self) -> &dyn SessionKeyRepository {
-        unreachable!("the login fails before it stores a session key")
-    }
-
-    fn audit(&self) -> &dyn AuditLog {
-        self
-    }
-
-    fn admins(&self) -> &dyn AdminRepository {
-        unreachable!("no member route uses this repository")
-    }
-
-    fn apps(&self) -> &dyn AppRepository {
-        unreachable!("no member route uses this repository")
-    }
-
-    fn tombstones(&self) -> &dyn TombstoneRepository {
-        self
-    }
-
-    fn pushes(&self) -> &dyn PushRepository {
-        self
-    }
-
-    fn outbox(&self) -> &dyn Outbox {
-        unreachable!("no change is committed")
-    }
-
-    fn signing_keys(&self) -> &dyn SigningKeyRepository {
-        unreachable!("no request changes signing keys")
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl MemberRepository for ContendedStore {
-    async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
-        Ok(Some(member(id)))
-    }
-
-    async fn add(&self, _member: &Member) -> Result<(), AddError> {
-        Ok(())
-    }
-
-    async fn update(&self, _member: &Member) -> Result<(), UpdateError> {
-        Err(UpdateError::Stale)
-    }
-
-    async fn remove(&self, _member: &Member) -> Result<(), UpdateError> {
-        Err(UpdateError::Stale)
-    }
-}
-
-#[async_trait]
-impl RedemptionRepository for ContendedStore {
-    async fn add(&self, _redemption: &Redemption) -> Result<(), AddError> {
-        Ok(())
-    }
-
-    async fn delete_expired(&self, _now: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl IdentityRepository for ContendedStore {
-    async fn find_by_subject(&self, _subject: &Subject) -> Result<Option<KnownMember>, StoreError> {
-        Ok(None)
-    }
-
-    async fn list_by_member(&self, _member: MemberId) -> Result<Vec<Subject>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn add(&self, _: MemberId, _: &Subject, _: Timestamp) -> Result<(), AddError> {
-        Err(AddError::Taken)
-    }
-
-    async fn remove(&self, _subjects: &[Subject]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn reassign(&self, _from: MemberId, _to: MemberId) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn exists_in_namespace(&self, _namespace: &str) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-}
-
-#[async_trait]
-impl SessionRepository for ContendedStore {
-    async fn find(&self, _id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(Some(sample_session()))
-    }
-
-    async fn find_with_member(
-        &self,
-        _id: SessionId,
-    ) -> Result<Option<(Session, Member)>, StoreError> {
-        Ok(Some((sample_session(), member(sample_session().member))))
-    }
-
-    async fn list_by_member(&self, _member: MemberId) -> Result<Vec<Session>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn add(&self, _session: &Session) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn advance(&self, _next: &Session) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn remove(&self, _sessions: &[SessionId]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn remove_all(&self, _member: MemberId) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl AuditLog for ContendedStore {
-    async fn record(&self, _event: &AuditEvent) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn delete_before(&self, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl TombstoneRepository for ContendedStore {
-    async fn add(&self, _: &[Fingerprint], _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn exists_any(&self, _: &[Fingerprint]) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-}
-
-#[async_trait]
-impl PushRepository for ContendedStore {
-    async fn mark_seen(&self, _: Fingerprint, _: Timestamp) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn delete_seen_before(&self, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn add(&self, _: &Withdrawal) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn remove(&self, _: &Withdrawal) -> Result<bool, StoreError> {
-        Ok(false)
-    }
 }

@@ -1,14 +1,15 @@
 //! Connections to MySQL and MariaDB.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sea_orm::SqlxMySqlConnector;
-use sea_orm::sqlx::mysql::MySqlConnectOptions;
-use sea_orm::sqlx::{ConnectOptions, Executor, MySql};
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sea_orm::sqlx::{ConnectOptions, Error, Executor, MySql};
 
-use crate::store::metrics::MonitoredPool;
-use crate::store::transaction::{Reader, WriteScheduler};
-use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_validated};
+use crate::store::backend::check_in_time;
+use crate::store::transaction::ConnectionGeneration;
+use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_checked};
 
 /// Session settings of every new connection.
 ///
@@ -23,25 +24,31 @@ const SESSION_SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COM
 /// Connects to the server.
 pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, ConnectError> {
     let options = MySqlConnectOptions::from_str(&config.url)?.disable_statement_logging();
+    let generation = Arc::new(ConnectionGeneration::default());
+    let released = Arc::clone(&generation);
+    let acquired = Arc::clone(&generation);
     let pool = pool::<MySql>(config.max_connections)
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SESSION_SETTINGS).await.map(drop) })
         })
-        // The statement fails if the connection is broken, and ends a transaction that was left open.
-        .before_acquire(|connection, metadata| {
-            let is_validated = recently_validated(&metadata);
+        .after_release(move |connection, metadata| {
+            let is_current = released.is_current(metadata.age);
+            Box::pin(async move { Ok(is_current && check_in_time(reset(connection)).await?) })
+        })
+        .before_acquire(move |connection, metadata| {
+            let is_current = acquired.is_current(metadata.age);
+            let is_checked = recently_checked(&metadata);
             Box::pin(async move {
-                if !is_validated {
-                    connection.execute("ROLLBACK").await?;
-                }
-                Ok(true)
+                Ok(is_current && (is_checked || check_in_time(reset(connection)).await?))
             })
         })
         .connect_with(options)
         .await?;
-    let pools = vec![MonitoredPool::new("all", &pool)];
-    let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
-    let reader = Reader::new(connection.clone());
-    let scheduler = WriteScheduler::concurrent(connection, config.max_connections as usize);
-    Ok(OpenedDatabase { scheduler, reader, pools })
+    Ok(OpenedDatabase::shared(&pool, config, generation, SqlxMySqlConnector::from_sqlx_mysql_pool))
+}
+
+/// Ends a transaction that was left open. Fails if the connection is broken.
+async fn reset(connection: &mut MySqlConnection) -> Result<bool, Error> {
+    connection.execute("ROLLBACK").await?;
+    Ok(true)
 }

@@ -1,14 +1,15 @@
 //! Connections to PostgreSQL.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sea_orm::SqlxPostgresConnector;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{ConnectOptions, Error, Row, raw_sql};
 
-use crate::store::metrics::MonitoredPool;
-use crate::store::transaction::{Reader, WriteScheduler};
-use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_validated};
+use crate::store::backend::check_in_time;
+use crate::store::transaction::ConnectionGeneration;
+use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool, recently_checked};
 
 /// Timeouts that the server enforces on an abandoned transaction and on a statement that hangs, because
 /// their locks would block others.
@@ -18,20 +19,28 @@ const SERVER_TIMEOUTS: [(&str, &str); 2] =
 /// Connects to the server.
 pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, ConnectError> {
     let options = PgConnectOptions::from_str(&config.url)?.disable_statement_logging();
+    let generation = Arc::new(ConnectionGeneration::default());
+    let released = Arc::clone(&generation);
+    let acquired = Arc::clone(&generation);
     let pool = pool(config.max_connections)
-        .before_acquire(|connection, metadata| {
-            let is_validated = recently_validated(&metadata);
-            Box::pin(
-                async move { Ok(is_validated || is_outside_any_transaction(connection).await?) },
-            )
+        .after_release(move |connection, metadata| {
+            let is_current = released.is_current(metadata.age);
+            Box::pin(async move {
+                Ok(is_current && check_in_time(is_outside_any_transaction(connection)).await?)
+            })
+        })
+        .before_acquire(move |connection, metadata| {
+            let is_current = acquired.is_current(metadata.age);
+            let is_checked = recently_checked(&metadata);
+            Box::pin(async move {
+                let check = is_outside_any_transaction(connection);
+                Ok(is_current && (is_checked || check_in_time(check).await?))
+            })
         })
         .connect_with(options.options(SERVER_TIMEOUTS))
         .await?;
-    let pools = vec![MonitoredPool::new("all", &pool)];
-    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    let reader = Reader::new(connection.clone());
-    let scheduler = WriteScheduler::concurrent(connection, config.max_connections as usize);
-    Ok(OpenedDatabase { scheduler, reader, pools })
+    let connect = SqlxPostgresConnector::from_sqlx_postgres_pool;
+    Ok(OpenedDatabase::shared(&pool, config, generation, connect))
 }
 
 /// Returns true if a pooled connection responds and is not inside a transaction that was left open. The pool

@@ -1,15 +1,19 @@
 //! Connections to SQLite: one that writes and several that read, with durable commits.
 
+use std::future::ready;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Row, SqlitePool, raw_sql};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqlitePool, raw_sql};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlxSqliteConnector, Statement};
 
 use crate::store::metrics::MonitoredPool;
-use crate::store::transaction::{Reader, WriteScheduler};
+use crate::store::transaction::{ConnectionGeneration, Reader, WriteScheduler};
 use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool};
 
 /// Pragma values that every connection must have.
@@ -30,13 +34,15 @@ const MIN_VERSION_TEXT: &str = "3.51.3 or newer";
 
 /// Opens the database file. Creates the file and its folder if they are missing.
 pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, ConnectError> {
-    let Pools { writer, reader } = connect(config).await?;
+    let Pools { writer, reader, generation } = connect(config).await?;
+    let limits = config.queue_limits();
     let pools = vec![MonitoredPool::new("writer", &writer), MonitoredPool::new("reader", &reader)];
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reader);
+    let max_readers = config.max_connections as usize;
     Ok(OpenedDatabase {
-        scheduler: WriteScheduler::group_commit(writer),
-        reader: Reader::new(reader),
+        scheduler: WriteScheduler::group_commit(writer, limits, generation),
+        reader: Reader::new(reader, max_readers, limits, Arc::default()),
         pools,
     })
 }
@@ -44,6 +50,8 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, Connect
 struct Pools {
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Generation of the connection that writes.
+    generation: Arc<ConnectionGeneration>,
 }
 
 async fn connect(config: &StoreConfig) -> Result<Pools, ConnectError> {
@@ -55,14 +63,20 @@ async fn connect(config: &StoreConfig) -> Result<Pools, ConnectError> {
     })?;
 
     // SQLite permits one write at a time. With one connection for it, writers queue up in order. With
-    // several, they would retry again and again, and unlucky ones would fail. The connection stays open.
-    let writer = pool(1).idle_timeout(None).max_lifetime(None);
+    // several, they would retry again and again, and unlucky ones would fail.
+    let generation = Arc::new(ConnectionGeneration::default());
+    let acquired = Arc::clone(&generation);
+    let writer = pool(1).before_acquire(move |connection: &mut SqliteConnection, metadata| {
+        // After a failed commit or rollback, sqlx considers the connection inside a transaction.
+        let is_clean = acquired.is_current(metadata.age) && !connection.is_in_transaction();
+        Box::pin(ready(Ok(is_clean)))
+    });
     let writer = writer.connect_with(options.clone().create_if_missing(true)).await?;
     let reader = pool(config.max_connections);
     let reader = reader.connect_with(options.pragma("query_only", "ON")).await?;
     check_pragmas(&writer).await?;
     check_pragmas(&reader).await?;
-    Ok(Pools { writer, reader })
+    Ok(Pools { writer, reader, generation })
 }
 
 fn options(url: &str) -> Result<SqliteConnectOptions, ConnectError> {
@@ -144,8 +158,6 @@ fn version(text: &str) -> Option<[u32; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::crypto::master_key::MasterKey;
     use crate::crypto::sealer::{Sealer, SealingKey};
@@ -157,7 +169,8 @@ mod tests {
 
     fn config(folder: &Path) -> StoreConfig {
         let url = format!("sqlite://{}", folder.join("a/b/menshen.db").display());
-        StoreConfig { url, max_connections: 2, sealer: sealer() }
+        let queue_timeout = Duration::from_secs(30);
+        StoreConfig { url, max_connections: 2, queue_timeout, sealer: sealer() }
     }
 
     #[tokio::test]

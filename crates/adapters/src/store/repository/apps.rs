@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::store::SeaStore;
 use crate::store::entity::app::{ActiveModel, Column, Entity, Model};
-use crate::store::error::{Row, is_unique_violation};
+use crate::store::error::Row;
 use crate::store::insert_if_absent::insert_if_absent;
 use crate::store::transaction::SeaUnitOfWork;
 
@@ -33,17 +33,12 @@ impl AppRepository for SeaUnitOfWork {
 
     async fn add(&self, app: &RegisteredApp) -> Result<(), AddError> {
         let row = to_row(app)?;
-        let added = self.run(async move |txn| {
-            match insert_if_absent(txn, row, &[Column::Name]).await {
-                // The name is free, but the app id is taken.
-                Err(error) if is_unique_violation(&error) => Ok(false),
-                added => added,
-            }
-        });
-        if !added.await? {
-            return Err(AddError::Taken);
+        // The name may be free and the app id taken.
+        let insert = async move |txn: &_| insert_if_absent(txn, row, &[Column::Name]).await;
+        match self.run_unless_taken(insert).await? {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(AddError::Taken),
         }
-        Ok(())
     }
 
     async fn update(&self, app: &RegisteredApp) -> Result<(), UpdateError> {

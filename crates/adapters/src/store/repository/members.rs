@@ -19,7 +19,7 @@ use crate::store::backend::sqlite;
 use crate::store::encryption::phones::SealedPhone;
 use crate::store::entity::export_member;
 use crate::store::entity::member::{ActiveModel, Column, Entity, Model};
-use crate::store::error::{Row, is_unique_violation};
+use crate::store::error::Row;
 use crate::store::repository::personal_data::with_decrypted_phone;
 use crate::store::transaction::SeaUnitOfWork;
 
@@ -49,20 +49,12 @@ impl MemberRepository for SeaUnitOfWork {
             .set(row)
             .filter(Column::Id.eq(member.id.0))
             .filter(Column::Version.eq(read_version));
-        // `None` stands for a phone number that is taken.
-        let updated = self.run(async move |txn| match update.exec(txn).await {
-            Ok(result) => Ok(Some(result.rows_affected)),
-            Err(error) if is_unique_violation(&error) => Ok(None),
-            Err(error) => Err(error),
-        });
-        match updated.await? {
-            None => Err(UpdateError::Taken),
-            Some(0) => Err(UpdateError::Stale),
-            Some(_) => {
-                self.notifications.add([Change::Member(member.id)]);
-                Ok(())
-            }
+        let updated = self.run_unless_taken(async move |txn| update.exec(txn).await).await?;
+        if updated.ok_or(UpdateError::Taken)?.rows_affected == 0 {
+            return Err(UpdateError::Stale);
         }
+        self.notifications.add([Change::Member(member.id)]);
+        Ok(())
     }
 
     async fn remove(&self, member: &Member) -> Result<(), UpdateError> {

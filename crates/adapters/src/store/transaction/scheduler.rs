@@ -1,23 +1,32 @@
 //! Write scheduler: the number of concurrent units of work, and the way they are committed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::ports::store::error::StoreError;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use crate::store::error::to_store_error;
-use crate::store::transaction::group_commit::{CommitGroup, CommitQueue, commit_with_group};
-use crate::store::transaction::uncancellable::{Statements, run_to_completion};
+use crate::store::error::{is_unique_violation, keeps_transaction, to_store_error};
+use crate::store::transaction::generation::ConnectionGeneration;
+use crate::store::transaction::group_commit::{CommitQueue, GroupSlot, commit_with_group};
+use crate::store::transaction::uncancellable::{
+    Statements, run_to_completion, run_within_deadline,
+};
+use crate::store::transaction::wait_queue::{QueueLimits, WaitQueue};
 
 /// Connections that write, and the queue in front of them.
 ///
-/// The queue is here and not in the pool: it is in order of arrival, and a cancelled caller leaves it.
+/// The queue is here and not in the pool: it is bounded and in order of arrival, and a cancelled caller
+/// leaves it.
 pub(crate) struct WriteScheduler {
     writer: DatabaseConnection,
     mode: Mode,
+    queue: WaitQueue,
+    generation: Arc<ConnectionGeneration>,
 }
 
 /// Way in which units of work share the connections.
@@ -31,47 +40,68 @@ enum Mode {
 /// Right to use a connection that writes.
 enum Permit {
     Concurrent(OwnedSemaphorePermit),
-    GroupCommit(OwnedMutexGuard<CommitGroup>),
+    GroupCommit(OwnedMutexGuard<GroupSlot>),
 }
 
-/// Open transaction of a unit of work. Every running statement keeps it alive.
-///
-/// The fields are dropped in order: the transaction is rolled back before the permit is released.
+/// Open transaction of a unit of work. Every running statement keeps it alive. Dropping it rolls it back.
 pub(super) struct OpenTransaction {
-    txn: DatabaseTransaction,
-    permit: Permit,
+    generation: Arc<ConnectionGeneration>,
+    /// True while a statement runs, and after one that may have ended the transaction.
+    is_in_doubt: AtomicBool,
+    /// `None` after the commit has begun.
+    open: Option<(DatabaseTransaction, Permit)>,
 }
 
 impl WriteScheduler {
     /// Scheduler of at most `max` concurrent units of work.
-    pub(crate) fn concurrent(writer: DatabaseConnection, max: usize) -> Self {
-        Self { writer, mode: Mode::Concurrent(Arc::new(Semaphore::new(max.max(1)))) }
+    pub(crate) fn concurrent(
+        writer: DatabaseConnection,
+        max: usize,
+        limits: QueueLimits,
+        generation: Arc<ConnectionGeneration>,
+    ) -> Self {
+        let mode = Mode::Concurrent(Arc::new(Semaphore::new(max.max(1))));
+        Self { writer, mode, queue: WaitQueue::new(limits), generation }
     }
 
     /// Scheduler of one unit of work at a time, with group commit.
-    pub(crate) fn group_commit(writer: DatabaseConnection) -> Self {
-        Self { writer, mode: Mode::GroupCommit(Arc::default()) }
+    pub(crate) fn group_commit(
+        writer: DatabaseConnection,
+        limits: QueueLimits,
+        generation: Arc<ConnectionGeneration>,
+    ) -> Self {
+        let mode = Mode::GroupCommit(Arc::new(CommitQueue::new(Arc::clone(&generation))));
+        Self { writer, mode, queue: WaitQueue::new(limits), generation }
+    }
+
+    /// Queue of units of work that wait for a connection.
+    pub(crate) fn queue(&self) -> &WaitQueue {
+        &self.queue
     }
 
     /// Begins a unit of work as soon as the queue permits.
     pub(super) async fn begin(&self) -> Result<OpenTransaction, StoreError> {
         let writer = self.writer.clone();
+        let generation = Arc::clone(&self.generation);
+        let in_doubt = || AtomicBool::new(false);
         match &self.mode {
             Mode::Concurrent(permits) => {
-                let permit = acquire(permits).await?;
-                run_to_completion(async move {
+                let permit = self.queue.wait_for(acquire(permits)).await??;
+                run_within_deadline(Arc::clone(&generation), async move {
                     let options = TransactionOptions::default();
                     let txn = writer.begin_with_options(options).await?;
-                    Ok(OpenTransaction { txn, permit: Permit::Concurrent(permit) })
+                    let open = Some((txn, Permit::Concurrent(permit)));
+                    Ok(OpenTransaction { generation, is_in_doubt: in_doubt(), open })
                 })
                 .await
             }
             Mode::GroupCommit(queue) => {
-                let mut group = queue.acquire().await?;
+                let mut slot = self.queue.wait_for(queue.acquire()).await??;
                 let queue = Arc::clone(queue);
-                run_to_completion(async move {
-                    let txn = group.begin(&writer, queue).await?;
-                    Ok(OpenTransaction { txn, permit: Permit::GroupCommit(group) })
+                run_within_deadline(Arc::clone(&generation), async move {
+                    let txn = slot.begin(&writer, queue).await?;
+                    let open = Some((txn, Permit::GroupCommit(slot)));
+                    Ok(OpenTransaction { generation, is_in_doubt: in_doubt(), open })
                 })
                 .await
             }
@@ -86,21 +116,21 @@ impl WriteScheduler {
         let writer = self.writer.clone();
         match &self.mode {
             Mode::Concurrent(permits) => {
-                let permit = acquire(permits).await?;
+                let permit = self.queue.wait_for(acquire(permits)).await??;
                 run_to_completion(async move {
                     let outcome = statements(&writer).await;
                     drop(permit);
-                    outcome
+                    outcome.map_err(|error| to_store_error(&error))
                 })
                 .await
             }
             Mode::GroupCommit(queue) => {
-                let mut group = queue.acquire().await?;
+                let mut slot = self.queue.wait_for(queue.acquire()).await??;
                 run_to_completion(async move {
-                    group.commit().await;
+                    slot.commit().await;
                     let outcome = statements(&writer).await;
-                    drop(group);
-                    outcome
+                    drop(slot);
+                    outcome.map_err(|error| to_store_error(&error))
                 })
                 .await
             }
@@ -122,19 +152,91 @@ async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Store
 }
 
 impl OpenTransaction {
-    pub(super) fn connection(&self) -> &DatabaseTransaction {
-        &self.txn
+    /// Runs statements to completion, within the deadline of the database.
+    pub(super) async fn run<T: Send + 'static>(
+        self: Arc<Self>,
+        statements: impl Statements<DatabaseTransaction, T>,
+    ) -> Result<T, StoreError> {
+        let generation = Arc::clone(&self.generation);
+        run_within_deadline(generation, async move { self.attempt(statements).await }).await
+    }
+
+    /// Runs statements as [`Self::run`] does, and returns `None` if another row has a unique value of
+    /// theirs. The unit of work must be dropped then.
+    pub(super) async fn run_unless_taken<T: Send + 'static>(
+        self: Arc<Self>,
+        statements: impl Statements<DatabaseTransaction, T>,
+    ) -> Result<Option<T>, StoreError> {
+        let generation = Arc::clone(&self.generation);
+        let attempt = async move {
+            match self.attempt(statements).await {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if is_unique_violation(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        run_within_deadline(generation, attempt).await
+    }
+
+    /// Runs statements unless an earlier one may have ended the transaction: on SQLite and MySQL they would
+    /// be committed at once, each by itself.
+    async fn attempt<T>(
+        &self,
+        statements: impl Statements<DatabaseTransaction, T>,
+    ) -> Result<T, DbErr> {
+        let was_in_doubt = self.is_in_doubt.swap(true, Ordering::SeqCst);
+        let Some((txn, _)) = self.open.as_ref().filter(|_| !was_in_doubt) else {
+            return Err(in_doubt());
+        };
+        let outcome = statements(txn).await;
+        if outcome.as_ref().err().is_none_or(keeps_transaction) {
+            self.is_in_doubt.store(false, Ordering::SeqCst);
+        }
+        outcome
     }
 
     /// Commits the unit of work; returns when it is durable.
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
-        match self.permit {
-            Permit::Concurrent(permit) => {
-                let committed = self.txn.commit().await;
-                drop(permit);
-                committed
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if self.is_in_doubt.load(Ordering::SeqCst) {
+            return Err(to_store_error(&in_doubt()));
+        }
+        let generation = Arc::clone(&self.generation);
+        match self.open.take() {
+            Some((txn, Permit::Concurrent(permit))) => {
+                run_within_deadline(generation, async move {
+                    let committed = txn.commit().await;
+                    drop(permit);
+                    committed
+                })
+                .await
             }
-            Permit::GroupCommit(group) => commit_with_group(self.txn, group).await,
+            Some((txn, Permit::GroupCommit(slot))) => commit_with_group(txn, slot).await,
+            None => Err(to_store_error(&in_doubt())),
         }
     }
+}
+
+impl Drop for OpenTransaction {
+    fn drop(&mut self) {
+        match self.open.take() {
+            None => {}
+            Some((txn, Permit::Concurrent(permit))) => {
+                // The rollback is sent when the connection is returned to the pool.
+                drop(txn);
+                drop(permit);
+            }
+            Some((txn, Permit::GroupCommit(mut slot))) => {
+                if self.is_in_doubt.load(Ordering::SeqCst) {
+                    drop(txn);
+                    slot.abandon(&in_doubt());
+                } else if let Ok(runtime) = Handle::try_current() {
+                    runtime.spawn(async move { slot.roll_back(txn).await });
+                }
+            }
+        }
+    }
+}
+
+fn in_doubt() -> DbErr {
+    DbErr::Custom("the transaction was ended by a failed statement".to_owned())
 }

@@ -1,6 +1,7 @@
 //! Statements that run to completion, whether or not the caller is cancelled.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use domain::model::random::Random;
 use domain::ports::store::error::StoreError;
 use sea_orm::DbErr;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, info_span};
 
-use crate::store::error::{is_rolled_back, to_store_error};
+use crate::store::error::{is_read_only, is_rolled_back, to_store_error};
+use crate::store::transaction::generation::ConnectionGeneration;
 use crate::system::SystemRandom;
+
+/// Maximum time for a statement. Longer than the timeouts that the servers enforce themselves.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// An async closure with statements for a connection.
 ///
@@ -50,11 +55,41 @@ where
 /// behind. The response to everything that was sent is therefore read. A task for each piece of work from
 /// the start would do as well, but would wake another thread every time.
 pub(super) async fn run_to_completion<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    DetachOnDrop(Some(Box::pin(work.instrument(info_span!("statement"))))).await
+}
+
+/// Runs statements as [`run_to_completion`] does, but not longer than [`STATEMENT_TIMEOUT`].
+///
+/// A server that has vanished without closing its connections sends no error, and the operating system
+/// waits for it for a quarter of an hour. After the deadline, the connection is not used again.
+pub(super) async fn run_within_deadline<T: Send + 'static>(
+    generation: Arc<ConnectionGeneration>,
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let work = back_off_after_rollback(work.instrument(info_span!("statement")));
-    DetachOnDrop(Some(Box::pin(work))).await.map_err(|error| to_store_error(&error))
+    run_to_completion(async move {
+        match timeout(STATEMENT_TIMEOUT, back_off_after_rollback(work)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if is_read_only(&error) {
+                    generation.retire();
+                }
+                Err(to_store_error(&error))
+            }
+            Err(_elapsed) => {
+                generation.retire();
+                Err(StoreError::unavailable(NoResponse))
+            }
+        }
+    })
+    .await
 }
+
+/// The database did not respond in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not respond within {} seconds", STATEMENT_TIMEOUT.as_secs())]
+struct NoResponse;
 
 /// Future that continues in a task of its own when it is dropped before it has ended.
 ///
@@ -101,7 +136,6 @@ async fn back_off_after_rollback<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::sync::{Notify, oneshot};

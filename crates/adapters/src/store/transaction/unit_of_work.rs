@@ -55,8 +55,16 @@ impl SeaUnitOfWork {
         &self,
         statements: impl Statements<DatabaseTransaction, T>,
     ) -> Result<T, StoreError> {
-        let open = Arc::clone(&self.open);
-        run_to_completion(async move { statements(open.connection()).await }).await
+        Arc::clone(&self.open).run(statements).await
+    }
+
+    /// Runs statements as [`Self::run`] does, and returns `None` if another row has a unique value of
+    /// theirs. The unit of work must be dropped then.
+    pub(crate) async fn run_unless_taken<T: Send + 'static>(
+        &self,
+        statements: impl Statements<DatabaseTransaction, T>,
+    ) -> Result<Option<T>, StoreError> {
+        Arc::clone(&self.open).run_unless_taken(statements).await
     }
 
     /// Data keys that encrypt and decrypt column values.
@@ -127,13 +135,11 @@ impl UnitOfWork for SeaUnitOfWork {
             return Err(StoreError::new("nothing was committed: a statement was cancelled"));
         };
         run_to_completion(async move {
-            let committed = open.commit().await;
-            if committed.is_ok() {
-                sessions.publish();
-                notifications.publish().await;
-                span.record("committed", true);
-            }
-            committed
+            open.commit().await?;
+            sessions.publish();
+            notifications.publish().await;
+            span.record("committed", true);
+            Ok(())
         })
         .await
     }

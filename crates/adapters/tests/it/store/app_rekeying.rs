@@ -17,7 +17,7 @@ use domain::ports::store::apps::AppReader;
 use domain::ports::store::error::UpdateError;
 use testkit::databases::FreshDatabase;
 
-use super::{open, sealer, sealing_key};
+use super::{QUEUE_TIMEOUT, open, sealer, sealing_key};
 
 // SQLite runs one unit of work at a time.
 testkit::on_every_server! {
@@ -58,7 +58,14 @@ async fn store_with_an_app(database: &FreshDatabase) -> SeaStore {
     before.close().await.unwrap();
     let sealer = Arc::new(sealer(2).with_former_key(sealing_key(1)));
     let url = database.url().to_owned();
-    SeaStore::connect(&StoreConfig { url, max_connections: 4, sealer }).await.unwrap()
+    SeaStore::connect(&StoreConfig {
+        url,
+        max_connections: 4,
+        queue_timeout: QUEUE_TIMEOUT,
+        sealer,
+    })
+    .await
+    .unwrap()
 }
 
 /// Results of opening the current and the former secret without the former key.

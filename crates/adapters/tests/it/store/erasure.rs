@@ -17,7 +17,7 @@ use sea_orm::sqlx::{Connection, Row, SqliteConnection, raw_sql};
 use testkit::fake::random::FixedRandom;
 use testkit::iterations::iterations;
 
-use super::sealer;
+use super::{QUEUE_TIMEOUT, sealer};
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
@@ -90,7 +90,12 @@ async fn vacuum_after_a_crash_runs_only_if_data_was_removed() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();
-    let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
+    let config = StoreConfig {
+        url,
+        max_connections: 2,
+        queue_timeout: QUEUE_TIMEOUT,
+        sealer: Arc::new(sealer(1)),
+    };
     // Whether the vacuum at the start of the service leaves no free pages.
     let vacuums = |store: SeaStore| {
         let config = &config;
@@ -135,7 +140,12 @@ async fn soak_erased_member_leaves_no_bytes_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("menshen.db").display());
     migration::up(&url).await.unwrap();
-    let config = StoreConfig { url, max_connections: 2, sealer: Arc::new(sealer(1)) };
+    let config = StoreConfig {
+        url,
+        max_connections: 2,
+        queue_timeout: QUEUE_TIMEOUT,
+        sealer: Arc::new(sealer(1)),
+    };
     let store = SeaStore::connect(&config).await.unwrap();
     // Only among thousands of rows do some move to other pages and leave copies behind.
     let members: Vec<UniqueMember> =

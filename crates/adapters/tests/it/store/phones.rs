@@ -21,7 +21,7 @@ use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 use tempfile::TempDir;
 use testkit::fake::random::FixedRandom;
 
-use super::{sealer, sealing_key};
+use super::{QUEUE_TIMEOUT, sealer, sealing_key};
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
@@ -44,7 +44,14 @@ impl Database {
     async fn open(&self, sealer: Sealer) -> SeaStore {
         let url = self.url.clone();
         let sealer = Arc::new(sealer);
-        SeaStore::connect(&StoreConfig { url, max_connections: 2, sealer }).await.unwrap()
+        SeaStore::connect(&StoreConfig {
+            url,
+            max_connections: 2,
+            queue_timeout: QUEUE_TIMEOUT,
+            sealer,
+        })
+        .await
+        .unwrap()
     }
 
     /// Values in the first column of a query result.

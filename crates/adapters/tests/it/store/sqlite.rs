@@ -22,7 +22,7 @@ use testkit::fake::random::FixedRandom;
 use tracing::Level;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use super::sealer;
+use super::{QUEUE_TIMEOUT, sealer};
 
 const NOW: Timestamp = Timestamp::from_unix_millis(1_795_168_800_123);
 
@@ -36,7 +36,13 @@ fn full_text(error: &impl Error) -> String {
 
 async fn connect(url: &str) -> Result<SeaStore, ConnectError> {
     let sealer = Arc::new(sealer(1));
-    SeaStore::connect(&StoreConfig { url: url.to_owned(), max_connections: 2, sealer }).await
+    SeaStore::connect(&StoreConfig {
+        url: url.to_owned(),
+        max_connections: 2,
+        queue_timeout: QUEUE_TIMEOUT,
+        sealer,
+    })
+    .await
 }
 
 /// Store over a migrated database, with the URL and the folder of the file.
@@ -100,7 +106,7 @@ async fn database_that_was_never_migrated_is_not_ready() {
     let url = format!("sqlite://{}", folder.path().join("a/b/empty.db").display());
     let store = connect(&url).await.unwrap();
     let text = full_text(&store.ready().await.unwrap_err());
-    assert!(text.contains("no such table: member"), "{text}");
+    assert!(text.contains("no such table: heartbeat"), "{text}");
 }
 
 #[tokio::test]

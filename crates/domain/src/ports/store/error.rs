@@ -2,33 +2,50 @@
 
 use std::error::Error;
 
-/// Error: the store failed. The cause is for the log, except for a [`Contention`] in the source chain.
+/// Error: the store did not do what it was asked to do. The cause is for the log, except for a
+/// [`Contention`] in the source chain.
 #[derive(Debug, thiserror::Error)]
-#[error("the store failed")]
-pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
+pub enum StoreError {
+    /// The store cannot serve the request now: it cannot be reached, accepts no writes, or too many
+    /// requests wait for it. The same request may succeed later. Its outcome is unknown if it was being
+    /// committed.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// The store failed, and would fail again.
+    #[error("the store failed")]
+    Failed(#[source] BoxError),
+}
+
+/// Cause of an error, for the log.
+type BoxError = Box<dyn Error + Send + Sync>;
 
 impl StoreError {
-    /// Wraps the cause, for the log.
-    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(source.into())
+    /// Wraps the cause of a failure.
+    pub fn new(source: impl Into<BoxError>) -> Self {
+        Self::Failed(source.into())
+    }
+
+    /// Wraps the cause of unavailability.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable(source.into())
     }
 }
 
 /// Error: concurrent modification. The unit of work can be repeated from its beginning.
 #[derive(Debug, thiserror::Error)]
 #[error("concurrent modification")]
-pub struct Contention(#[source] Box<dyn Error + Send + Sync>);
+pub struct Contention(#[source] BoxError);
 
 impl Contention {
     /// Wraps the cause, for the log.
-    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn new(source: impl Into<BoxError>) -> Self {
         Self(source.into())
     }
 }
 
 impl From<Contention> for StoreError {
     fn from(contention: Contention) -> Self {
-        Self::new(contention)
+        Self::unavailable(contention)
     }
 }
 
