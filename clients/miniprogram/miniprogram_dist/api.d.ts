@@ -75,6 +75,7 @@ export interface Failure {
     | 'unsupported_media_type'
     | 'rate_limited'
     | 'provider_unavailable'
+    | 'service_unavailable'
     | 'provider_misconfigured'
     | 'internal'
   /**

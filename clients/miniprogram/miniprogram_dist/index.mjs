@@ -136,7 +136,12 @@ async function randomBytes(wx2) {
 }
 
 // src/login.ts
-var TRANSIENT_ERRORS = ["no_login_code", "rate_limited", "provider_unavailable"];
+var TRANSIENT_ERRORS = [
+  "no_login_code",
+  "rate_limited",
+  "provider_unavailable",
+  "service_unavailable"
+];
 var STALE_CODE_ERRORS = ["login_code_invalid", "login_code_used"];
 var LoginFlow = class {
   constructor(wx2, api, retry, session, app) {

@@ -7,6 +7,7 @@ import { createDevice, LOGIN, phoneEvent, runPendingTasks, skipWaits, waitUntil 
 import { failure, success } from './support/transport.js'
 
 const unavailable = failure(503, 'provider_unavailable', {}, { 'retry-after': '2' })
+const overloaded = failure(503, 'service_unavailable', {}, { 'retry-after': '2' })
 
 test('login sends a new code with an idempotency key, and does not expose its tokens', async () => {
   const { menshen, service, phone } = createDevice({ app: 'main' })
@@ -73,7 +74,7 @@ test('login fails with no_answer after five attempts without a response', async 
 test('while WeChat is busy, login waits for Retry-After and sends a new code and key', async (t) => {
   const waits = skipWaits(t)
   const { menshen, service } = createDevice()
-  service.on('POST /login', unavailable, unavailable, success(LOGIN))
+  service.on('POST /login', unavailable, overloaded, success(LOGIN))
   await menshen.login()
   assert.deepEqual(
     service.log.map(({ json }) => json.code),

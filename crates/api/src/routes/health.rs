@@ -38,8 +38,8 @@ impl HealthApi {
 
     /// Readiness probe
     ///
-    /// Fails with 503 if the database does not respond within one second, and after the server has received
-    /// the signal to stop. Send requests to other instances then.
+    /// Fails with 503 if the database has not kept a write for five seconds, and after the server has
+    /// received the signal to stop. Send requests to other instances then.
     #[craft(endpoint(operation_id = "healthReady", tags("health")))]
     pub(crate) async fn ready(&self) -> Readiness {
         if self.drain.has_begun() {

@@ -100,11 +100,11 @@ pub trait UnitOfWork: Send + Sync {
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// Checks the connection to the store.
+/// Checks that the store works.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Fails unless the store answers a query.
+    /// Fails unless the store has recently kept a write, or keeps one now.
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
