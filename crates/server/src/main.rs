@@ -9,7 +9,7 @@ use domain::model::member::MemberId;
 use server::commands::keys::KeyCommand;
 use server::commands::{admin, ban, doctor, healthcheck, keys, migrate, rekey, serve};
 use server::config::{Config, Sources};
-use server::telemetry::logging;
+use server::telemetry::logging::Logging;
 use server::telemetry::traces::Traces;
 use uuid::Uuid;
 
@@ -169,8 +169,8 @@ async fn run(command: Command, sources: &Sources) -> anyhow::Result<ExitCode> {
 
 async fn serve_with_telemetry(config: &Config) -> anyhow::Result<()> {
     let traces = config.telemetry.as_ref().map(Traces::start).transpose()?;
-    logging::init(config, traces.as_ref());
-    let outcome = serve::serve(config).await;
+    let logging = Logging::install(config, traces.as_ref());
+    let outcome = serve::serve(config, &logging).await;
     if let Some(traces) = traces {
         traces.stop();
     }

@@ -42,6 +42,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::Config;
 use crate::config::webhooks::WebhookConfig;
 use crate::jobs::metrics::JobMetrics;
+use crate::telemetry::logging::Logging;
 use crate::wiring::apps::WechatApps;
 use crate::wiring::shared_state::SharedState;
 
@@ -55,6 +56,7 @@ pub fn use_cases(
     shared: &SharedState,
     tokens: &Arc<Es256Tokens>,
     jobs: &JobMetrics,
+    logging: &Logging,
 ) -> anyhow::Result<(UseCases, ApiPorts)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -63,6 +65,7 @@ pub fn use_cases(
     let mut registry = Registry::with_prefix("menshen");
     store.register(&mut registry);
     jobs.register(&mut registry);
+    logging.register(&mut registry);
     shared.register(&mut registry);
     http.register(&mut registry);
     let limiter = Arc::new(MeteredRateLimiter::new(shared.rate_limiter(&clock), &mut registry));

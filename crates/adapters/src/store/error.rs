@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// SQLSTATE classes whose messages name connections, privileges, tables and resources, never the values of
 /// a row.
-const VALUE_FREE_SQLSTATES: [&str; 6] = ["08", "28", "3D", "42", "53", "57"];
+const VALUE_FREE_SQLSTATES: [&str; 9] = ["08", "25", "28", "3D", "42", "53", "55", "57", "58"];
 
 /// SQLSTATEs of a transaction that was rolled back because of others: a serialization failure (the code of
 /// a deadlock too on MySQL), and a deadlock.
@@ -64,10 +64,10 @@ const READ_ONLY_SQLSTATE: &str = "25006";
 const LOCK_NOT_AVAILABLE_SQLSTATE: &str = "55P03";
 
 /// Error numbers of a MySQL or MariaDB server that cannot serve now: disk full, too many connections (of
-/// the server and of the user), out of resources, shutdown, table full, error during the commit, lock wait
+/// the server and of the user), out of resources, shutdown, table full, write errors, lock wait
 /// timeout, statement interrupted, connection killed, and statement timeouts of both.
-const TEMPORARY_MYSQL_ERRORS: [u16; 13] =
-    [1021, 1040, 1041, 1053, 1077, 1114, 1180, 1203, 1205, 1317, 1927, 1969, 3024];
+const TEMPORARY_MYSQL_ERRORS: [u16; 15] =
+    [3, 1021, 1026, 1040, 1041, 1053, 1077, 1114, 1180, 1203, 1205, 1317, 1927, 1969, 3024];
 
 /// Error numbers of MySQL and MariaDB: write to a read-only server, or in a read-only transaction.
 const READ_ONLY_MYSQL_ERRORS: [u16; 3] = [1290, 1792, 1836];
@@ -78,8 +78,7 @@ const TEMPORARY_SQLITE_CODES: [i32; 9] = [5, 6, 7, 8, 9, 10, 13, 14, 15];
 
 /// Returns true if the same statement may succeed later, without a change by an operator of this service.
 fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool {
-    if let Some(mysql) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        let number = mysql.number();
+    if let Some(number) = mysql_error(error) {
         return TEMPORARY_MYSQL_ERRORS.contains(&number)
             || READ_ONLY_MYSQL_ERRORS.contains(&number);
     }
@@ -95,8 +94,8 @@ fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool {
 /// Returns true if the server refused a write because it is, or has become, a read-only one.
 pub(super) fn is_read_only(error: &DbErr) -> bool {
     let Some(sqlx::Error::Database(error)) = sqlx_error(error) else { return false };
-    match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        Some(mysql) => READ_ONLY_MYSQL_ERRORS.contains(&mysql.number()),
+    match mysql_error(error.as_ref()) {
+        Some(number) => READ_ONLY_MYSQL_ERRORS.contains(&number),
         None => error.code().is_some_and(|code| code == READ_ONLY_SQLSTATE),
     }
 }
@@ -146,13 +145,20 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
+/// Error number of MySQL or MariaDB, which is more precise than the SQLSTATE.
+fn mysql_error(error: &dyn sqlx::error::DatabaseError) -> Option<u16> {
+    let error = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>();
+    error.map(sqlx::mysql::MySqlDatabaseError::number)
+}
+
 fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
 }
 
 fn describe(error: &dyn sqlx::error::DatabaseError) -> String {
-    let code = error.code().unwrap_or_default();
-    let is_value_free = VALUE_FREE_SQLSTATES.iter().any(|class| code.starts_with(class));
+    let state = error.code().unwrap_or_default();
+    let code = mysql_error(error).map_or_else(|| state.to_string(), |number| number.to_string());
+    let is_value_free = VALUE_FREE_SQLSTATES.iter().any(|class| state.starts_with(class));
     let message = match error.constraint() {
         // SQLite's messages name columns, never values.
         _ if is_sqlite(error) || is_value_free => error.message(),

@@ -24,6 +24,7 @@ use crate::jobs::metrics::JobMetrics;
 use crate::jobs::signing_keys::SigningKeyManager;
 use crate::jobs::webhook_dispatcher::WebhookDispatcher;
 use crate::jobs::{Jobs, Schedule};
+use crate::telemetry::logging::Logging;
 use crate::wiring;
 use crate::wiring::shared_state::SharedState;
 
@@ -43,7 +44,7 @@ const CLEANUP: Schedule =
 ///
 /// # Errors
 /// When a dependency is missing; the message contains the remedy.
-pub async fn serve(config: &Config) -> anyhow::Result<()> {
+pub async fn serve(config: &Config, logging: &Logging) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let shared = SharedState::open(config).await;
     let store = wiring::store(config, Some(shared.change_notifier())).await?;
@@ -53,7 +54,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     let signing_keys = Arc::new(SigningKeyManager::start(config, &store).await?);
     let metrics = JobMetrics::default();
     let (use_cases, api_ports) =
-        wiring::use_cases(config, &store, &shared, signing_keys.tokens(), &metrics)?;
+        wiring::use_cases(config, &store, &shared, signing_keys.tokens(), &metrics, logging)?;
     let api = ApiConfig {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),

@@ -7,7 +7,7 @@ pub(crate) mod webhook_receiver;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use api::server::HEADER_TIMEOUT;
@@ -149,6 +149,11 @@ impl Program {
             assert!(Instant::now() < deadline, "the server did not start:\n{output}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Stops reading the output of the program until the guard is dropped.
+    pub(crate) fn stall_output(&self) -> MutexGuard<'_, String> {
+        self.output.lock().unwrap()
     }
 
     /// Returns the standard output and error so far.

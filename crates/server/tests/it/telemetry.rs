@@ -1,4 +1,5 @@
 //! Tests of metrics and traces.
 
+mod logging;
 mod metrics;
 mod traces;

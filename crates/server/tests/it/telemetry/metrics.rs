@@ -7,14 +7,14 @@ use wechat_sandbox::fault::Fault;
 
 use crate::harness::{Answer, Program, SERVICE_KEY};
 
-async fn metrics(program: &Program) -> String {
+pub(super) async fn metrics(program: &Program) -> String {
     let answer = Answer::of(program.get("/metrics").bearer_auth(SERVICE_KEY)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.text
 }
 
 /// Returns the value of a series, or `None` if the page does not contain it.
-fn value(page: &str, series: &str) -> Option<f64> {
+pub(super) fn value(page: &str, series: &str) -> Option<f64> {
     let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.map(|value| value.parse().unwrap())
 }
