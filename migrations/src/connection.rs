@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sea_orm_migration::sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm_migration::sea_orm::sqlx::pool::PoolOptions;
@@ -15,6 +16,9 @@ use sea_orm_migration::sea_orm::{
 };
 
 use crate::MigrationError;
+
+/// Maximum wait for another program that writes to the SQLite file, for example one that migrates it.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Opens the database at `url`. Creates a missing SQLite file and its folder.
 pub(crate) async fn open(url: &str) -> Result<DatabaseConnection, MigrationError> {
@@ -39,7 +43,8 @@ async fn open_sqlite(url: &str) -> Result<DatabaseConnection, MigrationError> {
         source,
     })?;
     let pool = one_connection();
-    let options = options.create_if_missing(true).disable_statement_logging();
+    let options =
+        options.create_if_missing(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
     let pool = pool.connect_with(options).await.map_err(MigrationError::Connect)?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
@@ -57,7 +62,11 @@ async fn open_mysql(url: &str) -> Result<DatabaseConnection, Error> {
 }
 
 /// Creates a pool of one connection without timeouts, because sqlx's maintenance task for them can
-/// spin forever.
+/// spin forever. A lost connection is not replaced: it held the migration lock.
 fn one_connection<DB: Database>() -> PoolOptions<DB> {
-    PoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None)
+    PoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
 }

@@ -1,6 +1,8 @@
 //! Database schema as migrations, and functions that run them on the database at a URL.
 
+mod apply;
 mod connection;
+mod contention;
 mod lock;
 mod m20261120_090000_members;
 mod m20261121_090000_signing_keys;
@@ -19,7 +21,7 @@ mod steps;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
 
-use crate::lock::{Direction, migrate};
+use crate::apply::{Direction, apply};
 
 /// Table of the applied migrations.
 const MIGRATION_TABLE: &str = "seaql_migrations";
@@ -47,6 +49,15 @@ impl MigratorTrait for Migrator {
     }
 }
 
+/// Migrator without migrations: its `fresh` drops all tables and creates none.
+struct NoMigrations;
+
+impl MigratorTrait for NoMigrations {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        Vec::new()
+    }
+}
+
 /// Error of a migration.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
@@ -67,9 +78,27 @@ pub enum MigrationError {
     /// The database could not be reached or opened.
     #[error("cannot open the database")]
     Connect(#[source] sea_orm_migration::sea_orm::SqlxError),
+    /// Another program migrates the database for too long.
+    #[error(
+        "another program has been migrating the database for ten minutes: run the command again when \
+         it has ended"
+    )]
+    Locked,
+    /// Others hold locks for too long. The migrations before, and completed steps of this one, are kept.
+    #[error(
+        "a migration was blocked by {}: wait until the transaction has ended, or end it, and run the \
+         command again",
+        transaction.as_deref().unwrap_or("a long transaction")
+    )]
+    Blocked {
+        /// Description of the oldest transaction, if the database user may see it.
+        transaction: Option<String>,
+        /// Error of the last attempt.
+        source: DbErr,
+    },
     /// A statement failed.
     #[error("a migration failed")]
-    Failed(#[source] DbErr),
+    Failed(#[from] DbErr),
 }
 
 /// State of a migration in a database.
@@ -83,26 +112,32 @@ pub struct Status {
 
 /// Applies all pending migrations. Creates a missing SQLite file and its folder.
 ///
-/// If several programs migrate concurrently, one does and the others wait. An interrupted migration is
-/// continued by the next call.
+/// If several programs migrate concurrently, one does and the others wait. Other programs can use the
+/// database meanwhile: on PostgreSQL and MySQL, no statement of theirs waits for longer than about a
+/// second. An interrupted migration is continued by the next call.
 pub async fn up(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = migrate(&database, Direction::Up).await;
+    let result = apply(&database, Direction::Up).await;
     close(database, result).await
 }
 
 /// Reverts the last applied migration.
 pub async fn down(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = migrate(&database, Direction::Down).await;
+    let result = apply(&database, Direction::Down).await;
     close(database, result).await
 }
 
 /// Drops **all** tables of the database, then applies all migrations.
 pub async fn fresh(url: &str) -> Result<(), MigrationError> {
     let database = connection::open(url).await?;
-    let result = Migrator::fresh(&database).await;
+    let result = drop_and_apply(&database).await;
     close(database, result).await
+}
+
+async fn drop_and_apply(database: &DatabaseConnection) -> Result<(), MigrationError> {
+    NoMigrations::fresh(database).await?;
+    apply(database, Direction::Up).await
 }
 
 /// Returns the state of all migrations, oldest first. Changes no table, so that it works with a
@@ -110,7 +145,7 @@ pub async fn fresh(url: &str) -> Result<(), MigrationError> {
 /// schema.
 pub async fn status(url: &str) -> Result<Vec<Status>, MigrationError> {
     let database = connection::open(url).await?;
-    let result = status_on(&SchemaManager::new(&database)).await;
+    let result = status_on(&SchemaManager::new(&database)).await.map_err(MigrationError::Failed);
     close(database, result).await
 }
 
@@ -129,10 +164,10 @@ async fn status_on(manager: &SchemaManager<'_>) -> Result<Vec<Status>, DbErr> {
 /// Closes the connection cleanly, which merges SQLite's write-ahead log into the database file.
 async fn close<T>(
     database: DatabaseConnection,
-    result: Result<T, DbErr>,
+    result: Result<T, MigrationError>,
 ) -> Result<T, MigrationError> {
     let closed = database.close().await;
-    let result = result.map_err(MigrationError::Failed)?;
-    closed.map_err(MigrationError::Failed)?;
+    let result = result?;
+    closed?;
     Ok(result)
 }

@@ -6,5 +6,7 @@
 mod every_database;
 mod expansion;
 mod interruption;
+mod online;
+mod rows;
 mod schema;
 mod sqlite;
