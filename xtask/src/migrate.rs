@@ -81,7 +81,8 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// Atomic where the database supports it (SQLite, PostgreSQL).
+    /// Atomic where the database supports it (SQLite, PostgreSQL). An index on an existing table needs
+    /// `Some(false)`: see `steps`.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }

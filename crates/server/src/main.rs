@@ -142,7 +142,10 @@ async fn run(command: Command, sources: &Sources) -> anyhow::Result<ExitCode> {
     let config = &Config::load(sources)?;
     match command {
         Command::Serve => serve_with_telemetry(config).await?,
-        Command::Migrate { action: MigrateAction::Up } => migrate::up(config).await?,
+        Command::Migrate { action: MigrateAction::Up } => {
+            let _logging = Logging::install(config, None);
+            migrate::up(config).await?;
+        }
         Command::Migrate { action: MigrateAction::Status } => migrate::status(config).await?,
         Command::Ban { member, reason } => {
             ban::ban(config, MemberId(member), reason.as_deref()).await?;
