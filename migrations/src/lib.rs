@@ -15,6 +15,7 @@ mod m20261126_090000_audit_context;
 mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
 mod m20261126_120000_apps;
+mod m20261130_090000_cleanup;
 mod m20261130_120000_heartbeat;
 mod steps;
 
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_100000_admins::Migration),
             Box::new(m20261126_110000_outbox::Migration),
             Box::new(m20261126_120000_apps::Migration),
+            Box::new(m20261130_090000_cleanup::Migration),
             Box::new(m20261130_120000_heartbeat::Migration),
             // `cargo xtask migrate new` adds migrations above this line.
         ]

@@ -1,10 +1,12 @@
-//! System clock and system randomness.
+//! System clock, timer and randomness.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use domain::model::clock::Clock;
 use domain::model::random::Random;
 use domain::model::timestamp::Timestamp;
+use domain::ports::timer::Timer;
 
 /// Clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +20,17 @@ impl Clock for SystemClock {
             Ok(since) => millis(since),
             Err(before) => -millis(before.duration()),
         })
+    }
+}
+
+/// Timer of the runtime.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemTimer;
+
+#[async_trait]
+impl Timer for SystemTimer {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

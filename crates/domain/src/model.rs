@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod audit;
+pub mod cleanup;
 pub mod clock;
 pub mod event;
 pub mod fingerprint;

@@ -16,4 +16,5 @@ pub mod service_accounts;
 pub mod session_keys;
 pub mod signing_keys;
 pub mod store;
+pub mod timer;
 pub mod tokens;

@@ -15,7 +15,7 @@ use adapters::crypto::sealer::{Sealer, SealingKey};
 use adapters::crypto::service_keys::ServiceKeys;
 use adapters::rate_limiter::metered::MeteredRateLimiter;
 use adapters::store::{SeaStore, StoreConfig};
-use adapters::system::{SystemClock, SystemRandom};
+use adapters::system::{SystemClock, SystemRandom, SystemTimer};
 use adapters::token::key_ring::KeyRing;
 use adapters::token::key_vault::KeyVault;
 use adapters::token::keys::RefreshKey;
@@ -82,6 +82,7 @@ pub fn use_cases(
     let reader: Arc<dyn StoreReader> = store.clone();
     let ports = Ports {
         clock: Arc::clone(&clock),
+        timer: Arc::new(SystemTimer),
         random: Arc::clone(&random),
         request_context: Arc::new(CurrentRequest),
         store: store.clone(),

@@ -3,6 +3,7 @@
 mod admins;
 mod apps;
 mod audit;
+mod expired_rows;
 mod identities;
 mod member_search;
 mod members;

@@ -4,6 +4,7 @@ pub(super) mod admins;
 pub(super) mod apps;
 pub(super) mod audit;
 mod data_keys;
+pub(super) mod expired_rows;
 pub(super) mod identities;
 pub(super) mod member_search;
 mod members;

@@ -7,6 +7,7 @@ mod erasure;
 mod group_commit;
 mod personal_data;
 mod phones;
+mod retention;
 mod sqlite;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ pub mod admins;
 pub mod apps;
 pub mod audit;
 pub mod error;
+pub mod expired_rows;
 pub mod identities;
 pub mod members;
 pub mod outbox;
@@ -21,6 +22,7 @@ use crate::ports::store::admins::{AdminReader, AdminRepository};
 use crate::ports::store::apps::{AppReader, AppRepository};
 use crate::ports::store::audit::{AuditLog, AuditReader};
 use crate::ports::store::error::StoreError;
+use crate::ports::store::expired_rows::{ExpiredRowReader, ExpiredRowRepository};
 use crate::ports::store::identities::{IdentityReader, IdentityRepository};
 use crate::ports::store::members::{
     MemberReader, MemberRepository, MemberSearch, PersonalDataReader, TombstoneRepository,
@@ -93,6 +95,9 @@ pub trait UnitOfWork: Send + Sync {
     /// Signing keys.
     fn signing_keys(&self) -> &dyn SigningKeyRepository;
 
+    /// Expired rows.
+    fn expired_rows(&self) -> &dyn ExpiredRowRepository;
+
     /// Commits the changes. Acknowledged changes MUST survive a crash and a power cut, and so MUST all
     /// data that the unit of work has read: with group commit, data that it has read may not be durable
     /// before. Therefore a unit of work that only read MUST be committed before its result is reported
@@ -124,6 +129,7 @@ pub trait StoreReader:
     + AppReader
     + OutboxReader
     + SigningKeyReader
+    + ExpiredRowReader
     + StoreHealth
 {
 }
@@ -143,6 +149,7 @@ impl<T> StoreReader for T where
         + AppReader
         + OutboxReader
         + SigningKeyReader
+        + ExpiredRowReader
         + StoreHealth
 {
 }

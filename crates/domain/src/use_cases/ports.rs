@@ -19,6 +19,7 @@ use crate::ports::request_context::RequestContext;
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::apps::AppReader;
 use crate::ports::store::audit::AuditReader;
+use crate::ports::store::expired_rows::ExpiredRowReader;
 use crate::ports::store::identities::IdentityReader;
 use crate::ports::store::members::{MemberReader, MemberSearch, PersonalDataReader};
 use crate::ports::store::pushes::WithdrawalReader;
@@ -27,6 +28,7 @@ use crate::ports::store::session_keys::SessionKeyReader;
 use crate::ports::store::sessions::{SessionLister, SessionReader};
 use crate::ports::store::signing_keys::SigningKeyReader;
 use crate::ports::store::{Store, StoreReader};
+use crate::ports::timer::Timer;
 use crate::ports::tokens::{TokenIssuer, TokenVerifier};
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::rate_limits::RateLimits;
@@ -36,6 +38,8 @@ use crate::use_cases::rate_limits::RateLimits;
 pub struct Ports {
     /// Clock.
     pub clock: Arc<dyn Clock>,
+    /// Timer of background work.
+    pub timer: Arc<dyn Timer>,
     /// Source of randomness.
     pub random: Arc<dyn Random>,
     /// Request that an event is attributed to.
@@ -97,6 +101,8 @@ pub struct StoreReaders {
     pub apps: Arc<dyn AppReader>,
     /// Signing keys.
     pub signing_keys: Arc<dyn SigningKeyReader>,
+    /// Age of the oldest rows.
+    pub expired_rows: Arc<dyn ExpiredRowReader>,
 }
 
 impl StoreReaders {
@@ -118,6 +124,7 @@ impl StoreReaders {
             admins: store.clone(),
             apps: store.clone(),
             signing_keys: store.clone(),
+            expired_rows: store.clone(),
         }
     }
 }
@@ -157,12 +164,14 @@ impl Ports {
         use crate::ports::rate_limiter::MockRateLimiter;
         use crate::ports::request_context::MockRequestContext;
         use crate::ports::store::MockStore;
+        use crate::ports::timer::MockTimer;
         use crate::ports::tokens::{MockTokenIssuer, MockTokenVerifier};
         use crate::use_cases::rate_limits::Quotas;
 
         let limiter = Arc::new(MockRateLimiter::new());
         Self {
             clock: Arc::new(MockClock::new()),
+            timer: Arc::new(MockTimer::new()),
             random: Arc::new(MockRandom::new()),
             request_context: Arc::new(MockRequestContext::new()),
             store: Arc::new(MockStore::new()),
@@ -187,6 +196,7 @@ impl StoreReaders {
         use crate::ports::store::admins::MockAdminReader;
         use crate::ports::store::apps::MockAppReader;
         use crate::ports::store::audit::MockAuditReader;
+        use crate::ports::store::expired_rows::MockExpiredRowReader;
         use crate::ports::store::identities::MockIdentityReader;
         use crate::ports::store::members::{
             MockMemberReader, MockMemberSearch, MockPersonalDataReader,
@@ -212,6 +222,7 @@ impl StoreReaders {
             admins: Arc::new(MockAdminReader::new()),
             apps: Arc::new(MockAppReader::new()),
             signing_keys: Arc::new(MockSigningKeyReader::new()),
+            expired_rows: Arc::new(MockExpiredRowReader::new()),
         }
     }
 }

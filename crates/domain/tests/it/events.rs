@@ -316,7 +316,7 @@ async fn deliveries_without_receiver_are_deleted_after_retention() {
     add_event(&harness, EventKind::Banned, 1).await;
     let cleanup = |receivers| Cleanup { receivers, ..harness.cleanup() };
     let days = |days: u64| Duration::from_hours(24 * days);
-    harness.clock.advance(days(30));
+    harness.clock.advance(days(30).checked_sub(Duration::from_millis(1)).unwrap());
     cleanup(vec![]).run().await.unwrap();
     harness.clock.advance(Duration::from_millis(1));
     cleanup(vec![crm()]).run().await.unwrap();

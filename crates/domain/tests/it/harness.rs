@@ -176,7 +176,9 @@ impl LoginHarness {
     pub(crate) fn cleanup(&self) -> Cleanup {
         Cleanup {
             store: Arc::new(self.store.clone()),
+            expired_rows: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
+            timer: self.clock.clone(),
             admin_sessions: ADMIN_SESSIONS,
             audit_retention: Some(Duration::from_hours(24)),
             receivers: vec![],

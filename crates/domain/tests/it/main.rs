@@ -3,6 +3,7 @@
 
 mod admins;
 mod apps;
+mod cleanup;
 mod conflict;
 mod erasure;
 mod events;

@@ -106,9 +106,15 @@ impl Duties {
             async move { Ok(reload_apps.run().await?) }
         });
         let cleanup = self.cleanup;
+        let cleanup_metrics = metrics.clone();
         jobs.spawn_periodic("cleanup", CLEANUP, move || {
             let cleanup = Arc::clone(&cleanup);
-            async move { Ok(cleanup.run().await?) }
+            let metrics = cleanup_metrics.clone();
+            async move {
+                let outcome = cleanup.run().await;
+                metrics.set_cleanup_backlogs(&cleanup.backlogs().await?);
+                Ok(outcome?)
+            }
         });
         let withdrawals = self.withdrawals;
         jobs.spawn_periodic("processing of withdrawals", WITHDRAWALS, move || {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::model::event::delivery::ReceiverName;
+use domain::use_cases::cleanup::Backlog;
 use domain::use_cases::event::deliver::Outcome;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +21,7 @@ pub struct JobMetrics {
     restarts: Family<Labels<1>, Counter>,
     webhook_attempts: Family<Labels<2>, Counter>,
     webhook_oldest: Family<Labels<1>, Gauge>,
+    cleanup_backlog: Family<[(&'static str, &'static str); 1], Gauge>,
 }
 
 impl JobMetrics {
@@ -32,6 +34,9 @@ impl JobMetrics {
         let name = "webhook_oldest_undelivered";
         let help = "Age of the oldest undelivered event of a receiver; 0 if there is none";
         registry.register_with_unit(name, help, Unit::Seconds, self.webhook_oldest.clone());
+        let help = "Time since the oldest row of a cleanup duty should have been deleted; 0 if none is overdue";
+        let backlog = self.cleanup_backlog.clone();
+        registry.register_with_unit("cleanup_backlog", help, Unit::Seconds, backlog);
     }
 
     /// Exposes a job before its first restart.
@@ -74,6 +79,14 @@ impl JobMetrics {
         let label = ("receiver", receiver.as_str().to_owned());
         let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         self.webhook_oldest.get_or_create(&[label]).set(seconds);
+    }
+
+    /// Sets the backlogs of the cleanup.
+    pub(crate) fn set_cleanup_backlogs(&self, backlogs: &[Backlog]) {
+        for Backlog { duty, age } in backlogs {
+            let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            self.cleanup_backlog.get_or_create(&[("duty", *duty)]).set(seconds);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod apps;
 pub mod audit;
 pub mod cancellation;
 pub mod erasure;
+pub mod expired_rows;
 pub mod identities;
 pub mod members;
 pub mod outbox;
@@ -107,14 +108,12 @@ macro_rules! store_contract {
             redemptions::redemption_round_trip_keeps_every_field
             redemptions::second_redemption_of_a_code_is_taken
             redemptions::concurrent_redemptions_of_one_code_add_one
-            redemptions::expired_redemptions_are_deleted
             session_keys::session_key_round_trip_keeps_every_byte
             session_keys::later_session_key_replaces_the_previous_one
             session_keys::concurrent_session_key_upserts_leave_one_key
             session_keys::session_key_of_unknown_user_is_refused
             session_keys::session_key_moves_with_its_identity
             session_keys::session_key_is_deleted_with_its_member
-            session_keys::old_session_keys_are_deleted
             session_keys::identities_are_listed_by_member
             sessions::session_round_trip_keeps_every_field
             sessions::unknown_session_is_none
@@ -126,11 +125,10 @@ macro_rules! store_contract {
             audit::audit_event_round_trip_keeps_every_field
             audit::audit_events_are_filtered_and_paged
             audit::audit_events_are_counted_by_day
-            audit::old_audit_events_are_deleted
             admins::admin_round_trip_keeps_every_field
             admins::admin_name_is_unique
             admins::update_with_old_admin_version_is_stale
-            admins::admin_sessions_exist_until_they_end
+            admins::admin_sessions_exist_until_they_are_ended
             apps::app_round_trip_keeps_every_field
             apps::app_name_and_app_id_are_unique
             apps::update_with_old_app_version_is_stale
@@ -140,7 +138,15 @@ macro_rules! store_contract {
             erasure::subjects_and_phone_of_a_removed_member_can_be_reused
             erasure::tombstones_are_added_once_and_found
             erasure::removed_subject_has_no_member
-            pushes::seen_push_is_known_until_it_is_deleted
+            expired_rows::expired_redemptions_are_deleted_in_batches
+            expired_rows::expired_sessions_are_deleted_in_batches
+            expired_rows::old_session_keys_are_deleted_in_batches
+            expired_rows::unused_admin_sessions_are_deleted_in_batches
+            expired_rows::old_seen_pushes_are_deleted_in_batches
+            expired_rows::old_audit_events_are_deleted_in_batches
+            expired_rows::orphaned_events_are_deleted_in_batches
+            expired_rows::uncommitted_deletion_keeps_expired_rows
+            pushes::seen_push_is_known
             pushes::concurrent_marks_of_one_push_succeed_once
             pushes::pending_withdrawals_are_listed_oldest_first
             pushes::concurrent_removals_of_a_withdrawal_succeed_once
@@ -156,7 +162,6 @@ macro_rules! store_contract {
             outbox::events_of_one_member_keep_commit_order
             outbox::due_deliveries_respect_the_limit
             outbox::oldest_event_of_a_receiver
-            outbox::events_of_unconfigured_receivers_are_deleted
             signing_keys::signing_key_round_trip_keeps_every_field
             signing_keys::signing_key_number_is_unique
             signing_keys::signing_key_start_moves_earlier_only

@@ -1,10 +1,12 @@
-//! Fake clocks.
+//! Fake clocks and timer.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
+use domain::ports::timer::Timer;
 
 /// Clock that stands still until a test sets it.
 #[derive(Debug)]
@@ -38,6 +40,14 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Timer that advances the clock instead of waiting.
+#[async_trait]
+impl Timer for FixedClock {
+    async fn sleep(&self, duration: Duration) {
+        self.advance(duration);
     }
 }
 

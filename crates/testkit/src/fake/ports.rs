@@ -19,6 +19,7 @@ use domain::use_cases::rate_limits::Quotas;
 
 use crate::contract::store::Backend;
 use crate::fake::apps::{MemoryAppFactory, MemoryAppSeal};
+use crate::fake::clock::FixedClock;
 use crate::fake::events::FixedRequests;
 use crate::fake::fingerprints::MemoryFingerprints;
 use crate::fake::login_responses::MemorySeal;
@@ -59,6 +60,7 @@ pub fn ports(store: Arc<dyn Backend>, clock: Arc<dyn Clock>, apps: Vec<App>, see
         login_seal: Arc::new(MemorySeal::default()),
         password_hasher: Arc::new(MemoryPasswords),
         provider_stats: Arc::new(NoCalls),
+        timer: Arc::new(FixedClock::default()),
         clock,
     }
 }

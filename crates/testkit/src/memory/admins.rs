@@ -67,11 +67,6 @@ impl AdminRepository for MemoryUnitOfWork {
         self.state().admin_sessions.retain(|_, session| session.admin != admin);
         Ok(())
     }
-
-    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.state().admin_sessions.retain(|_, session| session.used_at >= then);
-        Ok(())
-    }
 }
 
 #[async_trait]

@@ -23,11 +23,6 @@ impl AuditLog for MemoryUnitOfWork {
         state.audit.push(event.clone());
         Ok(())
     }
-
-    async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.state().audit.retain(|event| event.at >= then);
-        Ok(())
-    }
 }
 
 #[async_trait]

@@ -47,19 +47,6 @@ impl Outbox for MemoryUnitOfWork {
         });
         Ok(())
     }
-
-    async fn remove_orphans(
-        &self,
-        receivers: &[ReceiverName],
-        then: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut state = self.state();
-        let before = state.outbox.len();
-        state.outbox.retain(|QueuedDelivery { delivery, .. }| {
-            receivers.contains(&delivery.receiver) || delivery.event.at >= then
-        });
-        Ok(u64::try_from(before - state.outbox.len()).unwrap())
-    }
 }
 
 #[async_trait]

@@ -22,11 +22,6 @@ impl PushRepository for MemoryUnitOfWork {
         Ok(is_new)
     }
 
-    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.state().seen.retain(|_, seen_at| *seen_at >= then);
-        Ok(())
-    }
-
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
         self.state().withdrawals.push(withdrawal.clone());
         Ok(())

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use domain::model::login::redemption::Redemption;
-use domain::model::timestamp::Timestamp;
-use domain::ports::store::error::{AddError, StoreError};
+use domain::ports::store::error::AddError;
 use domain::ports::store::redemptions::RedemptionRepository;
 
 use crate::memory::unit_of_work::MemoryUnitOfWork;
@@ -17,11 +16,6 @@ impl RedemptionRepository for MemoryUnitOfWork {
         }
         state.require_member(redemption.member)?;
         state.redemptions.insert(redemption.code, redemption.clone());
-        Ok(())
-    }
-
-    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.state().redemptions.retain(|_, redemption| now < redemption.expires_at());
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use domain::model::provider::session_key::SealedSessionKey;
-use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{Contention, StoreError};
 use domain::ports::store::session_keys::SessionKeyRepository;
 
@@ -16,11 +15,6 @@ impl SessionKeyRepository for MemoryUnitOfWork {
             return Err(Contention::new("the identity does not exist").into());
         }
         state.session_keys.insert(key.user.clone(), key.clone());
-        Ok(())
-    }
-
-    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.state().session_keys.retain(|_, key| key.obtained_at > then);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use domain::ports::store::admins::AdminRepository;
 use domain::ports::store::apps::AppRepository;
 use domain::ports::store::audit::AuditLog;
 use domain::ports::store::error::StoreError;
+use domain::ports::store::expired_rows::ExpiredRowRepository;
 use domain::ports::store::identities::IdentityRepository;
 use domain::ports::store::members::{MemberRepository, TombstoneRepository};
 use domain::ports::store::outbox::Outbox;
@@ -93,6 +94,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn signing_keys(&self) -> &dyn SigningKeyRepository {
+        self
+    }
+
+    fn expired_rows(&self) -> &dyn ExpiredRowRepository {
         self
     }
 

@@ -22,6 +22,7 @@ fn store_contract_runs_every_case() {
         ("audit", include_str!("../../src/contract/store/audit.rs")),
         ("cancellation", include_str!("../../src/contract/store/cancellation.rs")),
         ("erasure", include_str!("../../src/contract/store/erasure.rs")),
+        ("expired_rows", include_str!("../../src/contract/store/expired_rows.rs")),
         ("identities", include_str!("../../src/contract/store/identities.rs")),
         ("members", include_str!("../../src/contract/store/members.rs")),
         ("outbox", include_str!("../../src/contract/store/outbox.rs")),

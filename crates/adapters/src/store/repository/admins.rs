@@ -84,12 +84,6 @@ impl AdminRepository for SeaUnitOfWork {
         self.exec_delete(admin_session::Entity::delete_many().filter(is_of_admin)).await?;
         Ok(())
     }
-
-    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        let is_unused = admin_session::Column::UsedAt.lt(then.unix_millis());
-        self.exec_delete(admin_session::Entity::delete_many().filter(is_unused)).await?;
-        Ok(())
-    }
 }
 
 #[async_trait]

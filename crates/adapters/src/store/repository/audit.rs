@@ -13,8 +13,8 @@ use domain::ports::store::audit::{AuditLog, AuditReader};
 use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, DeleteMany, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use crate::store::SeaStore;
@@ -32,11 +32,6 @@ const DAY_START: &str = "day_start";
 impl AuditLog for SeaUnitOfWork {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         self.exec_insert(to_row(event)).await
-    }
-
-    async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.exec_delete(delete_before(then)).await?;
-        Ok(())
     }
 }
 
@@ -102,11 +97,6 @@ pub(crate) fn counts_by_day(days: &DayRange) -> Select<Entity> {
         .group_by(Expr::col(DAY_START))
         .group_by(Column::Kind)
         .group_by(Column::Detail)
-}
-
-/// Deletes the events before a time.
-pub(crate) fn delete_before(then: Timestamp) -> DeleteMany<Entity> {
-    Entity::delete_many().filter(Column::At.lt(then.unix_millis()))
 }
 
 fn to_row(event: &AuditEvent) -> Model {

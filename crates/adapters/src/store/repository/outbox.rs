@@ -63,18 +63,6 @@ impl Outbox for SeaUnitOfWork {
         self.exec_delete(Entity::delete_many().filter(matches(delivery))).await?;
         Ok(())
     }
-
-    async fn remove_orphans(
-        &self,
-        receivers: &[ReceiverName],
-        then: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let known = receivers.iter().map(|receiver| receiver.as_str().as_bytes());
-        let delete = Entity::delete_many()
-            .filter(Column::At.lt(then.unix_millis()))
-            .filter(Column::Receiver.is_not_in(known));
-        self.exec_delete(delete).await
-    }
 }
 
 #[async_trait]

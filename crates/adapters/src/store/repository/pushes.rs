@@ -9,8 +9,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::pushes::{PushRepository, WithdrawalReader};
 use sea_orm::{
-    ColumnTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::store::SeaStore;
@@ -34,11 +33,6 @@ impl PushRepository for SeaUnitOfWork {
         self.run(async move |txn| insert_if_absent(txn, row, &key).await).await
     }
 
-    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        self.exec_delete(delete_seen_before(then)).await?;
-        Ok(())
-    }
-
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError> {
         self.exec_insert(to_row(withdrawal)).await
     }
@@ -56,11 +50,6 @@ impl WithdrawalReader for SeaStore {
         let rows = self.reader.run(async move |reader| oldest(limit).all(reader).await).await?;
         rows.into_iter().map(from_row).collect()
     }
-}
-
-/// Deletes the fingerprints of pushes that were seen before a time.
-pub(crate) fn delete_seen_before(then: Timestamp) -> DeleteMany<seen_push::Entity> {
-    seen_push::Entity::delete_many().filter(seen_push::Column::SeenAt.lt(then.unix_millis()))
 }
 
 fn oldest(limit: u64) -> Select<withdrawal::Entity> {

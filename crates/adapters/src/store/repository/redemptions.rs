@@ -8,7 +8,7 @@ use domain::model::session::SessionId;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::{AddError, StoreError};
 use domain::ports::store::redemptions::{RedemptionReader, RedemptionRepository};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{EntityTrait, IntoActiveModel};
 
 use crate::store::SeaStore;
 use crate::store::entity::redemption::{Column, Entity, Model};
@@ -20,12 +20,6 @@ impl RedemptionRepository for SeaUnitOfWork {
     async fn add(&self, redemption: &Redemption) -> Result<(), AddError> {
         let row = to_row(redemption).into_active_model();
         self.exec_insert_unique(row, [Column::Code]).await
-    }
-
-    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        let is_expired = Column::ExpiresAt.lte(now.unix_millis());
-        self.exec_delete(Entity::delete_many().filter(is_expired)).await?;
-        Ok(())
     }
 }
 

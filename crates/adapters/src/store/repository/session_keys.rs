@@ -7,7 +7,7 @@ use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::session_keys::{SessionKeyReader, SessionKeyRepository};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
+use sea_orm::{EntityTrait, IntoActiveModel, Select};
 
 use crate::store::SeaStore;
 use crate::store::entity::session_key::{Column, Entity, Model};
@@ -28,12 +28,6 @@ impl SessionKeyRepository for SeaUnitOfWork {
             .to_owned();
         let insert = Entity::insert(row.into_active_model()).on_conflict(replace);
         self.run(async move |txn| insert.exec_without_returning(txn).await).await?;
-        Ok(())
-    }
-
-    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError> {
-        let is_old = Column::ObtainedAt.lte(then.unix_millis());
-        self.exec_delete(Entity::delete_many().filter(is_old)).await?;
         Ok(())
     }
 }

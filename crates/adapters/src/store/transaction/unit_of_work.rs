@@ -9,6 +9,7 @@ use domain::ports::store::admins::AdminRepository;
 use domain::ports::store::apps::AppRepository;
 use domain::ports::store::audit::AuditLog;
 use domain::ports::store::error::StoreError;
+use domain::ports::store::expired_rows::ExpiredRowRepository;
 use domain::ports::store::identities::IdentityRepository;
 use domain::ports::store::members::{MemberRepository, TombstoneRepository};
 use domain::ports::store::outbox::Outbox;
@@ -125,6 +126,10 @@ impl UnitOfWork for SeaUnitOfWork {
     }
 
     fn signing_keys(&self) -> &dyn SigningKeyRepository {
+        self
+    }
+
+    fn expired_rows(&self) -> &dyn ExpiredRowRepository {
         self
     }
 

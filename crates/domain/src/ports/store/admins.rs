@@ -38,9 +38,6 @@ pub trait AdminRepository: Send + Sync {
 
     /// Ends all sessions of an account.
     async fn end_all_sessions(&self, admin: AdminId) -> Result<(), StoreError>;
-
-    /// Deletes the sessions last used before `then`.
-    async fn delete_sessions_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Reads administrators outside of a unit of work.

@@ -2,7 +2,6 @@
 
 use crate::model::audit::AuditEvent;
 use crate::model::audit::query::{AuditQuery, DailyCount, DayRange};
-use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
@@ -12,9 +11,6 @@ use async_trait::async_trait;
 pub trait AuditLog: Send + Sync {
     /// Adds an event. Events are never changed.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
-
-    /// Deletes the events before `then`.
-    async fn delete_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Reads the audit log outside of a unit of work.

@@ -26,13 +26,6 @@ pub trait Outbox: Send + Sync {
 
     /// Removes a delivery, if it exists.
     async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError>;
-
-    /// Removes deliveries to all other receivers with events before `then`, and returns their number.
-    async fn remove_orphans(
-        &self,
-        receivers: &[ReceiverName],
-        then: Timestamp,
-    ) -> Result<u64, StoreError>;
 }
 
 /// Reads the outbox outside of a unit of work.

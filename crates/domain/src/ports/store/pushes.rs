@@ -15,9 +15,6 @@ pub trait PushRepository: Send + Sync {
     async fn mark_seen(&self, fingerprint: Fingerprint, now: Timestamp)
     -> Result<bool, StoreError>;
 
-    /// Deletes marks before `then`.
-    async fn delete_seen_before(&self, then: Timestamp) -> Result<(), StoreError>;
-
     /// Adds a pending withdrawal.
     async fn add(&self, withdrawal: &Withdrawal) -> Result<(), StoreError>;
 

@@ -2,7 +2,6 @@
 
 use crate::model::fingerprint::Fingerprint;
 use crate::model::login::redemption::Redemption;
-use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::AddError;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
@@ -14,9 +13,6 @@ pub trait RedemptionRepository: Send + Sync {
     /// Adds the redemption of an existing member. MUST return [`AddError::Taken`] and leave the unit of
     /// work usable if the code was redeemed before, also by a concurrent unit of work.
     async fn add(&self, redemption: &Redemption) -> Result<(), AddError>;
-
-    /// Deletes the redemptions that expire at `now` or before.
-    async fn delete_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Reads redeemed login codes outside of a unit of work.

@@ -2,7 +2,6 @@
 
 use crate::model::identity::Subject;
 use crate::model::provider::session_key::SealedSessionKey;
-use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
@@ -13,9 +12,6 @@ use async_trait::async_trait;
 pub trait SessionKeyRepository: Send + Sync {
     /// Stores the session key of a known user. MUST replace the previous one, also under concurrency.
     async fn upsert(&self, key: &SealedSessionKey) -> Result<(), StoreError>;
-
-    /// Deletes the session keys obtained at `then` or before.
-    async fn delete_obtained_before(&self, then: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Reads session keys outside of a unit of work.

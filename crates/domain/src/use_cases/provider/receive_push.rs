@@ -21,7 +21,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Time to live of the fingerprints of received messages and signatures. It is longer than a signature is
 /// accepted.
-const SEEN_PUSH_TTL: Duration = Duration::from_hours(1);
+pub(crate) const SEEN_PUSH_TTL: Duration = Duration::from_hours(1);
 
 /// Receives message pushes and stores the withdrawals in them.
 pub struct ReceivePush {
@@ -114,7 +114,6 @@ impl ReceivePush {
         now: Timestamp,
     ) -> Result<(), ReceivePushError> {
         let work = self.store.begin().await?;
-        work.pushes().delete_seen_before(now.minus(SEEN_PUSH_TTL)).await?;
         if !work.pushes().mark_seen(seen.message, now).await? {
             return Ok(work.commit().await?);
         }

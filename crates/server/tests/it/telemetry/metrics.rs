@@ -72,6 +72,7 @@ async fn metrics_cover_wechat_calls_database_and_sessions() {
         (r#"menshen_wechat_access_token_lookups_total{outcome="miss"}"#, 1.0),
         (r#"menshen_wechat_access_token_lookups_total{outcome="hit"}"#, 1.0),
         (r#"menshen_wechat_access_token_fetches_total{outcome="ok"}"#, 1.0),
+        (r#"menshen_cleanup_backlog_seconds{duty="sessions"}"#, 0.0),
         ("menshen_sessions_opened_total", 2.0),
         ("menshen_sessions_ended_total", 1.0),
         (r#"menshen_rate_limit_refusals_total{limit="member"}"#, 1.0),

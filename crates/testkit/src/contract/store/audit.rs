@@ -147,13 +147,3 @@ pub async fn audit_events_are_counted_by_day(store: Shared) {
     ];
     assert_eq!(counts, expected);
 }
-
-/// Only events before the given time are deleted.
-pub async fn old_audit_events_are_deleted(store: Shared) {
-    let events = [event(0, AuditKind::LoggedIn), event(1, AuditKind::LoggedIn)];
-    record(&*store, &events).await;
-    let unit = store.begin().await.unwrap();
-    unit.audit().delete_before(events[1].at).await.unwrap();
-    unit.commit().await.unwrap();
-    assert_eq!(store.events(&all()).await.unwrap(), events[1..]);
-}

@@ -17,15 +17,15 @@ pub(super) const ALL: &str = "all";
 /// Receiver of bans and unbans.
 pub(super) const BANS: &str = "bans";
 
-fn receiver(name: &str) -> ReceiverName {
+pub(super) fn receiver(name: &str) -> ReceiverName {
     ReceiverName::parse(name).unwrap()
 }
 
-fn after(seconds: u64) -> Timestamp {
+pub(super) fn after(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
 }
 
-fn event(kind: EventKind, member: MemberId) -> DomainEvent {
+pub(super) fn event(kind: EventKind, member: MemberId) -> DomainEvent {
     DomainEvent::new(kind, member, NOW, &RANDOM)
 }
 
@@ -33,11 +33,11 @@ fn merged(gone: MemberId, into: MemberId) -> DomainEvent {
     DomainEvent { merged_member: Some(gone), ..event(EventKind::Merged, into) }
 }
 
-fn member_id() -> MemberId {
+pub(super) fn member_id() -> MemberId {
     member().id
 }
 
-async fn add(store: &dyn Backend, events: &[&DomainEvent]) {
+pub(super) async fn add(store: &dyn Backend, events: &[&DomainEvent]) {
     let unit = store.begin().await.unwrap();
     for event in events {
         unit.outbox().add(event).await.unwrap();
@@ -310,22 +310,4 @@ pub async fn oldest_event_of_a_receiver(store: Shared) {
     assert_eq!(oldest(ALL).await, Some(after(1)));
     remove(&*store, &delivery).await;
     assert_eq!(oldest(ALL).await, Some(new.at));
-}
-
-/// Old deliveries are deleted if their receiver is not configured, and kept otherwise.
-pub async fn events_of_unconfigured_receivers_are_deleted(store: Shared) {
-    let old = event(EventKind::Banned, member_id());
-    let new = DomainEvent { at: after(1), ..event(EventKind::Banned, member_id()) };
-    add(&*store, &[&old, &new]).await;
-    let remove_orphans = async |receivers: &[ReceiverName], then| {
-        let unit = store.begin().await.unwrap();
-        let removed = unit.outbox().remove_orphans(receivers, then).await.unwrap();
-        unit.commit().await.unwrap();
-        removed
-    };
-    assert_eq!(remove_orphans(&[receiver(ALL), receiver(BANS)], after(9)).await, 0);
-    assert_eq!(remove_orphans(&[receiver(ALL), receiver("others")], after(1)).await, 1);
-    assert_eq!(due(&*store, ALL, after(9)).await.len(), 2);
-    assert_eq!(only_due(&*store, BANS, after(9)).await.event, new);
-    assert_eq!(remove_orphans(&[], after(2)).await, 3);
 }

@@ -1,9 +1,7 @@
 //! Redemptions: redeemed login codes with their members and stored responses.
 
-use std::time::Duration;
-
 use domain::model::fingerprint::Fingerprint;
-use domain::model::login::redemption::{CODE_REPLAY_WINDOW, Redemption, StoredResponse};
+use domain::model::login::redemption::{Redemption, StoredResponse};
 use domain::model::member::MemberId;
 use domain::ports::store::error::AddError;
 
@@ -76,18 +74,4 @@ pub async fn concurrent_redemptions_of_one_code_add_one(store: Shared) {
         }
     }));
     assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
-}
-
-/// Only expired redemptions are deleted.
-pub async fn expired_redemptions_are_deleted(store: Shared) {
-    let member = add_known_member(&*store, &[open_id("o1")]).await;
-    let old = redemption(1, member);
-    let redeemed_at = NOW.plus(Duration::from_millis(1));
-    let young = Redemption { redeemed_at, ..redemption(2, member) };
-    add(&store, &[&old, &young]).await;
-    let unit = store.begin().await.unwrap();
-    unit.redemptions().delete_expired(NOW.plus(CODE_REPLAY_WINDOW)).await.unwrap();
-    unit.commit().await.unwrap();
-    assert_eq!(store.find_redemption(&old.code).await.unwrap(), None);
-    assert_eq!(store.find_redemption(&young.code).await.unwrap(), Some(young));
 }

@@ -94,22 +94,6 @@ pub async fn session_key_is_deleted_with_its_member(store: Shared) {
     assert_eq!(store.find_session_key(&other).await.unwrap(), Some(key(&other, 2)));
 }
 
-/// Only keys that are too old are deleted.
-pub async fn old_session_keys_are_deleted(store: Shared) {
-    let user = open_id("o1");
-    let other = open_id("o2");
-    add_known_member(&*store, &[user.clone(), other.clone()]).await;
-    let obtained_at = NOW.plus(Duration::from_millis(1));
-    let young = SealedSessionKey { obtained_at, ..key(&other, 2) };
-    upsert(&store, &key(&user, 1)).await;
-    upsert(&store, &young).await;
-    let unit = store.begin().await.unwrap();
-    unit.session_keys().delete_obtained_before(NOW).await.unwrap();
-    unit.commit().await.unwrap();
-    assert_eq!(store.find_session_key(&user).await.unwrap(), None);
-    assert_eq!(store.find_session_key(&other).await.unwrap(), Some(young));
-}
-
 /// All subjects of a member are listed, and no others.
 pub async fn identities_are_listed_by_member(store: Shared) {
     let mut subjects = [open_id("o1"), open_id("o2")];
