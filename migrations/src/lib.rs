@@ -16,6 +16,8 @@ mod m20261126_100000_admins;
 mod m20261126_110000_outbox;
 mod m20261126_120000_apps;
 mod m20261130_090000_cleanup;
+mod m20261130_100000_lasting_tombstones;
+mod m20261130_100100_session_epoch;
 mod m20261130_120000_heartbeat;
 mod steps;
 
@@ -45,6 +47,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_110000_outbox::Migration),
             Box::new(m20261126_120000_apps::Migration),
             Box::new(m20261130_090000_cleanup::Migration),
+            Box::new(m20261130_100000_lasting_tombstones::Migration),
+            Box::new(m20261130_100100_session_epoch::Migration),
             Box::new(m20261130_120000_heartbeat::Migration),
             // `cargo xtask migrate new` adds migrations above this line.
         ]

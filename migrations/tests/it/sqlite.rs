@@ -29,6 +29,7 @@ async fn up_creates_the_file_its_folder_and_all_tables() {
         "seaql_migrations",
         "seen_push",
         "session",
+        "session_epoch",
         "session_key",
         "signing_key",
         "tombstone",

@@ -71,7 +71,7 @@ impl LoginSeal for SealedLoginResponses {
             expires_in: response.tokens.expires_in.as_secs(),
         };
         let json = Zeroizing::new(serde_json::to_vec(&stored).expect("a stored login is JSON"));
-        self.0.seal(seal_context(code), &json)
+        self.0.seal_with_row_key(seal_context(code), &json)
     }
 
     fn open(&self, code: &Fingerprint, sealed: &[u8]) -> Result<LoggedIn, UnsealError> {
@@ -153,6 +153,15 @@ mod tests {
         assert_eq!(format!("{opened:?}"), format!("{:?}", response()));
         assert!(seal().open(&Fingerprint([2; 32]), &sealed).is_err());
         assert!(!String::from_utf8_lossy(&sealed).contains("canary"));
+    }
+
+    /// The stored responses of the previous version are valid for five minutes after an update.
+    #[test]
+    fn response_in_format_1_opens() {
+        let mut sealed = seal().seal(&CODE, &response());
+        let json = seal().0.open(seal_context(&CODE), &sealed).unwrap();
+        sealed = seal().0.seal(seal_context(&CODE), &json);
+        assert!(seal().open(&CODE, &sealed).is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use domain::model::identity::Subject;
 use domain::model::secret::SessionKey;
 use domain::ports::session_keys::{SessionKeySeal, UnsealKeyError};
 
-use crate::crypto::sealer::{SealContext, Sealer};
+use crate::crypto::sealer::{OpenError, SealContext, Sealer};
 
 /// Seals the session keys of users.
 pub struct SealedSessionKeys(Arc<Sealer>);
@@ -21,12 +21,12 @@ impl SealedSessionKeys {
 
 impl SessionKeySeal for SealedSessionKeys {
     fn seal(&self, user: &Subject, key: &SessionKey) -> Vec<u8> {
-        let row = row_id(user);
-        self.0.seal(seal_context(&row), key.expose().as_bytes())
+        let row = row_id(user.namespace.as_bytes(), user.value.as_bytes());
+        self.0.seal_with_row_key(seal_context(&row), key.expose().as_bytes())
     }
 
     fn open(&self, user: &Subject, sealed: &[u8]) -> Result<SessionKey, UnsealKeyError> {
-        let row = row_id(user);
+        let row = row_id(user.namespace.as_bytes(), user.value.as_bytes());
         let opened = self.0.open(seal_context(&row), sealed);
         let opened = opened.map_err(|error| UnsealKeyError(error.into()))?;
         // `Utf8Error` is dropped: its position in the text would reveal bytes of the key.
@@ -37,9 +37,24 @@ impl SessionKeySeal for SealedSessionKeys {
     }
 }
 
+/// Seals the session key of a user with the current sealing key if a former one sealed it.
+pub(crate) fn reseal(
+    sealer: &Sealer,
+    namespace: &[u8],
+    value: &[u8],
+    sealed: &[u8],
+) -> Result<Option<Vec<u8>>, OpenError> {
+    if sealer.is_current(sealed) {
+        return Ok(None);
+    }
+    let row = row_id(namespace, value);
+    let context = seal_context(&row);
+    Ok(Some(sealer.seal_with_row_key(context, &sealer.open(context, sealed)?)))
+}
+
 /// Row id of a user. It is unambiguous because neither a namespace nor a value contains a NUL.
-fn row_id(user: &Subject) -> Vec<u8> {
-    [user.namespace.as_bytes(), b"\0", user.value.as_bytes()].concat()
+fn row_id(namespace: &[u8], value: &[u8]) -> Vec<u8> {
+    [namespace, b"\0", value].concat()
 }
 
 fn seal_context(row: &[u8]) -> SealContext<'_> {

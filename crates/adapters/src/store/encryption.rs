@@ -3,3 +3,4 @@
 pub(super) mod data_keys;
 pub(super) mod phones;
 pub mod rekey;
+pub(super) mod tombstones;

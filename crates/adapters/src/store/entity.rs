@@ -43,6 +43,7 @@ tables! {
     redemption
     seen_push
     session
+    session_epoch
     session_key
     signing_key
     tombstone

@@ -8,6 +8,7 @@ mod group_commit;
 mod personal_data;
 mod phones;
 mod retention;
+mod rekeying;
 mod sqlite;
 
 use std::sync::Arc;

@@ -5,7 +5,6 @@ pub mod nickname;
 pub mod personal_data;
 pub mod phone;
 pub mod query;
-pub mod tombstone;
 pub mod withdrawn_data;
 
 use crate::model::id::uuid_v7;

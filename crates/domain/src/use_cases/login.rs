@@ -195,7 +195,6 @@ mod tests {
     use crate::model::app::name::{AppId, AppName};
     use crate::model::app::policy::AppPolicy;
     use crate::model::clock::MockClock;
-    use crate::model::fingerprint::MockFingerprints;
     use crate::model::identity::{KnownMember, ProviderIdentity, Subject, SubjectKind};
     use crate::model::member::nickname::Nickname;
     use crate::model::member::phone::PhoneNumber;
@@ -328,8 +327,6 @@ mod tests {
         let mut tokens = MockTokenIssuer::new();
         tokens.expect_access_token().returning(|_| Ok(AccessToken::new("access".into())));
         tokens.expect_refresh_token().returning(|_| RefreshToken::new("refresh".into()));
-        let mut fingerprints = MockFingerprints::new();
-        fingerprints.expect_fingerprint().returning(|_, _| Fingerprint([7; 32]));
         let mut seal = MockLoginSeal::new();
         seal.expect_code_fingerprint().return_const(Fingerprint([0; 32]));
         Ports {
@@ -337,7 +334,6 @@ mod tests {
             store: Arc::new(store),
             login_seal: Arc::new(seal),
             token_issuer: Arc::new(tokens),
-            fingerprints: Arc::new(fingerprints),
             clock: Arc::new(clock),
             random: Arc::new(random),
             request_context: Arc::new(request_context),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::admin::AdminSessionPolicy;
 use crate::model::clock::Clock;
 use crate::model::event::delivery::ReceiverName;
-use crate::model::fingerprint::Fingerprints;
+use crate::model::fingerprint::TransientFingerprints;
 use crate::model::member::nickname::NicknamePrefixes;
 use crate::model::random::Random;
 use crate::model::session::SessionPolicy;
@@ -60,8 +60,8 @@ pub struct Ports {
     pub token_issuer: Arc<dyn TokenIssuer>,
     /// Verifier of access and refresh tokens.
     pub token_verifier: Arc<dyn TokenVerifier>,
-    /// Keyed fingerprints.
-    pub fingerprints: Arc<dyn Fingerprints>,
+    /// Fingerprints of values that are used for minutes or hours.
+    pub fingerprints: Arc<dyn TransientFingerprints>,
     /// Fingerprints of login requests and encryption of their responses.
     pub login_seal: Arc<dyn LoginSeal>,
     /// Hashes of administrators' passwords.
@@ -155,7 +155,7 @@ impl Ports {
     /// Returns mocks without expectations: every call of them fails the test.
     pub(crate) fn mocks() -> Self {
         use crate::model::clock::MockClock;
-        use crate::model::fingerprint::MockFingerprints;
+        use crate::model::fingerprint::MockTransientFingerprints;
         use crate::model::random::MockRandom;
         use crate::ports::app::{MockAppFactory, MockAppSecretSeal};
         use crate::ports::login_seal::MockLoginSeal;
@@ -182,7 +182,7 @@ impl Ports {
             rate_limits: Arc::new(RateLimits { limiter, quotas: Quotas::default() }),
             token_issuer: Arc::new(MockTokenIssuer::new()),
             token_verifier: Arc::new(MockTokenVerifier::new()),
-            fingerprints: Arc::new(MockFingerprints::new()),
+            fingerprints: Arc::new(MockTransientFingerprints::new()),
             login_seal: Arc::new(MockLoginSeal::new()),
             password_hasher: Arc::new(MockPasswordHasher::new()),
             provider_stats: Arc::new(MockProviderStats::new()),

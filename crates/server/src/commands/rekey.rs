@@ -18,10 +18,14 @@ use crate::wiring;
 pub async fn rekey(config: &Config) -> anyhow::Result<()> {
     let store = wiring::store(config, None).await?;
     let print = |progress: RekeyProgress| {
-        let RekeyProgress { new_data_keys, keys, phones } = progress;
+        let RekeyProgress { new_data_keys, keys, session_keys, tombstone_keys, phones } = progress;
         println!(
-            "created {new_data_keys} data keys, re-encrypted {keys} keys and {phones} phone numbers"
+            "created {new_data_keys} data keys, re-encrypted {keys} keys, {session_keys} session keys and \
+             {phones} phone numbers"
         );
+        if tombstone_keys > 0 {
+            println!("kept {tombstone_keys} keys for the bans of members that were deleted");
+        }
     };
     print(store.rekey(&print).await.context("run `menshen rekey` again to continue")?);
     let work = store.begin().await?;

@@ -13,8 +13,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{MAIN_APP, NewUser};
+use wechat_sandbox::control_api::encrypt::{EncryptRequest, Kind};
 
-use crate::harness::{Answer, Program, borrowed, environment, menshen, unlimited_sandbox};
+use crate::harness::{
+    Answer, Program, SERVICE_KEY, borrowed, environment, menshen, unlimited_sandbox,
+};
 
 const OLD: &str = "q0Zx1uQY5kW7c2bJt8nRrV4mE9sLh3dFgPpAoTiUyNk=";
 const NEW: &str = "eHPzEzmkUPDEdOn8wGGaSr1HWdfNGKNhRGOeGRJkKIk=";
@@ -144,6 +147,60 @@ async fn rekey(
     output.await.unwrap()
 }
 
+/// Restarts the program with each of the keys of a documented rotation, and rekeys in between. Returns the
+/// program without the former key.
+async fn rotate_sealing_key(program: Program, sandbox: &Sandbox, more: &[(&str, &str)]) -> Program {
+    let with = |keys: &[(&'static str, &'static str)]| [more, keys].concat();
+    let program = Program::start_on(program.terminate().await.1, sandbox, &with(&BOTH_KEYS)).await;
+    let output = rekey(&environment(program.database(), sandbox), &BOTH_KEYS, None).await;
+    assert!(output.contains("All stored secrets are encrypted with sealing.key"), "{output}");
+    Program::start_on(program.terminate().await.1, sandbox, &with(&NEW_KEY)).await
+}
+
+#[tokio::test]
+async fn ban_of_an_erased_member_outlives_the_former_sealing_key() {
+    let sandbox = unlimited_sandbox().await;
+    let program = Program::start_with(&sandbox, &OLD_KEY).await;
+    let bob = sandbox.add_user(NewUser::default()).unwrap().user;
+    let login = program.log_in(&sandbox.login_code(&bob, MAIN_APP).unwrap(), None).await;
+    let id = login["memberId"].as_str().unwrap();
+    program.command(&["ban", id]).await;
+    let admin = program.admin("ann", "admin").await;
+    admin.data(program.delete(&format!("/admin/api/members/{id}"))).await;
+    let log_in_again = async |program: &Program| {
+        let code = sandbox.login_code(&bob, MAIN_APP).unwrap();
+        Answer::of(program.post("/login", &json!({ "code": code }))).await
+    };
+    assert_eq!(log_in_again(&program).await.failure(), (403, "member_banned"));
+    let program = rotate_sealing_key(program, &sandbox, &[]).await;
+    let answer = log_in_again(&program).await;
+    assert_eq!(answer.failure(), (403, "member_banned"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn session_key_outlives_the_former_sealing_key() {
+    let sandbox = unlimited_sandbox().await;
+    let store_session_keys = ("MENSHEN_APPS__MAIN__STORE_SESSION_KEYS", "true");
+    let program = Program::start_with(&sandbox, &[OLD_KEY[0], store_session_keys]).await;
+    let alice = sandbox.user("alice").unwrap();
+    program.log_in(&sandbox.login_code("alice", MAIN_APP).unwrap(), None).await;
+    let request = EncryptRequest { user: "alice".into(), ..EncryptRequest::default() };
+    let profile = sandbox.encrypt(EncryptRequest { kind: Kind::Profile, ..request }).unwrap();
+    let signed = json!({
+        "openid": alice.openids[MAIN_APP],
+        "rawData": profile.raw_data,
+        "signature": profile.signature,
+    });
+    let verify = async |program: &Program| {
+        let request = program.post("/wechat/verify_signature", &signed).bearer_auth(SERVICE_KEY);
+        Answer::of(request).await
+    };
+    assert_eq!(verify(&program).await.body["data"]["valid"], true);
+    let program = rotate_sealing_key(program, &sandbox, &[store_session_keys]).await;
+    let answer = verify(&program).await;
+    assert_eq!(answer.body["data"]["valid"], true, "{}", answer.text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn soak_rekey_under_load_fails_no_read() {
     let sandbox = unlimited_sandbox().await;
@@ -153,7 +210,7 @@ async fn soak_rekey_under_load_fails_no_read() {
     let environment = environment(program.database(), &sandbox);
     insert_plaintext_members(&program, 0, plaintext).await;
     let output = rekey(&environment, &OLD_KEY, None).await;
-    let expected = format!("re-encrypted 0 keys and {plaintext} phone numbers");
+    let expected = format!("re-encrypted 0 keys, 0 session keys and {plaintext} phone numbers");
     assert!(output.contains(&expected), "{output}");
     insert_plaintext_members(&program, plaintext, 9).await;
     let program = Program::start_on(program.terminate().await.1, &sandbox, &OLD_KEY).await;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use domain::model::app::name::AppName;
 use domain::model::fingerprint::Fingerprint;
-use domain::model::fingerprint::Fingerprints;
+use domain::model::fingerprint::TransientFingerprints;
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::nickname::Nickname;
 use domain::model::secret::{AccessToken, IdempotencyKey, LoginCode, PhoneCode, RefreshToken};

@@ -1,6 +1,10 @@
-//! Rekeying: reseals keys, secrets and phone numbers under the current sealing key, while the service runs.
+//! Rekeying: reseals every sealed column under the current sealing key, while the service runs.
+//!
+//! The only exception are login responses, which expire within minutes.
 
+mod batches;
 pub(crate) mod phones;
+mod session_keys;
 
 use domain::ports::store::error::StoreError;
 use domain::ports::store::signing_keys::SigningKeyRepository;
@@ -14,6 +18,7 @@ use crate::store::backend::sqlite;
 use crate::store::encryption::data_keys::{Purpose, reseal};
 use crate::store::entity::{app, data_key, signing_key};
 use crate::store::repository::apps;
+use crate::store::repository::tombstones::under_a_sealing_key;
 use crate::store::transaction::SeaUnitOfWork;
 use crate::token::key_vault;
 
@@ -24,13 +29,18 @@ pub struct RekeyProgress {
     pub new_data_keys: u64,
     /// Number of data keys, signing keys and app secrets that were resealed.
     pub keys: u64,
+    /// Number of session keys that were resealed.
+    pub session_keys: u64,
+    /// Number of fingerprint keys of sealing keys that were kept, because tombstones of earlier versions
+    /// depend on them.
+    pub tombstone_keys: u64,
     /// Number of phone numbers that were resealed, or encrypted for the first time.
     pub phones: u64,
 }
 
 impl SeaStore {
-    /// Reseals data keys, signing keys and app secrets with the current sealing key, and phone numbers with
-    /// a data key that was generated under it. Calls `report` after every few hundred members.
+    /// Reseals data keys, signing keys, app secrets and session keys with the current sealing key, and phone
+    /// numbers with a data key that was generated under it. Calls `report` after every few hundred rows.
     ///
     /// Concurrent changes are not lost. An interrupted run is resumed by the next one. A run does nothing if
     /// everything is under the current key.
@@ -43,12 +53,15 @@ impl SeaStore {
         let mut progress = RekeyProgress {
             phones: self.seal_plaintext_phones(&report_plaintext).await?,
             new_data_keys: self.add_data_key_if_due().await?.into(),
+            tombstone_keys: self.keep_tombstone_keys().await?,
             ..RekeyProgress::default()
         };
         progress.keys += self.reseal_data_keys().await?;
         progress.keys += self.reseal_signing_keys().await?;
         progress.keys += self.reseal_apps().await?;
         report(progress);
+        let report_session_keys = |session_keys| report(RekeyProgress { session_keys, ..progress });
+        progress.session_keys = self.reseal_session_keys(&report_session_keys).await?;
         loop {
             let report_phones = |phones| {
                 report(RekeyProgress { phones: progress.phones + phones, ..progress });
@@ -88,6 +101,24 @@ impl SeaStore {
         let is_added = unit.add_data_key(Purpose::Seal, outdated.number.saturating_add(1)).await?;
         Box::new(unit).commit().await?;
         Ok(is_added)
+    }
+
+    /// Keeps the fingerprint keys of all configured sealing keys, if there are tombstones of versions that
+    /// computed them under the sealing key. Returns the number of keys that are new.
+    ///
+    /// A tombstone cannot be computed again without the subject, which is erased. With the kept keys, it is
+    /// found after the operator has removed the sealing key.
+    async fn keep_tombstone_keys(&self) -> Result<u64, StoreError> {
+        let unit = self.unit_of_work().await?;
+        let select = under_a_sealing_key();
+        let mut kept = 0;
+        if unit.run(async move |txn| select.one(txn).await).await?.is_some() {
+            for key in self.keyring.master().keys() {
+                kept += u64::from(unit.add_tombstone_key(key).await?);
+            }
+        }
+        Box::new(unit).commit().await?;
+        Ok(kept)
     }
 
     async fn reseal_data_keys(&self) -> Result<u64, StoreError> {

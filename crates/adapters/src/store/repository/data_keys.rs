@@ -5,8 +5,9 @@ use std::sync::Arc;
 use domain::ports::store::error::StoreError;
 use sea_orm::IntoActiveModel;
 
+use crate::crypto::sealer::SealingKey;
 use crate::store::SeaStore;
-use crate::store::encryption::data_keys::{DataKeys, Purpose, all, generate};
+use crate::store::encryption::data_keys::{DataKeys, Purpose, all, generate, tombstone_key};
 use crate::store::entity::data_key::{Column, Model};
 use crate::store::insert_if_absent::insert_if_absent;
 use crate::store::transaction::SeaUnitOfWork;
@@ -36,7 +37,16 @@ impl SeaUnitOfWork {
         purpose: Purpose,
         number: i64,
     ) -> Result<bool, StoreError> {
-        let row = generate(self.keyring().master(), purpose, number)?.into_active_model();
+        self.add_data_key_row(generate(self.keyring().master(), purpose, number)?).await
+    }
+
+    /// Adds the fingerprint key of a sealing key, unless it was added before. Returns true if it was added.
+    pub(crate) async fn add_tombstone_key(&self, key: &SealingKey) -> Result<bool, StoreError> {
+        self.add_data_key_row(tombstone_key(self.keyring().master(), key)).await
+    }
+
+    async fn add_data_key_row(&self, row: Model) -> Result<bool, StoreError> {
+        let row = row.into_active_model();
         let key = [Column::Purpose, Column::Number];
         self.run(async move |txn| insert_if_absent(txn, row, &key).await).await
     }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::{Subject, SubjectKind};
 use domain::model::member::nickname::Nickname;
 use domain::model::member::{Member, MemberId};
@@ -126,7 +125,9 @@ async fn soak_cancelled_requests_leave_no_open_transaction(database: FreshDataba
 
     // The same query finds a transaction that is left open.
     let unit = store.begin().await.unwrap();
-    unit.tombstones().add(&[Fingerprint([1; 32])], NOW).await.unwrap();
+    let subject =
+        Subject { namespace: "wx1".into(), kind: SubjectKind::OpenId, value: "o1".into() };
+    unit.tombstones().add(&[subject], NOW).await.unwrap();
     // MariaDB caches the result of the query until a tenth of a second has passed without one.
     let found = async {
         while open_transactions(&database).await != 1 {

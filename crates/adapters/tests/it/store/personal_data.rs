@@ -12,7 +12,7 @@ use sea_orm::sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use super::{QUEUE_TIMEOUT, sealer};
 
 /// Tables that are not part of a member's export, with the reason.
-const EXEMPT: [(&str, &str); 11] = [
+const EXEMPT: [(&str, &str); 12] = [
     ("admin", "administrators are no members"),
     ("admin_session", "belongs to administrators"),
     ("app", "is shared by all members"),
@@ -20,6 +20,7 @@ const EXEMPT: [(&str, &str); 11] = [
     ("heartbeat", "holds a counter"),
     ("seaql_migrations", "describes the schema"),
     ("seen_push", "holds fingerprints of messages for an hour"),
+    ("session_epoch", "is shared by all members"),
     ("session_key", "holds WeChat's sealed keys of identities, which are exported"),
     ("signing_key", "signs access tokens"),
     ("tombstone", "holds fingerprints of former members"),

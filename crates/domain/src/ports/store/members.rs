@@ -1,6 +1,6 @@
 //! Members and tombstones in the store.
 
-use crate::model::fingerprint::Fingerprint;
+use crate::model::identity::Subject;
 use crate::model::member::personal_data::ExportedTable;
 use crate::model::member::query::MemberQuery;
 use crate::model::member::{Member, MemberId};
@@ -35,15 +35,20 @@ pub trait MemberRepository: Send + Sync {
     async fn remove(&self, member: &Member) -> Result<(), UpdateError>;
 }
 
-/// Tombstones within a unit of work.
+/// Tombstones within a unit of work: fingerprints of the subjects of banned members that were erased, kept
+/// to refuse their next login. Members that were not banned leave no tombstone; their next login registers
+/// a new member.
+///
+/// An implementation MUST store lasting fingerprints: keyed with a secret, so that a guessed subject cannot
+/// be tested without it, and found after any number of changes of the sealing key.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait TombstoneRepository: Send + Sync {
-    /// Adds tombstones; existing ones stay unchanged.
-    async fn add(&self, tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>;
+    /// Adds a tombstone for each subject; existing ones stay unchanged.
+    async fn add(&self, subjects: &[Subject], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Returns `true` if one of the tombstones exists.
-    async fn exists_any(&self, tombstones: &[Fingerprint]) -> Result<bool, StoreError>;
+    /// Returns `true` if one of the subjects has a tombstone.
+    async fn exists_any(&self, subjects: &[Subject]) -> Result<bool, StoreError>;
 }
 
 /// Reads members outside of a unit of work.

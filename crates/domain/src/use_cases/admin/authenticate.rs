@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::admin::{AdminPrincipal, AdminSessionPolicy};
 use crate::model::clock::Clock;
-use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::admins::AdminReader;
@@ -20,7 +20,7 @@ pub struct AuthenticateAdmin {
     /// Administrators and their sessions.
     pub admins: Arc<dyn AdminReader>,
     /// Fingerprints of session tokens.
-    pub fingerprints: Arc<dyn Fingerprints>,
+    pub fingerprints: Arc<dyn TransientFingerprints>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Lifetime of sessions.

@@ -8,7 +8,7 @@ use crate::model::admin::{
 };
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
-use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::random::Random;
 use crate::model::secret::InvitationCode;
 use crate::model::timestamp::Timestamp;
@@ -29,7 +29,7 @@ pub struct ManageAdmins {
     /// Hasher of passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// Fingerprints of invitation codes.
-    pub fingerprints: Arc<dyn Fingerprints>,
+    pub fingerprints: Arc<dyn TransientFingerprints>,
     /// Event factory.
     pub events: EventFactory,
     /// Clock.

@@ -7,7 +7,7 @@ use crate::model::admin::{
 };
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
-use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::random::Random;
 use crate::model::secret::AdminToken;
 use crate::model::timestamp::Timestamp;
@@ -28,7 +28,7 @@ pub struct SignIn {
     /// Verifier of passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// Fingerprints of session tokens.
-    pub fingerprints: Arc<dyn Fingerprints>,
+    pub fingerprints: Arc<dyn TransientFingerprints>,
     /// Event factory.
     pub events: EventFactory,
     /// Clock.
@@ -63,7 +63,7 @@ pub enum SignInError {
 }
 
 /// Returns the fingerprint of a session token.
-pub(crate) fn fingerprint(fingerprints: &dyn Fingerprints, token: &str) -> Fingerprint {
+pub(crate) fn fingerprint(fingerprints: &dyn TransientFingerprints, token: &str) -> Fingerprint {
     fingerprints.fingerprint("admin session", &[token.as_bytes()])
 }
 

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::event::{DomainEvent, EventKind};
-use crate::model::fingerprint::Fingerprints;
 use crate::model::identity::conflict_policy::ConflictResolution;
 use crate::model::identity::{KnownMember, ProviderIdentity, Subject};
 use crate::model::member::nickname::NicknamePrefixes;
-use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Banned, Member, MemberId};
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -22,7 +20,6 @@ use crate::use_cases::ports::{Policies, Ports};
 
 /// Finds or registers the member of a login attempt, and merges members that are the same user.
 pub(super) struct MemberResolver {
-    fingerprints: Arc<dyn Fingerprints>,
     nickname_prefixes: NicknamePrefixes,
     events: EventFactory,
     random: Arc<dyn Random>,
@@ -40,7 +37,6 @@ pub(super) struct ResolvedMember {
 impl MemberResolver {
     pub(super) fn new(ports: &Ports, policies: &Policies) -> Self {
         Self {
-            fingerprints: ports.fingerprints.clone(),
             nickname_prefixes: policies.nickname_prefixes.clone(),
             events: EventFactory::new(ports),
             random: ports.random.clone(),
@@ -77,8 +73,8 @@ impl MemberResolver {
         attempt: &LoginAttempt<'_>,
         now: Timestamp,
     ) -> Result<ResolvedMember, LoginError> {
-        let tombstones = tombstones(attempt.identity.subjects(), self.fingerprints.as_ref());
-        if work.tombstones().exists_any(&tombstones).await? {
+        let subjects: Vec<Subject> = attempt.identity.subjects().cloned().collect();
+        if work.tombstones().exists_any(&subjects).await? {
             return Err(LoginError::Banned { member: None });
         }
         if !attempt.app.policy.auto_register {

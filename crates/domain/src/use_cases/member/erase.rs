@@ -6,8 +6,6 @@ use crate::model::admin::AdminId;
 use crate::model::audit::AuditKind;
 use crate::model::clock::Clock;
 use crate::model::event::EventKind;
-use crate::model::fingerprint::Fingerprints;
-use crate::model::member::tombstone::tombstones;
 use crate::model::member::{Member, MemberId, MemberStatus};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
@@ -20,8 +18,6 @@ use crate::use_cases::retry::retry_on_contention;
 pub struct EraseMember {
     /// Units of work.
     pub store: Arc<dyn Store>,
-    /// Fingerprints of tombstones.
-    pub fingerprints: Arc<dyn Fingerprints>,
     /// Event factory.
     pub events: EventFactory,
     /// Clock.
@@ -45,7 +41,6 @@ impl EraseMember {
     pub fn new(ports: &Ports) -> Self {
         Self {
             store: ports.store.clone(),
-            fingerprints: ports.fingerprints.clone(),
             events: EventFactory::new(ports),
             clock: ports.clock.clone(),
         }
@@ -83,8 +78,7 @@ impl EraseMember {
     ) -> Result<(), StoreError> {
         if member.status == MemberStatus::Banned {
             let subjects = work.identities().list_by_member(member.id).await?;
-            let tombstones = tombstones(&subjects, self.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, now).await?;
+            work.tombstones().add(&subjects, now).await?;
         }
         let event = self.events.audit_event(AuditKind::Erased, now).with_member(member.id);
         work.audit().record(&event.with_actor(actor)).await?;

@@ -6,7 +6,6 @@ use crate::model::clock::Clock;
 use crate::model::event::EventKind;
 use crate::model::identity::{KnownMember, Subject, SubjectKind};
 use crate::model::member::nickname::NicknamePrefixes;
-use crate::model::member::tombstone::tombstones;
 use crate::model::member::withdrawn_data::WithdrawnData;
 use crate::model::member::{Member, MemberStatus};
 use crate::model::provider::withdrawal::Withdrawal;
@@ -131,8 +130,7 @@ impl ProcessWithdrawals {
             return self.erase.erase(work, member, None, now).await;
         }
         if member.status == MemberStatus::Banned {
-            let tombstones = tombstones(&closed, self.erase.fingerprints.as_ref());
-            work.tombstones().add(&tombstones, now).await?;
+            work.tombstones().add(&closed, now).await?;
         }
         work.identities().remove(&closed).await?;
         let sessions = work.sessions().list_by_member(member.id).await?.into_iter();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::app::name::AppName;
 use crate::model::clock::Clock;
-use crate::model::fingerprint::{Fingerprint, Fingerprints};
+use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::provider::withdrawal::Withdrawal;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
@@ -30,7 +30,7 @@ pub struct ReceivePush {
     /// Units of work.
     pub store: Arc<dyn Store>,
     /// Fingerprints of messages and signatures.
-    pub fingerprints: Arc<dyn Fingerprints>,
+    pub fingerprints: Arc<dyn TransientFingerprints>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness of ids.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::model::app::name::AppName;
 use domain::model::fingerprint::Fingerprint;
-use domain::model::fingerprint::Fingerprints;
+use domain::model::fingerprint::TransientFingerprints;
 use domain::model::member::withdrawn_data::WithdrawnData;
 use domain::model::provider::withdrawal::Withdrawal;
 use tokio::task::JoinSet;

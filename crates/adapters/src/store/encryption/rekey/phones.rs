@@ -1,37 +1,18 @@
 //! Resealing of phone numbers, in batches of members.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use domain::ports::store::UnitOfWork;
 use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,
-};
-use tokio::time::sleep;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany};
 use uuid::Uuid;
 
-use super::write_and_commit;
+use super::batches::READ_BATCH_SIZE;
 use crate::store::SeaStore;
 use crate::store::encryption::data_keys::DataKeys;
 use crate::store::encryption::phones::SealedPhone;
 use crate::store::entity::member::{Column, Entity, Model};
-
-/// Number of members that are read at a time.
-const READ_BATCH_SIZE: u64 = 500;
-
-/// Number of members that are written at a time to SQLite, where every commit costs a write to disk.
-///
-/// The other databases get one at a time: a transaction that locks several rows could deadlock with a merge
-/// of two members.
-const SQLITE_WRITE_BATCH_SIZE: usize = 50;
-
-/// Maximum number of attempts of a write. The lock may be held by others for too long.
-const MAX_ATTEMPTS: u32 = 5;
-
-/// Pause between two attempts of a write.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl SeaStore {
     /// Encrypts all phone numbers in plaintext, and returns their number. Calls `report` after every batch.
@@ -83,17 +64,7 @@ impl SeaStore {
     }
 
     async fn seal_batch(&self, keys: &DataKeys, batch: Vec<Model>) -> Result<u64, StoreError> {
-        let is_sqlite = self.reader.backend() == DbBackend::Sqlite;
-        let write_batch_size = if is_sqlite { SQLITE_WRITE_BATCH_SIZE } else { 1 };
-        let updates = self.pending_updates(keys, batch).await?;
-        let mut sealed = 0;
-        for updates in updates.chunks(write_batch_size) {
-            let started = Instant::now();
-            sealed += self.write_with_retry(updates).await?;
-            // Other units of work that had to wait get as much time as this one.
-            sleep(started.elapsed()).await;
-        }
-        Ok(sealed)
+        self.write_in_batches(self.pending_updates(keys, batch).await?).await
     }
 
     /// Returns updates that seal the members' numbers with these keys, where they are not yet.
@@ -115,20 +86,6 @@ impl SeaStore {
             }
         }
         Ok(updates)
-    }
-
-    async fn write_with_retry(&self, updates: &[UpdateMany<Entity>]) -> Result<u64, StoreError> {
-        for _ in 1..MAX_ATTEMPTS {
-            if let Ok(written) = self.write(updates).await {
-                return Ok(written);
-            }
-            sleep(RETRY_INTERVAL).await;
-        }
-        self.write(updates).await
-    }
-
-    async fn write(&self, updates: &[UpdateMany<Entity>]) -> Result<u64, StoreError> {
-        write_and_commit(self.unit_of_work().await?, updates.to_vec()).await
     }
 }
 
