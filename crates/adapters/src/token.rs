@@ -22,7 +22,7 @@ use domain::ports::tokens::{SigningError, TokenIssuer, TokenRejected, TokenVerif
 
 use claims::Claims;
 use key_ring::KeyRing;
-use keys::RefreshKey;
+use keys::RefreshKeys;
 
 /// Issuer and audience of the tokens.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct Es256Tokens {
     settings: TokenSettings,
     /// Signing keys. The lock is held only to clone or replace the `Arc`, never while a token is signed.
     keys: RwLock<Arc<KeyRing>>,
-    refresh_key: RefreshKey,
+    refresh_keys: RefreshKeys,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,10 +49,10 @@ impl Es256Tokens {
     pub fn new(
         settings: TokenSettings,
         keys: KeyRing,
-        refresh_key: RefreshKey,
+        refresh_keys: RefreshKeys,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, keys: RwLock::new(Arc::new(keys)), refresh_key, clock }
+        Self { settings, keys: RwLock::new(Arc::new(keys)), refresh_keys, clock }
     }
 
     /// Replaces the signing and verification keys.
@@ -78,7 +78,7 @@ impl TokenIssuer for Es256Tokens {
     }
 
     fn refresh_token(&self, session: &Session) -> RefreshToken {
-        self.refresh_key.token(session.id, session.generation)
+        self.refresh_keys.token(session.id, session.generation)
     }
 }
 
@@ -97,7 +97,7 @@ impl TokenVerifier for Es256Tokens {
     }
 
     fn open_refresh_token(&self, token: &str) -> Option<RefreshClaims> {
-        self.refresh_key.open(token)
+        self.refresh_keys.open(token)
     }
 }
 

@@ -8,3 +8,4 @@ pub mod keys;
 pub mod migrate;
 pub mod rekey;
 pub mod serve;
+pub mod sessions;

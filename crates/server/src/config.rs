@@ -79,6 +79,10 @@ pub struct Config {
     pub keys: KeyPolicy,
     /// Key of refresh tokens in Base64.
     pub refresh_key: Option<SecretString>,
+    /// Former keys of refresh tokens, accepted for verification.
+    pub former_refresh_keys: Vec<SecretString>,
+    /// Epoch of sessions.
+    pub session_epoch: u32,
     /// Folder of generated keys in development.
     pub key_folder: PathBuf,
     /// Key that encrypts secrets and phone numbers in the database, in Base64.
@@ -212,6 +216,8 @@ fn read(reader: &Reader<'_>, app_names: &[String], production: bool) -> Option<C
             access_ttl,
         },
         refresh_key: key(reader, "tokens.refresh_key", production),
+        former_refresh_keys: reader.secrets("tokens.former_refresh_keys"),
+        session_epoch: reader.whole("tokens.session_epoch", 0..=1_000_000),
         key_folder: reader.required("tokens.key_folder").into(),
         sealing_key: key(reader, "sealing.key", production),
         former_sealing_keys: reader.secrets("sealing.former_keys"),

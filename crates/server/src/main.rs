@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use domain::model::member::MemberId;
 use server::commands::keys::KeyCommand;
-use server::commands::{admin, ban, doctor, healthcheck, keys, migrate, rekey, serve};
+use server::commands::{admin, ban, doctor, healthcheck, keys, migrate, rekey, serve, sessions};
 use server::config::{Config, Sources};
 use server::telemetry::logging::Logging;
 use server::telemetry::traces::Traces;
@@ -60,6 +60,11 @@ enum Command {
         #[command(subcommand)]
         action: AdminAction,
     },
+    /// End sessions of members.
+    Sessions {
+        #[command(subcommand)]
+        action: SessionsAction,
+    },
     /// Manage the keys that sign access tokens.
     Keys {
         #[command(subcommand)]
@@ -97,6 +102,19 @@ enum AdminAction {
         /// Role: viewer, operator or admin.
         #[arg(long, default_value = "admin")]
         role: String,
+    },
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum SessionsAction {
+    /// End every session of every member.
+    ///
+    /// Run it after a backup was restored, with `tokens.session_epoch` raised. All users log in again. Run it
+    /// again after an interruption.
+    End {
+        /// Confirms that the sessions of all members end.
+        #[arg(long, required = true)]
+        all: bool,
     },
 }
 
@@ -155,6 +173,10 @@ async fn run(command: Command, sources: &Sources) -> anyhow::Result<ExitCode> {
         }
         Command::Admin { action: AdminAction::Invite { name, role } } => {
             admin::invite(config, &name, &role).await?;
+        }
+        // The flag is required, so it is always set.
+        Command::Sessions { action: SessionsAction::End { all: _ } } => {
+            sessions::end_all(config).await?;
         }
         Command::Keys { action } => {
             let command = match &action {

@@ -18,7 +18,7 @@ use adapters::store::{SeaStore, StoreConfig};
 use adapters::system::{SystemClock, SystemRandom, SystemTimer};
 use adapters::token::key_ring::KeyRing;
 use adapters::token::key_vault::KeyVault;
-use adapters::token::keys::RefreshKey;
+use adapters::token::keys::RefreshKeys;
 use adapters::token::{Es256Tokens, TokenSettings};
 use adapters::webhook::Webhook;
 use adapters::wechat::http::{WechatHttp, WechatHttpConfig};
@@ -35,6 +35,7 @@ use domain::use_cases::event::deliver::DeliverEvents;
 use domain::use_cases::event::factory::EventFactory;
 use domain::use_cases::ports::{Policies, Ports, StoreReaders};
 use domain::use_cases::rate_limits::RateLimits;
+use domain::use_cases::session::end_all::EndAllSessions;
 use domain::use_cases::signing_key::rotate::RotateKeys;
 use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret, SecretString};
@@ -200,24 +201,40 @@ pub(crate) fn wechat(config: &Config) -> anyhow::Result<WechatHttp> {
     http.context("wechat")
 }
 
-/// Returns the key of refresh tokens.
+/// Returns the keys of refresh tokens.
 ///
 /// # Errors
-/// When the key is invalid.
-pub(crate) fn refresh_key(config: &Config) -> anyhow::Result<RefreshKey> {
+/// When a key is invalid.
+pub(crate) fn refresh_keys(config: &Config) -> anyhow::Result<RefreshKeys> {
     let key = master_key(config, "tokens.refresh_key", config.refresh_key.as_ref(), "refresh-key")?;
-    Ok(RefreshKey::new(&key))
+    let mut keys = RefreshKeys::new(&key).in_epoch(config.session_epoch);
+    for former in &config.former_refresh_keys {
+        let former = MasterKey::from_base64(former.expose_secret());
+        keys = keys.with_former_key(&former.context("tokens.former_refresh_keys")?);
+    }
+    Ok(keys)
 }
 
 /// Returns the issuer and verifier of tokens with these signing keys.
 ///
 /// # Errors
-/// When the key of refresh tokens is invalid.
+/// When a key of refresh tokens is invalid.
 pub fn tokens(config: &Config, keys: KeyRing) -> anyhow::Result<Es256Tokens> {
-    let refresh = refresh_key(config)?;
+    let refresh = refresh_keys(config)?;
     let settings =
         TokenSettings { issuer: config.issuer.clone(), audience: config.audience.clone() };
     Ok(Es256Tokens::new(settings, keys, refresh, Arc::new(SystemClock)))
+}
+
+/// Returns the end of all sessions, and the check of their epoch.
+#[must_use]
+pub fn end_all_sessions(config: &Config, store: &Arc<SeaStore>) -> EndAllSessions {
+    EndAllSessions {
+        store: store.clone(),
+        events: event_factory(),
+        clock: Arc::new(SystemClock),
+        epoch: config.session_epoch,
+    }
 }
 
 /// Returns the rotation of signing keys.

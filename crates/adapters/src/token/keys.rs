@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::crypto::master_key::MasterKey;
 
 /// Prefix of the authenticated bytes of a refresh token, so that a MAC for another purpose is never accepted.
-const REFRESH_LABEL: &[u8] = b"menshen refresh token, version 1\0";
+const REFRESH_LABEL: &str = "menshen refresh token, version 1";
 
 /// Length in bytes of the payload of a refresh token: session id and generation.
 const PAYLOAD_LENGTH: usize = 16 + 4;
@@ -58,15 +58,34 @@ impl SigningKeyPair {
     }
 }
 
-/// MAC key from which refresh tokens are computed. `Debug` does not show it.
+/// MAC keys of refresh tokens: the current one computes tokens, and former ones are accepted too. `Debug` does
+/// not show them.
 #[derive(Debug)]
-pub struct RefreshKey(hmac::Key);
+pub struct RefreshKeys {
+    current: hmac::Key,
+    former: Vec<hmac::Key>,
+    /// Label of the epoch. Tokens of other epochs are rejected under every key.
+    label: Vec<u8>,
+}
 
-impl RefreshKey {
-    /// Derives the key from `master`.
+impl RefreshKeys {
+    /// Creates the keys with the current one, for sessions of epoch 0.
     #[must_use]
-    pub fn new(master: &MasterKey) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, master.bytes()))
+    pub fn new(current: &MasterKey) -> Self {
+        Self { current: mac_key(current), former: vec![], label: refresh_label(0) }
+    }
+
+    /// Adds a former key, whose tokens are accepted until they expire.
+    #[must_use]
+    pub fn with_former_key(mut self, former: &MasterKey) -> Self {
+        self.former.push(mac_key(former));
+        self
+    }
+
+    /// Computes and accepts tokens of this epoch only.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u32) -> Self {
+        Self { label: refresh_label(epoch), ..self }
     }
 
     /// Computes the refresh token base64url(session ‖ generation ‖ HMAC-SHA256(label ‖ session ‖ generation)).
@@ -74,20 +93,35 @@ impl RefreshKey {
     pub(super) fn token(&self, session: SessionId, generation: u32) -> RefreshToken {
         let mut token = Zeroizing::new(session.0.into_bytes().to_vec());
         token.extend(generation.to_be_bytes());
-        let mac = hmac::sign(&self.0, &[REFRESH_LABEL, &token].concat());
+        let mac = hmac::sign(&self.current, &[&self.label[..], &token].concat());
         token.extend(mac.as_ref());
         RefreshToken::new(URL_SAFE_NO_PAD.encode(&*token).into())
     }
 
-    /// Claims of a token that [`Self::token`] computed.
+    /// Claims of a token that [`Self::token`] computed, with the current or a former key.
     pub(super) fn open(&self, token: &str) -> Option<RefreshClaims> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
         let (payload, mac) = bytes.split_at_checked(PAYLOAD_LENGTH)?;
-        hmac::verify(&self.0, &[REFRESH_LABEL, payload].concat(), mac).ok()?;
+        let message = [&self.label[..], payload].concat();
+        let mut keys = std::iter::once(&self.current).chain(&self.former);
+        keys.find(|key| hmac::verify(key, &message, mac).is_ok())?;
         let (session, generation) = payload.split_first_chunk::<16>()?;
         Some(RefreshClaims {
             session: SessionId(Uuid::from_bytes(*session)),
             generation: u32::from_be_bytes(generation.try_into().ok()?),
         })
     }
+}
+
+fn mac_key(master: &MasterKey) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, master.bytes())
+}
+
+/// Label of an epoch, ended by a NUL. Epoch 0 has the label of versions without epochs.
+fn refresh_label(epoch: u32) -> Vec<u8> {
+    let label = match epoch {
+        0 => format!("{REFRESH_LABEL}\0"),
+        epoch => format!("{REFRESH_LABEL}, epoch {epoch}\0"),
+    };
+    label.into_bytes()
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::{RefreshKey, SigningKeyPair};
+use adapters::token::keys::{RefreshKeys, SigningKeyPair};
 use adapters::token::{Es256Tokens, TokenSettings};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -70,7 +70,7 @@ fn tokens() -> (Es256Tokens, Arc<SetClock>) {
 fn tokens_with_keys(keys: KeyRing, clock: Arc<SetClock>) -> Es256Tokens {
     let settings = TokenSettings { issuer: ISSUER.into(), audience: AUDIENCE.into() };
     let master = MasterKey::from_base64(REFRESH_KEY).unwrap();
-    Es256Tokens::new(settings, keys, RefreshKey::new(&master), clock)
+    Es256Tokens::new(settings, keys, RefreshKeys::new(&master), clock)
 }
 
 fn access_claims() -> AccessClaims {

@@ -21,7 +21,7 @@ pub struct AuditEvent {
     pub at: Timestamp,
     /// Kind of the event.
     pub kind: AuditKind,
-    /// Kind-specific detail: refusal reason, key id or role.
+    /// Kind-specific detail, for example a refusal reason, a key id or a role.
     pub detail: Option<String>,
     /// Affected member.
     pub member: Option<MemberId>,
@@ -51,7 +51,8 @@ pub enum AuditKind {
     LoggedIn,
     /// A login was refused; the detail is the reason.
     LoginRefused,
-    /// A refresh token was reused after its grace period; the session was ended.
+    /// A refresh token was reused after its grace period, or is newer than the database, as the detail
+    /// states; the session was ended.
     RefreshTokenReused,
     /// The login code of the session was reused by another request.
     LoginCodeReused,
@@ -63,7 +64,8 @@ pub enum AuditKind {
     PhoneChanged,
     /// An administrator viewed the member's full phone number.
     PhoneUnmasked,
-    /// An administrator ended sessions of the member.
+    /// An administrator ended sessions of the member, or the operator those of all members; the detail
+    /// states the latter.
     SessionsEnded,
     /// The member was banned, and all their sessions were ended.
     Banned,

@@ -63,7 +63,11 @@ pub enum RefreshTokenState {
     InGrace,
     /// Reused token outside the grace period: the token may be stolen, so the session ends.
     Reused,
-    /// Token of an expired session, or token that was never issued.
+    /// Token of a later generation than the session: the store has lost a refresh, because it was restored
+    /// from a backup or failed over to a standby that was behind. The session ends, because a copy of an
+    /// exchanged token would be accepted again.
+    Unknown,
+    /// Token of an expired session.
     Expired,
 }
 
@@ -103,8 +107,10 @@ impl Session {
         policy: &SessionPolicy,
         now: Timestamp,
     ) -> RefreshTokenState {
-        if !self.is_alive(now) || generation > self.generation {
+        if !self.is_alive(now) {
             RefreshTokenState::Expired
+        } else if generation > self.generation {
+            RefreshTokenState::Unknown
         } else if generation == self.generation {
             RefreshTokenState::Current
         } else if generation + 1 == self.generation && now < self.grace_end(policy) {
@@ -195,8 +201,8 @@ mod tests {
         assert_eq!(session.refresh_token_state(0, &POLICY, at(2)), RefreshTokenState::Reused);
         assert_eq!(
             session.refresh_token_state(3, &POLICY, at(2)),
-            RefreshTokenState::Expired,
-            "never issued"
+            RefreshTokenState::Unknown,
+            "of a later generation"
         );
     }
 
@@ -236,8 +242,10 @@ mod tests {
             let is_expired = self.ended
                 || since_refresh >= POLICY.idle.as_secs()
                 || now >= POLICY.absolute.as_secs();
-            let state = if is_expired || generation > newest {
+            let state = if is_expired {
                 RefreshTokenState::Expired
+            } else if generation > newest {
+                RefreshTokenState::Unknown
             } else if generation == newest {
                 RefreshTokenState::Current
             } else if generation + 1 == newest && since_refresh < POLICY.grace.as_secs() {
@@ -247,7 +255,7 @@ mod tests {
             };
             match state {
                 RefreshTokenState::Current => self.issued_at.push(now),
-                RefreshTokenState::Reused => self.ended = true,
+                RefreshTokenState::Reused | RefreshTokenState::Unknown => self.ended = true,
                 RefreshTokenState::InGrace | RefreshTokenState::Expired => {}
             }
             state
@@ -279,7 +287,7 @@ mod tests {
                     RefreshTokenState::Current => {
                         session = session.map(|session| session.refreshed(&POLICY, at(now)));
                     }
-                    RefreshTokenState::Reused => session = None,
+                    RefreshTokenState::Reused | RefreshTokenState::Unknown => session = None,
                     RefreshTokenState::InGrace | RefreshTokenState::Expired => {}
                 }
             }

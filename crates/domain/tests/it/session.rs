@@ -1,6 +1,6 @@
 //! Refresh and end of sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::model::audit::AuditKind;
@@ -8,10 +8,14 @@ use domain::model::identity::conflict_policy::ConflictPolicy;
 use domain::model::login::LoggedIn;
 use domain::model::rate_limit::{Quota, RateLimited};
 use domain::model::session::token_pair::TokenPair;
+use domain::model::session::{Session, SessionId};
+use domain::ports::store::Store;
+use domain::ports::store::sessions::SessionLister;
 use domain::ports::tokens::TokenVerifier;
 use domain::use_cases::member::ban::{BanMember, StatusChange};
 use domain::use_cases::rate_limits::Quotas;
 use domain::use_cases::session::authenticate::{AuthError, Authenticate, AuthenticateError};
+use domain::use_cases::session::end_all::{EndAllSessions, EpochError};
 use domain::use_cases::session::log_out::{EndSessionError, ManageSessions};
 use domain::use_cases::session::refresh::{Refresh, RefreshError};
 use testkit::fake::provider::MemoryUser;
@@ -111,6 +115,83 @@ async fn refresh_token_reuse_ends_the_session_and_is_audited() {
         .map(|e| (e.kind, e.member))
         .collect();
     assert_eq!(events, [(AuditKind::RefreshTokenReused, Some(stolen.member))]);
+}
+
+/// Restores a session as it was before, as the restore of a backup does.
+async fn restore(fixture: &SessionHarness, session: &Session) {
+    let work = fixture.harness.store.begin().await.unwrap();
+    work.sessions().remove(&[session.id]).await.unwrap();
+    work.sessions().add(session).await.unwrap();
+    work.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn refresh_token_newer_than_the_store_ends_the_session() {
+    let fixture = SessionHarness::new();
+    let login = fixture.log_in("oAlice").await;
+    let backup = fixture.harness.store.list_sessions(login.member).await.unwrap().remove(0);
+    let newer = fixture.refresh(&login.tokens).await.unwrap();
+    restore(&fixture, &backup).await;
+    let outcome = fixture.refresh(&newer).await;
+    assert!(matches!(outcome, Err(RefreshError::Ended)), "{outcome:?}");
+    let stolen = fixture.refresh(&login.tokens).await;
+    assert!(matches!(stolen, Err(RefreshError::Ended)), "a copy of an exchanged token: {stolen:?}");
+    let event = fixture.harness.store.audit_without_logins().remove(0);
+    assert_eq!(event.kind, AuditKind::RefreshTokenReused);
+    assert_eq!(event.detail.as_deref(), Some("newer than the database"));
+    assert_eq!(event.session, Some(backup.id));
+}
+
+/// Use case over the fakes, for an epoch.
+fn end_all(fixture: &SessionHarness, epoch: u32) -> EndAllSessions {
+    EndAllSessions {
+        store: Arc::new(fixture.harness.store.clone()),
+        events: fixture.harness.events.clone(),
+        clock: fixture.harness.clock.clone(),
+        epoch,
+    }
+}
+
+#[tokio::test]
+async fn end_of_all_sessions_is_audited_and_done_in_batches() {
+    let fixture = SessionHarness::new();
+    let alice = fixture.log_in("oAlice").await;
+    let bob = fixture.log_in("oBob").await;
+    let session = fixture.harness.store.list_sessions(alice.member).await.unwrap().remove(0);
+    let work = fixture.harness.store.begin().await.unwrap();
+    for number in 0..1_500 {
+        let id = SessionId(uuid::Uuid::from_u128(number));
+        work.sessions().add(&Session { id, ..session.clone() }).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    let reports = Mutex::new(vec![]);
+    let report = |ended| reports.lock().unwrap().push(ended);
+    assert_eq!(end_all(&fixture, 0).run(&report).await.unwrap(), 1_502);
+    assert_eq!(*reports.lock().unwrap(), [1_000, 1_502, 1_502]);
+    for tokens in [&alice.tokens, &bob.tokens] {
+        assert!(!fixture.is_accepted(tokens).await);
+        assert!(matches!(fixture.refresh(tokens).await, Err(RefreshError::Ended)));
+    }
+    let events = fixture.harness.store.audit_without_logins();
+    let events: Vec<_> = events.iter().map(|e| (e.kind, e.detail.as_deref(), e.member)).collect();
+    assert_eq!(events, [(AuditKind::SessionsEnded, Some("all members"), None)]);
+    fixture.log_in("oAlice").await;
+}
+
+#[tokio::test]
+async fn epoch_of_sessions_is_checked_and_never_lowered() {
+    let fixture = SessionHarness::new();
+    end_all(&fixture, 0).check_epoch().await.unwrap();
+    let raised = end_all(&fixture, 2).check_epoch().await;
+    assert!(matches!(raised, Err(EpochError::Outdated { stored: 0 })), "{raised:?}");
+    end_all(&fixture, 2).run(&|_| ()).await.unwrap();
+    end_all(&fixture, 2).check_epoch().await.unwrap();
+    let login = fixture.log_in("oAlice").await;
+    let lowered = end_all(&fixture, 1).check_epoch().await;
+    assert!(matches!(lowered, Err(EpochError::NotRaised { stored: 2 })), "{lowered:?}");
+    let lowered = end_all(&fixture, 1).run(&|_| ()).await;
+    assert!(matches!(lowered, Err(EpochError::NotRaised { stored: 2 })), "{lowered:?}");
+    assert!(fixture.is_accepted(&login.tokens).await, "nothing is ended in an outdated epoch");
 }
 
 #[tokio::test(flavor = "multi_thread")]

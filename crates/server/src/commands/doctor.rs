@@ -23,6 +23,7 @@ use domain::ports::store::apps::AppReader;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+use crate::commands::sessions;
 use crate::config::webhooks::WebhookConfig;
 use crate::config::{Config, ConfigError, ConfigIssue, Sources};
 use crate::wiring;
@@ -124,7 +125,7 @@ async fn run(sources: &Sources) -> Vec<Finding> {
 }
 
 fn check_keys(config: &Config) -> anyhow::Result<()> {
-    wiring::refresh_key(config)?;
+    wiring::refresh_keys(config)?;
     wiring::sealer(config)?;
     Ok(())
 }
@@ -146,6 +147,7 @@ async fn check_database(config: &Config, now: Timestamp) -> anyhow::Result<Strin
     ensure!(pending == 0, "the schema is older than this program: run `menshen migrate up`");
     let store = wiring::store(config, None).await.context("cannot be used")?;
     store.ready().await.context("cannot be read")?;
+    sessions::check_epoch(config, &store).await?;
     let vault = wiring::key_vault(config)?;
     let keys = wiring::rotate_keys(config, &store, &vault).list().await?;
     store.close().await.context("cannot be closed")?;

@@ -19,6 +19,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
+use crate::commands::sessions;
 use crate::config::Config;
 use crate::jobs::metrics::JobMetrics;
 use crate::jobs::signing_keys::SigningKeyManager;
@@ -48,6 +49,7 @@ pub async fn serve(config: &Config, logging: &Logging) -> anyhow::Result<()> {
     prepare_schema(config).await?;
     let shared = SharedState::open(config).await;
     let store = wiring::store(config, Some(shared.change_notifier())).await?;
+    sessions::check_epoch(config, &store).await?;
     seal_phones(&store).await?;
     // A crash may have come between an erasure and the purge of its rows.
     store.purge_deleted().await.context("deleted rows cannot be purged from the database file")?;

@@ -15,6 +15,7 @@ mod push;
 mod rate_limits;
 mod rekey;
 mod session_key;
+mod sessions;
 mod signing_keys;
 mod soak;
 mod telemetry;

@@ -121,6 +121,8 @@ macro_rules! store_contract {
             sessions::concurrent_advances_of_a_session_succeed_once
             sessions::ended_session_does_not_advance
             sessions::sessions_are_removed_singly_or_by_member
+            sessions::sessions_opened_until_a_time_are_removed_in_batches
+            sessions::epoch_of_sessions_rises_only
             sessions::committed_session_is_found_with_its_member
             audit::audit_event_round_trip_keeps_every_field
             audit::audit_events_are_filtered_and_paged

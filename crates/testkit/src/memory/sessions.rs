@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use domain::model::member::{Member, MemberId};
 use domain::model::session::{Session, SessionId};
+use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::sessions::SessionRepository;
 
@@ -54,6 +55,26 @@ impl SessionRepository for MemoryUnitOfWork {
 
     async fn remove_all(&self, member: MemberId) -> Result<(), StoreError> {
         self.state().sessions.retain(|_, session| session.member != member);
+        Ok(())
+    }
+
+    async fn remove_opened_until(&self, then: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        self.state().sessions.retain(|_, session| {
+            let is_kept = removed == limit || session.created_at > then;
+            removed += u64::from(!is_kept);
+            is_kept
+        });
+        Ok(removed)
+    }
+
+    async fn epoch(&self) -> Result<u32, StoreError> {
+        Ok(self.state().session_epoch)
+    }
+
+    async fn start_epoch(&self, epoch: u32) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.session_epoch = state.session_epoch.max(epoch);
         Ok(())
     }
 }

@@ -7,16 +7,24 @@ use domain::model::session::{Session, SessionId};
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::sessions::{SessionLister, SessionReader, SessionRepository};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Select, SelectTwo,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select, SelectTwo,
 };
+use uuid::Uuid;
 
 use crate::cache::invalidation::Change;
 use crate::store::SeaStore;
 use crate::store::entity::member;
 use crate::store::entity::session::{self, Column, Entity};
+use crate::store::entity::session_epoch;
 use crate::store::error::Row;
+use crate::store::insert_if_absent::insert_if_absent;
 use crate::store::transaction::SeaUnitOfWork;
+
+/// Id of the only row with an epoch.
+const EPOCH_ID: i64 = 1;
 
 #[async_trait]
 impl SessionRepository for SeaUnitOfWork {
@@ -73,6 +81,35 @@ impl SessionRepository for SeaUnitOfWork {
         self.notifications.add([Change::Member(member)]);
         Ok(())
     }
+
+    async fn remove_opened_until(&self, then: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let select = opened_until(then, limit);
+        let ids = self.run(async move |txn| select.into_tuple::<Uuid>().all(txn).await).await?;
+        let ids: Vec<SessionId> = ids.into_iter().map(SessionId).collect();
+        self.remove(&ids).await?;
+        Ok(ids.len() as u64)
+    }
+
+    async fn epoch(&self) -> Result<u32, StoreError> {
+        let select = session_epoch::Entity::find_by_id(EPOCH_ID);
+        let Some(row) = self.run(async move |txn| select.one(txn).await).await? else {
+            return Ok(0);
+        };
+        u32::try_from(row.epoch).map_err(StoreError::new)
+    }
+
+    async fn start_epoch(&self, epoch: u32) -> Result<(), StoreError> {
+        use session_epoch::{Column, Entity, Model};
+        let epoch = i64::from(epoch);
+        let row = Model { id: EPOCH_ID, epoch }.into_active_model();
+        self.run(async move |txn| insert_if_absent(txn, row, &[Column::Id]).await).await?;
+        let raise = Entity::update_many()
+            .col_expr(Column::Epoch, Expr::value(epoch))
+            .filter(Column::Id.eq(EPOCH_ID))
+            .filter(Column::Epoch.lt(epoch));
+        self.exec_update(raise).await?;
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -90,6 +127,17 @@ impl SessionLister for SeaStore {
         let rows = self.reader.run(async move |reader| by_member(member).all(reader).await).await?;
         rows.iter().map(from_row).collect()
     }
+}
+
+/// Selects the ids of the first sessions that were opened at `then` or before. Ids are in the order of time, so
+/// the sessions that were opened later are not read.
+pub(crate) fn opened_until(then: Timestamp, limit: u64) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::CreatedAt.lte(then.unix_millis()))
+        .order_by_asc(Column::Id)
+        .limit(limit)
 }
 
 /// Selects the row of a session with the row of its member.

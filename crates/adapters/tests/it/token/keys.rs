@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::{RefreshKey, SigningKeyPair};
+use adapters::token::keys::{RefreshKeys, SigningKeyPair};
 use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
@@ -65,7 +65,7 @@ fn debug_output_contains_no_key() {
     let private = URL_SAFE_NO_PAD.decode(D).unwrap();
     let secret: Vec<u8> = (100..140).collect();
     let master = MasterKey::from_base64(&STANDARD.encode(&secret)).unwrap();
-    let refresh = RefreshKey::new(&master);
+    let refresh = RefreshKeys::new(&master);
     let ring = KeyRing::new(published_key().signing_pair())
         .with_verification_key(published_key().signing_pair());
     let pair = published_key().signing_pair();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use adapters::crypto::master_key::MasterKey;
 use adapters::token::key_ring::KeyRing;
-use adapters::token::keys::RefreshKey;
+use adapters::token::keys::RefreshKeys;
 use adapters::token::{Es256Tokens, TokenSettings};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -31,7 +31,7 @@ fn session(id: Uuid, generation: u32) -> Session {
 /// Tokens of an installation with another refresh key.
 fn other_installation() -> Es256Tokens {
     let key = MasterKey::from_base64(&STANDARD.encode((1..33).collect::<Vec<u8>>())).unwrap();
-    let key = RefreshKey::new(&key);
+    let key = RefreshKeys::new(&key);
     let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
     Es256Tokens::new(settings, KeyRing::new(published_key().signing_pair()), key, super::tokens().1)
 }
@@ -105,6 +105,48 @@ fn modified_refresh_token_is_rejected() {
     let long = "A".repeat(10_000);
     for text in ["", "a b", "\0", padded.as_str(), long.as_str(), access.expose()] {
         assert_eq!(tokens.open_refresh_token(text), None, "{text}");
+    }
+}
+
+/// Tokens of these keys, without access to signing keys.
+fn tokens_with(refresh_keys: RefreshKeys) -> Es256Tokens {
+    let settings = TokenSettings { issuer: "i".into(), audience: "a".into() };
+    let keys = KeyRing::new(published_key().signing_pair());
+    Es256Tokens::new(settings, keys, refresh_keys, super::tokens().1)
+}
+
+fn master(seed: u8) -> MasterKey {
+    MasterKey::from_base64(&STANDARD.encode((seed..seed + 32).collect::<Vec<u8>>())).unwrap()
+}
+
+#[test]
+fn former_refresh_key_is_accepted_and_issues_no_token() {
+    let session = session(SESSION.parse().unwrap(), 7);
+    let former = tokens_with(RefreshKeys::new(&master(1)));
+    let current = tokens_with(RefreshKeys::new(&master(2)));
+    let both = tokens_with(RefreshKeys::new(&master(2)).with_former_key(&master(1)));
+    let token = former.refresh_token(&session);
+    let claims = RefreshClaims { session: session.id, generation: 7 };
+    assert_eq!(both.open_refresh_token(token.expose()), Some(claims));
+    assert_eq!(current.open_refresh_token(token.expose()), None);
+    let issued = both.refresh_token(&session);
+    assert_eq!(issued.expose(), current.refresh_token(&session).expose());
+    assert_eq!(both.open_refresh_token(issued.expose()), Some(claims));
+}
+
+#[test]
+fn refresh_token_is_accepted_in_its_epoch_only() {
+    let session = session(SESSION.parse().unwrap(), 7);
+    let in_epoch = |epoch| {
+        tokens_with(RefreshKeys::new(&master(2)).with_former_key(&master(1)).in_epoch(epoch))
+    };
+    let epochs = [0, 1, 11, u32::MAX];
+    for issued in epochs {
+        let token = in_epoch(issued).refresh_token(&session);
+        for accepted in epochs {
+            let claims = in_epoch(accepted).open_refresh_token(token.expose());
+            assert_eq!(claims.is_some(), issued == accepted, "{issued} in {accepted}");
+        }
     }
 }
 

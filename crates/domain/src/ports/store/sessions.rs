@@ -2,6 +2,7 @@
 
 use crate::model::member::{Member, MemberId};
 use crate::model::session::{Session, SessionId};
+use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use async_trait::async_trait;
 
@@ -33,6 +34,16 @@ pub trait SessionRepository: Send + Sync {
 
     /// Ends all sessions of a member.
     async fn remove_all(&self, member: MemberId) -> Result<(), StoreError>;
+
+    /// Ends at most `limit` sessions that were opened at `then` or before, of any member, and returns their
+    /// number.
+    async fn remove_opened_until(&self, then: Timestamp, limit: u64) -> Result<u64, StoreError>;
+
+    /// Returns the epoch of the stored sessions; 0 before the first call of [`Self::start_epoch`].
+    async fn epoch(&self) -> Result<u32, StoreError>;
+
+    /// Starts an epoch. MUST NOT replace a later one, also under concurrency.
+    async fn start_epoch(&self, epoch: u32) -> Result<(), StoreError>;
 }
 
 /// Reads single sessions outside of a unit of work.

@@ -84,7 +84,7 @@ impl Introspect {
         let expires_at = match state {
             RefreshTokenState::Current => session.expires_at,
             RefreshTokenState::InGrace => session.grace_end(&self.policy),
-            RefreshTokenState::Reused | RefreshTokenState::Expired => {
+            RefreshTokenState::Reused | RefreshTokenState::Unknown | RefreshTokenState::Expired => {
                 return Ok(Introspection::Inactive);
             }
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::app::policy::TokenLifetimes;
-use crate::model::audit::AuditKind;
+use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
 use crate::model::member::Banned;
 use crate::model::rate_limit::{LimitKey, RateLimited};
@@ -12,8 +12,8 @@ use crate::model::session::token_pair::TokenPair;
 use crate::model::session::{RefreshTokenState, Session, SessionPolicy};
 use crate::model::timestamp::Timestamp;
 use crate::ports::app::AppDisabled;
-use crate::ports::store::Store;
 use crate::ports::store::error::{Contention, StoreError};
+use crate::ports::store::{Store, UnitOfWork};
 use crate::ports::tokens::{SigningError, TokenVerifier};
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::event::factory::EventFactory;
@@ -21,6 +21,9 @@ use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::rate_limits::RateLimits;
 use crate::use_cases::retry::retry_on_contention;
 use crate::use_cases::session::issue_tokens::IssueTokens;
+
+/// Detail of the audit event for a refresh token that the store has not issued yet.
+const NEWER_THAN_STORE: &str = "newer than the database";
 
 /// Refreshes sessions.
 pub struct Refresh {
@@ -123,15 +126,32 @@ impl Refresh {
                 Ok(tokens)
             }
             RefreshTokenState::Reused => {
-                work.sessions().remove(&[session.id]).await?;
-                let event = self.events.audit_event(AuditKind::RefreshTokenReused, now);
-                let event = event.with_member(session.member).in_session(session.id);
-                work.audit().record(&event).await?;
-                work.commit().await?;
+                self.end_session(work, &session, None, now).await?;
                 Err(RefreshError::Reused)
+            }
+            RefreshTokenState::Unknown => {
+                self.end_session(work, &session, Some(NEWER_THAN_STORE), now).await?;
+                tracing::error!(
+                    "a refresh token is newer than its session: was the database restored from a backup?"
+                );
+                Err(RefreshError::Ended)
             }
             RefreshTokenState::Expired => Err(RefreshError::Ended),
         }
+    }
+
+    async fn end_session(
+        &self,
+        work: Box<dyn UnitOfWork>,
+        session: &Session,
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        work.sessions().remove(&[session.id]).await?;
+        let event = self.events.audit_event(AuditKind::RefreshTokenReused, now);
+        let event = AuditEvent { detail: detail.map(str::to_owned), ..event };
+        work.audit().record(&event.with_member(session.member).in_session(session.id)).await?;
+        work.commit().await
     }
 
     /// Returns the token lifetimes of the session's app. An app that was removed, or is not loaded on this

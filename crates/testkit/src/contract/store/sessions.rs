@@ -103,6 +103,40 @@ pub async fn sessions_are_removed_singly_or_by_member(store: Shared) {
     assert_eq!(unit.sessions().list_by_member(bob).await.unwrap(), [other]);
 }
 
+/// All sessions opened until a time are removed in batches; later ones stay.
+pub async fn sessions_opened_until_a_time_are_removed_in_batches(store: Shared) {
+    let alice = add_known_member(&*store, &[open_id("o1")]).await;
+    let bob = add_known_member(&*store, &[open_id("o2")]).await;
+    let then = NOW.plus(Duration::from_mins(1));
+    let opened = |member, created_at| Session { created_at, ..session_of(member) };
+    let later = opened(alice, then.plus(Duration::from_millis(1)));
+    let unit = store.begin().await.unwrap();
+    unit.sessions().add(&later).await.unwrap();
+    for member in [alice, bob, alice] {
+        unit.sessions().add(&opened(member, NOW)).await.unwrap();
+    }
+    unit.sessions().add(&opened(bob, then)).await.unwrap();
+    for removed in [3, 1, 0] {
+        assert_eq!(unit.sessions().remove_opened_until(then, 3).await.unwrap(), removed);
+    }
+    unit.commit().await.unwrap();
+    assert_eq!(store.list_sessions(alice).await.unwrap(), [later]);
+    assert_eq!(store.list_sessions(bob).await.unwrap(), []);
+}
+
+/// The epoch of sessions is 0 at first, and is never lowered.
+pub async fn epoch_of_sessions_rises_only(store: Shared) {
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.sessions().epoch().await.unwrap(), 0);
+    for (started, expected) in [(2, 2), (1, 2), (2, 2), (u32::MAX, u32::MAX), (0, u32::MAX)] {
+        unit.sessions().start_epoch(started).await.unwrap();
+        assert_eq!(unit.sessions().epoch().await.unwrap(), expected);
+    }
+    unit.commit().await.unwrap();
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.sessions().epoch().await.unwrap(), u32::MAX);
+}
+
 /// A removed session cannot be advanced.
 pub async fn ended_session_does_not_advance(store: Shared) {
     let member = add_known_member(&*store, &[open_id("o1")]).await;
