@@ -43,6 +43,8 @@ async fn open_sqlite(url: &str) -> Result<DatabaseConnection, MigrationError> {
         source,
     })?;
     let pool = one_connection();
+    // As the store does: without temporary files, and without remnants of deleted data.
+    let options = options.pragma("temp_store", "MEMORY").pragma("secure_delete", "ON");
     let options =
         options.create_if_missing(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
     let pool = pool.connect_with(options).await.map_err(MigrationError::Connect)?;

@@ -101,7 +101,7 @@ impl Environment {
         data: Option<&Path>,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
-        let (sandbox, sandbox_url) = start_sandbox(ports.sandbox)?;
+        let (sandbox, sandbox_url) = start_sandbox(ports.sandbox, &[])?;
         let listen = format!("127.0.0.1:{}", ports.server);
         let mut command = Command::new(cargo::program("menshen")?);
         command
@@ -158,10 +158,11 @@ impl Environment {
     }
 }
 
-/// Starts only the WeChat sandbox (port 0: any free port); returns the process and its URL.
-pub(crate) fn start_sandbox(port: u16) -> Result<(ManagedProcess, String)> {
+/// Starts only the WeChat sandbox (port 0: any free port) with additional arguments; returns the process
+/// and its URL.
+pub(crate) fn start_sandbox(port: u16, arguments: &[&str]) -> Result<(ManagedProcess, String)> {
     let mut command = Command::new(cargo::program("wechat-sandbox")?);
-    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--listen", &format!("127.0.0.1:{port}")]).args(arguments);
     let log = logs()?.join(format!("wechat-sandbox-{port}.log"));
     let mut sandbox = ManagedProcess::start("wechat-sandbox", &command, log)?;
     let url = sandbox.wait_for(ManagedProcess::printed_url)?;

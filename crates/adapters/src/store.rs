@@ -17,19 +17,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::model::event::delivery::Subscriptions;
+use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::{Store, UnitOfWork};
 use prometheus_client::registry::Registry;
-use sea_orm::DbBackend;
 use sea_orm::sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sea_orm::sqlx::{self, Database};
 
 use crate::cache::invalidation::ChangeNotifier;
 use crate::crypto::sealer::Sealer;
+use crate::store::backend::sqlite::purge::{Purge, read_mark};
 use crate::store::backend::{mysql, postgres, sqlite};
 use crate::store::encryption::data_keys::DataKeyring;
 use crate::store::health::Heartbeat;
-use crate::store::metrics::{MonitoredPool, PoolMetrics, SessionCounters, SessionMetrics};
+use crate::store::metrics::{
+    MonitoredPool, PoolMetrics, PurgeMetrics, SessionCounters, SessionMetrics,
+};
 use crate::store::transaction::{
     PendingNotifications, QueueLimits, Reader, SeaUnitOfWork, WriteScheduler,
 };
@@ -65,6 +68,7 @@ pub struct SeaStore {
     scheduler: WriteScheduler,
     reader: Reader,
     pools: Arc<PoolMetrics>,
+    purge: Option<Purge>,
     sessions: SessionMetrics,
     keyring: Arc<DataKeyring>,
     subscriptions: Arc<Subscriptions>,
@@ -109,6 +113,8 @@ struct OpenedDatabase {
     scheduler: WriteScheduler,
     reader: Reader,
     pools: Vec<MonitoredPool>,
+    /// Purge of deleted data. The other databases reuse the space of deleted rows by themselves.
+    purge: Option<Purge>,
 }
 
 impl StoreConfig {
@@ -127,12 +133,13 @@ impl SeaStore {
             Some("mysql" | "mariadb") => mysql::open(config).await?,
             Some(_) | None => return Err(ConnectError::UnknownDatabase),
         };
-        let OpenedDatabase { scheduler, reader, pools } = opened;
+        let OpenedDatabase { scheduler, reader, pools, purge } = opened;
         let queues = [("write", scheduler.queue().length()), ("read", reader.queue().length())];
         Ok(Self {
             scheduler,
             reader,
             pools: Arc::new(PoolMetrics { pools, queues }),
+            purge,
             sessions: SessionMetrics::default(),
             keyring: Arc::new(DataKeyring::new(Arc::clone(&config.sealer))),
             subscriptions: Arc::default(),
@@ -156,7 +163,19 @@ impl SeaStore {
     /// Registers the metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Arc::clone(&self.pools)));
+        if let Some(purge) = &self.purge {
+            registry.register_collector(Box::new(PurgeMetrics(purge.pending_since())));
+        }
         self.sessions.register(registry);
+    }
+
+    /// Returns the time of the oldest deletion that still has to be purged, see
+    /// [`purge_deleted`](Store::purge_deleted). Only an SQLite file needs a purge.
+    pub async fn oldest_unpurged(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.purge.is_none() {
+            return Ok(None);
+        }
+        self.reader.run(async |reader| read_mark(reader).await).await
     }
 
     /// Closes every connection as soon as its unit of work has ended. Further units of work are refused.
@@ -210,7 +229,7 @@ impl Store for SeaStore {
     }
 
     async fn purge_deleted(&self) -> Result<(), StoreError> {
-        let DbBackend::Sqlite = self.reader.backend() else { return Ok(()) };
-        self.scheduler.run_exclusive(async |writer| sqlite::vacuum(writer).await).await
+        let Some(purge) = &self.purge else { return Ok(()) };
+        purge.run(&self.scheduler, self.oldest_unpurged().await?).await
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn run(sh: &Shell) -> Result<()> {
         requirements.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let python = toolchains::python(sh, &cargo::scratch("wechatpy")?, &packages)?;
     cargo::build(sh, &["--bin", "wechat-sandbox"])?;
-    let (_sandbox, url) = dev::start_sandbox(0)?;
+    let (_sandbox, url) = dev::start_sandbox(0, &[])?;
     // Python writes no caches next to the sources and ignores packages of the machine's user.
     let pytest = cmd!(sh, "{python} -m pytest -q -p no:cacheprovider {TESTS}");
     pytest

@@ -40,6 +40,7 @@ impl OpenedDatabase {
             reader: Reader::new(connection.clone(), max, limits, Arc::clone(&generation)),
             scheduler: WriteScheduler::concurrent(connection, max, limits, generation),
             pools: vec![MonitoredPool::new("all", pool)],
+            purge: None,
         }
     }
 }

@@ -1,16 +1,20 @@
-//! Metrics of the store: database connections, and opened and ended sessions.
+//! Metrics of the store: database connections, opened and ended sessions, and pending purges.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
+use domain::model::clock::Clock;
+use domain::model::timestamp::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use sea_orm::sqlx::{Database, Pool};
+
+use crate::system::SystemClock;
 
 /// Counters of opened and ended sessions. A session that expires is not counted as ended.
 #[derive(Clone, Default)]
@@ -113,5 +117,29 @@ impl Collector for PoolMetrics {
 impl fmt::Debug for PoolMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.pools.iter().map(|pool| pool.name)).finish()
+    }
+}
+
+/// Age of the oldest deletion that was not purged, computed at every scrape from its time in Unix
+/// milliseconds, or from 0 if there is none.
+#[derive(Debug)]
+pub(super) struct PurgeMetrics(pub(super) Arc<AtomicI64>);
+
+impl Collector for PurgeMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let since = self.0.load(Ordering::Relaxed);
+        let age = match since {
+            0 => 0.0,
+            _ => SystemClock.now().since(Timestamp::from_unix_millis(since)).as_secs_f64(),
+        };
+        let help = "Age of the oldest deletion whose data was not purged from the SQLite file; 0 if \
+                    there is none";
+        let metric = encoder.encode_descriptor(
+            "purge_oldest_pending",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(age).encode(metric)
     }
 }

@@ -50,8 +50,10 @@ pub trait Store: Send + Sync {
     /// during this or any later call.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
-    /// Removes deleted rows from the storage medium. MUST erase what committed units of work have
-    /// deleted, as far as the store controls the medium.
+    /// Removes the data that committed units of work have deleted from the storage medium, as far as the
+    /// store controls it. A background job calls this again and again: a call takes as long as the medium
+    /// requires, does nothing if nothing was deleted since the last one, and is resumed by the next one if
+    /// it fails or is cancelled. It MUST NOT hold up a unit of work for longer than a second.
     async fn purge_deleted(&self) -> Result<(), StoreError>;
 }
 

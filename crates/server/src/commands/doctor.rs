@@ -35,6 +35,9 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum difference from WeChat's clock: a phone code is valid for five minutes by both clocks.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(1);
 
+/// Age of deleted data in the database file from which the operator has to act.
+const MAX_PURGE_AGE: Duration = Duration::from_hours(1);
+
 /// Plausible Unix times in seconds: 2026 to 2100. A clock outside this range was never set.
 const PLAUSIBLE_TIMES: std::ops::Range<i64> = 1_767_225_600..4_102_444_800;
 
@@ -94,6 +97,10 @@ async fn run(sources: &Sources) -> Vec<Finding> {
         Finding::new("services", wiring::services(&config).map(|_| "each has its own key")),
         Finding::new("database", check_database(&config, clock.now()).await),
     ];
+    // The check of the database has reported it if this fails.
+    if let Ok(Some(since)) = oldest_unpurged(&config).await {
+        findings.push(Finding::new("deleted data", check_purge(clock.now().since(since))));
+    }
     if let Some(url) = &config.redis_url {
         findings.push(Finding::new("redis", check_redis(url).await));
     }
@@ -156,6 +163,23 @@ async fn check_database(config: &Config, now: Timestamp) -> anyhow::Result<Strin
         vault.ring(&keys, now)?;
     }
     Ok("responds, the schema is current, the signing keys can be decrypted".to_owned())
+}
+
+/// Returns the time of the oldest deletion whose data is still in the database file.
+async fn oldest_unpurged(config: &Config) -> anyhow::Result<Option<Timestamp>> {
+    let store = timeout(DATABASE_TIMEOUT, wiring::store(config, None)).await??;
+    let since = store.oldest_unpurged().await;
+    store.close().await?;
+    Ok(since?)
+}
+
+/// Checks the age of the oldest deletion whose data is still in the database file.
+fn check_purge(age: Duration) -> anyhow::Result<String> {
+    let minutes = age.as_secs() / 60;
+    let hint = "a running server purges it, unless another program keeps reading the file or the \
+                disk is full; see its log";
+    ensure!(age <= MAX_PURGE_AGE, "has been in the database file for {minutes} minutes; {hint}");
+    Ok(format!("in the database file for {minutes} minutes, until the server purges it"))
 }
 
 async fn check_redis(url: &RedisUrl) -> anyhow::Result<String> {
@@ -248,6 +272,13 @@ mod tests {
         for never_set in [0, 1_767_225_599, 4_102_444_800] {
             assert!(check_clock(at(never_set), None).is_err(), "{never_set}");
         }
+    }
+
+    #[test]
+    fn deleted_data_that_is_not_purged_for_an_hour_is_a_problem() {
+        assert!(check_purge(MAX_PURGE_AGE).is_ok());
+        let problem = check_purge(MAX_PURGE_AGE + Duration::from_mins(1)).unwrap_err();
+        assert!(problem.to_string().contains("for 61 minutes"), "{problem}");
     }
 
     #[test]

@@ -41,6 +41,10 @@ const WITHDRAWALS: Schedule =
 const CLEANUP: Schedule =
     Schedule { interval: Duration::from_mins(1), failure_delay: Duration::ZERO };
 
+/// Schedule of the purge of deleted data from the database file.
+const PURGE: Schedule =
+    Schedule { interval: Duration::from_secs(5), failure_delay: Duration::from_mins(1) };
+
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
@@ -51,8 +55,6 @@ pub async fn serve(config: &Config, logging: &Logging) -> anyhow::Result<()> {
     let store = wiring::store(config, Some(shared.change_notifier())).await?;
     sessions::check_epoch(config, &store).await?;
     seal_phones(&store).await?;
-    // A crash may have come between an erasure and the purge of its rows.
-    store.purge_deleted().await.context("deleted rows cannot be purged from the database file")?;
     let signing_keys = Arc::new(SigningKeyManager::start(config, &store).await?);
     let metrics = JobMetrics::default();
     let (use_cases, api_ports) =
@@ -68,6 +70,7 @@ pub async fn serve(config: &Config, logging: &Logging) -> anyhow::Result<()> {
         reload_apps: Arc::clone(&use_cases.reload_apps),
         cleanup: Arc::clone(&use_cases.cleanup),
         withdrawals: Arc::clone(&use_cases.process_withdrawals),
+        store: store.clone(),
         deliveries: wiring::deliver_events(config, &store)?,
     };
     duties.reload_apps.run().await.context("the registered apps cannot be read")?;
@@ -91,6 +94,7 @@ struct Duties {
     reload_apps: Arc<ReloadApps>,
     cleanup: Arc<Cleanup>,
     withdrawals: Arc<ProcessWithdrawals>,
+    store: Arc<dyn Store>,
     deliveries: Vec<DeliverEvents>,
 }
 
@@ -125,6 +129,11 @@ impl Duties {
                 withdrawals.run().await?;
                 Ok(())
             }
+        });
+        let store = self.store;
+        jobs.spawn_periodic("purge of deleted data", PURGE, move || {
+            let store = Arc::clone(&store);
+            async move { Ok(store.purge_deleted().await?) }
         });
         for deliver in self.deliveries {
             let name = format!("webhook dispatcher {}", deliver.name.as_str());

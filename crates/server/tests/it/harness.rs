@@ -115,11 +115,16 @@ impl Program {
     ) -> Self {
         let mut environment = environment(&database, sandbox);
         environment.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        let mut child = menshen(&["serve"], &environment)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_command(menshen(&["serve"], &environment), database, environment).await
+    }
+
+    /// Starts with a command that runs the server with this database and environment.
+    pub(crate) async fn start_command(
+        mut command: Command,
+        database: FreshDatabase,
+        environment: Vec<(String, String)>,
+    ) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);

@@ -1,4 +1,5 @@
 //! Tests of erasure, and of secrets and personal data in logs, responses, metrics and traces.
 
 mod erasure;
+mod purge;
 mod secret_leaks;

@@ -1,23 +1,34 @@
-//! Start of the server in the image, with the environment and the secrets of each deployment in
-//! `deploy/`.
+//! Use of the server in the image, with the environment and the secrets of each deployment in `deploy/`
+//! and an SQLite database: the whole life of a member.
+//!
+//! As in a container, the program has a root file system without a folder for temporary files, and can
+//! write to one folder only.
 
 use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde_json::Value;
-use ureq::Agent;
+use serde_json::{Value, json};
+use ureq::{Agent, Body, http::Response};
 use xshell::Shell;
 
 use super::image::Stage;
 use crate::{
     apt, cargo,
     child_process::{ManagedProcess, reserve},
+    dev,
 };
 
 /// Path and contents of the configuration file of a deployment without containers.
 const CONFIG_FILE: (&str, &str) =
     ("etc/menshen/menshen.toml", "[apps.main]\napp_id = \"wx0000000000000000\"\n");
+
+/// App of the sandbox. Production rejects the sandbox's well-known apps.
+const APP_ID: &str = "wx0000000000000000";
+const APP_SECRET: &str = "secret-of-the-deployment-test-00001";
+
+/// Number of members that log in and are erased.
+const MEMBERS: u32 = 20;
 
 /// A deployment, as printed by `manifests.py`.
 struct Deployment<'a> {
@@ -26,7 +37,7 @@ struct Deployment<'a> {
     commands: Vec<Vec<&'a str>>,
 }
 
-/// Starts each deployment in the image of the server.
+/// Runs each deployment in the image of the server.
 pub(super) fn check(sh: &Shell, deployments: &Value, stages: &[Stage]) -> Result<()> {
     let Some(root_prefix) = apt::root_prefix(sh) else {
         println!("skipped: starting the images requires root for chroot");
@@ -42,24 +53,28 @@ pub(super) fn check(sh: &Shell, deployments: &Value, stages: &[Stage]) -> Result
         .context("the image has no stage menshen")?;
     for (name, value) in deployments.as_object().context("the deployments are not an object")? {
         let deployment = Deployment::parse(value).with_context(|| name.clone())?;
-        start(sh, server, &root_prefix, &deployment).with_context(|| name.clone())?;
-        println!("{name}: the server is ready, as user {}", server.user);
+        run(sh, server, &root_prefix, &deployment).with_context(|| name.clone())?;
+        println!("{name}: {MEMBERS} members logged in and were erased, as user {}", server.user);
     }
     Ok(())
 }
 
-/// Migrates the database, starts the server and runs the health check of the image.
-fn start(
-    sh: &Shell,
-    stage: &Stage,
-    root_prefix: &[&str],
-    deployment: &Deployment<'_>,
-) -> Result<()> {
+/// Migrates the database, starts the server, runs the health check of the image, and uses the server.
+fn run(sh: &Shell, stage: &Stage, root_prefix: &[&str], deployment: &Deployment<'_>) -> Result<()> {
     mount(sh, &stage.root, deployment)?;
     let port = reserve(0, "")?.local_addr()?.port();
     let listen = format!("127.0.0.1:{port}");
-    // A free port, and no drain time, because no load balancer has to notice the shutdown.
-    let overrides = [("MENSHEN_HTTP__LISTEN", &*listen), ("MENSHEN_HTTP__DRAIN_TIMEOUT", "0")];
+    let (_sandbox, sandbox) = start_sandbox(sh)?;
+    let mut overrides = vec![
+        ("MENSHEN_HTTP__LISTEN", &*listen),
+        // No load balancer has to notice the shutdown.
+        ("MENSHEN_HTTP__DRAIN_TIMEOUT", "0"),
+        ("MENSHEN_WECHAT__BASE_URL", &*sandbox),
+        ("MENSHEN_APPS__MAIN__APP_ID", APP_ID),
+    ];
+    if deployment.secrets.is_empty() {
+        overrides.push(("MENSHEN_APPS__MAIN__SECRET", APP_SECRET));
+    }
     let mut environment = stage.environment.clone();
     let variables = deployment.environment.iter().copied().chain(overrides);
     environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -79,7 +94,48 @@ fn start(
     let (program, arguments) =
         stage.health_check.split_first().context("the image has no health check")?;
     ensure!([program.clone()] == *stage.entrypoint, "the health check runs another program");
-    container.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    container.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
+    for _ in 0..MEMBERS {
+        use_service(&agent, &format!("http://{listen}"), &sandbox)?;
+    }
+    process.check()
+}
+
+/// Starts a sandbox with the app of the deployments.
+fn start_sandbox(sh: &Shell) -> Result<(ManagedProcess, String)> {
+    let config = cargo::scratch("deploy")?.join("sandbox.toml");
+    let app = format!("[[apps]]\napp_id = \"{APP_ID}\"\nsecret = \"{APP_SECRET}\"\n");
+    sh.write_file(&config, format!("limits = false\n{app}"))?;
+    dev::start_sandbox(0, &["--config", config.to_str().context("the path is not UTF-8")?])
+}
+
+/// Logs a new user in, reads the profile, refreshes the session, and erases the member.
+fn use_service(agent: &Agent, server: &str, sandbox: &str) -> Result<()> {
+    let user = body(agent.post(format!("{sandbox}/_sandbox/users")).send_json(json!({})))?;
+    let user = json!({ "user": user["user"] });
+    let code = body(agent.post(format!("{sandbox}/_sandbox/codes/login")).send_json(&user))?;
+    let code = json!({ "code": code["code"] });
+    let login = body(agent.post(format!("{server}/login")).send_json(&code)).context("login")?;
+    let me = format!("{server}/me");
+    let get = agent.get(&me).header("Authorization", bearer(&login)?).call();
+    let profile = body(get).context("GET /me")?;
+    ensure!(profile["data"]["memberId"] == login["data"]["memberId"], "another member: {profile}");
+    let token = json!({ "refreshToken": login["data"]["refreshToken"] });
+    let refreshed = agent.post(format!("{server}/token/refresh")).send_json(&token);
+    let refreshed = body(refreshed).context("refresh")?;
+    let delete = agent.delete(&me).header("Authorization", bearer(&refreshed)?).call();
+    body(delete).context("DELETE /me")?;
+    Ok(())
+}
+
+fn bearer(tokens: &Value) -> Result<String> {
+    let token = tokens["data"]["token"].as_str().with_context(|| format!("no token: {tokens}"))?;
+    Ok(format!("Bearer {token}"))
+}
+
+/// Returns the body of a response; fails unless its status is a success.
+fn body(response: Result<Response<Body>, ureq::Error>) -> Result<Value> {
+    Ok(response?.body_mut().read_json()?)
 }
 
 /// Writes the files that a container engine, Kubernetes or systemd would mount.
@@ -88,6 +144,15 @@ fn mount(sh: &Shell, root: &Path, deployment: &Deployment<'_>) -> Result<()> {
     sh.remove_path(&data)?;
     sh.create_dir(&data)?;
     xshell::cmd!(sh, "chmod 777 {data}").quiet().run()?;
+    // Only development has the configuration files of this repository.
+    let config = root.join("config");
+    sh.remove_path(&config)?;
+    if deployment.environment.contains(&("MENSHEN_PROFILE", "development")) {
+        sh.create_dir(&config)?;
+        for file in sh.read_dir("config")? {
+            sh.copy_file(file, &config)?;
+        }
+    }
     let (path, text) = CONFIG_FILE;
     sh.write_file(root.join(path), text)?;
     for (name, path) in &deployment.secrets {
@@ -101,7 +166,8 @@ fn mount(sh: &Shell, root: &Path, deployment: &Deployment<'_>) -> Result<()> {
             "redis-url" => "redis://:of-the-test@127.0.0.1:9".to_owned(),
             "refresh-key" => key(97),
             "sealing-key" => key(113),
-            "app-secret" | "monitoring-key" => "secret-of-the-deployment-test-00001".to_owned(),
+            "app-secret" => APP_SECRET.to_owned(),
+            "monitoring-key" => "key-of-the-deployment-test-000000001".to_owned(),
             other => bail!("no value for the secret {other}"),
         };
         sh.write_file(root.join(path.trim_start_matches('/')), secret)?;

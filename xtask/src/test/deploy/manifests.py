@@ -98,11 +98,13 @@ def compose():
         check(source["file"] == f"secrets/{name}", f"the file of the secret {name} is {source['file']}")
     # The operator sets APP_ID.
     environment = {key: value.replace("${APP_ID:-}", "wx0000000000000000") for key, value in server["environment"].items()}
-    return {
+    production = {
         "environment": environment,
         "secrets": {name: f"/run/secrets/{name}" for name in server["secrets"]},
         "commands": [["serve"], migrate["command"]],
     }
+    development = {"environment": services["development"]["environment"], "secrets": {}, "commands": [["serve"]]}
+    return production, development
 
 
 def systemd():
@@ -127,7 +129,13 @@ def seconds(text):
     return int(text.removesuffix("s"))
 
 
-deployments = {"kubernetes": kubernetes(), "compose": compose(), "systemd": systemd()}
+production, development = compose()
+deployments = {
+    "kubernetes": kubernetes(),
+    "compose production": production,
+    "compose development": development,
+    "systemd": systemd(),
+}
 for name, deployment in deployments.items():
     files = {key: path for key, path in deployment["environment"].items() if key.endswith("_FILE")}
     check(

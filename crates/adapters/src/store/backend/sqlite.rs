@@ -1,17 +1,22 @@
 //! Connections to SQLite: one that writes and several that read, with durable commits.
 
+mod page;
+pub(in crate::store) mod purge;
+mod wal;
+
 use std::future::ready;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::SqlxSqliteConnector;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqlitePool, raw_sql};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlxSqliteConnector, Statement};
 
+use crate::store::backend::sqlite::purge::Purge;
 use crate::store::metrics::MonitoredPool;
 use crate::store::transaction::{ConnectionGeneration, Reader, WriteScheduler};
 use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool};
@@ -19,13 +24,15 @@ use crate::store::{ConnectError, OpenedDatabase, StoreConfig, pool};
 /// Pragma values that every connection must have.
 ///
 /// `synchronous` 2 is FULL: with less, a power failure loses acknowledged logins. Without `secure_delete`,
-/// deleted data remains in the file until the space is reused.
-const REQUIRED_PRAGMAS: [(&str, &str); 5] = [
+/// deleted data remains in the file until the space is reused. `temp_store` 2 is MEMORY: savepoints and
+/// sorting need no folder for temporary files, which a container may not have.
+const REQUIRED_PRAGMAS: [(&str, &str); 6] = [
     ("journal_mode", "wal"),
     ("synchronous", "2"),
     ("foreign_keys", "1"),
     ("busy_timeout", "5000"),
     ("secure_delete", "1"),
+    ("temp_store", "2"),
 ];
 
 /// Minimum version of SQLite. Older versions can corrupt a database when its write-ahead log is reset.
@@ -37,6 +44,7 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, Connect
     let Pools { writer, reader, generation } = connect(config).await?;
     let limits = config.queue_limits();
     let pools = vec![MonitoredPool::new("writer", &writer), MonitoredPool::new("reader", &reader)];
+    let purge = Purge::new(options(&config.url)?);
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reader);
     let max_readers = config.max_connections as usize;
@@ -44,6 +52,7 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<OpenedDatabase, Connect
         scheduler: WriteScheduler::group_commit(writer, limits, generation),
         reader: Reader::new(reader, max_readers, limits, Arc::default()),
         pools,
+        purge: Some(purge),
     })
 }
 
@@ -89,6 +98,7 @@ fn options(url: &str) -> Result<SqliteConnectOptions, ConnectError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging())
 }
 
@@ -109,46 +119,14 @@ async fn check_pragmas(pool: &SqlitePool) -> Result<(), ConnectError> {
         let needed = MIN_VERSION_TEXT;
         return Err(ConnectError::UnsafeSetting { name: "sqlite_version", found, needed });
     }
-    Ok(())
-}
-
-/// Marks in a transaction that data was removed, so that the file is vacuumed after the commit.
-///
-/// SQLite reserves `user_version` for applications, and changes it with the transaction.
-pub(crate) async fn mark_vacuum_needed(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
-    if txn.get_database_backend() == DbBackend::Sqlite {
-        txn.execute_unprepared("PRAGMA user_version = 1").await?;
+    let modules = "SELECT COUNT(*) FROM pragma_module_list WHERE name = 'sqlite_dbpage'";
+    let row = raw_sql(modules).fetch_one(&mut *connection).await?;
+    let found: i64 = row.try_get(0)?;
+    if found == 0 {
+        let (name, found) = ("sqlite_dbpage", "absent".to_owned());
+        return Err(ConnectError::UnsafeSetting { name, found, needed: "present" });
     }
     Ok(())
-}
-
-/// Removes all traces of deleted data, if any was deleted since the last vacuum.
-///
-/// `secure_delete` overwrites deleted data, but neither the copies that remain in a page when rows move to
-/// another one, nor data that was deleted without it. Only a rewrite of the whole file leaves them out.
-pub(crate) async fn vacuum(writer: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let mark = Statement::from_string(DbBackend::Sqlite, "PRAGMA user_version");
-    let mark = writer.query_one_raw(mark).await?;
-    if mark.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
-        return Ok(());
-    }
-    writer.execute_unprepared("VACUUM").await?;
-    truncate_wal(writer).await?;
-    // The mark is cleared last, so that an interrupted vacuum is repeated at the next start.
-    writer.execute_unprepared("PRAGMA user_version = 0").await?;
-    Ok(())
-}
-
-/// Truncates the write-ahead log, which keeps old versions of pages. Waits for readers as for any lock.
-async fn truncate_wal(writer: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-    let row = writer.query_one_raw(checkpoint).await?;
-    match row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? {
-        Some(0) => Ok(()),
-        Some(_) | None => {
-            Err(DbErr::Custom("write-ahead log not truncated: a reader uses it".to_owned()))
-        }
-    }
 }
 
 fn version(text: &str) -> Option<[u32; 3]> {
@@ -192,6 +170,7 @@ mod tests {
             (good.clone().foreign_keys(false), "foreign_keys"),
             (good.clone().busy_timeout(Duration::ZERO), "busy_timeout"),
             (good.clone().pragma("secure_delete", "FAST"), "secure_delete"),
+            (good.clone().pragma("temp_store", "DEFAULT"), "temp_store"),
         ] {
             let pool = pool(1).connect_with(options).await.unwrap();
             let error = check_pragmas(&pool).await.unwrap_err();

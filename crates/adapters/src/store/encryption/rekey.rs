@@ -6,15 +6,15 @@ mod batches;
 pub(crate) mod phones;
 mod session_keys;
 
+use domain::ports::store::UnitOfWork;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::signing_keys::SigningKeyRepository;
-use domain::ports::store::{Store, UnitOfWork};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany};
 
 use crate::crypto::app_secrets;
 use crate::store::SeaStore;
-use crate::store::backend::sqlite;
+use crate::store::backend::sqlite::purge::mark_purge_due;
 use crate::store::encryption::data_keys::{Purpose, reseal};
 use crate::store::entity::{app, data_key, signing_key};
 use crate::store::repository::apps;
@@ -84,11 +84,7 @@ impl SeaStore {
         &self,
         report: &(dyn Fn(u64) + Sync),
     ) -> Result<u64, StoreError> {
-        let sealed = self.seal_all_plaintext(report).await?;
-        if sealed > 0 {
-            self.purge_deleted().await?;
-        }
-        Ok(sealed)
+        self.seal_all_plaintext(report).await
     }
 
     /// Adds a data key for sealing if the latest one was sealed with a former sealing key.
@@ -207,7 +203,7 @@ async fn write_and_commit<E: EntityTrait>(
         let mut written = 0;
         if !updates.is_empty() {
             // The former values, in plaintext or under another key, are deleted data.
-            sqlite::mark_vacuum_needed(txn).await?;
+            mark_purge_due(txn).await?;
         }
         for update in updates {
             written += update.exec(txn).await?.rows_affected;

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::store::SeaStore;
-use crate::store::backend::sqlite;
+use crate::store::backend::sqlite::purge::mark_purge_due;
 use crate::store::entity::identity::{self, Column, Entity};
 use crate::store::entity::member;
 use crate::store::error::Row;
@@ -56,7 +56,7 @@ impl IdentityRepository for SeaUnitOfWork {
         for subject in subjects {
             let delete = Entity::delete_many().filter(matches(subject));
             let removed = self.run(async move |txn| {
-                sqlite::mark_vacuum_needed(txn).await?;
+                mark_purge_due(txn).await?;
                 delete.exec(txn).await
             });
             removed.await?;

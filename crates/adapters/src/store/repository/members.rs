@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::cache::invalidation::Change;
 use crate::store::SeaStore;
-use crate::store::backend::sqlite;
+use crate::store::backend::sqlite::purge::mark_purge_due;
 use crate::store::encryption::phones::SealedPhone;
 use crate::store::entity::export_member;
 use crate::store::entity::member::{ActiveModel, Column, Entity, Model};
@@ -63,7 +63,7 @@ impl MemberRepository for SeaUnitOfWork {
             .filter(Column::Id.eq(member.id.0))
             .filter(Column::Version.eq(i64::from(member.version)));
         let removed = self.run(async move |txn| {
-            sqlite::mark_vacuum_needed(txn).await?;
+            mark_purge_due(txn).await?;
             delete.exec(txn).await
         });
         let removed = removed.await?;

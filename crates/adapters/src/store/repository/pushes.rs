@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use crate::store::SeaStore;
+use crate::store::backend::sqlite::purge::mark_purge_due;
 use crate::store::entity::{seen_push, withdrawal};
 use crate::store::error::Row;
 use crate::store::insert_if_absent::insert_if_absent;
@@ -39,8 +40,13 @@ impl PushRepository for SeaUnitOfWork {
 
     async fn remove(&self, withdrawal: &Withdrawal) -> Result<bool, StoreError> {
         let is_this = withdrawal::Column::Id.eq(withdrawal.id);
-        let removed = self.exec_delete(withdrawal::Entity::delete_many().filter(is_this)).await?;
-        Ok(removed == 1)
+        let delete = withdrawal::Entity::delete_many().filter(is_this);
+        let removed = self.run(async move |txn| {
+            // The unit of work that removes a withdrawal also deletes the withdrawn data.
+            mark_purge_due(txn).await?;
+            delete.exec(txn).await
+        });
+        Ok(removed.await?.rows_affected == 1)
     }
 }
 

@@ -85,14 +85,19 @@ async fn cancelled_callers_in_the_queue_do_not_delay_the_group_commit() {
 }
 
 #[tokio::test]
-async fn vacuum_waits_for_the_group_commit() {
+async fn purge_waits_for_the_group_commit() {
     let database = FreshDatabase::new(Kind::Sqlite).await;
     let store = open(&database, 2).await;
+    let erased = member();
+    let unit = store.begin().await.unwrap();
+    unit.members().add(&erased).await.unwrap();
+    unit.members().remove(&erased).await.unwrap();
+    unit.commit().await.unwrap();
     let [first, second, third] = queue_three(&store).await;
     let committed = member();
     let first = first.await.unwrap().unwrap();
     first.members().add(&committed).await.unwrap();
-    let vacuum = {
+    let purge = {
         let store = Arc::clone(&store);
         tokio::spawn(async move { store.purge_deleted().await })
     };
@@ -101,6 +106,7 @@ async fn vacuum_waits_for_the_group_commit() {
         drop(queued.await.unwrap());
     }
     acknowledged.await.unwrap().unwrap();
-    vacuum.await.unwrap().unwrap();
+    purge.await.unwrap().unwrap();
+    assert_eq!(store.oldest_unpurged().await.unwrap(), None);
     assert_eq!(store.find(committed.id).await.unwrap(), Some(committed));
 }

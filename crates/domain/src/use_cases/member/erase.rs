@@ -51,9 +51,7 @@ impl EraseMember {
     /// The audit log, which contains ids only, and the tombstones of banned members remain.
     pub async fn run(&self, id: MemberId, actor: Option<AdminId>) -> Result<(), EraseMemberError> {
         let now = self.clock.now();
-        retry_on_contention(|| self.try_run(id, actor, now)).await?;
-        self.purge().await;
-        Ok(())
+        retry_on_contention(|| self.try_run(id, actor, now)).await
     }
 
     async fn try_run(
@@ -85,18 +83,5 @@ impl EraseMember {
         work.members().remove(member).await?;
         let event = self.events.domain_event(EventKind::Erased, member.id, now);
         work.outbox().add(&event).await
-    }
-
-    /// Purges deleted rows from the storage medium.
-    ///
-    /// The member is deleted by then, so a failure concerns the operator and not the caller.
-    pub(crate) async fn purge(&self) {
-        if let Err(error) = self.store.purge_deleted().await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(
-                error,
-                "purge of erased data failed, it may still be on disk: restart to purge it"
-            );
-        }
     }
 }

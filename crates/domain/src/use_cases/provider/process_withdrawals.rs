@@ -65,9 +65,6 @@ impl ProcessWithdrawals {
                 Err(error) => failure = Some(error),
             }
         }
-        if processed > 0 {
-            self.erase.purge().await;
-        }
         failure.map_or(Ok(processed), Err)
     }
 

@@ -1,9 +1,11 @@
 //! Export and erasure of a member's personal data.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use wechat_sandbox::Sandbox;
 use wechat_sandbox::config::{Config, MAIN_APP};
 
@@ -56,9 +58,15 @@ async fn export_is_complete_and_erasure_leaves_no_byte_in_the_database() {
 
     let erased = Answer::of(program.delete("/me").bearer_auth(token(&alice))).await;
     assert_eq!((erased.status, &erased.body["data"]), (StatusCode::OK, &Value::Null));
-    for text in &personal_data {
-        assert!(!database_contains(program.folder(), text), "{text} remains in the database");
+    // A background job purges the file within seconds.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while personal_data.iter().any(|text| database_contains(program.folder(), text)) {
+        assert!(Instant::now() < deadline, "{personal_data:?} remain in the database");
+        sleep(Duration::from_millis(100)).await;
     }
+    let metrics = Answer::of(program.get("/metrics")).await.text;
+    assert!(metrics.contains("menshen_purge_oldest_pending_seconds 0.0"), "{metrics}");
+    assert!(program.output().contains("purge of deleted data finished"));
     assert_eq!(get_bob().await.body["data"], bob_before, "another member was changed");
     let gone = Answer::of(program.get("/me").bearer_auth(token(&alice))).await;
     assert_eq!(gone.failure(), (401, "session_revoked"));

@@ -78,6 +78,7 @@ async fn metrics_cover_wechat_calls_database_and_sessions() {
         (r#"menshen_rate_limit_refusals_total{limit="member"}"#, 1.0),
         (r#"menshen_database_connections{pool="writer",state="in_use"}"#, 0.0),
         (r#"menshen_database_connections{pool="writer",state="idle"}"#, 1.0),
+        ("menshen_purge_oldest_pending_seconds", 0.0),
         (r#"menshen_logins_total{outcome="new"}"#, 1.0),
         (r#"menshen_logins_total{outcome="provider_unavailable"}"#, 3.0),
     ] {
