@@ -246,7 +246,7 @@ async fn soak_erased_member_leaves_no_bytes_on_disk() {
 async fn soak_writers_wait_less_than_a_second_for_the_purge_of_a_large_file() {
     let (folder, store) = open().await;
     let mut connection = SqliteConnection::connect(&url(folder.path())).await.unwrap();
-    // About 2.2 kB each, in random order, so that rows move to other pages.
+    // One page for each member, in random order, so that rows move to other pages.
     let insert = format!(
         "WITH RECURSIVE number(value) AS \
          (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < {}) \
@@ -254,7 +254,7 @@ async fn soak_writers_wait_less_than_a_second_for_the_purge_of_a_large_file() {
          updated_at, updated_by, version) \
          SELECT randomblob(16), 'n' || value, 0, 'active', hex(randomblob(1000)), 0, 'operator', 0, \
          'operator', 1 FROM number",
-        iterations(5_000, 50_000)
+        iterations(3_000, 25_000)
     );
     raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -9,7 +9,6 @@
 //! written meanwhile is therefore cleaned again, until so few are left that one step cleans them all.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,19 +16,17 @@ use std::time::{Duration, Instant};
 use domain::model::clock::Clock;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
-use sea_orm::sqlx::SqlitePool;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::page::{FileHeader, MAX_PAGES, MalformedPage, UnusedPages};
-use super::wal::WalPosition;
+use super::wal::{Tracker, checkpoint};
 use crate::store::error::to_store_error;
-use crate::store::pool;
 use crate::store::transaction::WriteScheduler;
 use crate::system::SystemClock;
 
@@ -41,9 +38,6 @@ const LAST_STEP_PAGES: usize = 512;
 
 /// Pause after a step, in durations of the step: most of the time belongs to the other writers.
 const PAUSE_FACTOR: u32 = 3;
-
-/// Number of frames in the write-ahead log above which a step writes them to the database file.
-const CHECKPOINT_FRAMES: u64 = 1000;
 
 /// Maximum number of attempts to empty the write-ahead log, which fail while a reader uses it.
 const MAX_TRUNCATE_ATTEMPTS: u32 = 20;
@@ -92,8 +86,6 @@ pub(crate) struct Purge {
 enum PurgeError {
     #[error(transparent)]
     Page(#[from] MalformedPage),
-    #[error("the write-ahead log cannot be read")]
-    Log(#[from] std::io::Error),
     #[error("the write-ahead log cannot be emptied: another connection reads an old state")]
     LogInUse,
     #[error("another process wrote while the write-ahead log was emptied")]
@@ -275,54 +267,6 @@ impl Pass {
     }
 }
 
-/// Tracker of the pages that are written while the purge runs.
-struct Tracker {
-    connection: DatabaseConnection,
-    /// Read transaction, for which SQLite keeps the frames of the log.
-    snapshot: Option<DatabaseTransaction>,
-    position: WalPosition,
-}
-
-impl Tracker {
-    async fn open(options: &SqliteConnectOptions) -> Result<Self, sea_orm::sqlx::Error> {
-        let pool: SqlitePool = pool(1).connect_with(options.clone()).await?;
-        let mut wal = options.get_filename().as_os_str().to_owned();
-        wal.push("-wal");
-        Ok(Self {
-            connection: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool),
-            snapshot: None,
-            position: WalPosition::new(PathBuf::from(wal)),
-        })
-    }
-
-    /// Returns the numbers of the pages written since the last call. The caller MUST hold the write lock,
-    /// so that nothing is written between two snapshots.
-    async fn written_pages(&mut self) -> Result<Vec<u32>, DbErr> {
-        self.end_snapshot().await?;
-        let frames = checkpoint(&self.connection, "PRAGMA wal_checkpoint(NOOP)").await?.frames;
-        let pages = self.position.advance(frames).map_err(PurgeError::Log)?;
-        if frames > CHECKPOINT_FRAMES {
-            checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
-        }
-        let snapshot = self.connection.begin().await?;
-        snapshot.execute_unprepared("SELECT 1 FROM sqlite_schema LIMIT 1").await?;
-        self.snapshot = Some(snapshot);
-        Ok(pages)
-    }
-
-    async fn close(&mut self) -> Result<(), DbErr> {
-        self.end_snapshot().await?;
-        self.connection.close_by_ref().await
-    }
-
-    async fn end_snapshot(&mut self) -> Result<(), DbErr> {
-        match self.snapshot.take() {
-            Some(snapshot) => snapshot.rollback().await,
-            None => Ok(()),
-        }
-    }
-}
-
 /// Zeroes the unused bytes of these pages and returns the number of pages that had any.
 async fn clean(txn: &DatabaseTransaction, pages: &[u32]) -> Result<usize, DbErr> {
     let header = FileHeader::parse(&page(txn, 1).await?).map_err(PurgeError::from)?;
@@ -358,27 +302,6 @@ async fn page(txn: &DatabaseTransaction, number: u32) -> Result<Vec<u8>, DbErr> 
     let select = Statement::from_sql_and_values(DbBackend::Sqlite, select, [number.into()]);
     let row = txn.query_one_raw(select).await?.ok_or(PurgeError::Page(MalformedPage))?;
     row.try_get_by_index(0)
-}
-
-/// Result of a checkpoint.
-struct Checkpoint {
-    is_busy: bool,
-    /// Number of frames in the write-ahead log.
-    frames: u64,
-}
-
-async fn checkpoint(
-    connection: &DatabaseConnection,
-    statement: &'static str,
-) -> Result<Checkpoint, DbErr> {
-    let statement = Statement::from_string(DbBackend::Sqlite, statement);
-    let row = connection.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| DbErr::Custom("a checkpoint has no result".to_owned()))?;
-    let frames: i32 = row.try_get_by_index(1)?;
-    Ok(Checkpoint {
-        is_busy: row.try_get_by_index::<i32>(0)? != 0,
-        frames: u64::try_from(frames).unwrap_or_default(),
-    })
 }
 
 /// Writes the pages in the write-ahead log to the file and truncates the log. Returns false if a reader
