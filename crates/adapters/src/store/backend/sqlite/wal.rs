@@ -2,7 +2,7 @@
 //! in <https://sqlite.org/fileformat2.html#walformat>.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use sea_orm::sqlx::SqlitePool;
@@ -88,7 +88,7 @@ impl WalPosition {
     }
 
     /// Advances to the frame with the number `last` and returns the numbers of the pages in between.
-    fn advance(&mut self, last: u64) -> Result<Vec<u32>> {
+    fn advance(&mut self, last: u64) -> io::Result<Vec<u32>> {
         if last == 0 {
             // The log was started anew or truncated, and has no frame yet.
             self.frames = 0;
