@@ -31,10 +31,10 @@ use crate::store::transaction::WriteScheduler;
 use crate::system::SystemClock;
 
 /// Maximum number of pages that a step reads, cleans and commits while other writers wait.
-const STEP_PAGES: usize = 128;
+const STEP_PAGES: usize = 64;
 
 /// Maximum number of pages of the last step.
-const LAST_STEP_PAGES: usize = 512;
+const LAST_STEP_PAGES: usize = 256;
 
 /// Pause after a step, in durations of the step: most of the time belongs to the other writers.
 const PAUSE_FACTOR: u32 = 3;
