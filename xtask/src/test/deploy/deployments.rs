@@ -112,15 +112,16 @@ fn start_sandbox(sh: &Shell) -> Result<(ManagedProcess, String)> {
 /// Logs a new user in, reads the profile, refreshes the session, and erases the member.
 fn use_service(agent: &Agent, server: &str, sandbox: &str) -> Result<()> {
     let user = body(agent.post(format!("{sandbox}/_sandbox/users")).send_json(json!({})))?;
-    let user = json!({ "user": user["user"] });
+    let user = json!({ "user": text(&user, "/user")? });
     let code = body(agent.post(format!("{sandbox}/_sandbox/codes/login")).send_json(&user))?;
-    let code = json!({ "code": code["code"] });
+    let code = json!({ "code": text(&code, "/code")? });
     let login = body(agent.post(format!("{server}/login")).send_json(&code)).context("login")?;
     let me = format!("{server}/me");
     let get = agent.get(&me).header("Authorization", bearer(&login)?).call();
     let profile = body(get).context("GET /me")?;
-    ensure!(profile["data"]["memberId"] == login["data"]["memberId"], "another member: {profile}");
-    let token = json!({ "refreshToken": login["data"]["refreshToken"] });
+    let [id, logged_in] = [text(&profile, "/data/memberId")?, text(&login, "/data/memberId")?];
+    ensure!(id == logged_in, "member {logged_in} logged in, but `GET /me` returned {id}");
+    let token = json!({ "refreshToken": text(&login, "/data/refreshToken")? });
     let refreshed = agent.post(format!("{server}/token/refresh")).send_json(&token);
     let refreshed = body(refreshed).context("refresh")?;
     let delete = agent.delete(&me).header("Authorization", bearer(&refreshed)?).call();
@@ -129,8 +130,12 @@ fn use_service(agent: &Agent, server: &str, sandbox: &str) -> Result<()> {
 }
 
 fn bearer(tokens: &Value) -> Result<String> {
-    let token = tokens["data"]["token"].as_str().with_context(|| format!("no token: {tokens}"))?;
-    Ok(format!("Bearer {token}"))
+    Ok(format!("Bearer {}", text(tokens, "/data/token")?))
+}
+
+fn text<'a>(response: &'a Value, pointer: &str) -> Result<&'a str> {
+    let found = response.pointer(pointer).and_then(Value::as_str);
+    found.with_context(|| format!("no {pointer} in {response}"))
 }
 
 /// Returns the body of a response; fails unless its status is a success.
