@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod concurrent_logins;
+mod introspection;
 mod login_sequences;
 mod master_key;
 mod rate_limiter;

@@ -85,6 +85,8 @@ pub struct StoreReaders {
     pub identities: Arc<dyn IdentityReader>,
     /// Sessions for the authentication of requests: a cache may answer.
     pub sessions: Arc<dyn SessionReader>,
+    /// Sessions as last committed, for the generation of their refresh tokens.
+    pub committed_sessions: Arc<dyn SessionReader>,
     /// Lists of sessions.
     pub session_lists: Arc<dyn SessionLister>,
     /// Redeemed login codes.
@@ -116,6 +118,7 @@ impl StoreReaders {
             personal_data: store.clone(),
             identities: store.clone(),
             sessions: store.clone(),
+            committed_sessions: store.clone(),
             session_lists: store.clone(),
             redemptions: store.clone(),
             session_keys: store.clone(),
@@ -214,6 +217,7 @@ impl StoreReaders {
             personal_data: Arc::new(MockPersonalDataReader::new()),
             identities: Arc::new(MockIdentityReader::new()),
             sessions: Arc::new(MockSessionReader::new()),
+            committed_sessions: Arc::new(MockSessionReader::new()),
             session_lists: Arc::new(MockSessionLister::new()),
             redemptions: Arc::new(MockRedemptionReader::new()),
             session_keys: Arc::new(MockSessionKeyReader::new()),

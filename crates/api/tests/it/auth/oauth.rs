@@ -298,8 +298,10 @@ async fn store_failure_during_introspection_is_a_server_error() {
             let mut sessions = MockSessionReader::new();
             store.expect_begin().returning(move || Err(fails()));
             sessions.expect_find_session().returning(move |_| Err(fails()));
+            let sessions = Arc::new(sessions);
             builder.ports.store = Arc::new(store);
-            builder.ports.readers.sessions = Arc::new(sessions);
+            builder.ports.readers.sessions = sessions.clone();
+            builder.ports.readers.committed_sessions = sessions;
             builder.ports.token_verifier = app.tokens.clone();
         });
         for path in PATHS {

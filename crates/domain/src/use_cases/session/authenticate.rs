@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::model::clock::Clock;
-use crate::model::member::Banned;
+use crate::model::member::{Banned, Member};
 use crate::model::rate_limit::{LimitKey, RateLimited};
+use crate::model::session::Session;
 use crate::model::session::claims::{AccessClaims, Caller};
-use crate::model::session::{Session, SessionId};
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::sessions::SessionReader;
@@ -82,25 +82,24 @@ impl Authenticate {
     }
 
     async fn check_session(&self, claims: AccessClaims) -> Result<AccessClaims, AuthenticateError> {
-        let session = self.session(claims.session, self.clock.now()).await?;
+        let found = self.sessions.find_session(claims.session).await?;
+        let session = ensure_alive(found, self.clock.now())?;
         if session.member != claims.member {
             return Err(AuthenticateError::SessionEnded);
         }
         Ok(claims)
     }
+}
 
-    /// Returns the session if it is alive and its member is not banned.
-    pub async fn session(
-        &self,
-        id: SessionId,
-        now: Timestamp,
-    ) -> Result<Session, AuthenticateError> {
-        let found = self.sessions.find_session(id).await?;
-        let (session, member) = found.ok_or(AuthenticateError::SessionEnded)?;
-        member.ensure_active()?;
-        if !session.is_alive(now) {
-            return Err(AuthenticateError::SessionEnded);
-        }
-        Ok(session)
+/// Returns the session if it is alive and its member is not banned.
+pub(crate) fn ensure_alive(
+    found: Option<(Session, Member)>,
+    now: Timestamp,
+) -> Result<Session, AuthenticateError> {
+    let (session, member) = found.ok_or(AuthenticateError::SessionEnded)?;
+    member.ensure_active()?;
+    if !session.is_alive(now) {
+        return Err(AuthenticateError::SessionEnded);
     }
+    Ok(session)
 }

@@ -8,11 +8,12 @@ use crate::model::session::{RefreshTokenState, Session, SessionId, SessionPolicy
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
+use crate::ports::store::sessions::SessionReader;
 use crate::ports::tokens::TokenVerifier;
 use crate::use_cases::app::registry::AppRegistry;
 use crate::use_cases::ports::{Policies, Ports};
 use crate::use_cases::retry::retry_on_contention;
-use crate::use_cases::session::authenticate::{Authenticate, AuthenticateError};
+use crate::use_cases::session::authenticate::{Authenticate, AuthenticateError, ensure_alive};
 
 /// Introspects and revokes tokens of members.
 pub struct Introspect {
@@ -20,6 +21,9 @@ pub struct Introspect {
     pub apps: Arc<AppRegistry>,
     /// Authentication by access token.
     pub authenticate: Arc<Authenticate>,
+    /// Sessions as last committed. A cache would reject the newest refresh token of a session that another
+    /// instance has refreshed.
+    pub sessions: Arc<dyn SessionReader>,
     /// Verifier of refresh tokens.
     pub tokens: Arc<dyn TokenVerifier>,
     /// Units of work.
@@ -53,6 +57,7 @@ impl Introspect {
         Self {
             apps: ports.apps.clone(),
             authenticate,
+            sessions: ports.readers.committed_sessions.clone(),
             tokens: ports.token_verifier.clone(),
             store: ports.store.clone(),
             clock: ports.clock.clone(),
@@ -74,7 +79,8 @@ impl Introspect {
         claims: RefreshClaims,
     ) -> Result<Introspection, StoreError> {
         let now = self.clock.now();
-        let found = active_or_none(self.authenticate.session(claims.session, now).await)?;
+        let found = self.sessions.find_session(claims.session).await?;
+        let found = active_or_none(ensure_alive(found, now))?;
         let Some(session) = found else { return Ok(Introspection::Inactive) };
         let app = self.apps.select(Some(session.app.as_str()));
         if app.is_some_and(|app| app.disabled) {
