@@ -1,5 +1,6 @@
 //! Middleware around all handlers, and tasks that outlive their request.
 
+pub(crate) mod canonical_path;
 pub(crate) mod catch_panic;
 pub(crate) mod client_address;
 pub mod current_request;

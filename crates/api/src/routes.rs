@@ -113,7 +113,7 @@ impl Api {
         let ApiPorts {
             clock: _,
             random: _,
-            rate_limits: _,
+            rate_limits,
             service_accounts,
             verification_keys,
             store_health,
@@ -136,7 +136,7 @@ impl Api {
             jwks: JwksApi { keys: verification_keys },
             health: HealthApi { store: store_health, drain },
             metrics: MetricsApi { metrics },
-            admin: AdminApi::new(admin),
+            admin: AdminApi::new(admin, rate_limits),
             members: AuthMiddleware::new(Members(authenticate)),
             service_accounts: AuthMiddleware::new(ServiceAccounts(service_accounts.clone())),
             oauth_clients: AuthMiddleware::new(OAuthClients(service_accounts.clone())),

@@ -10,6 +10,7 @@ use salvo::{Router, Service};
 
 use crate::config::{ApiConfig, Origin};
 use crate::console::console;
+use crate::middleware::canonical_path::CanonicalPath;
 use crate::middleware::framing::RequestFraming;
 use crate::middleware::rate_limit::RateLimit;
 use crate::middleware::request_lifecycle::{RequestLifecycle, X_REQUEST_ID};
@@ -26,8 +27,9 @@ const CORS_MAX_AGE: u64 = 600;
 
 /// Builds the service, for the server and for tests that call it in process.
 ///
-/// A request passes these middlewares before its route, in this order: request lifecycle, CORS (if
-/// configured), rate limit, request framing. The request lifecycle renders failures of all of them.
+/// A request passes these middlewares before its route, in this order: request lifecycle, canonical
+/// path, CORS (if configured), rate limit, request framing. The request lifecycle renders failures of all
+/// of them.
 /// `drain` announces that the server is about to stop.
 #[must_use]
 pub fn service(use_cases: UseCases, ports: ApiPorts, config: &ApiConfig, drain: Drain) -> Service {
@@ -35,21 +37,19 @@ pub fn service(use_cases: UseCases, ports: ApiPorts, config: &ApiConfig, drain: 
         clock: ports.clock.clone(),
         random: ports.random.clone(),
         body_limits: BodyLimits { bytes: config.body_limit, timeout: config.body_timeout },
+        trusted_proxies: config.trusted_proxies.clone(),
         metrics: ports.metrics.clone(),
         drain: drain.clone(),
     };
-    let rate_limit = RateLimit {
-        limits: ports.rate_limits.clone(),
-        services: ports.service_accounts.clone(),
-        trusted_proxies: config.trusted_proxies.clone(),
-    };
+    let rate_limit =
+        RateLimit { limits: ports.rate_limits.clone(), services: ports.service_accounts.clone() };
     let api = Api::new(use_cases, ports, config, drain);
     let router = Router::new()
         .push(routes(HandlerSource::new(&api)))
         .push(Router::with_path("openapi.json").get(openapi()))
         .push(swagger_ui())
         .push(console());
-    let service = Service::new(router).hoop(request_lifecycle);
+    let service = Service::new(router).hoop(request_lifecycle).hoop(CanonicalPath);
     let service = match config.cors_origins.as_slice() {
         [] => service,
         origins => service.hoop(cors(origins)),

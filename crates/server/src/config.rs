@@ -270,6 +270,7 @@ fn quotas(reader: &Reader<'_>) -> Quotas {
     Quotas {
         address: quota("address"),
         sign_in: quota("sign_in"),
+        admin_account: quota("admin_account"),
         app: quota("app"),
         member: quota("member"),
         session: quota("session"),

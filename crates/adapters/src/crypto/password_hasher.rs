@@ -1,5 +1,7 @@
 //! Hashing of administrators' passwords with Argon2id.
 
+use std::sync::Arc;
+
 use argon2::Argon2;
 use argon2::password_hash::phc;
 use argon2::password_hash::{Error, PasswordHasher as _, PasswordVerifier as _};
@@ -7,37 +9,56 @@ use async_trait::async_trait;
 use domain::model::admin::{AdminPassword, PasswordHash};
 use domain::ports::passwords::{HashError, PasswordHasher};
 use secrecy::zeroize::Zeroizing;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Maximum number of concurrent hash computations. Each one takes 19 MiB and occupies a processor that would
 /// otherwise serve members.
 const MAX_CONCURRENT: usize = 1;
+
+/// Maximum number of waiting hash computations. Each one takes about 50 ms, so that a sign-in waits for at
+/// most half a second.
+const MAX_WAITING: usize = 10;
 
 /// Well-formed hash with the default parameters of the library. No password matches it.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Argon2id password hasher with the parameters that OWASP recommends: 19 MiB, two passes.
 pub struct Argon2PasswordHasher {
-    permits: Semaphore,
+    /// Permits to compute.
+    computing: Arc<Semaphore>,
+    /// Permits to compute or to wait for it.
+    admitted: Arc<Semaphore>,
 }
 
 impl Default for Argon2PasswordHasher {
     fn default() -> Self {
-        Self { permits: Semaphore::new(MAX_CONCURRENT) }
+        Self {
+            computing: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            admitted: Arc::new(Semaphore::new(MAX_CONCURRENT + MAX_WAITING)),
+        }
     }
 }
 
 impl Argon2PasswordHasher {
-    /// Runs `work` on a blocking thread as soon as a permit is available.
+    /// Runs `work` on a blocking thread as soon as a permit is available. Fails if too many computations
+    /// wait for one.
     async fn run_blocking<T: Send + 'static>(
         &self,
         password: &AdminPassword,
         work: impl FnOnce(&[u8]) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, HashError> {
-        let _permit = self.permits.acquire().await.map_err(hash_error)?;
+        let admitted =
+            Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| HashError::Busy)?;
+        let computing = Arc::clone(&self.computing).acquire_owned().await.map_err(hash_error)?;
         let password = Zeroizing::new(password.expose().to_owned());
-        let result = tokio::task::spawn_blocking(move || work(password.as_bytes())).await;
-        result.map_err(hash_error)?.map_err(hash_error)
+        // The permits belong to the computation, which goes on if the caller is dropped.
+        let permits: [OwnedSemaphorePermit; 2] = [admitted, computing];
+        let compute = move || {
+            let result = work(password.as_bytes());
+            drop(permits);
+            result
+        };
+        tokio::task::spawn_blocking(compute).await.map_err(hash_error)?.map_err(hash_error)
     }
 }
 
@@ -69,7 +90,7 @@ impl PasswordHasher for Argon2PasswordHasher {
 }
 
 fn hash_error(error: impl std::error::Error + Send + Sync + 'static) -> HashError {
-    HashError(Box::new(error))
+    HashError::Failed(Box::new(error))
 }
 
 #[cfg(test)]
@@ -89,6 +110,19 @@ mod tests {
         assert!(!passwords.verify(&password("correct horsf"), &hash).await.unwrap());
         let again = passwords.hash(&password("correct horse")).await.unwrap();
         assert_ne!(hash, again, "each hash has its own salt");
+    }
+
+    #[tokio::test]
+    async fn waiting_computations_are_limited() {
+        let passwords = Argon2PasswordHasher::default();
+        let dummy = passwords.dummy_hash();
+        let guess = password("a guess");
+        let guesses = (0..100).map(|_| passwords.verify(&guess, &dummy));
+        let outcomes = futures_util::future::join_all(guesses).await;
+        let is_busy = |outcome: &Result<bool, HashError>| matches!(outcome, Err(HashError::Busy));
+        let busy = outcomes.iter().filter(|outcome| is_busy(outcome)).count();
+        assert_eq!(busy, 100 - MAX_CONCURRENT - MAX_WAITING);
+        assert!(!passwords.verify(&guess, &dummy).await.unwrap(), "permits are returned");
     }
 
     #[tokio::test]

@@ -80,6 +80,7 @@ fn key_name(key: &LimitKey) -> String {
         LimitKey::Address(network)
         | LimitKey::HealthCheck(network)
         | LimitKey::AdminSignIn(network) => network.to_string(),
+        LimitKey::AdminAccount(name) => name.as_str().to_owned(),
         LimitKey::App(app) => app.as_str().to_owned(),
         LimitKey::Member(member) => member.0.to_string(),
         LimitKey::Session(session) => session.0.to_string(),
@@ -93,6 +94,7 @@ mod tests {
     use std::collections::HashSet;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+    use domain::model::admin::AdminName;
     use domain::model::app::name::AppName;
     use domain::model::member::MemberId;
     use domain::model::rate_limit::Network;
@@ -120,6 +122,7 @@ mod tests {
         }
         for text in ["main", "member:main", "", ":"] {
             keys.extend(AppName::parse(text).ok().map(LimitKey::App));
+            keys.extend(AdminName::parse(text).ok().map(LimitKey::AdminAccount));
             keys.push(LimitKey::Service(text.to_owned()));
         }
         let names: HashSet<_> = keys.iter().map(key_name).collect();

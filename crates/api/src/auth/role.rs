@@ -125,6 +125,7 @@ mod tests {
             clock: Arc::new(FixedClock::default()),
             random: Arc::new(FixedRandom::default()),
             body_limits: BodyLimits { bytes: 0, timeout: Duration::ZERO },
+            trusted_proxies: vec![],
             metrics: Metrics::new(Registry::default()),
             drain: Drain::default(),
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::model::admin::RoleRequired;
 use domain::model::rate_limit::RateLimited;
 use domain::ports::app::BuildAppError;
+use domain::ports::passwords::HashError;
 use domain::ports::pushes::PushRejected;
 use domain::ports::store::error::StoreError;
 use domain::ports::tokens::TokenRejected;
@@ -36,6 +37,9 @@ use crate::error::report::{
 /// Value of `Retry-After` while the store is unavailable. Connections to a database that is back are
 /// opened within this time.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Value of `Retry-After` while too many passwords are being hashed. The waiting ones take less than this.
+const HASH_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 error_table! {
     LoginError {
@@ -131,7 +135,8 @@ error_table! {
 
     SignInError {
         SignInError::Refused => ErrorId::Unauthenticated;
-        SignInError::Hash(_) => ErrorId::Internal;
+        SignInError::RateLimited(error) => Wrapped::<RateLimited>::new(), with error;
+        SignInError::Hash(error) => Wrapped::<HashError>::new(), with error;
         SignInError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
@@ -146,7 +151,8 @@ error_table! {
         | ManageAdminsError::WrongPassword => ErrorId::Forbidden;
         ManageAdminsError::NotFound => ErrorId::NotFound;
         ManageAdminsError::NotInvited(_) => ErrorId::Unauthenticated;
-        ManageAdminsError::Hash(_) => ErrorId::Internal;
+        ManageAdminsError::RateLimited(error) => Wrapped::<RateLimited>::new(), with error;
+        ManageAdminsError::Hash(error) => Wrapped::<HashError>::new(), with error;
         ManageAdminsError::Store(error) => Wrapped::<StoreError>::new(), with error;
     }
 
@@ -184,6 +190,11 @@ error_table! {
 
     RoleRequired {
         RoleRequired(_) => ErrorId::Forbidden;
+    }
+
+    HashError {
+        HashError::Busy => RetryLater(ErrorId::ServiceUnavailable), with HASH_RETRY_AFTER;
+        HashError::Failed(_) => ErrorId::Internal;
     }
 
     RateLimited {

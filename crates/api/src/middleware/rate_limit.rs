@@ -1,28 +1,24 @@
 //! Rate limiting of requests, before their body is read.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use domain::model::rate_limit::{LimitKey, Network};
+use domain::model::rate_limit::LimitKey;
 use domain::ports::service_accounts::ServiceAccountAuthenticator;
 use domain::use_cases::rate_limits::RateLimits;
-use salvo::http::Method;
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 
 use crate::auth::authenticators::find_service_account;
-use crate::config::Proxy;
 use crate::error::ApiError;
-use crate::middleware::client_address::client_address;
+use crate::middleware::request_context::RequestContext;
 
-/// Paths at which passwords and invitation codes could be guessed; they have a stricter quota.
-const ADMIN_LOGIN_PATHS: [&str; 2] = ["/admin/api/session", "/admin/api/invitation"];
+/// Routes with a limit of their own per network.
+const HEALTH_CHECKS: [&str; 2] = ["health/live", "health/ready"];
 
 /// Middleware that limits requests per network, or per service account. A service account has its own
 /// quota, because it may forward the requests of all its users.
 pub(crate) struct RateLimit {
     pub(crate) limits: Arc<RateLimits>,
     pub(crate) services: Arc<dyn ServiceAccountAuthenticator>,
-    pub(crate) trusted_proxies: Vec<Proxy>,
 }
 
 #[async_trait]
@@ -34,33 +30,58 @@ impl Handler for RateLimit {
         res: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        match self.limits.check(self.key(req)).await {
+        match check(&self.limits, self.key(req, depot)).await {
             Ok(()) => {
                 ctrl.call_next(req, depot, res).await;
             }
-            Err(rate_limited) => {
+            Err(error) => {
                 ctrl.skip_rest();
-                ApiError::from(rate_limited).write(req, depot, res).await;
+                error.write(req, depot, res).await;
             }
         }
     }
 }
 
 impl RateLimit {
-    fn key(&self, req: &Request) -> LimitKey {
+    fn key(&self, req: &Request, depot: &Depot) -> Result<LimitKey, ApiError> {
         if let Some(service) = find_service_account(req.headers(), self.services.as_ref()) {
-            return LimitKey::Service(service.name);
+            return Ok(LimitKey::Service(service.name));
         }
-        // Connections without an IP address are local.
-        let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let network = Network::of(client_address(peer, req.headers(), &self.trusted_proxies));
-        let path = req.uri().path();
-        if path.starts_with("/health/") {
-            LimitKey::HealthCheck(network)
-        } else if req.method() == Method::POST && ADMIN_LOGIN_PATHS.contains(&path) {
-            LimitKey::AdminSignIn(network)
-        } else {
-            LimitKey::Address(network)
+        let network = RequestContext::of(depot)?.network;
+        if HEALTH_CHECKS.contains(&req.matched_path()) {
+            return Ok(LimitKey::HealthCheck(network));
+        }
+        Ok(LimitKey::Address(network))
+    }
+}
+
+/// Middleware of the routes at which passwords and invitation codes could be guessed. It limits their
+/// requests per network, in addition to [`RateLimit`].
+#[derive(Clone)]
+pub(crate) struct AdminSignInLimit(pub(crate) Arc<RateLimits>);
+
+#[async_trait]
+impl Handler for AdminSignInLimit {
+    async fn handle(
+        &self,
+        req: &mut Request,
+        depot: &mut Depot,
+        res: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        let key = RequestContext::of(depot).map(|context| LimitKey::AdminSignIn(context.network));
+        match check(&self.0, key).await {
+            Ok(()) => {
+                ctrl.call_next(req, depot, res).await;
+            }
+            Err(error) => {
+                ctrl.skip_rest();
+                error.write(req, depot, res).await;
+            }
         }
     }
+}
+
+async fn check(limits: &RateLimits, key: Result<LimitKey, ApiError>) -> Result<(), ApiError> {
+    Ok(limits.check(key?).await?)
 }

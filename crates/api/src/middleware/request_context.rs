@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::model::clock::Clock;
 use domain::model::random::Random;
+use domain::model::rate_limit::Network;
 use domain::model::request_id::RequestId;
 use salvo::Depot;
 use salvo::http::HeaderMap;
@@ -19,6 +20,8 @@ use crate::rfc3339;
 pub(crate) struct RequestContext {
     /// Id in the response and in the log.
     pub(crate) request_id: RequestId,
+    /// Network of the client.
+    pub(crate) network: Network,
     /// Language of messages.
     pub(crate) language: Language,
     /// Format of error bodies.

@@ -1,10 +1,12 @@
 //! Outermost middleware: creates the request context, renders failures, and logs and counts requests.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::model::clock::Clock;
 use domain::model::random::Random;
+use domain::model::rate_limit::Network;
 use salvo::http::header::{
     CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
@@ -12,10 +14,12 @@ use salvo::http::{Method, StatusCode};
 use salvo::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use tracing::{Instrument, Span, debug, error_span, info, warn};
 
+use crate::config::Proxy;
 use crate::error::ApiError;
 use crate::error::id::ErrorId;
 use crate::metrics::Metrics;
 use crate::middleware::catch_panic::catch_panic;
+use crate::middleware::client_address::client_address;
 use crate::middleware::current_request::with_request_id;
 use crate::middleware::request_context::{RequestContext, request_id};
 use crate::middleware::trace;
@@ -44,6 +48,7 @@ pub(crate) struct RequestLifecycle {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) body_limits: BodyLimits,
+    pub(crate) trusted_proxies: Vec<Proxy>,
     pub(crate) metrics: Metrics,
     pub(crate) drain: Drain,
 }
@@ -60,6 +65,7 @@ impl Handler for RequestLifecycle {
         let started = Instant::now();
         let context = RequestContext {
             request_id: request_id(req.headers(), self.clock.as_ref(), self.random.as_ref()),
+            network: self.network(req),
             language: Language::preferred(req.headers()),
             error_format: ErrorFormat::of(req.uri().path()),
             body_limits: self.body_limits,
@@ -111,6 +117,12 @@ fn render_failure(depot: &mut Depot, res: &mut Response) {
 }
 
 impl RequestLifecycle {
+    /// Returns the network of the client. Connections without an IP address are local.
+    fn network(&self, req: &Request) -> Network {
+        let peer = req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Network::of(client_address(peer, req.headers(), &self.trusted_proxies))
+    }
+
     /// Counts the request, completes its trace and logs one line.
     ///
     /// Successes are logged at debug level: one line per success would halve the throughput. The line

@@ -10,7 +10,7 @@ pub(crate) enum ErrorFormat {
 }
 
 impl ErrorFormat {
-    /// Returns the format for a path.
+    /// Returns the format for a path. Other spellings of these paths reach no route.
     pub(crate) fn of(path: &str) -> Self {
         if path.starts_with("/oauth/") { Self::OAuth } else { Self::Envelope }
     }

@@ -7,11 +7,15 @@ pub mod members;
 pub mod session;
 pub mod status;
 
+use std::sync::Arc;
+
 use domain::use_cases::AdminUseCases;
+use domain::use_cases::rate_limits::RateLimits;
 use salvo::Router;
 
 use crate::auth::authenticators::Administrators;
 use crate::auth::middleware::AuthMiddleware;
+use crate::middleware::rate_limit::AdminSignInLimit;
 use crate::openapi::handler_source::HandlerSource;
 use crate::routes::admin::admins::AdminAccountsApi;
 use crate::routes::admin::apps::AdminAppsApi;
@@ -29,10 +33,11 @@ pub(crate) struct AdminApi {
     audit: AdminAuditApi,
     status: AdminStatusApi,
     administrators: AuthMiddleware<Administrators>,
+    sign_in_limit: AdminSignInLimit,
 }
 
 impl AdminApi {
-    pub(crate) fn new(use_cases: AdminUseCases) -> Self {
+    pub(crate) fn new(use_cases: AdminUseCases, rate_limits: Arc<RateLimits>) -> Self {
         let AdminUseCases {
             sign_in,
             authenticate,
@@ -49,6 +54,7 @@ impl AdminApi {
             audit: AdminAuditApi { query_audit_log },
             status: AdminStatusApi { service_status },
             administrators: AuthMiddleware::new(Administrators(authenticate.clone())),
+            sign_in_limit: AdminSignInLimit(rate_limits),
             session: AdminSessionApi { sign_in, authenticate, manage_admins },
         }
     }
@@ -56,11 +62,17 @@ impl AdminApi {
 
 /// Returns the routes under `/admin/api`.
 pub(crate) fn admin_routes(api: HandlerSource<'_, AdminApi>) -> Router {
+    let sign_in_limit = || api.handler(|api| api.sign_in_limit.clone());
     Router::new()
         .push(authenticated_routes(api))
-        .push(Router::with_path("session").post(api.handler(|api| api.session.sign_in())))
+        .push(
+            Router::with_path("session")
+                .hoop(sign_in_limit())
+                .post(api.handler(|api| api.session.sign_in())),
+        )
         .push(
             Router::with_path("invitation")
+                .hoop(sign_in_limit())
                 .post(api.handler(|api| api.session.accept_invitation())),
         )
 }
@@ -74,7 +86,11 @@ fn authenticated_routes(api: HandlerSource<'_, AdminApi>) -> Router {
                 .get(api.handler(|api| api.session.get()))
                 .delete(api.handler(|api| api.session.sign_out())),
         )
-        .push(Router::with_path("password").put(api.handler(|api| api.session.change_password())))
+        .push(
+            Router::with_path("password")
+                .hoop(api.handler(|api| api.sign_in_limit.clone()))
+                .put(api.handler(|api| api.session.change_password())),
+        )
         .push(
             Router::with_path("admins")
                 .get(api.handler(|api| api.accounts.list()))

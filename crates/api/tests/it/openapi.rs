@@ -137,7 +137,7 @@ async fn documented_credentials_are_enforced() {
     let app = TestApp::new();
     for (method, path, operation) in operations(&document()) {
         let guarded = operation["security"].is_array();
-        let address = path.replace("{id}", "1");
+        let address = path.replace("{id}", "1").replace("{session}", "1").replace("{app}", "main");
         let answer = Call::new(method.clone(), &address).send(&app).await;
         assert_eq!(answer.status == 401, guarded, "{path}");
         assert!(!guarded || operation["responses"]["401"].is_object(), "{path}");

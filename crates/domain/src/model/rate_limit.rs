@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::model::admin::AdminName;
 use crate::model::app::name::AppName;
 use crate::model::member::MemberId;
 use crate::model::session::SessionId;
@@ -80,8 +81,11 @@ pub enum LimitKey {
     Address(Network),
     /// Health checks from one network. A flood of other requests must not make the service look unhealthy.
     HealthCheck(Network),
-    /// Administrator sign-ins from one network.
+    /// Requests with an administrator's password or invitation code from one network.
     AdminSignIn(Network),
+    /// Requests with the password or invitation code of one administrator's name, from all networks. The
+    /// account need not exist.
+    AdminAccount(AdminName),
     /// Login codes of one app; the provider limits the calls per app.
     App(AppName),
     /// Requests of one member.
@@ -100,6 +104,7 @@ impl LimitKey {
             Self::Address(_) => "address",
             Self::HealthCheck(_) => "health_check",
             Self::AdminSignIn(_) => "sign_in",
+            Self::AdminAccount(_) => "admin_account",
             Self::App(_) => "app",
             Self::Member(_) => "member",
             Self::Session(_) => "session",

@@ -10,7 +10,8 @@ use crate::model::admin::{AdminPassword, PasswordHash};
 ///
 /// An implementation
 /// - MUST use a slow password hash with a salt for each password;
-/// - MUST limit the number of concurrent computations, each of which takes time and memory on purpose.
+/// - MUST limit the number of concurrent computations, each of which takes time and memory on purpose;
+/// - MUST limit the number of waiting computations, and fail with [`HashError::Busy`] beyond it.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
@@ -29,7 +30,13 @@ pub trait PasswordHasher: Send + Sync {
     fn dummy_hash(&self) -> PasswordHash;
 }
 
-/// Error: a password could not be hashed, or a hash is malformed.
+/// Error: a password was not hashed or verified.
 #[derive(Debug, thiserror::Error)]
-#[error("the password could not be hashed or verified")]
-pub struct HashError(#[source] pub Box<dyn Error + Send + Sync>);
+pub enum HashError {
+    /// Too many computations are waiting.
+    #[error("too many passwords are waiting to be hashed or verified")]
+    Busy,
+    /// The computation failed, or a hash is malformed.
+    #[error("the password could not be hashed or verified")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}

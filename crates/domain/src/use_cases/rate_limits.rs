@@ -24,8 +24,10 @@ pub struct RateLimits {
 pub struct Quotas {
     /// Requests of a network address.
     pub address: Option<Quota>,
-    /// Administrator sign-ins of a network address.
+    /// Requests with an administrator's password or invitation code of a network address.
     pub sign_in: Option<Quota>,
+    /// Requests with the password or invitation code of one administrator.
+    pub admin_account: Option<Quota>,
     /// Logins to an app.
     pub app: Option<Quota>,
     /// Requests of a member, on all devices.
@@ -51,6 +53,7 @@ impl Quotas {
         match key {
             LimitKey::Address(_) | LimitKey::HealthCheck(_) => self.address,
             LimitKey::AdminSignIn(_) => self.sign_in,
+            LimitKey::AdminAccount(_) => self.admin_account,
             LimitKey::App(_) => self.app,
             LimitKey::Member(_) => self.member,
             LimitKey::Session(_) => self.session,

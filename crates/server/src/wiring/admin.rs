@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use adapters::crypto::password_hasher::Argon2PasswordHasher;
 use adapters::crypto::sealer::Sealer;
+use adapters::rate_limiter::MemoryRateLimiter;
 use adapters::store::SeaStore;
 use adapters::system::{SystemClock, SystemRandom};
 use domain::use_cases::admin::manage_admins::ManageAdmins;
 use domain::use_cases::member::ban::BanMember;
+use domain::use_cases::rate_limits::{Quotas, RateLimits};
 
 use crate::wiring::event_factory;
 
@@ -22,6 +24,11 @@ pub fn manage_admins(store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ManageAdmin
         events: event_factory(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        // The command line needs no limits.
+        limits: Arc::new(RateLimits {
+            limiter: Arc::new(MemoryRateLimiter::new(Arc::new(SystemClock))),
+            quotas: Quotas::default(),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
 use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::random::Random;
+use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::secret::InvitationCode;
 use crate::model::timestamp::Timestamp;
 use crate::ports::passwords::{HashError, PasswordHasher};
@@ -18,6 +19,7 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
+use crate::use_cases::rate_limits::RateLimits;
 use crate::use_cases::retry::retry_on_contention;
 
 /// Manages administrator accounts.
@@ -36,6 +38,8 @@ pub struct ManageAdmins {
     pub clock: Arc<dyn Clock>,
     /// Randomness of ids and invitation codes.
     pub random: Arc<dyn Random>,
+    /// Rate limit of passwords and invitation codes per account.
+    pub limits: Arc<RateLimits>,
 }
 
 /// Result of an invitation.
@@ -74,6 +78,9 @@ pub enum ManageAdminsError {
     /// The current password is wrong.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// The account exceeds the rate limit of passwords and invitation codes.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// A password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -94,6 +101,7 @@ impl ManageAdmins {
             events: EventFactory::new(ports),
             clock: ports.clock.clone(),
             random: ports.random.clone(),
+            limits: ports.rate_limits.clone(),
         }
     }
 
@@ -195,12 +203,16 @@ impl ManageAdmins {
         code: &InvitationCode,
         password: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
+        self.limits.check(LimitKey::AdminAccount(name.clone())).await?;
         let code = self.fingerprint(name, code);
         let now = self.clock.now();
         let found = self.admins.find_admin(name).await?;
-        let invitation = found.and_then(|admin| admin.invitation);
         // Checked before hashing, which takes time and memory by design.
-        invitation.filter(|invitation| invitation.code == code).ok_or(NotInvited)?;
+        let invitation = found.as_ref().and_then(|admin| admin.invitation.as_ref());
+        if invitation.is_none_or(|invitation| invitation.code != code) {
+            self.record_refusal(found.as_ref().map(|admin| admin.id), "wrong_code", now).await?;
+            return Err(NotInvited.into());
+        }
         let hash = self.passwords.hash(password).await?;
         retry_on_contention(|| self.try_accept(name, &code, &hash, now)).await
     }
@@ -225,14 +237,16 @@ impl ManageAdmins {
         current: &AdminPassword,
         new: &AdminPassword,
     ) -> Result<(), ManageAdminsError> {
+        self.limits.check(LimitKey::AdminAccount(administrator.name.clone())).await?;
         let found = self.admins.find_admin(&administrator.name).await?;
         let current_hash = found.and_then(|admin| admin.password);
         let current_hash = current_hash.ok_or(ManageAdminsError::WrongPassword)?;
+        let now = self.clock.now();
         if !self.passwords.verify(current, &current_hash).await? {
+            self.record_refusal(Some(administrator.id), "wrong_password", now).await?;
             return Err(ManageAdminsError::WrongPassword);
         }
         let new_hash = self.passwords.hash(new).await?;
-        let now = self.clock.now();
         retry_on_contention(|| {
             self.try_change_password(administrator.id, &current_hash, &new_hash, now)
         })
@@ -266,6 +280,23 @@ impl ManageAdmins {
         let event = self.audit_event(AuditKind::AdminPasswordSet, admin, now);
         work.audit().record(&event.with_actor(Some(admin.id))).await?;
         Ok(work.commit().await?)
+    }
+
+    /// Writes a wrong password or invitation code to the audit log.
+    async fn record_refusal(
+        &self,
+        admin: Option<AdminId>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let event = self.events.audit_event(AuditKind::AdminRefused, now).with_detail(reason);
+        let event = AuditEvent { target_admin: admin, ..event };
+        retry_on_contention(|| async {
+            let work = self.store.begin().await?;
+            work.audit().record(&event).await?;
+            work.commit().await
+        })
+        .await
     }
 
     fn audit_event(&self, kind: AuditKind, admin: &Admin, now: Timestamp) -> AuditEvent {

@@ -9,6 +9,7 @@ use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
 use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
 use crate::model::random::Random;
+use crate::model::rate_limit::{LimitKey, RateLimited};
 use crate::model::secret::AdminToken;
 use crate::model::timestamp::Timestamp;
 use crate::ports::passwords::{HashError, PasswordHasher};
@@ -17,6 +18,7 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::{Policies, Ports};
+use crate::use_cases::rate_limits::RateLimits;
 use crate::use_cases::retry::retry_on_contention;
 
 /// Signs administrators in.
@@ -37,6 +39,8 @@ pub struct SignIn {
     pub random: Arc<dyn Random>,
     /// Lifetime of sessions.
     pub policy: AdminSessionPolicy,
+    /// Rate limit of sign-ins per account.
+    pub limits: Arc<RateLimits>,
 }
 
 /// Result of a sign-in.
@@ -54,6 +58,9 @@ pub enum SignInError {
     /// The name, the password or the status of the account forbids it. Only the audit log says which.
     #[error("name and password are not an administrator's")]
     Refused,
+    /// The account exceeds the rate limit.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// The password could not be verified.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -80,6 +87,7 @@ impl SignIn {
             clock: ports.clock.clone(),
             random: ports.random.clone(),
             policy: policies.admin_sessions,
+            limits: ports.rate_limits.clone(),
         }
     }
 
@@ -92,6 +100,7 @@ impl SignIn {
         name: &AdminName,
         password: &AdminPassword,
     ) -> Result<SignedIn, SignInError> {
+        self.limits.check(LimitKey::AdminAccount(name.clone())).await?;
         let found = self.admins.find_admin(name).await?;
         let stored = found.as_ref().and_then(|admin| admin.password.clone());
         let hash = stored.clone().unwrap_or_else(|| self.passwords.dummy_hash());
