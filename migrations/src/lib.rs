@@ -19,6 +19,7 @@ mod m20261130_090000_cleanup;
 mod m20261130_100000_lasting_tombstones;
 mod m20261130_100100_session_epoch;
 mod m20261130_120000_heartbeat;
+mod m20261130_124500_audit_counts;
 mod steps;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, EntityTrait};
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_100000_lasting_tombstones::Migration),
             Box::new(m20261130_100100_session_epoch::Migration),
             Box::new(m20261130_120000_heartbeat::Migration),
+            Box::new(m20261130_124500_audit_counts::Migration),
             // `cargo xtask migrate new` adds migrations above this line.
         ]
     }

@@ -4,10 +4,12 @@
 pub mod access_token_cache;
 pub mod change_notifier;
 pub mod rate_limiter;
+mod refusals;
 pub mod url;
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -18,10 +20,12 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
-    Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation, TlsMode, Value,
+    Pipeline, RedisError, RedisFuture, RedisResult, ScriptInvocation, ServerErrorKind, TlsMode,
+    Value,
 };
 use tokio::time::{sleep, timeout};
 
+use self::refusals::{Operation, Refusals};
 use self::url::RedisUrl;
 
 /// Default maximum response time. A slower Redis is considered down.
@@ -53,6 +57,10 @@ struct State {
     /// Number of connections made so far. It distinguishes a failure of the current connection from a late
     /// failure of a connection that has already been replaced.
     generation: u64,
+    /// Operations that Redis refuses.
+    refusals: Refusals,
+    /// True while the connection to a read-only server is being replaced.
+    is_replacing: bool,
 }
 
 /// Connection to a single server or to a cluster.
@@ -114,18 +122,22 @@ impl Redis {
         format!("{}:{kind}:{id}", self.0.prefix)
     }
 
-    /// Runs a command. Returns `None` if it fails or times out.
-    async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let (mut connection, generation) = self.0.current()?;
+    /// Runs a command. Returns `None` if it fails, times out or was refused less than a second ago.
+    async fn command<T: FromRedisValue>(&self, operation: Operation, command: &Cmd) -> Option<T> {
+        let (mut connection, generation) = self.0.admit(operation)?;
         let reply = timeout(self.0.timeout, command.query_async(&mut connection)).await;
-        self.check_reply(reply.unwrap_or_else(|_| Err(timed_out())), generation)
+        self.check_reply(operation, reply.unwrap_or_else(|_| Err(timed_out())), generation)
     }
 
-    /// Runs a script. Returns `None` if it fails or times out.
-    async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
-        let (mut connection, generation) = self.0.current()?;
+    /// Runs a script. Returns `None` if it fails, times out or was refused less than a second ago.
+    async fn script<T: FromRedisValue>(
+        &self,
+        operation: Operation,
+        script: &ScriptInvocation<'_>,
+    ) -> Option<T> {
+        let (mut connection, generation) = self.0.admit(operation)?;
         let reply = timeout(self.0.timeout, script.invoke_async(&mut connection)).await;
-        self.check_reply(reply.unwrap_or_else(|_| Err(timed_out())), generation)
+        self.check_reply(operation, reply.unwrap_or_else(|_| Err(timed_out())), generation)
     }
 
     /// Opens a separate connection for subscriptions.
@@ -133,22 +145,71 @@ impl Redis {
         timeout(CONNECT_TIMEOUT, self.0.url.pubsub()).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// Returns a successful reply. After an error the connection is dropped and the client reconnects, because
-    /// Redis may have moved to another server.
-    fn check_reply<T>(&self, reply: RedisResult<T>, generation: u64) -> Option<T> {
+    /// Returns a successful reply. After an error of the connection, the client reconnects, because Redis may
+    /// have moved to another server. After an error reply, the connection goes on and the operation pauses.
+    fn check_reply<T>(
+        &self,
+        operation: Operation,
+        reply: RedisResult<T>,
+        generation: u64,
+    ) -> Option<T> {
         let error = match reply {
-            Ok(reply) => return Some(reply),
+            Ok(reply) => {
+                if self.0.state().refusals.record_success(operation) {
+                    tracing::info!(
+                        operation = operation.name(),
+                        "Redis accepts the operation again"
+                    );
+                }
+                return Some(reply);
+            }
             Err(error) => error,
         };
         self.0.failures.inc();
-        let mut state = self.0.state();
-        if state.generation == generation && state.connection.take().is_some() {
-            drop(state);
-            self.0.connected.set(0);
-            tracing::warn!(%error, "Redis is unavailable, reconnecting");
-            self.reconnect();
+        if is_connection_error(&error) {
+            self.drop_connection(&error, generation);
+            return None;
+        }
+        if self.0.state().refusals.record_refusal(operation, Instant::now()) {
+            let operation = operation.name();
+            tracing::warn!(operation, %error, "Redis refuses the operation, retrying every second");
+        }
+        if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+            self.replace_connection(generation);
         }
         None
+    }
+
+    /// Drops the connection of this generation and reconnects in the background.
+    fn drop_connection(&self, error: &RedisError, generation: u64) {
+        let mut state = self.0.state();
+        if state.generation != generation || state.connection.take().is_none() {
+            return;
+        }
+        drop(state);
+        self.0.connected.set(0);
+        tracing::warn!(%error, "Redis is unavailable, reconnecting");
+        self.reconnect();
+    }
+
+    /// Replaces the connection to a read-only server, which was the master before a failover. The refused
+    /// operation is attempted once a second, and so is this.
+    fn replace_connection(&self, generation: u64) {
+        if mem::replace(&mut self.0.state().is_replacing, true) {
+            return;
+        }
+        let shared = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let Some(redis) = Weak::upgrade(&shared) else { return };
+            let connection = redis.connect().await;
+            let mut state = redis.state();
+            state.is_replacing = false;
+            let is_current = state.generation == generation;
+            drop(state);
+            if let (Ok(connection), true) = (connection, is_current) {
+                redis.set_connection(connection);
+            }
+        });
     }
 
     fn reconnect(&self) {
@@ -175,10 +236,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Current connection and its generation.
-    fn current(&self) -> Option<(Connection, u64)> {
-        let state = self.state();
-        state.connection.clone().map(|connection| (connection, state.generation))
+    /// Current connection and its generation, unless the operation pauses.
+    fn admit(&self, operation: Operation) -> Option<(Connection, u64)> {
+        let mut state = self.state();
+        let connection = state.connection.clone()?;
+        let is_admitted = state.refusals.admit(operation, Instant::now());
+        is_admitted.then_some((connection, state.generation))
     }
 
     fn set_connection(&self, connection: Connection) {
@@ -207,6 +270,7 @@ impl RedisUrl {
                 .connection_timeout(CONNECT_TIMEOUT)
                 .response_timeout(response_timeout)
                 .retries(2)
+                .tcp_settings(url::tcp_settings())
                 .build()?;
             return client.get_async_connection().await.map(Connection::Cluster);
         }
@@ -250,12 +314,19 @@ impl RedisUrl {
 /// Credentials and TLS mode for the servers that Sentinels name.
 fn node_connection_info(server: &ConnectionInfo) -> SentinelNodeConnectionInfo {
     let node = SentinelNodeConnectionInfo::default()
+        .set_tcp_settings(server.tcp_settings().clone())
         .set_redis_connection_info(server.redis_settings().clone());
     if matches!(server.addr(), ConnectionAddr::TcpTls { .. }) {
         node.set_tls_mode(TlsMode::Secure)
     } else {
         node
     }
+}
+
+/// Returns true for errors after which the connection, or the server behind it, cannot be used. All others are
+/// replies of a server that works.
+fn is_connection_error(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound)
 }
 
 fn timed_out() -> RedisError {

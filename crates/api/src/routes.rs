@@ -108,6 +108,7 @@ impl Api {
             process_withdrawals: _,
             reload_apps: _,
             cleanup: _,
+            record_refusals: _,
             admin,
         } = use_cases;
         let ApiPorts {

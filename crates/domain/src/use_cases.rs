@@ -24,6 +24,7 @@ use crate::use_cases::admin::service_status::ServiceStatus;
 use crate::use_cases::admin::sign_in::SignIn;
 use crate::use_cases::app::reload::ReloadApps;
 use crate::use_cases::cleanup::Cleanup;
+use crate::use_cases::event::record_refusals::RecordRefusals;
 use crate::use_cases::login::Login;
 use crate::use_cases::login::exchange_code::ExchangeCode;
 use crate::use_cases::login::get_openid::GetOpenid;
@@ -85,6 +86,8 @@ pub struct UseCases {
     pub reload_apps: Arc<ReloadApps>,
     /// Cleanup of expired rows.
     pub cleanup: Arc<Cleanup>,
+    /// Recording of counted refusals.
+    pub record_refusals: Arc<RecordRefusals>,
     /// Operations of administrators.
     pub admin: AdminUseCases,
 }
@@ -135,6 +138,7 @@ impl UseCases {
                 erase_member.clone(),
             )),
             cleanup: Arc::new(Cleanup::new(ports, policies)),
+            record_refusals: Arc::new(RecordRefusals::new(ports)),
             admin: AdminUseCases {
                 sign_in: Arc::new(SignIn::new(ports, policies)),
                 authenticate: Arc::new(AuthenticateAdmin::new(ports, policies)),

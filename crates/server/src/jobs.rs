@@ -1,6 +1,7 @@
 //! Background jobs and their supervision.
 
 pub mod metrics;
+pub mod refusals;
 pub mod signing_keys;
 pub mod webhook_dispatcher;
 

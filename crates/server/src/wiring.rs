@@ -96,6 +96,7 @@ pub fn use_cases(
         app_factory: Arc::new(wechat_apps),
         app_secret_seal: Arc::new(SealedAppSecrets::new(Arc::clone(&sealer))),
         rate_limits: Arc::clone(&rate_limits),
+        refusals: Arc::default(),
         token_issuer: tokens.clone(),
         token_verifier: tokens.clone(),
         fingerprints: sealer.clone(),

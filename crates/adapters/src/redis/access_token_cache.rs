@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::model::clock::Clock;
-use redis::Cmd;
+use redis::{Cmd, FromRedisValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 
 use super::Redis;
+use super::refusals::Operation;
 use crate::crypto::sealer::{SealContext, Sealer};
 use crate::wechat::access_token::usable_for;
 use crate::wechat::access_token_cache::{AccessTokenCache, Lookup, SharedToken};
@@ -35,6 +36,10 @@ impl RedisAccessTokenCache {
         Self { redis, sealer, clock }
     }
 
+    async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        self.redis.command(Operation::AccessToken, command).await
+    }
+
     /// Cached token, if it has not expired and is not `refused`. The outer `None` means that Redis is
     /// unavailable.
     async fn get(
@@ -43,7 +48,7 @@ impl RedisAccessTokenCache {
         refused: Option<&SecretString>,
     ) -> Option<Option<SharedToken>> {
         let sealed: Option<Vec<u8>> =
-            self.redis.command(&Cmd::get(self.redis.key("access-token", app_id))).await?;
+            self.command(&Cmd::get(self.redis.key("access-token", app_id))).await?;
         let opened = sealed.and_then(|sealed| self.sealer.open(seal_context(app_id), &sealed).ok());
         let cached = opened.and_then(|opened| {
             let (expires_at, token) = opened.split_first_chunk::<8>()?;
@@ -60,7 +65,7 @@ impl RedisAccessTokenCache {
         let mut set = redis::cmd("SET");
         set.arg(self.redis.key("access-token-fetch", app_id)).arg("").arg("NX");
         set.arg("PX").arg(millis(LOCK_TTL));
-        let reply: Option<String> = self.redis.command(&set).await?;
+        let reply: Option<String> = self.command(&set).await?;
         Some(reply.is_some())
     }
 }
@@ -90,9 +95,9 @@ impl AccessTokenCache for RedisAccessTokenCache {
         let key = self.redis.key("access-token", app_id);
         let ttl = millis(usable_for(token.expires_in));
         // A failure needs no handling: the other instances then fetch the token from WeChat.
-        let _: Option<()> = self.redis.command(&Cmd::pset_ex(key, sealed, ttl)).await;
+        let _: Option<()> = self.command(&Cmd::pset_ex(key, sealed, ttl)).await;
         let lock = self.redis.key("access-token-fetch", app_id);
-        let _: Option<u64> = self.redis.command(&Cmd::del(lock)).await;
+        let _: Option<u64> = self.command(&Cmd::del(lock)).await;
     }
 }
 

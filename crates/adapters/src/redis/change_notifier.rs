@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{RECONNECT_INTERVAL, RESPONSE_TIMEOUT, Redis};
+use super::refusals::Operation;
+use super::{CONNECT_TIMEOUT, RECONNECT_INTERVAL, RESPONSE_TIMEOUT, Redis};
 use crate::cache::invalidation::{Change, ChangeNotifier, InvalidationLog};
 
 /// Idle time of the subscription after which the connection is checked with a `PING`.
@@ -48,7 +49,8 @@ impl ChangeNotifier for RedisChangeNotifier {
         let text = changes.iter().map(encode).collect::<Vec<_>>().join(" ");
         let mut publish = redis::cmd("PUBLISH");
         // The number of receivers is irrelevant, and a failure is covered by the TTL of the cache.
-        let _: Option<u64> = self.redis.command(publish.arg(channel(&self.redis)).arg(text)).await;
+        publish.arg(channel(&self.redis)).arg(text);
+        let _: Option<u64> = self.redis.command(Operation::Publish, &publish).await;
     }
 }
 
@@ -68,7 +70,8 @@ async fn subscribe(redis: Redis, changes: Arc<InvalidationLog>) {
 
 async fn subscribe_once(redis: &Redis, changes: &InvalidationLog) -> RedisResult<()> {
     let mut pubsub = redis.pubsub().await?;
-    pubsub.subscribe(channel(redis)).await?;
+    let subscribed = timeout(CONNECT_TIMEOUT, pubsub.subscribe(channel(redis))).await;
+    subscribed.map_err(|_| super::timed_out())??;
     // Notifications that were published without a subscription are lost.
     changes.invalidate_all();
     let (mut sink, mut messages) = pubsub.split();

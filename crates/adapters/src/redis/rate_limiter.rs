@@ -10,6 +10,7 @@ use domain::ports::rate_limiter::RateLimiter;
 use redis::Script;
 
 use super::Redis;
+use super::refusals::Operation;
 
 /// [`Quota::take`] as a Lua script. It returns the microseconds until the next request is allowed, or 0.
 ///
@@ -64,7 +65,7 @@ impl RateLimiter for RedisRateLimiter {
         take.key(self.redis.key("limit", &key_name(key)))
             .arg(now.map_or(String::new(), |now| now.to_string()));
         take.arg(quota.refill_micros()).arg(quota.capacity_micros());
-        match self.redis.script::<u64>(&take).await {
+        match self.redis.script::<u64>(Operation::RateLimit, &take).await {
             Some(0) => Ok(()),
             Some(micros) => {
                 Err(RateLimited { retry_after: Duration::from_millis(micros.div_ceil(1000)) })

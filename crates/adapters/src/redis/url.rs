@@ -1,7 +1,10 @@
 //! Redis URLs: a single server, Sentinel or Cluster.
 
 use std::fmt;
+use std::time::Duration;
 
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{ConnectionInfo, IntoConnectionInfo};
 
 /// Error text that lists the accepted formats.
@@ -11,6 +14,12 @@ const URL_FORMATS: &str = "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE
 
 /// Maximum number of hosts in a Sentinel or Cluster URL.
 const MAX_HOSTS: usize = 64;
+
+/// Time after which the kernel closes a connection whose peer acknowledges nothing.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Idle time of a connection before the kernel probes its peer, and interval between probes.
+const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Addresses of Redis. `Debug` shows nothing, because the URL may contain a password.
 #[derive(Clone)]
@@ -56,6 +65,7 @@ impl RedisUrl {
             let at = if user.is_empty() { "" } else { "@" };
             let server = format!("{scheme}://{user}{at}{host}/{path}").into_connection_info();
             // The error of the parser is dropped, because it may quote the URL.
+            let server = server.map(|server| server.set_tcp_settings(tcp_settings()));
             server.ok().filter(|_| !host.is_empty()).ok_or(MalformedRedisUrl)
         };
         let servers =
@@ -73,6 +83,16 @@ impl RedisUrl {
             _ => Err(MalformedRedisUrl),
         }
     }
+}
+
+/// Settings of all sockets.
+pub(super) fn tcp_settings() -> TcpSettings {
+    let keepalive =
+        TcpKeepalive::new().with_time(TCP_KEEPALIVE_INTERVAL).with_interval(TCP_KEEPALIVE_INTERVAL);
+    TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive)
+        .set_user_timeout(TCP_USER_TIMEOUT)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const SESSIONS: SessionPolicy = SessionPolicy {
     per_member: 3,
 };
 
-/// What the instances share.
+/// State that all instances share.
 struct Cluster {
     store: MemoryStore,
     provider: Arc<MemoryProvider>,

@@ -1,5 +1,6 @@
 //! State shared through Redis: rate limits, change notifications and access tokens.
 
+mod error_replies;
 mod sentinel;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use domain::model::member::phone::PhoneNumber;
 use domain::ports::app::AppSecretSeal;
 use domain::ports::store::Store;
 use domain::use_cases::UseCases;
+use domain::use_cases::event::record_refusals::RecordRefusals;
 use domain::use_cases::member::ban::StatusChange;
 use salvo::Service;
 use serde_json::json;
@@ -46,6 +47,8 @@ pub(crate) struct TestApp {
     pub(crate) phones: Arc<MemoryProvider>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tokens: Arc<MemoryTokens>,
+    /// Recording of the refusals that the service has counted.
+    pub(crate) record_refusals: Arc<RecordRefusals>,
     /// Use cases over the same store, for the preparation of tests.
     use_cases: UseCases,
 }
@@ -84,8 +87,8 @@ impl TestApp {
         change(&mut builder);
         let admin_ports = ports(Arc::new(store.clone()), clock.clone(), vec![], 8);
         let use_cases = UseCases::new(&admin_ports, &policies(SESSION_POLICY));
-        let service = builder.build();
-        Self { service, store, provider, phones, clock, tokens, use_cases }
+        let (service, record_refusals) = builder.build();
+        Self { service, record_refusals, store, provider, phones, clock, tokens, use_cases }
     }
 
     /// Returns a login code of this user.

@@ -1,6 +1,7 @@
 //! Audit events: security-relevant operations and refusals.
 
 pub mod query;
+pub mod refusals;
 
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub struct AuditEvent {
     pub kind: AuditKind,
     /// Kind-specific detail, for example a refusal reason, a key id or a role.
     pub detail: Option<String>,
+    /// Number of occurrences that the event stands for. It is 1, except for refusals without a known member.
+    pub count: u32,
     /// Affected member.
     pub member: Option<MemberId>,
     /// Session in which it happened.
@@ -41,7 +44,18 @@ pub struct AuditEvent {
 
 /// Kind of an audit event.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditKind {

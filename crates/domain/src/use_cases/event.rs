@@ -2,3 +2,4 @@
 
 pub mod deliver;
 pub mod factory;
+pub mod record_refusals;

@@ -376,7 +376,7 @@ mod tests {
         identity
             .expect_redeem_login_code()
             .returning(|_| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::audit()]);
+        let login = login(app(identity, MockPhoneProvider::new()), vec![]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Verify(CodeExchangeError::Provider(_))), "{error:?}");
     }
@@ -387,7 +387,7 @@ mod tests {
         phone
             .expect_redeem_phone_code()
             .returning(|_, _| Err(refused(ProviderFailure::CodeInvalid)));
-        let login = login(app(knows_alice(), phone), vec![Work::audit()]);
+        let login = login(app(knows_alice(), phone), vec![]);
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::Phone(_)), "{error:?}");
     }
@@ -418,7 +418,7 @@ mod tests {
         identity
             .expect_redeem_login_code()
             .returning(|_| Ok(provider_identity(AccountKind::Guest)));
-        let login = login(app(identity, MockPhoneProvider::new()), vec![Work::audit()]);
+        let login = login(app(identity, MockPhoneProvider::new()), vec![]);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::GuestAccount)));
     }
 
@@ -436,8 +436,7 @@ mod tests {
     #[tokio::test]
     async fn tombstone_of_banned_member_refuses_login() {
         let work = Work { was_banned: true, ..Work::empty() };
-        let works = vec![work, Work::audit()];
-        let login = login(app(knows_alice(), MockPhoneProvider::new()), works);
+        let login = login(app(knows_alice(), MockPhoneProvider::new()), vec![work]);
         assert!(matches!(login.run(request(None)).await, Err(LoginError::Banned { .. })));
     }
 
@@ -453,8 +452,7 @@ mod tests {
     async fn app_without_auto_register_refuses_new_members() {
         let policy = AppPolicy { auto_register: false, ..AppPolicy::default() };
         let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
-        let error =
-            login(app, vec![Work::empty(), Work::audit()]).run(request(None)).await.unwrap_err();
+        let error = login(app, vec![Work::empty()]).run(request(None)).await.unwrap_err();
         assert!(matches!(error, LoginError::RegistrationClosed), "{error:?}");
     }
 
@@ -463,7 +461,7 @@ mod tests {
         for work in [Work::empty(), Work::knowing(member())] {
             let policy = AppPolicy { phone_required: true, ..AppPolicy::default() };
             let app = App { policy, ..app(knows_alice(), MockPhoneProvider::new()) };
-            let error = login(app, vec![work, Work::audit()]).run(request(None)).await.unwrap_err();
+            let error = login(app, vec![work]).run(request(None)).await.unwrap_err();
             assert!(matches!(error, LoginError::PhoneRequired), "{error:?}");
         }
     }
@@ -490,8 +488,7 @@ mod tests {
         phone
             .expect_redeem_phone_code()
             .returning(|_, _| Ok(PhoneNumber::new(86, "13800138915").unwrap()));
-        let works = works.into_iter().chain([Work::audit()]).collect();
-        let login = login(app(knows_alice(), phone), works);
+        let login = login(app(knows_alice(), phone), works.into());
         let error = login.run(request(Some("phone"))).await.unwrap_err();
         assert!(matches!(error, LoginError::PhoneTaken { .. }), "{error:?}");
     }

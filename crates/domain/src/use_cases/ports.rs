@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::admin::AdminSessionPolicy;
+use crate::model::audit::refusals::RefusalCounts;
 use crate::model::clock::Clock;
 use crate::model::event::delivery::ReceiverName;
 use crate::model::fingerprint::TransientFingerprints;
@@ -56,6 +57,8 @@ pub struct Ports {
     pub app_secret_seal: Arc<dyn AppSecretSeal>,
     /// Rate limits of members and sessions.
     pub rate_limits: Arc<RateLimits>,
+    /// Refusals that are not in the audit log yet.
+    pub refusals: Arc<RefusalCounts>,
     /// Issuer of access and refresh tokens.
     pub token_issuer: Arc<dyn TokenIssuer>,
     /// Verifier of access and refresh tokens.
@@ -183,6 +186,7 @@ impl Ports {
             app_factory: Arc::new(MockAppFactory::new()),
             app_secret_seal: Arc::new(MockAppSecretSeal::new()),
             rate_limits: Arc::new(RateLimits { limiter, quotas: Quotas::default() }),
+            refusals: Arc::default(),
             token_issuer: Arc::new(MockTokenIssuer::new()),
             token_verifier: Arc::new(MockTokenVerifier::new()),
             fingerprints: Arc::new(MockTransientFingerprints::new()),

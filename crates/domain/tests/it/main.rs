@@ -13,6 +13,7 @@ mod login;
 mod login_sequences;
 mod profile;
 mod pushes;
+mod refusals;
 mod session;
 mod session_key;
 mod signing_keys;

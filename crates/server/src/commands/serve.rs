@@ -14,6 +14,7 @@ use domain::ports::store::Store;
 use domain::use_cases::app::reload::ReloadApps;
 use domain::use_cases::cleanup::Cleanup;
 use domain::use_cases::event::deliver::DeliverEvents;
+use domain::use_cases::event::record_refusals::RecordRefusals;
 use domain::use_cases::provider::process_withdrawals::ProcessWithdrawals;
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +23,7 @@ use tokio::time::sleep;
 use crate::commands::sessions;
 use crate::config::Config;
 use crate::jobs::metrics::JobMetrics;
+use crate::jobs::refusals::record_refusals;
 use crate::jobs::signing_keys::SigningKeyManager;
 use crate::jobs::webhook_dispatcher::WebhookDispatcher;
 use crate::jobs::{Jobs, Schedule};
@@ -71,6 +73,7 @@ pub async fn serve(config: &Config, logging: &Logging) -> anyhow::Result<()> {
         cleanup: Arc::clone(&use_cases.cleanup),
         withdrawals: Arc::clone(&use_cases.process_withdrawals),
         store: store.clone(),
+        record_refusals: Arc::clone(&use_cases.record_refusals),
         deliveries: wiring::deliver_events(config, &store)?,
     };
     duties.reload_apps.run().await.context("the registered apps cannot be read")?;
@@ -95,6 +98,7 @@ struct Duties {
     cleanup: Arc<Cleanup>,
     withdrawals: Arc<ProcessWithdrawals>,
     store: Arc<dyn Store>,
+    record_refusals: Arc<RecordRefusals>,
     deliveries: Vec<DeliverEvents>,
 }
 
@@ -134,6 +138,10 @@ impl Duties {
         jobs.spawn_periodic("purge of deleted data", PURGE, move || {
             let store = Arc::clone(&store);
             async move { Ok(store.purge_deleted().await?) }
+        });
+        let record = self.record_refusals;
+        jobs.spawn("recording of refusals".to_owned(), move |stop| {
+            record_refusals(Arc::clone(&record), stop)
         });
         for deliver in self.deliveries {
             let name = format!("webhook dispatcher {}", deliver.name.as_str());

@@ -24,6 +24,7 @@ pub fn manage_admins(store: &Arc<SeaStore>, sealer: &Arc<Sealer>) -> ManageAdmin
         events: event_factory(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        refusals: Arc::default(),
         // The command line needs no limits.
         limits: Arc::new(RateLimits {
             limiter: Arc::new(MemoryRateLimiter::new(Arc::new(SystemClock))),

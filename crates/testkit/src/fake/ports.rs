@@ -54,6 +54,7 @@ pub fn ports(store: Arc<dyn Backend>, clock: Arc<dyn Clock>, apps: Vec<App>, see
         app_factory: Arc::new(MemoryAppFactory::default()),
         app_secret_seal: Arc::new(MemoryAppSeal),
         rate_limits: MemoryRateLimiter::limits(Quotas::default(), clock.clone()),
+        refusals: Arc::default(),
         token_issuer: tokens.clone(),
         token_verifier: tokens,
         fingerprints: Arc::new(MemoryFingerprints),

@@ -44,7 +44,7 @@ impl AuditReader for MemoryStore {
 
     async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError> {
         let mut counts: Vec<DailyCount> = vec![];
-        for AuditEvent { at, kind, detail, .. } in self.audit() {
+        for AuditEvent { at, kind, detail, count: occurrences, .. } in self.audit() {
             if !(days.from..days.to).contains(&at) {
                 continue;
             }
@@ -54,8 +54,8 @@ impl AuditReader for MemoryStore {
                 (count.day, count.kind, &count.detail) == (day, kind, &detail)
             };
             match counts.iter_mut().find(same) {
-                Some(count) => count.count += 1,
-                None => counts.push(DailyCount { day, kind, detail, count: 1 }),
+                Some(count) => count.count += u64::from(occurrences),
+                None => counts.push(DailyCount { day, kind, detail, count: occurrences.into() }),
             }
         }
         Ok(counts)

@@ -18,6 +18,7 @@ pub struct Model {
     pub by_admin_id: Option<Uuid>,
     pub admin_id: Option<Uuid>,
     pub request_id: Option<String>,
+    pub occurrences: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,8 +13,8 @@ use domain::ports::store::audit::{AuditLog, AuditReader};
 use domain::ports::store::error::StoreError;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 
 use crate::store::SeaStore;
@@ -44,7 +44,7 @@ impl AuditReader for SeaStore {
     }
 
     async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError> {
-        let select = counts_by_day(days).into_model::<CountRow>();
+        let select = counts_by_day(days, self.reader.backend()).into_model::<CountRow>();
         let rows = self.reader.run(async move |reader| select.all(reader).await).await?;
         let daily_count = |row: CountRow| {
             Some(DailyCount {
@@ -81,7 +81,9 @@ pub(crate) fn matching(query: &AuditQuery) -> Select<Entity> {
 }
 
 /// Selects the number of events by day, kind and detail.
-pub(crate) fn counts_by_day(days: &DayRange) -> Select<Entity> {
+pub(crate) fn counts_by_day(days: &DayRange, backend: DbBackend) -> Select<Entity> {
+    // A sum of integers is a decimal number on PostgreSQL and MySQL.
+    let integer = if backend == DbBackend::MySql { "SIGNED" } else { "BIGINT" };
     let at = || Expr::col(Column::At);
     let day_start = at().sub(at().sub(days.from.unix_millis()).modulo(DAY_MILLIS));
     Entity::find()
@@ -89,7 +91,7 @@ pub(crate) fn counts_by_day(days: &DayRange) -> Select<Entity> {
         .expr_as(day_start, DAY_START)
         .column(Column::Kind)
         .column(Column::Detail)
-        .expr_as(Expr::col(Column::Id).count(), "number")
+        .expr_as(Expr::col(Column::Occurrences).sum().cast_as(integer), "number")
         .filter(Column::At.gte(days.from.unix_millis()))
         .filter(Column::At.lt(days.to.unix_millis()))
         // Grouped by the name of the column: PostgreSQL treats the same expression with other parameters as
@@ -112,6 +114,7 @@ fn to_row(event: &AuditEvent) -> Model {
         by_admin_id: event.actor.map(|admin| admin.0),
         admin_id: event.target_admin.map(|admin| admin.0),
         request_id: event.request.as_ref().map(|request| request.as_str().to_owned()),
+        occurrences: event.count.into(),
     }
 }
 
@@ -131,6 +134,8 @@ fn from_row(row: Model) -> Result<AuditEvent, StoreError> {
         at: Timestamp::from_unix_millis(row.at),
         kind: kind.ok_or_else(|| location.invalid("kind", "unknown kind"))?,
         detail: row.detail,
+        count: u32::try_from(row.occurrences)
+            .map_err(|error| location.invalid("occurrences", error))?,
         member: row.member_id.map(MemberId),
         session: row.session_id.map(SessionId),
         merged_member: row.other_member_id.map(MemberId),

@@ -110,6 +110,10 @@ pub(crate) struct AuditEventData {
     /// Kind-specific detail: the reason of a refusal, the key id or the role.
     #[salvo(schema(required = true, example = "banned"))]
     detail: Option<String>,
+    /// Number of occurrences. It is 1, except for refusals that concern no known member: they are counted by
+    /// minute.
+    #[salvo(schema(minimum = 1, example = 1))]
+    count: u32,
     /// Member that the event concerns.
     #[salvo(schema(required = true, format = "uuid"))]
     member_id: Option<String>,
@@ -140,6 +144,7 @@ impl From<AuditEvent> for AuditEventData {
             at: rfc3339::millis(event.at),
             kind: event.kind.name(),
             detail: event.detail,
+            count: event.count,
             member_id: event.member.map(|member| member.0.to_string()),
             session_id: event.session.map(|session| session.0.to_string()),
             other_member_id: event.merged_member.map(|member| member.0.to_string()),
@@ -178,7 +183,7 @@ pub(crate) struct DailyCountData {
     /// Kind-specific detail.
     #[salvo(schema(required = true, example = "banned"))]
     detail: Option<String>,
-    /// Number of events.
+    /// Number of events, each as often as it occurred.
     count: u64,
 }
 

@@ -224,6 +224,7 @@ async fn statistics_are_counted_by_local_day() {
     app.log_in("o1").await;
     let wrong = json!({ "code": "nonsense" });
     post("/login").json(&wrong).send(&app).await;
+    app.record_refusals.flush().await.unwrap();
     let admin = AdminFixture::new(Role::Viewer, &app).await;
     let data = admin.data(get("/admin/api/statistics?days=2")).await;
     assert_eq!(data["from"], "2026-11-19T16:00:00Z");

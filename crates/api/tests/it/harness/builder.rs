@@ -22,6 +22,7 @@ use domain::ports::session_keys::SessionKeys;
 use domain::ports::store::StoreHealth;
 use domain::use_cases::UseCases;
 use domain::use_cases::app::registry::AppRegistry;
+use domain::use_cases::event::record_refusals::RecordRefusals;
 use domain::use_cases::ports::Ports;
 use domain::use_cases::rate_limits::{Quotas, RateLimitedProvider};
 use prometheus_client::registry::Registry;
@@ -103,8 +104,8 @@ impl TestAppBuilder {
         }
     }
 
-    /// Builds the service.
-    pub(super) fn build(self) -> Service {
+    /// Builds the service. The second value records the refusals that it has counted.
+    pub(super) fn build(self) -> (Service, Arc<RecordRefusals>) {
         let rate_limits = MemoryRateLimiter::limits(self.quotas, self.clock.clone());
         let name = AppName::parse("main").unwrap();
         let app = App {
@@ -141,6 +142,7 @@ impl TestAppBuilder {
             metrics: Metrics::new(Registry::with_prefix("menshen")),
         };
         let use_cases = UseCases::new(&ports, &policies(SESSION_POLICY));
-        service(use_cases, api_ports, &self.config, self.drain)
+        let record_refusals = use_cases.record_refusals.clone();
+        (service(use_cases, api_ports, &self.config, self.drain), record_refusals)
     }
 }

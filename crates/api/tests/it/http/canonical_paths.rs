@@ -15,7 +15,8 @@ fn alternative_spellings(path: &str) -> Vec<String> {
     let mut spellings =
         vec![format!("{path}/"), format!("{path}//"), format!("{path};x"), format!("{path}%20")];
     for (at, character) in path.char_indices() {
-        let (before, after) = (&path[..at], &path[at + 1..]);
+        let before = &path[..at];
+        let after = &path[at + 1..];
         spellings.push(format!("{before}%{:02X}{after}", u32::from(character)));
         if character == '/' {
             spellings.push(format!("{before}//{after}"));

@@ -4,7 +4,7 @@
 pub const MAX_APP_ID_BYTES: usize = 64;
 
 /// Name of an app within this service, e.g. `main`; used in the configuration, tokens and logs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);
 
 /// Error: the text is not a valid app name.

@@ -40,6 +40,6 @@ pub struct DailyCount {
     pub kind: AuditKind,
     /// Kind-specific detail of the events.
     pub detail: Option<String>,
-    /// Number of events.
+    /// Sum of the events' counts.
     pub count: u64,
 }

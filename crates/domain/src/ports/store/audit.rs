@@ -20,6 +20,6 @@ pub trait AuditReader: Send + Sync {
     /// Returns the events that match the query, as last committed, latest first.
     async fn events(&self, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError>;
 
-    /// Counts the events by day and kind, in no order. Zero counts are left out.
+    /// Sums the counts of the events by day and kind, in no order. Zero counts are left out.
     async fn count_by_day(&self, days: &DayRange) -> Result<Vec<DailyCount>, StoreError>;
 }

@@ -6,6 +6,7 @@ use crate::model::admin::{
     Admin, AdminId, AdminName, AdminPassword, AdminPrincipal, NotInvited, PasswordHash, Role,
     RoleRequired,
 };
+use crate::model::audit::refusals::RefusalCounts;
 use crate::model::audit::{AuditEvent, AuditKind};
 use crate::model::clock::Clock;
 use crate::model::fingerprint::{Fingerprint, TransientFingerprints};
@@ -38,6 +39,8 @@ pub struct ManageAdmins {
     pub clock: Arc<dyn Clock>,
     /// Randomness of ids and invitation codes.
     pub random: Arc<dyn Random>,
+    /// Refusals that are not in the audit log yet.
+    pub refusals: Arc<RefusalCounts>,
     /// Rate limit of passwords and invitation codes per account.
     pub limits: Arc<RateLimits>,
 }
@@ -101,6 +104,7 @@ impl ManageAdmins {
             events: EventFactory::new(ports),
             clock: ports.clock.clone(),
             random: ports.random.clone(),
+            refusals: ports.refusals.clone(),
             limits: ports.rate_limits.clone(),
         }
     }
@@ -208,9 +212,10 @@ impl ManageAdmins {
         let now = self.clock.now();
         let found = self.admins.find_admin(name).await?;
         // Checked before hashing, which takes time and memory by design.
-        let invitation = found.as_ref().and_then(|admin| admin.invitation.as_ref());
+        let invitation = found.and_then(|admin| admin.invitation);
         if invitation.is_none_or(|invitation| invitation.code != code) {
-            self.record_refusal(found.as_ref().map(|admin| admin.id), "wrong_code", now).await?;
+            // Counted for unknown names and known ones, so that the time does not reveal which exist.
+            self.refusals.count(AuditKind::AdminRefused, "wrong_code", None, now);
             return Err(NotInvited.into());
         }
         let hash = self.passwords.hash(password).await?;
@@ -243,7 +248,7 @@ impl ManageAdmins {
         let current_hash = current_hash.ok_or(ManageAdminsError::WrongPassword)?;
         let now = self.clock.now();
         if !self.passwords.verify(current, &current_hash).await? {
-            self.record_refusal(Some(administrator.id), "wrong_password", now).await?;
+            self.record_wrong_password(administrator.id, now).await?;
             return Err(ManageAdminsError::WrongPassword);
         }
         let new_hash = self.passwords.hash(new).await?;
@@ -282,15 +287,15 @@ impl ManageAdmins {
         Ok(work.commit().await?)
     }
 
-    /// Writes a wrong password or invitation code to the audit log.
-    async fn record_refusal(
+    /// Writes a wrong current password to the audit log.
+    async fn record_wrong_password(
         &self,
-        admin: Option<AdminId>,
-        reason: &str,
+        admin: AdminId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let event = self.events.audit_event(AuditKind::AdminRefused, now).with_detail(reason);
-        let event = AuditEvent { target_admin: admin, ..event };
+        let event = self.events.audit_event(AuditKind::AdminRefused, now);
+        let event = event.with_detail("wrong_password").with_actor(Some(admin));
+        let event = AuditEvent { target_admin: Some(admin), ..event };
         retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.audit().record(&event).await?;

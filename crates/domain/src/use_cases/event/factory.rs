@@ -37,6 +37,7 @@ impl EventFactory {
             at: now,
             kind,
             detail: None,
+            count: 1,
             member: None,
             session: None,
             merged_member: None,

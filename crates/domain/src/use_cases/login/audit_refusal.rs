@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::app::name::AppName;
-use crate::model::audit::{AuditEvent, AuditKind};
+use crate::model::audit::AuditKind;
+use crate::model::audit::refusals::RefusalCounts;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::member::MemberId;
 use crate::model::timestamp::Timestamp;
@@ -71,10 +72,12 @@ fn provider_refusal(error: &ProviderError, code_used: RefusalReason) -> Option<R
     }
 }
 
-/// Writes refused logins to the audit log.
+/// Writes refused logins to the audit log: one event for each that concerns a known member, and counts for the
+/// others, which any client can cause.
 pub(super) struct RefusalAudit {
     store: Arc<dyn Store>,
     redemptions: Arc<dyn RedemptionReader>,
+    counts: Arc<RefusalCounts>,
     events: EventFactory,
 }
 
@@ -83,6 +86,7 @@ impl RefusalAudit {
         Self {
             store: ports.store.clone(),
             redemptions: ports.readers.redemptions.clone(),
+            counts: ports.refusals.clone(),
             events: EventFactory::new(ports),
         }
     }
@@ -109,7 +113,21 @@ impl RefusalAudit {
         refusal: RefusalReason,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let event = self.event(code, refusal, now).await?.in_app(app.clone());
+        let event = |kind, member| self.events.audit_event(kind, now).with_member(member);
+        let event = match refusal {
+            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
+                Some(redemption) => event(AuditKind::LoginCodeReused, redemption.member)
+                    .in_session(redemption.session),
+                None => return Ok(self.count("code_used", app, now)),
+            },
+            RefusalReason::UnionIdChanged(member) => event(AuditKind::UnionIdChanged, member),
+            RefusalReason::Banned(Some(member)) => {
+                event(AuditKind::LoginRefused, member).with_detail("banned")
+            }
+            RefusalReason::Banned(None) => return Ok(self.count("banned", app, now)),
+            RefusalReason::Other(reason) => return Ok(self.count(reason, app, now)),
+        };
+        let event = event.in_app(app.clone());
         retry_on_contention(|| async {
             let work = self.store.begin().await?;
             work.audit().record(&event).await?;
@@ -118,29 +136,8 @@ impl RefusalAudit {
         .await
     }
 
-    async fn event(
-        &self,
-        code: Fingerprint,
-        refusal: RefusalReason,
-        now: Timestamp,
-    ) -> Result<AuditEvent, StoreError> {
-        let refused = |reason: &str| {
-            self.events.audit_event(AuditKind::LoginRefused, now).with_detail(reason)
-        };
-        Ok(match refusal {
-            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
-                Some(redemption) => self
-                    .events
-                    .audit_event(AuditKind::LoginCodeReused, now)
-                    .with_member(redemption.member)
-                    .in_session(redemption.session),
-                None => refused("code_used"),
-            },
-            RefusalReason::UnionIdChanged(member) => {
-                self.events.audit_event(AuditKind::UnionIdChanged, now).with_member(member)
-            }
-            RefusalReason::Banned(member) => AuditEvent { member, ..refused("banned") },
-            RefusalReason::Other(reason) => refused(reason),
-        })
+    /// Counts a refusal that concerns no known member.
+    fn count(&self, reason: &'static str, app: &AppName, now: Timestamp) {
+        self.counts.count(AuditKind::LoginRefused, reason, Some(app.clone()), now);
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn event(nth: u64, kind: AuditKind) -> AuditEvent {
         at,
         kind,
         detail: None,
+        count: 1,
         member: None,
         session: None,
         merged_member: None,
@@ -51,6 +52,7 @@ pub async fn audit_event_round_trip_keeps_every_field(store: Shared) {
     let member = add_known_member(&*store, &[open_id("o1")]).await;
     let full = AuditEvent {
         detail: Some("x".repeat(128)),
+        count: u32::MAX,
         member: Some(member),
         session: Some(SessionId(Uuid::from_u128(1))),
         merged_member: Some(MemberId(Uuid::from_u128(2))),
@@ -122,7 +124,7 @@ pub async fn audit_events_are_counted_by_day(store: Shared) {
         &*store,
         &[
             at(Timestamp::from_unix_millis(from.unix_millis() - 1), refused, None),
-            at(from, refused, Some("banned")),
+            AuditEvent { count: 1_000_000, ..at(from, refused, Some("banned")) },
             at(last(from), refused, Some("banned")),
             at(last(from), refused, Some("guest_account")),
             at(second, refused, None),
@@ -140,7 +142,7 @@ pub async fn audit_events_are_counted_by_day(store: Shared) {
         count,
     };
     let expected = [
-        count(from, refused, Some("banned"), 2),
+        count(from, refused, Some("banned"), 1_000_001),
         count(from, refused, Some("guest_account"), 1),
         count(second, AuditKind::LoggedIn, None, 1),
         count(second, refused, None, 1),
