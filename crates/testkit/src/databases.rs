@@ -127,12 +127,7 @@ impl FreshDatabase {
 
     /// Returns the first value of each row of a query.
     pub async fn query_all<T: TryGetable>(&self, sql: &str) -> Vec<T> {
-        let connection = self.connect().await;
-        let statement = Statement::from_string(connection.get_database_backend(), sql);
-        let rows = connection.query_all_raw(statement).await.unwrap();
-        let values = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-        connection.close().await.unwrap();
-        values
+        query_all(&self.url, sql).await.unwrap()
     }
 }
 
@@ -162,8 +157,19 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-async fn execute(url: &str, sql: &str) -> Result<(), DbErr> {
+/// Executes statements in the database of this URL.
+pub async fn execute(url: &str, sql: &str) -> Result<(), DbErr> {
     let connection = connect(url).await?;
     connection.execute_unprepared(sql).await?;
     connection.close().await
+}
+
+/// Returns the first value of each row of a query in the database of this URL.
+pub async fn query_all<T: TryGetable>(url: &str, sql: &str) -> Result<Vec<T>, DbErr> {
+    let connection = connect(url).await?;
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await?;
+    let values = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    connection.close().await?;
+    Ok(values)
 }

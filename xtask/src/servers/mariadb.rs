@@ -13,9 +13,14 @@ use crate::apt;
 const PROGRAMS: [&str; 3] = ["mariadbd", "mariadb-install-db", "my_print_defaults"];
 const PACKAGES: [&str; 2] = ["mariadb-server-core", "mariadb-client"];
 
+/// Environment variable with the path of the server for tests that start a server with a replica.
+const PROGRAM_VARIABLE: &str = "MENSHEN_TEST_MARIADB_SERVER";
+
 pub(crate) fn start(sh: &Shell, durability: Durability) -> Result<Server> {
     let is_installed = || PROGRAMS.iter().all(|program| find(program).is_some());
     apt::ensure(sh, "MariaDB", &PACKAGES, is_installed)?;
+    let program = find(PROGRAMS[0]).context("mariadbd is not installed")?;
+    sh.set_var(PROGRAM_VARIABLE, &program);
     let location = Location::new(sh, "mariadb")?;
     let data = format!("--datadir={}", location.folder.join("data").display());
     let mut init = location.command(PROGRAMS[1]);
@@ -23,7 +28,7 @@ pub(crate) fn start(sh: &Shell, durability: Durability) -> Result<Server> {
     init.args(["--no-defaults", "--basedir=/usr", &data, "--skip-test-db"]);
     run(init.arg("--auth-root-authentication-method=normal"))?;
 
-    let mut server = location.command(find(PROGRAMS[0]).context("mariadbd is not installed")?);
+    let mut server = location.command(program);
     let socket = format!("--socket={}", location.folder.join("socket").display());
     let port = location.port;
     server.args(["--no-defaults", &data, &socket, "--bind-address=127.0.0.1"]);

@@ -11,9 +11,13 @@ use crate::apt;
 /// Debian's folder of the programs, with a subfolder for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
+/// Environment variable with the folder of the programs for tests that start a server with a replica.
+const PROGRAMS_VARIABLE: &str = "MENSHEN_TEST_POSTGRESQL_PROGRAMS";
+
 pub(crate) fn start(sh: &Shell, durability: Durability) -> Result<Server> {
     apt::ensure(sh, "PostgreSQL", &["postgresql"], || programs(sh).is_some())?;
     let programs = programs(sh).context("PostgreSQL's programs are not installed")?;
+    sh.set_var(PROGRAMS_VARIABLE, &programs);
     let location = Location::new(sh, "postgresql")?;
     let mut init = location.command(programs.join("initdb"));
     init.args(["--pgdata=data", "--username=menshen", "--auth=trust", "--encoding=UTF8"]);

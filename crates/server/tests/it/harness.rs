@@ -1,5 +1,8 @@
 //! Test harness: the program as a child process with its own database, against the WeChat sandbox.
 
+pub(crate) mod database_server;
+pub(crate) mod fault_proxy;
+pub(crate) mod load;
 pub(crate) mod nginx;
 pub(crate) mod otlp_collector;
 pub(crate) mod webhook_receiver;
@@ -205,6 +208,14 @@ impl Program {
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> RequestBuilder {
         self.http.put(format!("{}{path}", self.base_url)).json(body)
+    }
+
+    /// Returns the memory of the process in bytes.
+    pub(crate) fn resident_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()));
+        let status = status.unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
     /// Returns a client that outlives the program.

@@ -4,6 +4,7 @@
 mod admins;
 mod apps;
 mod config;
+mod database_faults;
 mod doctor;
 mod harness;
 mod lifecycle;

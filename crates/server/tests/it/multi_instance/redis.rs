@@ -9,11 +9,14 @@ mod on_redis {
     use tempfile::TempDir;
     use testkit::databases::{FreshDatabase, Kind};
     use testkit::iterations::iterations;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::task::JoinSet;
     use wechat_sandbox::Sandbox;
     use wechat_sandbox::config::{Config, MAIN_APP, NewUser};
     use wechat_sandbox::fault::Fault;
 
+    use crate::harness::fault_proxy::{self, FaultProxy};
     use crate::harness::nginx::free_port;
     use crate::harness::{Answer, Program, borrowed, environment, new_user, unlimited_sandbox};
 
@@ -24,6 +27,9 @@ mod on_redis {
 
     /// Maximum time until a change is effective without Redis: the lifetime of member cache entries.
     const CACHE_TTL: Duration = Duration::from_secs(5);
+
+    /// Maximum time until change notifications arrive again after a failure of Redis.
+    const RECOVERY_TIME: Duration = Duration::from_secs(15);
 
     async fn sandbox_with_log() -> Sandbox {
         Sandbox::start(Config { limits: false, ..Config::default() }).await.unwrap()
@@ -38,22 +44,63 @@ mod on_redis {
 
     impl Redis {
         async fn start() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let port = free_port();
-            Self::at(port, folder).await
+            Self::start_with(&[]).await
         }
 
-        async fn at(port: u16, folder: TempDir) -> Self {
+        /// Starts with additional arguments.
+        async fn start_with(arguments: &[&str]) -> Self {
+            Self::at(free_port(), tempfile::tempdir().unwrap(), arguments).await
+        }
+
+        async fn start_replica(&self) -> Self {
+            let master = format!("127.0.0.1 {}", self.port);
+            let replica = Self::start_with(&["--replicaof", &master]).await;
+            let begun = Instant::now();
+            while !self.is_synchronized().await {
+                assert!(begun.elapsed() < Duration::from_secs(30), "Redis has no replica");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            replica
+        }
+
+        /// Returns true if the replica has the data of this master.
+        async fn is_synchronized(&self) -> bool {
+            let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+            connection.write_all(b"INFO replication\r\nQUIT\r\n").await.unwrap();
+            let mut reply = String::new();
+            connection.read_to_string(&mut reply).await.unwrap();
+            reply.contains("state=online")
+        }
+
+        /// Starts a Sentinel that promotes a replica of this master, named `main`, after a second without it.
+        async fn start_sentinel(&self) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let configuration = format!(
+                "sentinel monitor main 127.0.0.1 {} 1
+                sentinel down-after-milliseconds main 1000
+                sentinel failover-timeout main 5000
+                ",
+                self.port
+            );
+            let file = folder.path().join("sentinel.conf");
+            std::fs::write(&file, configuration).unwrap();
+            Self::at(free_port(), folder, &["--sentinel"]).await
+        }
+
+        async fn at(port: u16, folder: TempDir, arguments: &[&str]) -> Self {
             let program = std::env::var("MENSHEN_TEST_REDIS_SERVER")
                 .expect("`cargo xtask test -- NAME` sets it");
             let port_argument = port.to_string();
+            let configuration = folder.path().join("sentinel.conf");
             let process = Command::new(program)
+                .args(configuration.is_file().then_some(configuration))
                 .args(["--port", &port_argument, "--bind", "127.0.0.1", "--save", ""])
+                .args(arguments)
                 .current_dir(folder.path())
                 .spawn()
                 .unwrap();
             let begun = Instant::now();
-            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 assert!(begun.elapsed() < Duration::from_secs(10), "Redis did not start");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -72,7 +119,7 @@ mod on_redis {
         async fn restart(mut self) -> Self {
             self.kill();
             let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-            Self::at(self.port, folder).await
+            Self::at(self.port, folder, &[]).await
         }
 
         /// Sends a signal: STOP pauses the server, CONT continues it.
@@ -92,11 +139,10 @@ mod on_redis {
     struct Pair([Program; 2]);
 
     impl Pair {
-        async fn start(sandbox: &Sandbox, redis: &Redis, more: &[(&str, &str)]) -> Self {
-            let url = redis.url();
+        async fn start(sandbox: &Sandbox, redis_url: &str, more: &[(&str, &str)]) -> Self {
             let ttl = CACHE_TTL.as_secs().to_string();
             let mut settings =
-                vec![("MENSHEN_REDIS__URL", url.as_str()), ("MENSHEN_CACHE__MEMBER_TTL", &ttl)];
+                vec![("MENSHEN_REDIS__URL", redis_url), ("MENSHEN_CACHE__MEMBER_TTL", &ttl)];
             settings.extend(more);
             let one = Program::start_with(sandbox, &settings).await;
             let shared = environment(one.database(), sandbox);
@@ -132,6 +178,20 @@ mod on_redis {
             banned.elapsed()
         }
 
+        /// Waits until the instances receive change notifications. Until then, a ban is effective after the
+        /// lifetime of cache entries.
+        async fn await_notifications(&self, sandbox: &Sandbox) {
+            let begun = Instant::now();
+            loop {
+                let banned = self.member(sandbox).await;
+                if self.ban(&banned, CACHE_TTL).await < NOTIFICATION_TIMEOUT {
+                    break;
+                }
+                let elapsed = begun.elapsed();
+                assert!(elapsed < RECOVERY_TIME, "no change notifications after {elapsed:?}");
+            }
+        }
+
         /// Asserts that login, refresh and logout work.
         async fn assert_serves(&self, sandbox: &Sandbox) {
             let login = self.member(sandbox).await;
@@ -149,7 +209,7 @@ mod on_redis {
     async fn ban_and_logout_are_effective_on_the_other_instance_within_a_second() {
         let sandbox = unlimited_sandbox().await;
         let redis = Redis::start().await;
-        let pair = Pair::start(&sandbox, &redis, &[]).await;
+        let pair = Pair::start(&sandbox, &redis.url(), &[]).await;
         for _ in 0..5 {
             pair.ban(&pair.member(&sandbox).await, NOTIFICATION_TIMEOUT).await;
         }
@@ -167,7 +227,7 @@ mod on_redis {
     async fn profile_change_is_visible_on_both_instances() {
         let sandbox = unlimited_sandbox().await;
         let redis = Redis::start().await;
-        let pair = Pair::start(&sandbox, &redis, &[]).await;
+        let pair = Pair::start(&sandbox, &redis.url(), &[]).await;
         let login = pair.member(&sandbox).await;
         let token = login["token"].as_str().unwrap();
         let change = pair.0[1].patch("/me", &json!({ "nickName": "Ann" })).bearer_auth(token);
@@ -192,7 +252,7 @@ mod on_redis {
             [("MENSHEN_LIMITS__MEMBER_BURST", "20"), ("MENSHEN_LIMITS__MEMBER_PER_MINUTE", "1")];
         let sandbox = unlimited_sandbox().await;
         let mut redis = Redis::start().await;
-        let pair = Pair::start(&sandbox, &redis, &limits).await;
+        let pair = Pair::start(&sandbox, &redis.url(), &limits).await;
         let count_passed = async |login: &Value| {
             let token = login["token"].as_str().unwrap();
             let mut passed = 0;
@@ -221,7 +281,7 @@ mod on_redis {
         let begun = Instant::now();
         let sandbox = sandbox_with_log().await;
         let redis = Redis::start().await;
-        let pair = Pair::start(&sandbox, &redis, &[]).await;
+        let pair = Pair::start(&sandbox, &redis.url(), &[]).await;
         let url = redis.url();
         let shared = environment(pair.0[0].database(), &sandbox);
         let mut settings = vec![("MENSHEN_REDIS__URL", url.as_str())];
@@ -258,7 +318,7 @@ mod on_redis {
     async fn instances_serve_while_redis_hangs_restarts_or_is_down() {
         let sandbox = unlimited_sandbox().await;
         let redis = Redis::start().await;
-        let pair = Pair::start(&sandbox, &redis, &[]).await;
+        let pair = Pair::start(&sandbox, &redis.url(), &[]).await;
         // A hanging Redis: requests do not wait for it.
         redis.signal("-STOP");
         let banned = pair.member(&sandbox).await;
@@ -271,15 +331,7 @@ mod on_redis {
         let redis = redis.restart().await;
         pair.assert_serves(&sandbox).await;
         pair.ban(&banned, CACHE_TTL).await;
-        // The instances receive change notifications again after some time.
-        let back = Instant::now();
-        loop {
-            let banned = pair.member(&sandbox).await;
-            if pair.ban(&banned, CACHE_TTL).await < NOTIFICATION_TIMEOUT {
-                break;
-            }
-            assert!(back.elapsed() < Duration::from_secs(30), "change notifications do not arrive");
-        }
+        pair.await_notifications(&sandbox).await;
         drop(redis);
         let banned = pair.member(&sandbox).await;
         pair.assert_serves(&sandbox).await;
@@ -289,5 +341,36 @@ mod on_redis {
             StatusCode::UNAUTHORIZED,
             "the banned member was accepted again"
         );
+    }
+    #[tokio::test(flavor = "multi_thread")]
+    async fn change_notifications_return_after_the_machine_of_redis_has_vanished() {
+        let sandbox = unlimited_sandbox().await;
+        let redis = Redis::start().await;
+        let proxy = FaultProxy::start(&redis.url()).await;
+        let pair = Pair::start(&sandbox, proxy.url(), &[]).await;
+        let banned = pair.member(&sandbox).await;
+        // The connections stay open and silent, and new ones reach a server that has no data.
+        let other = Redis::start().await;
+        proxy.switch_to(&other.url());
+        proxy.sever(fault_proxy::Fault::Swallow);
+        pair.assert_serves(&sandbox).await;
+        pair.ban(&banned, CACHE_TTL).await;
+        pair.await_notifications(&sandbox).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn instances_follow_a_failover_by_sentinel() {
+        let sandbox = unlimited_sandbox().await;
+        let mut redis = Redis::start().await;
+        let _replica = redis.start_replica().await;
+        let sentinel = redis.start_sentinel().await;
+        let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
+        let pair = Pair::start(&sandbox, &url, &[]).await;
+        pair.await_notifications(&sandbox).await;
+        let banned = pair.member(&sandbox).await;
+        redis.kill();
+        pair.assert_serves(&sandbox).await;
+        pair.ban(&banned, CACHE_TTL).await;
+        pair.await_notifications(&sandbox).await;
     }
 }
