@@ -62,6 +62,11 @@ impl MemoryStore {
         Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
+    /// Adds an administrator.
+    pub fn add_admin(&self, admin: Admin) {
+        self.committed.lock().unwrap().admins.insert(admin.id, admin);
+    }
+
     /// Returns the committed members.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {

@@ -158,6 +158,14 @@ impl Admin {
         }
     }
 
+    /// Fails unless the account is active and has this role or one that includes it.
+    pub fn ensure_role(&self, role: Role) -> Result<(), RoleRequired> {
+        if !self.active || self.role < role {
+            return Err(RoleRequired(role));
+        }
+        Ok(())
+    }
+
     /// Adds an invitation and replaces the pending one. The current password stays valid until the
     /// invitation is accepted.
     pub fn invite(&mut self, code: Fingerprint, now: Timestamp) {

@@ -2,6 +2,7 @@
 
 pub mod app_details;
 pub mod authenticate;
+mod authorize;
 pub mod manage_admins;
 pub mod manage_apps;
 pub mod manage_members;

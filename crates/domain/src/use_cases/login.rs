@@ -240,6 +240,8 @@ mod tests {
         /// Unit of work of a store in which `member` is alice.
         fn knowing(member: Member) -> Self {
             let mut work = Self::default();
+            let locked = member.clone();
+            work.members.expect_find_for_update().returning(move |_| Ok(Some(locked.clone())));
             let known = KnownMember { member, subjects: vec![alice()] };
             work.identities.expect_find_by_subject().returning(move |_| Ok(Some(known.clone())));
             work

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::admin::{
-    AdminName, AdminPassword, AdminPrincipal, NotInvited, Role, RoleRequired,
+    Admin, AdminName, AdminPassword, AdminPrincipal, NotInvited, Role, RoleRequired,
 };
 use domain::model::audit::AuditKind;
 use domain::model::secret::InvitationCode;
@@ -230,4 +230,28 @@ async fn managing_administrators_requires_the_admin_role() {
         }
     }
     assert_eq!(fixture.manage.list(&boss).await.unwrap().len(), 2);
+}
+
+/// The principals of both requests were authenticated before either of them changed an account.
+#[tokio::test]
+async fn administrators_cannot_shut_each_other_out() {
+    for change in [
+        AdminChange { role: None, active: Some(false) },
+        AdminChange { role: Some(Role::Viewer), active: None },
+    ] {
+        let fixture = AdminFixture::new();
+        let ann = fixture.add_admin("ann", Role::Admin).await.administrator;
+        let bob = fixture.add_admin("bob", Role::Admin).await.administrator;
+        fixture.manage.change(&ann, bob.id, change).await.unwrap();
+        for refused in [
+            fixture.manage.change(&bob, ann.id, change).await.map(drop),
+            fixture.manage.invite(Some(&bob), &ann.name, Role::Viewer).await.map(drop),
+            fixture.manage.invite(Some(&bob), &name("eve"), Role::Admin).await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(ManageAdminsError::Forbidden(_))), "{refused:?}");
+        }
+        let admins = fixture.store.all_admins();
+        let can_act = |admin: &&Admin| admin.ensure_role(Role::Admin).is_ok();
+        assert_eq!(admins.iter().filter(can_act).count(), 1);
+    }
 }

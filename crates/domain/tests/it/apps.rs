@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::admin::{AdminId, AdminName, AdminPrincipal, Role, RoleRequired};
+use domain::model::admin::{Admin, AdminId, AdminName, AdminPrincipal, Role, RoleRequired};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::{AppPolicy, TokenLifetimes};
 use domain::model::app::registered::SealedSecret;
@@ -64,6 +64,10 @@ fn new(named: &str, app_id: &str) -> NewApp {
 impl AppsHarness {
     fn new() -> Self {
         let fakes = Fakes::new();
+        let AdminPrincipal { id, name, role, .. } = admin_with(Role::Admin);
+        let now = fakes.clock.now();
+        let admin = Admin::new(name, role, now, fakes.events.random.as_ref());
+        fakes.store.add_admin(Admin { id, ..admin });
         let factory = Arc::new(MemoryAppFactory::new(fakes.provider.clone()));
         let harness = LoginHarness::over(fakes, ConflictPolicy::default(), |ports| {
             ports.app_factory = factory.clone();

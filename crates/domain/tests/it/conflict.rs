@@ -9,6 +9,7 @@ use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::{Member, MemberId, MemberStatus};
 use domain::ports::store::Store;
 use domain::use_cases::login::LoginError;
+use domain::use_cases::member::ban::StatusChange;
 use testkit::fake::provider::MemoryUser;
 
 use crate::harness::LoginHarness;
@@ -162,6 +163,37 @@ async fn ban_survives_merge() {
         assert!(matches!(refused, LoginError::Banned { .. }), "{refused:?}");
         assert_eq!(alice.harness.store.members().len(), 2);
     }
+}
+
+/// A ban of one member applies to the other one, whom the provider reports as the same person, although the
+/// two stay separate.
+#[tokio::test]
+async fn ban_applies_to_separate_members_of_one_person() {
+    for (policy, choice) in
+        [(ConflictPolicy::Ask, Some(ConflictResolution::Separate)), (ConflictPolicy::Refuse, None)]
+    {
+        let alice = ConflictHarness::with(policy).await;
+        let now = alice.harness.clock.now();
+        alice
+            .change(alice.younger, |member| member.set_status(MemberStatus::Banned, None, now))
+            .await;
+        let refused = alice.choose(choice).await.unwrap_err();
+        let banned = LoginError::Banned { member: Some(alice.younger) };
+        assert_eq!(format!("{refused:?}"), format!("{banned:?}"));
+    }
+}
+
+/// A ban outlives the erasure of the member also for a known member to whom the provider assigns one of the
+/// subjects later.
+#[tokio::test]
+async fn tombstone_of_a_union_id_applies_to_a_known_member() {
+    let alice = ConflictHarness::with(ConflictPolicy::Merge).await;
+    let use_cases = &alice.harness.use_cases;
+    let ban = StatusChange::ban(alice.younger, None);
+    use_cases.ban_member.set_status(&ban).await.unwrap();
+    use_cases.erase_member.run(alice.younger, None).await.unwrap();
+    let refused = alice.reveal().await.unwrap_err();
+    assert!(matches!(refused, LoginError::Banned { member: None }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -130,6 +130,7 @@ macro_rules! store_contract {
             admins::admin_round_trip_keeps_every_field
             admins::admin_name_is_unique
             admins::update_with_old_admin_version_is_stale
+            admins::admin_lock_waits_and_reads_the_committed_account
             admins::admin_sessions_exist_until_they_are_ended
             apps::app_round_trip_keeps_every_field
             apps::app_name_and_app_id_are_unique
@@ -176,6 +177,8 @@ macro_rules! store_contract {
             races::first_logins_of_distinct_openids_add_distinct_members
             races::write_for_removed_member_reports_contention
             races::logins_succeed_while_their_members_are_removed
+            races::rows_for_a_locked_member_wait_for_its_removal
+            races::member_lock_waits_and_reads_the_committed_member
             cancellation::cancelled_login_leaves_no_partial_data
             cancellation::cancelled_waiter_leaves_the_write_queue
             cancellation::concurrent_cancellations_leave_the_store_usable

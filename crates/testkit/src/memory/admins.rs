@@ -17,6 +17,10 @@ impl AdminRepository for MemoryUnitOfWork {
         Ok(self.state().admins.get(&id).cloned())
     }
 
+    async fn find_for_update(&self, id: AdminId) -> Result<Option<Admin>, StoreError> {
+        AdminRepository::find(self, id).await
+    }
+
     async fn find_by_name(&self, name: &AdminName) -> Result<Option<Admin>, StoreError> {
         Ok(self.state().admin_named(name))
     }

@@ -15,6 +15,10 @@ impl MemberRepository for MemoryUnitOfWork {
         Ok(self.state().members.get(&id).cloned())
     }
 
+    async fn find_for_update(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        MemberRepository::find(self, id).await
+    }
+
     async fn add(&self, member: &Member) -> Result<(), AddError> {
         let mut state = self.state();
         if state.members.contains_key(&member.id) {

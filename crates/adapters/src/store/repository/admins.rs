@@ -11,7 +11,7 @@ use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, Select,
+    QueryOrder, QuerySelect, Select,
 };
 
 use crate::store::SeaStore;
@@ -24,6 +24,12 @@ use crate::store::transaction::SeaUnitOfWork;
 impl AdminRepository for SeaUnitOfWork {
     async fn find(&self, id: AdminId) -> Result<Option<Admin>, StoreError> {
         let row = self.run(async move |txn| Entity::find_by_id(id.0).one(txn).await).await?;
+        row.map(from_row).transpose()
+    }
+
+    async fn find_for_update(&self, id: AdminId) -> Result<Option<Admin>, StoreError> {
+        let select = Entity::find_by_id(id.0).lock_exclusive();
+        let row = self.run(async move |txn| select.one(txn).await).await?;
         row.map(from_row).transpose()
     }
 

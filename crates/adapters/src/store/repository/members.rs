@@ -11,6 +11,7 @@ use domain::ports::store::error::{AddError, StoreError, UpdateError};
 use domain::ports::store::members::{MemberReader, MemberRepository, PersonalDataReader};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
 };
 
 use crate::cache::invalidation::Change;
@@ -27,6 +28,16 @@ use crate::store::transaction::SeaUnitOfWork;
 impl MemberRepository for SeaUnitOfWork {
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
         let row = self.run(async move |txn| Entity::find_by_id(id.0).one(txn).await).await?;
+        match row {
+            Some(row) => self.member(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn find_for_update(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        // On PostgreSQL, the weaker lock of an update lets inserts of referencing rows pass.
+        let select = Entity::find_by_id(id.0).lock_exclusive();
+        let row = self.run(async move |txn| select.one(txn).await).await?;
         match row {
             Some(row) => self.member(row).await.map(Some),
             None => Ok(None),

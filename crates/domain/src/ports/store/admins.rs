@@ -15,6 +15,12 @@ pub trait AdminRepository: Send + Sync {
     /// Returns the account with this id.
     async fn find(&self, id: AdminId) -> Result<Option<Admin>, StoreError>;
 
+    /// Returns the account with this id, and locks it until the end of the unit of work.
+    ///
+    /// While the account is locked, no concurrent unit of work MUST be able to change or lock it. MUST wait
+    /// for a unit of work that does, and then return the account as that one has committed it.
+    async fn find_for_update(&self, id: AdminId) -> Result<Option<Admin>, StoreError>;
+
     /// Returns the account with this name.
     async fn find_by_name(&self, name: &AdminName) -> Result<Option<Admin>, StoreError>;
 

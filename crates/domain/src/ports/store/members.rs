@@ -17,6 +17,13 @@ pub trait MemberRepository: Send + Sync {
     /// Returns the member with this id.
     async fn find(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
 
+    /// Returns the member with this id, and locks it until the end of the unit of work.
+    ///
+    /// While the member is locked, no concurrent unit of work MUST be able to change, remove or lock it, or
+    /// to add rows that reference it. MUST wait for a unit of work that does, and then return the member as
+    /// that one has committed it.
+    async fn find_for_update(&self, id: MemberId) -> Result<Option<Member>, StoreError>;
+
     /// Adds a member. MUST return [`AddError::Taken`] and leave the unit of work usable if another
     /// member has the phone number, also from a concurrent unit of work.
     async fn add(&self, member: &Member) -> Result<(), AddError>;

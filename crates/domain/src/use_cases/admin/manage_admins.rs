@@ -18,6 +18,7 @@ use crate::ports::passwords::{HashError, PasswordHasher};
 use crate::ports::store::admins::AdminReader;
 use crate::ports::store::error::StoreError;
 use crate::ports::store::{Store, UnitOfWork};
+use crate::use_cases::admin::authorize::{authorize, authorize_change_of};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::rate_limits::RateLimits;
@@ -143,9 +144,22 @@ impl ManageAdmins {
         now: Timestamp,
     ) -> Result<Admin, ManageAdminsError> {
         let work = self.store.begin().await?;
-        let known = work.admins().find_by_name(name).await?;
-        if let (Some(actor), Some(known)) = (actor, &known) {
-            ensure_other(actor, known)?;
+        let mut known = work.admins().find_by_name(name).await?;
+        if let Some(actor) = actor {
+            match &known {
+                Some(other) => {
+                    ensure_other(actor, other.id)?;
+                    let work = work.as_ref();
+                    known = authorize_change_of::<ManageAdminsError>(
+                        work,
+                        actor,
+                        Role::Admin,
+                        other.id,
+                    )
+                    .await?;
+                }
+                None => authorize::<ManageAdminsError>(work.as_ref(), actor, Role::Admin).await?,
+            }
         }
         let is_new = known.is_none();
         let mut admin =
@@ -185,8 +199,10 @@ impl ManageAdmins {
         now: Timestamp,
     ) -> Result<Admin, ManageAdminsError> {
         let work = self.store.begin().await?;
-        let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
-        ensure_other(actor, &admin)?;
+        ensure_other(actor, id)?;
+        let found =
+            authorize_change_of::<ManageAdminsError>(work.as_ref(), actor, Role::Admin, id).await?;
+        let mut admin = found.ok_or(ManageAdminsError::NotFound)?;
         admin.role = change.role.unwrap_or(admin.role);
         admin.active = change.active.unwrap_or(admin.active);
         work.admins().update(&admin).await.map_err(StoreError::from)?;
@@ -266,7 +282,9 @@ impl ManageAdmins {
         now: Timestamp,
     ) -> Result<(), ManageAdminsError> {
         let work = self.store.begin().await?;
-        let mut admin = work.admins().find(id).await?.ok_or(ManageAdminsError::NotFound)?;
+        let found = work.admins().find_for_update(id).await?;
+        let mut admin = found.ok_or(ManageAdminsError::NotFound)?;
+        admin.ensure_role(Role::Viewer)?;
         if admin.password.as_ref() != Some(current) {
             return Err(ManageAdminsError::WrongPassword);
         }
@@ -316,8 +334,8 @@ impl ManageAdmins {
     }
 }
 
-fn ensure_other(actor: &AdminPrincipal, admin: &Admin) -> Result<(), ManageAdminsError> {
-    if actor.id == admin.id {
+fn ensure_other(actor: &AdminPrincipal, admin: AdminId) -> Result<(), ManageAdminsError> {
+    if actor.id == admin {
         return Err(ManageAdminsError::SelfModification);
     }
     Ok(())

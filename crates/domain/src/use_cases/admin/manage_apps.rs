@@ -16,6 +16,7 @@ use crate::ports::app::{AppSecretSeal, BuildAppError};
 use crate::ports::store::Store;
 use crate::ports::store::error::{AddError, StoreError};
 use crate::use_cases::admin::app_details::AppDetails;
+use crate::use_cases::admin::authorize::authorize;
 use crate::use_cases::app::reload::ReloadApps;
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
@@ -173,6 +174,7 @@ impl ManageApps {
         now: Timestamp,
     ) -> Result<(), ManageAppsError> {
         let work = self.store.begin().await?;
+        authorize::<ManageAppsError>(work.as_ref(), actor, Role::Admin).await?;
         work.apps().add(app).await.map_err(|error| match error {
             AddError::Taken => ManageAppsError::Taken,
             AddError::Store(error) => error.into(),
@@ -290,6 +292,7 @@ impl ManageApps {
         now: Timestamp,
     ) -> Result<(), ManageAppsError> {
         let work = self.store.begin().await?;
+        authorize::<ManageAppsError>(work.as_ref(), actor, Role::Admin).await?;
         let app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
         let namespace = self.reload_apps.factory.namespace(&app.app_id);
         if app.disabled_at.is_none() || work.identities().exists_in_namespace(&namespace).await? {
@@ -321,6 +324,7 @@ impl ManageApps {
         now: Timestamp,
     ) -> Result<RegisteredApp, ManageAppsError> {
         let work = self.store.begin().await?;
+        authorize::<ManageAppsError>(work.as_ref(), actor, Role::Admin).await?;
         let mut app = work.apps().find(name).await?.ok_or(ManageAppsError::NotFound)?;
         (change.apply)(&mut app, now)?;
         match self.reload_apps.factory.build(&app) {

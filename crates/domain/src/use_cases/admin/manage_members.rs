@@ -16,6 +16,7 @@ use crate::ports::store::error::StoreError;
 use crate::ports::store::identities::IdentityReader;
 use crate::ports::store::members::{MemberReader, MemberSearch};
 use crate::ports::store::sessions::SessionLister;
+use crate::use_cases::admin::authorize::authorize;
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::member::ban::{BanError, BanMember, StatusChange};
 use crate::use_cases::member::erase::{EraseMember, EraseMemberError};
@@ -136,7 +137,15 @@ impl ManageMembers {
         change: StatusChange,
     ) -> Result<(), ManageMembersError> {
         actor.require_role(Role::Operator)?;
-        Ok(self.ban.set_status(&change.with_actor(actor.id)).await?)
+        let change = change.with_actor(actor.id);
+        let now = self.clock.now();
+        retry_on_contention(|| async {
+            let work = self.store.begin().await?;
+            authorize::<ManageMembersError>(work.as_ref(), actor, Role::Operator).await?;
+            self.ban.apply(work.as_ref(), &change, now).await?;
+            Ok(work.commit().await?)
+        })
+        .await
     }
 
     /// Ends one session of a member, or all of them.
@@ -159,6 +168,7 @@ impl ManageMembers {
         now: Timestamp,
     ) -> Result<(), ManageMembersError> {
         let work = self.store.begin().await?;
+        authorize::<ManageMembersError>(work.as_ref(), actor, Role::Operator).await?;
         work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
         let event = self.events.audit_event(AuditKind::SessionsEnded, now);
         let event = event.with_member(id).with_actor(Some(actor.id));
@@ -197,6 +207,7 @@ impl ManageMembers {
         now: Timestamp,
     ) -> Result<PhoneNumber, ManageMembersError> {
         let work = self.store.begin().await?;
+        authorize::<ManageMembersError>(work.as_ref(), actor, Role::Operator).await?;
         let member = work.members().find(id).await?.ok_or(ManageMembersError::NotFound)?;
         let phone = member.phone.ok_or(ManageMembersError::NotFound)?;
         let event = self.events.audit_event(AuditKind::PhoneUnmasked, now);
@@ -212,6 +223,15 @@ impl ManageMembers {
         id: MemberId,
     ) -> Result<(), ManageMembersError> {
         actor.require_role(Role::Admin)?;
-        Ok(self.erase.run(id, Some(actor.id)).await?)
+        let now = self.clock.now();
+        retry_on_contention(|| async {
+            let work = self.store.begin().await?;
+            authorize::<ManageMembersError>(work.as_ref(), actor, Role::Admin).await?;
+            self.erase.find_and_erase(work.as_ref(), id, Some(actor.id), now).await?;
+            Ok::<_, ManageMembersError>(work.commit().await?)
+        })
+        .await?;
+        self.erase.purge().await;
+        Ok(())
     }
 }

@@ -121,7 +121,8 @@ impl SignIn {
         let work = self.store.begin().await?;
         let Some(found) = found else { return self.refuse(work, None, "unknown", now).await };
         // Read again: the account may have been deactivated or got another password in the meantime.
-        let admin = work.admins().find(found.id).await?.unwrap_or_else(|| found.clone());
+        // Locked, because such a change ends the sessions that are open by then.
+        let admin = work.admins().find_for_update(found.id).await?.unwrap_or_else(|| found.clone());
         if verified.is_none() || admin.password.as_ref() != verified {
             return self.refuse(work, Some(&admin), "wrong_password", now).await;
         }

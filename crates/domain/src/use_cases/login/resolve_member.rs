@@ -51,9 +51,11 @@ impl MemberResolver {
         now: Timestamp,
     ) -> Result<ResolvedMember, LoginError> {
         let known = find_known_members(work, attempt.identity).await?;
+        lock_members(work, &known).await?;
         let resolved = match known.split_first() {
             None => self.register(work, attempt, now).await?,
             Some((member, others)) => {
+                self.ensure_subjects_are_acceptable(work, attempt, &known).await?;
                 self.log_in_existing(work, attempt, member, others, now).await?
             }
         };
@@ -64,6 +66,32 @@ impl MemberResolver {
             }
         }
         Ok(resolved)
+    }
+
+    /// Checks the subjects that a login adds to a known member. Most logins add none.
+    async fn ensure_subjects_are_acceptable(
+        &self,
+        work: &dyn UnitOfWork,
+        attempt: &LoginAttempt<'_>,
+        known: &[KnownMember],
+    ) -> Result<(), LoginError> {
+        let new: Vec<_> =
+            attempt.identity.subjects().filter(|subject| !is_known(known, subject)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let tombstones = tombstones(new, self.fingerprints.as_ref());
+        if work.tombstones().exists_any(&tombstones).await? {
+            return Err(LoginError::Banned { member: None });
+        }
+        for known in known {
+            // A concurrent login may have added a subject before the member was locked.
+            let subjects = work.identities().list_by_member(known.member.id).await?;
+            if subjects.len() != known.subjects.len() {
+                return Err(StoreError::from(Contention::new("another login")).into());
+            }
+        }
+        Ok(())
     }
 
     /// Registers a member for a user without one.
@@ -182,6 +210,24 @@ async fn find_known_members(
     Ok(known)
 }
 
+/// Locks the members until the login is committed, in the order of their ids, so that two logins never wait
+/// for each other.
+///
+/// The lock orders a login before or after a ban, a merge, an erasure and another login of the member.
+/// Without it, a login that has read an active member could open a session after the ban, add a subject to
+/// a member that a merge removes, or exceed the maximum number of sessions.
+async fn lock_members(work: &dyn UnitOfWork, known: &[KnownMember]) -> Result<(), StoreError> {
+    let mut members: Vec<_> = known.iter().map(|known| &known.member).collect();
+    members.sort_by_key(|member| member.id);
+    for member in members {
+        let locked = work.members().find_for_update(member.id).await?;
+        if locked.as_ref() != Some(member) {
+            return Err(Contention::new("the member was changed concurrently").into());
+        }
+    }
+    Ok(())
+}
+
 fn is_known(members: &[KnownMember], subject: &Subject) -> bool {
     members.iter().any(|known| known.subjects.contains(subject))
 }
@@ -194,12 +240,10 @@ fn resolve_conflict(
 ) -> Result<ConflictResolution, LoginError> {
     let lossless = member.phone.is_none() || other.phone.is_none();
     let resolution = attempt.app.policy.on_conflict.resolve(attempt.request.on_conflict, lossless);
-    match resolution {
-        Some(ConflictResolution::Separate) => {
-            tracing::warn!(member = %member.id.0, other = %other.id.0, "one user stays two members");
-        }
-        // Otherwise a banned user could log in again through a merge.
-        Some(ConflictResolution::Merge) | None => ensure_active(other)?,
+    // Otherwise a banned user could log in again as the other member.
+    ensure_active(other)?;
+    if resolution == Some(ConflictResolution::Separate) {
+        tracing::warn!(member = %member.id.0, other = %other.id.0, "one user stays two members");
     }
     resolution.ok_or(LoginError::MergeRequired)
 }

@@ -8,8 +8,8 @@ use crate::model::clock::Clock;
 use crate::model::event::EventKind;
 use crate::model::member::{MemberId, MemberStatus, StatusReason};
 use crate::model::timestamp::Timestamp;
-use crate::ports::store::Store;
 use crate::ports::store::error::StoreError;
+use crate::ports::store::{Store, UnitOfWork};
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::ports::Ports;
 use crate::use_cases::retry::retry_on_contention;
@@ -80,16 +80,26 @@ impl BanMember {
     /// After a ban, logins and refreshes of the member fail and access tokens are rejected.
     pub async fn set_status(&self, change: &StatusChange) -> Result<(), BanError> {
         let now = self.clock.now();
-        retry_on_contention(|| self.try_set_status(change, now)).await
+        retry_on_contention(|| async {
+            let work = self.store.begin().await?;
+            self.apply(work.as_ref(), change, now).await?;
+            Ok(work.commit().await?)
+        })
+        .await
     }
 
-    async fn try_set_status(&self, change: &StatusChange, now: Timestamp) -> Result<(), BanError> {
+    /// Applies the change within a unit of work.
+    pub(crate) async fn apply(
+        &self,
+        work: &dyn UnitOfWork,
+        change: &StatusChange,
+        now: Timestamp,
+    ) -> Result<(), BanError> {
         let id = change.member;
         let (audit_kind, event_kind) = match change.status {
             MemberStatus::Active => (AuditKind::Unbanned, EventKind::Unbanned),
             MemberStatus::Banned => (AuditKind::Banned, EventKind::Banned),
         };
-        let work = self.store.begin().await?;
         let mut member = work.members().find(id).await?.ok_or(BanError::NotFound)?;
         member.set_status(change.status, change.reason.clone(), now);
         work.members().update(&member).await.map_err(StoreError::from)?;
@@ -97,6 +107,6 @@ impl BanMember {
         let event = self.events.audit_event(audit_kind, now).with_member(id);
         work.audit().record(&event.with_actor(change.actor)).await?;
         work.outbox().add(&self.events.domain_event(event_kind, id, now)).await?;
-        Ok(work.commit().await?)
+        Ok(())
     }
 }

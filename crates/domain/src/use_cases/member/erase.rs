@@ -51,19 +51,24 @@ impl EraseMember {
     /// The audit log, which contains ids only, and the tombstones of banned members remain.
     pub async fn run(&self, id: MemberId, actor: Option<AdminId>) -> Result<(), EraseMemberError> {
         let now = self.clock.now();
-        retry_on_contention(|| self.try_run(id, actor, now)).await
+        retry_on_contention(|| async {
+            let work = self.store.begin().await?;
+            self.find_and_erase(work.as_ref(), id, actor, now).await?;
+            Ok::<_, EraseMemberError>(work.commit().await?)
+        })
+        .await
     }
 
-    async fn try_run(
+    /// Erases the member with this id within a unit of work.
+    pub(crate) async fn find_and_erase(
         &self,
+        work: &dyn UnitOfWork,
         id: MemberId,
         actor: Option<AdminId>,
         now: Timestamp,
     ) -> Result<(), EraseMemberError> {
-        let work = self.store.begin().await?;
         let member = work.members().find(id).await?.ok_or(EraseMemberError::NotFound)?;
-        self.erase(work.as_ref(), &member, actor, now).await?;
-        Ok(work.commit().await?)
+        Ok(self.erase(work, &member, actor, now).await?)
     }
 
     /// Erases the member within a unit of work.

@@ -12,7 +12,7 @@ use crate::model::provider::withdrawal::Withdrawal;
 use crate::model::random::Random;
 use crate::model::timestamp::Timestamp;
 use crate::ports::store::UnitOfWork;
-use crate::ports::store::error::StoreError;
+use crate::ports::store::error::{Contention, StoreError};
 use crate::ports::store::pushes::WithdrawalReader;
 use crate::use_cases::event::factory::EventFactory;
 use crate::use_cases::member::erase::EraseMember;
@@ -87,6 +87,11 @@ impl ProcessWithdrawals {
     ) -> Result<(), StoreError> {
         let known = work.identities().find_by_subject(&withdrawal.subject).await?;
         let Some(known) = known else { return Ok(()) };
+        // A concurrent login must not open a session of the account that is closed here.
+        let locked = work.members().find_for_update(known.member.id).await?;
+        if locked.as_ref() != Some(&known.member) {
+            return Err(Contention::new("the member was changed concurrently").into());
+        }
         if withdrawal.data == WithdrawnData::Account {
             return self.close_account(work, withdrawal, &known, now).await;
         }

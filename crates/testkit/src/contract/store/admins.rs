@@ -5,8 +5,10 @@ use std::time::Duration;
 use domain::model::admin::{Admin, AdminName, AdminSession, PasswordHash, Role};
 use domain::model::fingerprint::Fingerprint;
 use domain::model::timestamp::Timestamp;
-use domain::ports::store::error::{AddError, UpdateError};
+use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use tokio::time::timeout;
 
+use super::races::LOCK_TEST_DURATION;
 use super::{Backend, NOW, RANDOM, Shared, run_concurrently};
 
 fn name(name: &str) -> AdminName {
@@ -114,4 +116,26 @@ pub async fn admin_sessions_exist_until_they_are_ended(store: Shared) {
     unit.commit().await.unwrap();
     assert_eq!(store.find_admin_session(&second.token).await.unwrap(), None);
     assert!(store.find_admin_session(&third.token).await.unwrap().is_some());
+}
+
+/// A locked account is read as the unit of work that had locked it before has committed it.
+pub async fn admin_lock_waits_and_reads_the_committed_account(store: Shared) {
+    let ann = admin("ann");
+    add(&*store, &ann).await.unwrap();
+    let unit = store.begin().await.unwrap();
+    let locked = unit.admins().find_for_update(ann.id).await.unwrap().unwrap();
+    let other = store.clone();
+    let mut locking = tokio::spawn(async move {
+        let unit = other.begin().await?;
+        let found = unit.admins().find_for_update(ann.id).await?;
+        unit.commit().await?;
+        Ok::<_, StoreError>(found)
+    });
+    assert!(
+        timeout(LOCK_TEST_DURATION, &mut locking).await.is_err(),
+        "two units of work hold a lock"
+    );
+    unit.admins().update(&Admin { active: false, ..locked }).await.unwrap();
+    unit.commit().await.unwrap();
+    assert!(!locking.await.unwrap().unwrap().unwrap().active);
 }

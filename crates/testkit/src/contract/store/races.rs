@@ -4,18 +4,23 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
 use domain::model::login::redemption::Redemption;
-use domain::model::member::Member;
+use domain::model::member::{Member, MemberStatus};
 use domain::ports::store::error::{AddError, Contention, StoreError, UpdateError};
 use domain::use_cases::retry::retry_on_contention;
+use tokio::time::timeout;
 
 use super::{
     Backend, NOW, Shared, add_known_member, log_in, member, open_id, owner_of, phone,
     run_concurrently, session_of,
 };
+
+/// Time for which a statement must wait for a lock.
+pub(super) const LOCK_TEST_DURATION: Duration = Duration::from_millis(200);
 
 /// Of concurrent additions of a subject one succeeds; the others get `Taken` and can read the owner at
 /// once.
@@ -168,4 +173,52 @@ async fn remove(store: &dyn Backend, subject: &Subject) -> Result<(), StoreError
     let Some(owner) = unit.identities().find_by_subject(subject).await? else { return Ok(()) };
     unit.members().remove(&owner.member).await?;
     unit.commit().await
+}
+
+/// Rows for a locked member wait for the end of the unit of work that has locked it, and fail if that one
+/// removes the member.
+pub async fn rows_for_a_locked_member_wait_for_its_removal(store: Shared) {
+    for adds_session in [true, false] {
+        let id = add_known_member(&*store, &[open_id("o1")]).await;
+        let unit = store.begin().await.unwrap();
+        let locked = unit.members().find_for_update(id).await.unwrap().unwrap();
+        let other = store.clone();
+        let mut adding = tokio::spawn(async move {
+            let unit = other.begin().await?;
+            if adds_session {
+                unit.sessions().add(&session_of(id)).await?;
+            } else {
+                unit.identities().add(id, &open_id("o2"), NOW).await?;
+            }
+            unit.commit().await
+        });
+        let early = timeout(LOCK_TEST_DURATION, &mut adding).await;
+        assert!(early.is_err(), "a row was added to a locked member");
+        unit.members().remove(&locked).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_contention(adding.await.unwrap().unwrap_err());
+    }
+}
+
+/// A locked member is read as the unit of work that had locked it before has committed it.
+pub async fn member_lock_waits_and_reads_the_committed_member(store: Shared) {
+    let id = add_known_member(&*store, &[open_id("o1")]).await;
+    let unit = store.begin().await.unwrap();
+    let mut locked = unit.members().find_for_update(id).await.unwrap().unwrap();
+    let other = store.clone();
+    let mut locking = tokio::spawn(async move {
+        let unit = other.begin().await?;
+        let found = unit.members().find_for_update(id).await?;
+        unit.commit().await?;
+        Ok::<_, StoreError>(found)
+    });
+    assert!(
+        timeout(LOCK_TEST_DURATION, &mut locking).await.is_err(),
+        "two units of work hold a lock"
+    );
+    locked.set_status(MemberStatus::Banned, None, NOW);
+    unit.members().update(&locked).await.unwrap();
+    unit.commit().await.unwrap();
+    let found = locking.await.unwrap().unwrap().unwrap();
+    assert_eq!((found.status, found.version), (MemberStatus::Banned, locked.version + 1));
 }
