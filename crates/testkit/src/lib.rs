@@ -15,5 +15,6 @@ pub mod contract;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod fake;
+pub mod interleaving;
 pub mod iterations;
 pub mod memory;

@@ -5,6 +5,7 @@
 
 mod concurrent_logins;
 mod introspection;
+mod interleavings;
 mod login_sequences;
 mod master_key;
 mod rate_limiter;

@@ -80,6 +80,12 @@ pub enum MemoryCall {
 }
 
 impl MemoryProvider {
+    /// Creates a provider whose codes are numbered from here, so that providers over one store differ.
+    #[must_use]
+    pub fn with_codes_from(number: usize) -> Self {
+        Self(Mutex::new(State { issued_codes: number, ..State::default() }))
+    }
+
     /// Issues a login code of a user.
     pub fn login_code(&self, user: &MemoryUser) -> LoginCode {
         let mut state = self.state();

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
+mod interleaving;
+#[cfg(test)]
 mod rate_limiter;
 #[cfg(test)]
 mod store;
