@@ -4,8 +4,8 @@
 #![cfg(test)]
 
 mod concurrent_logins;
-mod introspection;
 mod interleavings;
+mod introspection;
 mod login_sequences;
 mod master_key;
 mod rate_limiter;

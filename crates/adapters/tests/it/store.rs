@@ -7,8 +7,8 @@ mod erasure;
 mod group_commit;
 mod personal_data;
 mod phones;
-mod retention;
 mod rekeying;
+mod retention;
 mod sqlite;
 
 use std::sync::Arc;

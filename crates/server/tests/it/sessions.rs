@@ -162,8 +162,7 @@ async fn restored_backup_revives_no_session_after_the_documented_steps() {
 
     let program = Program::start_on(database, &sandbox, &[]).await;
     let current = refresh(&program, &stolen).await;
-    let logout =
-        program.post("/logout", &json!({})).bearer_auth(ended["token"].as_str().unwrap());
+    let logout = program.post("/logout", &json!({})).bearer_auth(ended["token"].as_str().unwrap());
     assert_eq!(Answer::of(logout).await.status, 200);
     let (_, database) = program.terminate().await;
 

@@ -14,6 +14,7 @@ use domain::ports::store::admins::AdminRepository;
 use domain::ports::store::apps::AppRepository;
 use domain::ports::store::audit::AuditLog;
 use domain::ports::store::error::{AddError, StoreError, UpdateError};
+use domain::ports::store::expired_rows::ExpiredRowRepository;
 use domain::ports::store::identities::IdentityRepository;
 use domain::ports::store::members::{MemberRepository, TombstoneRepository};
 use domain::ports::store::outbox::Outbox;
@@ -32,6 +33,7 @@ const SESSION: Tables = 4;
 const TOMBSTONE: Tables = 8;
 const ADMIN: Tables = 16;
 const ADMIN_SESSION: Tables = 32;
+const SESSION_EPOCH: Tables = 64;
 /// Tables whose rows are removed with their member.
 const OF_MEMBER: Tables = MEMBER | IDENTITY | SESSION;
 
@@ -147,11 +149,14 @@ interleaved! { SessionRepository by sessions:
     fn advance(next: &Session) -> Result<bool, StoreError>, SESSION, SESSION;
     fn remove(sessions: &[SessionId]) -> Result<(), StoreError>, SESSION, SESSION;
     fn remove_all(member: MemberId) -> Result<(), StoreError>, SESSION, SESSION;
+    fn remove_opened_until(then: Timestamp, limit: u64) -> Result<u64, StoreError>, SESSION, SESSION;
+    fn epoch() -> Result<u32, StoreError>, SESSION_EPOCH, 0;
+    fn start_epoch(epoch: u32) -> Result<(), StoreError>, SESSION_EPOCH, SESSION_EPOCH;
 }
 
 interleaved! { TombstoneRepository by tombstones:
-    fn add(tombstones: &[Fingerprint], now: Timestamp) -> Result<(), StoreError>, TOMBSTONE, TOMBSTONE;
-    fn exists_any(tombstones: &[Fingerprint]) -> Result<bool, StoreError>, TOMBSTONE, 0;
+    fn add(subjects: &[Subject], now: Timestamp) -> Result<(), StoreError>, TOMBSTONE, TOMBSTONE;
+    fn exists_any(subjects: &[Subject]) -> Result<bool, StoreError>, TOMBSTONE, 0;
 }
 
 interleaved! { AdminRepository by admins:
@@ -166,7 +171,6 @@ interleaved! { AdminRepository by admins:
         ADMIN_SESSION, ADMIN_SESSION;
     fn end_session(token: &Fingerprint) -> Result<(), StoreError>, ADMIN_SESSION, ADMIN_SESSION;
     fn end_all_sessions(admin: AdminId) -> Result<(), StoreError>, ADMIN_SESSION, ADMIN_SESSION;
-    fn delete_sessions_before(then: Timestamp) -> Result<(), StoreError>, ADMIN_SESSION, ADMIN_SESSION;
 }
 
 #[async_trait]
@@ -209,6 +213,10 @@ impl UnitOfWork for InterleavedUnitOfWork {
 
     fn pushes(&self) -> &dyn PushRepository {
         self.inner().pushes()
+    }
+
+    fn expired_rows(&self) -> &dyn ExpiredRowRepository {
+        self.inner().expired_rows()
     }
 
     fn outbox(&self) -> &dyn Outbox {

@@ -230,8 +230,6 @@ impl ManageMembers {
             self.erase.find_and_erase(work.as_ref(), id, Some(actor.id), now).await?;
             Ok::<_, ManageMembersError>(work.commit().await?)
         })
-        .await?;
-        self.erase.purge().await;
-        Ok(())
+        .await
     }
 }

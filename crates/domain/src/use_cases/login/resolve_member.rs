@@ -75,13 +75,12 @@ impl MemberResolver {
         attempt: &LoginAttempt<'_>,
         known: &[KnownMember],
     ) -> Result<(), LoginError> {
-        let new: Vec<_> =
-            attempt.identity.subjects().filter(|subject| !is_known(known, subject)).collect();
+        let subjects = attempt.identity.subjects();
+        let new: Vec<_> = subjects.filter(|subject| !is_known(known, subject)).cloned().collect();
         if new.is_empty() {
             return Ok(());
         }
-        let tombstones = tombstones(new, self.fingerprints.as_ref());
-        if work.tombstones().exists_any(&tombstones).await? {
+        if work.tombstones().exists_any(&new).await? {
             return Err(LoginError::Banned { member: None });
         }
         for known in known {
