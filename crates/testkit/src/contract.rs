@@ -5,3 +5,4 @@ pub mod interleavings;
 pub mod login_sequences;
 pub mod rate_limiter;
 pub mod store;
+pub mod store_faults;

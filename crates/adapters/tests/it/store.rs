@@ -3,6 +3,7 @@
 mod app_rekeying;
 mod cancellation;
 mod deadlocks;
+mod disk_faults;
 mod erasure;
 mod group_commit;
 mod personal_data;
@@ -54,16 +55,34 @@ mod on_sqlite {
     use super::*;
 
     testkit::store_contract!(|| fresh(Kind::Sqlite));
+
+    mod faults {
+        use super::*;
+
+        testkit::store_fault_contract!(|| fresh(Kind::Sqlite));
+    }
 }
 
 mod on_postgresql {
     use super::*;
 
     testkit::store_contract!(|| fresh(Kind::Postgresql));
+
+    mod faults {
+        use super::*;
+
+        testkit::store_fault_contract!(|| fresh(Kind::Postgresql));
+    }
 }
 
 mod on_mariadb {
     use super::*;
 
     testkit::store_contract!(|| fresh(Kind::Mariadb));
+
+    mod faults {
+        use super::*;
+
+        testkit::store_fault_contract!(|| fresh(Kind::Mariadb));
+    }
 }

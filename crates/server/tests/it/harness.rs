@@ -116,6 +116,16 @@ impl Program {
         sandbox: &Sandbox,
         more: &[(&str, &str)],
     ) -> Self {
+        let started = Self::try_start_on(database, sandbox, more).await;
+        started.unwrap_or_else(|(_, output)| panic!("the server exited:\n{output}"))
+    }
+
+    /// Like [`Self::start_on`]. Returns the database and the output if the program exits.
+    pub(crate) async fn try_start_on(
+        database: FreshDatabase,
+        sandbox: &Sandbox,
+        more: &[(&str, &str)],
+    ) -> Result<Self, (FreshDatabase, String)> {
         let mut environment = environment(&database, sandbox);
         environment.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         Self::start_command(menshen(&["serve"], &environment), database, environment).await
@@ -135,8 +145,12 @@ impl Program {
         let base_url = String::new();
         let http = client();
         let mut program = Self { process, output, database, environment, base_url, http };
-        program.base_url = program.await_address().await;
-        program
+        let Some(base_url) = program.await_address().await else {
+            let output = program.output();
+            return Err((program.database, output));
+        };
+        program.base_url = base_url;
+        Ok(program)
     }
 
     /// Starts another instance over the same database.
@@ -144,16 +158,18 @@ impl Program {
         Self::start_with(sandbox, &borrowed(&environment(&self.database, sandbox))).await
     }
 
-    async fn await_address(&mut self) -> String {
+    /// Returns the address of the server, or `None` if the program exits.
+    async fn await_address(&mut self) -> Option<String> {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             let output = self.output();
             if let Some((_, rest)) = output.split_once("listening on ") {
                 let address = |c: char| c.is_ascii_alphanumeric() || ":/.".contains(c);
-                return rest.chars().take_while(|c| address(*c)).collect();
+                return Some(rest.chars().take_while(|c| address(*c)).collect());
             }
-            let exited = self.process.0.try_wait().unwrap();
-            assert!(exited.is_none(), "the server exited: {exited:?}\n{output}");
+            if self.process.0.try_wait().unwrap().is_some() {
+                return None;
+            }
             assert!(Instant::now() < deadline, "the server did not start:\n{output}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

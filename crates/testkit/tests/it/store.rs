@@ -13,6 +13,12 @@ fn fresh() -> Ready<(Arc<dyn Backend>, ())> {
 
 testkit::store_contract!(fresh);
 
+mod faults {
+    use super::fresh;
+
+    testkit::store_fault_contract!(fresh);
+}
+
 #[test]
 fn store_contract_runs_every_case() {
     let list = include_str!("../../src/contract/store.rs");

@@ -12,7 +12,7 @@ use domain::ports::store::error::UpdateError;
 use super::{Backend, NOW, RANDOM, Shared, add_members, member, run_concurrently};
 
 /// Receiver of all events.
-pub(super) const ALL: &str = "all";
+pub(in crate::contract) const ALL: &str = "all";
 
 /// Receiver of bans and unbans.
 pub(super) const BANS: &str = "bans";
