@@ -244,6 +244,9 @@ faulty_ports! { FaultyUnitOfWork, call:
         advance(next: &Session) -> bool, StoreError;
         remove(sessions: &[SessionId]) -> (), StoreError;
         remove_all(member: MemberId) -> (), StoreError;
+        remove_opened_until(then: Timestamp, limit: u64) -> u64, StoreError;
+        epoch() -> u32, StoreError;
+        start_epoch(epoch: u32) -> (), StoreError;
     }
     RedemptionRepository(redemptions) {
         add(redemption: &Redemption) -> (), AddError;
@@ -272,8 +275,8 @@ faulty_ports! { FaultyUnitOfWork, call:
         remove(app: &RegisteredApp) -> (), UpdateError;
     }
     TombstoneRepository(tombstones) {
-        add(tombstones: &[Fingerprint], now: Timestamp) -> (), StoreError;
-        exists_any(tombstones: &[Fingerprint]) -> bool, StoreError;
+        add(subjects: &[Subject], now: Timestamp) -> (), StoreError;
+        exists_any(subjects: &[Subject]) -> bool, StoreError;
     }
     PushRepository(pushes) {
         mark_seen(fingerprint: Fingerprint, now: Timestamp) -> bool, StoreError;
