@@ -9,7 +9,7 @@ use sea_orm::sqlx::SqlitePool;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqlxSqliteConnector, Statement, TransactionTrait,
+    SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::store::pool;
@@ -17,7 +17,7 @@ use crate::store::pool;
 /// Number of frames in the log above which the tracker writes them to the database file.
 const CHECKPOINT_FRAMES: u64 = 1000;
 
-const HEADER_LENGTH: u64 = 32;
+const HEADER_LENGTH: usize = 32;
 const FRAME_HEADER_LENGTH: u64 = 24;
 
 /// Tracker of the pages that are written while the purge runs.
@@ -51,7 +51,7 @@ impl Tracker {
         if frames > CHECKPOINT_FRAMES {
             checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
         }
-        let snapshot = self.connection.begin().await?;
+        let snapshot = self.connection.begin_with_options(TransactionOptions::default()).await?;
         snapshot.execute_unprepared("SELECT 1 FROM sqlite_schema LIMIT 1").await?;
         self.snapshot = Some(snapshot);
         Ok(pages)
@@ -96,7 +96,7 @@ impl WalPosition {
             return Ok(Vec::new());
         }
         let mut file = File::open(&self.path)?;
-        let mut header = [0; HEADER_LENGTH as usize];
+        let mut header = [0; HEADER_LENGTH];
         file.read_exact(&mut header)?;
         let [_, _, page_size, _, salts @ ..] = header.as_chunks::<4>().0 else {
             return Err(ErrorKind::InvalidData.into());
@@ -107,7 +107,7 @@ impl WalPosition {
         let first = if is_same_log { self.frames } else { 0 };
         let mut pages = Vec::new();
         for frame in first..last {
-            let offset = HEADER_LENGTH + frame * (FRAME_HEADER_LENGTH + page_size);
+            let offset = HEADER_LENGTH as u64 + frame * (FRAME_HEADER_LENGTH + page_size);
             file.seek(SeekFrom::Start(offset))?;
             let mut number = [0; 4];
             file.read_exact(&mut number)?;
