@@ -1,5 +1,7 @@
 //! Alternative spellings of paths reach no route.
 
+use std::collections::BTreeSet;
+
 use domain::model::admin::Role;
 use domain::model::rate_limit::Quota;
 use domain::use_cases::rate_limits::Quotas;
@@ -62,7 +64,7 @@ async fn alternative_spellings_of_a_route_are_not_found_and_run_no_handler() {
         let requests = page.lines().filter(|line| line.starts_with("menshen_http_requests_total"));
         let known = requests.filter(|line| !line.contains("route=\"\""));
         let known = known.filter(|line| !line.contains("route=\"metrics\""));
-        known.map(str::to_owned).collect::<Vec<_>>()
+        known.map(str::to_owned).collect::<BTreeSet<_>>()
     };
     assert_eq!(routes(&after), routes(&before), "they are counted as unknown paths");
 }
