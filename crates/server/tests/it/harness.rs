@@ -116,8 +116,7 @@ impl Program {
         sandbox: &Sandbox,
         more: &[(&str, &str)],
     ) -> Self {
-        let started = Self::try_start_on(database, sandbox, more).await;
-        started.unwrap_or_else(|(_, output)| panic!("the server exited:\n{output}"))
+        running(Self::try_start_on(database, sandbox, more).await)
     }
 
     /// Like [`Self::start_on`]. Returns the database and the output if the program exits.
@@ -128,15 +127,23 @@ impl Program {
     ) -> Result<Self, (FreshDatabase, String)> {
         let mut environment = environment(&database, sandbox);
         environment.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Self::start_command(menshen(&["serve"], &environment), database, environment).await
+        Self::try_start_command(menshen(&["serve"], &environment), database, environment).await
     }
 
     /// Starts with a command that runs the server with this database and environment.
     pub(crate) async fn start_command(
-        mut command: Command,
+        command: Command,
         database: FreshDatabase,
         environment: Vec<(String, String)>,
     ) -> Self {
+        running(Self::try_start_command(command, database, environment).await)
+    }
+
+    async fn try_start_command(
+        mut command: Command,
+        database: FreshDatabase,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self, (FreshDatabase, String)> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &output);
@@ -320,6 +327,11 @@ impl Program {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Returns the started program; panics with its output if it exited.
+fn running(started: Result<Program, (FreshDatabase, String)>) -> Program {
+    started.unwrap_or_else(|(_, output)| panic!("the server exited:\n{output}"))
 }
 
 impl Drop for Process {
