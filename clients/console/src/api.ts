@@ -159,6 +159,11 @@ export interface AuditEventData {
   at: string
   /** Administrator who caused the event. */
   by: string | null
+  /**
+   * Number of occurrences. It is 1, except for refusals that concern no known member: they are counted
+   * by minute.
+   */
+  count: number
   /** Kind-specific detail: the reason of a refusal, the key id or the role. */
   detail: string | null
   /** Id of the event. */
@@ -216,7 +221,7 @@ export interface CallStatistics {
 
 /** Number of events of one kind on one day. */
 export interface DailyCount {
-  /** Number of events. */
+  /** Number of events, each as often as it occurred. */
   count: number
   /** Start of the day, UTC. */
   day: string
