@@ -206,8 +206,8 @@ impl Explorer {
             // A statement took another time than in the run before. The search continues from here.
             self.decisions.truncate(self.depth - 1);
         }
-        let chosen = tasks[0];
-        let pending = if self.is_exhaustive { tasks[1..].to_vec() } else { vec![] };
+        let (&chosen, others) = tasks.split_first().expect("a task waits for its turn");
+        let pending = if self.is_exhaustive { others.to_vec() } else { vec![] };
         self.decisions.push(Decision { options, chosen, explored: vec![chosen], pending });
         chosen
     }
@@ -263,9 +263,11 @@ async fn settle(stages: &mut [Stage; TASKS], events: &mut mpsc::UnboundedReceive
         };
         match timeout_at(started + patience, events.recv()).await {
             Ok(Some(Event::Arrived { task, access, turn })) => {
-                stages[task] = Stage::Waiting { access, turn };
+                *stages.get_mut(task).expect("one of the tasks") = Stage::Waiting { access, turn };
             }
-            Ok(Some(Event::Done { task })) => stages[task] = Stage::Done,
+            Ok(Some(Event::Done { task })) => {
+                *stages.get_mut(task).expect("one of the tasks") = Stage::Done;
+            }
             Ok(Some(Event::TransactionEnded { task })) => {
                 for (other, stage) in stages.iter_mut().enumerate() {
                     if let Stage::Running { is_blocked } = stage
@@ -277,9 +279,9 @@ async fn settle(stages: &mut [Stage; TASKS], events: &mut mpsc::UnboundedReceive
                 started = Instant::now();
             }
             Ok(None) => return,
-            Err(_) if patience == STUCK_AFTER => panic!("both tasks wait for each other"),
-            Err(_) if patience.is_zero() => return,
-            Err(_) => {
+            Err(_elapsed) if patience.is_zero() => return,
+            Err(_elapsed) => {
+                assert!(patience != STUCK_AFTER, "both tasks wait for each other");
                 for stage in stages.iter_mut() {
                     if let Stage::Running { is_blocked } = stage {
                         *is_blocked = true;

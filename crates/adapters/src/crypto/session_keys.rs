@@ -42,14 +42,14 @@ pub(crate) fn reseal(
     sealer: &Sealer,
     namespace: &[u8],
     value: &[u8],
-    sealed: &[u8],
+    ciphertext: &[u8],
 ) -> Result<Option<Vec<u8>>, OpenError> {
-    if sealer.is_current(sealed) {
+    if sealer.is_current(ciphertext) {
         return Ok(None);
     }
     let row = row_id(namespace, value);
     let context = seal_context(&row);
-    Ok(Some(sealer.seal_with_row_key(context, &sealer.open(context, sealed)?)))
+    Ok(Some(sealer.seal_with_row_key(context, &sealer.open(context, ciphertext)?)))
 }
 
 /// Row id of a user. It is unambiguous because neither a namespace nor a value contains a NUL.

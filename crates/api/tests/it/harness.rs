@@ -88,7 +88,7 @@ impl TestApp {
         let admin_ports = ports(Arc::new(store.clone()), clock.clone(), vec![], 8);
         let use_cases = UseCases::new(&admin_ports, &policies(SESSION_POLICY));
         let (service, record_refusals) = builder.build();
-        Self { service, record_refusals, store, provider, phones, clock, tokens, use_cases }
+        Self { service, store, provider, phones, clock, tokens, record_refusals, use_cases }
     }
 
     /// Returns a login code of this user.

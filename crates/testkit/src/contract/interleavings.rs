@@ -72,7 +72,7 @@ async fn explore(
     max_cases: usize,
 ) -> Explored {
     let expected = [serial(pair, 0).await, serial(pair, 1).await];
-    let mut explorer = Explorer::default();
+    let mut search = Explorer::default();
     let mut explored = Explored { pairs: 1, ..Explored::default() };
     loop {
         let world = Arc::new(World::new(store.clone(), &pair).await);
@@ -80,13 +80,13 @@ async fn explore(
             let world = world.clone();
             move |gate| async move { world.run(operation, Some((gate, concurrency))).await }
         });
-        let (outcomes, order) = explorer.run(tasks).await;
+        let (outcomes, order) = search.run(tasks).await;
         let found = world.outcome(&outcomes).await;
         check(pair, order, &found, &expected);
         world.check_invariants(pair, &outcomes).await;
         explored.cases += 1;
         explored.concurrent += usize::from(order == Order::Concurrent);
-        if !explorer.advance() {
+        if !search.advance() {
             explored.complete = 1;
             return explored;
         }

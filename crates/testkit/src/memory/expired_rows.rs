@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use async_trait::async_trait;
 use domain::model::cleanup::CleanupDuty;
+use domain::model::login::redemption::Redemption;
 use domain::model::timestamp::Timestamp;
 use domain::ports::store::error::StoreError;
 use domain::ports::store::expired_rows::{ExpiredRowReader, ExpiredRowRepository};
@@ -45,7 +46,7 @@ impl State {
     fn times(&self, duty: &CleanupDuty) -> Vec<Timestamp> {
         match duty {
             CleanupDuty::Redemptions => {
-                self.redemptions.values().map(|it| it.expires_at()).collect()
+                self.redemptions.values().map(Redemption::expires_at).collect()
             }
             CleanupDuty::Sessions => self.sessions.values().map(|it| it.expires_at).collect(),
             CleanupDuty::SessionKeys => {

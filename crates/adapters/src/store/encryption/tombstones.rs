@@ -2,7 +2,7 @@
 
 use domain::model::identity::{Subject, SubjectKind};
 
-use crate::crypto::sealer::Sealer;
+use crate::crypto::sealer::{Sealer, SealingKey};
 use crate::store::encryption::data_keys::DataKeys;
 
 /// Computes the fingerprint of a new tombstone.
@@ -21,7 +21,7 @@ pub(crate) fn possible_tombstones(
 ) -> Vec<Vec<u8>> {
     let lasting = keys.map(|keys| tombstone(keys, subject));
     let kept = keys.into_iter().flat_map(|keys| &keys.tombstones);
-    let transient = master.keys().map(|key| key.fingerprint_key()).chain(kept);
+    let transient = master.keys().map(SealingKey::fingerprint_key).chain(kept);
     let transient = transient.map(|key| key.fingerprint(kind(subject), &parts(subject)).into());
     lasting.into_iter().chain(transient).collect()
 }

@@ -35,18 +35,18 @@ impl ConnectionGeneration {
 
 #[cfg(test)]
 mod tests {
-    use std::thread::sleep;
+    use tokio::time::sleep;
 
     use super::*;
 
-    #[test]
-    fn retired_connections_are_not_current_and_later_ones_are() {
+    #[tokio::test]
+    async fn retired_connections_are_not_current_and_later_ones_are() {
         let generation = ConnectionGeneration::default();
         assert!(generation.is_current(Duration::from_hours(24)));
         let opened = Instant::now();
-        sleep(Duration::from_millis(2));
+        sleep(Duration::from_millis(2)).await;
         generation.retire();
-        sleep(Duration::from_millis(2));
+        sleep(Duration::from_millis(2)).await;
         assert!(!generation.is_current(opened.elapsed()));
         assert!(generation.is_current(Duration::ZERO));
     }

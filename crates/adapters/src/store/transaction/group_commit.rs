@@ -88,7 +88,7 @@ impl GroupSlot {
         }
         let begun = match &self.open {
             Some(group) => group.outer.begin_with_options(TransactionOptions::default()).await,
-            None => Err(DbErr::Custom("the group of units of work is gone".to_owned())),
+            None => Err(no_group()),
         };
         begun.inspect_err(|error| self.abandon(error))
     }
@@ -128,16 +128,17 @@ pub(super) async fn commit_with_group(
         slot.abandon(&error);
         return Err(to_store_error(&error));
     }
+    let group = slot.open.as_mut().ok_or_else(|| to_store_error(&no_group()))?;
     let (sender, receiver) = oneshot::channel();
-    match &mut slot.open {
-        Some(group) => group.waiting.push(sender),
-        // The sender is dropped, and with it the receiver is told that there was no commit.
-        None => drop(sender),
-    }
+    group.waiting.push(sender);
     drop(slot);
     let committed = receiver.await.map_err(StoreError::unavailable)?;
     // The unit of work itself was in order, so it is worth another attempt.
     committed.map_err(|error| Contention::new(GroupFailed(to_store_error(&error))).into())
+}
+
+fn no_group() -> DbErr {
+    DbErr::Custom("the transaction of the group is gone".to_owned())
 }
 
 fn notify(waiting: Vec<oneshot::Sender<Result<(), Arc<DbErr>>>>, outcome: &Result<(), Arc<DbErr>>) {

@@ -44,12 +44,12 @@ impl Reader {
         let permit = self.queue.wait_for(Arc::clone(&self.permits).acquire_owned()).await?;
         let permit = permit.map_err(StoreError::new)?;
         let connection = self.connection.clone();
-        run_within_deadline(Arc::clone(&self.generation), async move {
+        let read = Box::pin(async move {
             let outcome = statements(&connection).await;
             drop(permit);
             outcome
-        })
-        .await
+        });
+        run_within_deadline(Arc::clone(&self.generation), read).await
     }
 
     /// Kind of the database.

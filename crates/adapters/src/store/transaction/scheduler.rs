@@ -153,29 +153,29 @@ async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Store
 
 impl OpenTransaction {
     /// Runs statements to completion, within the deadline of the database.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(super) fn run<T: Send + 'static>(
         self: Arc<Self>,
         statements: impl Statements<DatabaseTransaction, T>,
-    ) -> Result<T, StoreError> {
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
         let generation = Arc::clone(&self.generation);
-        run_within_deadline(generation, async move { self.attempt(statements).await }).await
+        run_within_deadline(generation, Box::pin(async move { self.attempt(statements).await }))
     }
 
     /// Runs statements as [`Self::run`] does, and returns `None` if another row has a unique value of
     /// theirs. The unit of work must be dropped then.
-    pub(super) async fn run_unless_taken<T: Send + 'static>(
+    pub(super) fn run_unless_taken<T: Send + 'static>(
         self: Arc<Self>,
         statements: impl Statements<DatabaseTransaction, T>,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
         let generation = Arc::clone(&self.generation);
-        let attempt = async move {
+        let attempt = Box::pin(async move {
             match self.attempt(statements).await {
                 Ok(value) => Ok(Some(value)),
                 Err(error) if is_unique_violation(&error) => Ok(None),
                 Err(error) => Err(error),
             }
-        };
-        run_within_deadline(generation, attempt).await
+        });
+        run_within_deadline(generation, attempt)
     }
 
     /// Runs statements unless an earlier one may have ended the transaction: on SQLite and MySQL they would

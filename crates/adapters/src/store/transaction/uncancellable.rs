@@ -68,7 +68,7 @@ pub(super) async fn run_within_deadline<T: Send + 'static>(
     generation: Arc<ConnectionGeneration>,
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    run_to_completion(async move {
+    run_to_completion(Box::pin(async move {
         match timeout(STATEMENT_TIMEOUT, back_off_after_rollback(work)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
@@ -82,7 +82,7 @@ pub(super) async fn run_within_deadline<T: Send + 'static>(
                 Err(StoreError::unavailable(NoResponse))
             }
         }
-    })
+    }))
     .await
 }
 

@@ -52,20 +52,20 @@ impl SeaUnitOfWork {
     }
 
     /// Runs statements in the transaction to completion, whether or not the caller is cancelled.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         statements: impl Statements<DatabaseTransaction, T>,
-    ) -> Result<T, StoreError> {
-        Arc::clone(&self.open).run(statements).await
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
+        Arc::clone(&self.open).run(statements)
     }
 
     /// Runs statements as [`Self::run`] does, and returns `None` if another row has a unique value of
     /// theirs. The unit of work must be dropped then.
-    pub(crate) async fn run_unless_taken<T: Send + 'static>(
+    pub(crate) fn run_unless_taken<T: Send + 'static>(
         &self,
         statements: impl Statements<DatabaseTransaction, T>,
-    ) -> Result<Option<T>, StoreError> {
-        Arc::clone(&self.open).run_unless_taken(statements).await
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
+        Arc::clone(&self.open).run_unless_taken(statements)
     }
 
     /// Data keys that encrypt and decrypt column values.

@@ -31,7 +31,7 @@ impl FaultInjector for DiskFaults {
     }
 
     async fn hanging(&self) {
-        pending().await
+        pending::<()>().await;
     }
 
     fn is_retried(&self) -> bool {

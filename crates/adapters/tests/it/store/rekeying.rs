@@ -246,7 +246,7 @@ async fn tombstone_is_found_after_a_change_of_the_sealing_key(database: FreshDat
 async fn insert_tombstone_of_an_earlier_version(database: &FreshDatabase, subject: &Subject) {
     let parts = [subject.namespace.as_bytes(), subject.value.as_bytes()];
     let fingerprint = sealer(1).fingerprint("banned open id", &parts);
-    let hex: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = fingerprint.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let literal = match database.kind() {
         Kind::Sqlite | Kind::Mariadb => format!("X'{hex}'"),
         Kind::Postgresql => format!("'\\x{hex}'"),

@@ -28,10 +28,9 @@ fn alternative_spellings(path: &str) -> Vec<String> {
             spellings.push(format!("{before}%{:02x}{after}", u32::from(character)));
         }
     }
-    let escaped = path
-        .split('/')
-        .map(|segment| segment.bytes().map(|b| format!("%{b:02x}")).collect::<String>());
-    spellings.push(escaped.collect::<Vec<_>>().join("/"));
+    let escape = |segment: &str| segment.bytes().map(|b| format!("%{b:02x}")).collect::<Vec<_>>();
+    let escaped: Vec<_> = path.split('/').map(|segment| escape(segment).concat()).collect();
+    spellings.push(escaped.join("/"));
     // A path that begins with an escaped slash is no absolute path.
     spellings.retain(|spelling| spelling.starts_with('/'));
     spellings

@@ -115,17 +115,26 @@ impl RefusalAudit {
     ) -> Result<(), StoreError> {
         let event = |kind, member| self.events.audit_event(kind, now).with_member(member);
         let event = match refusal {
-            RefusalReason::CodeUsed => match self.redemptions.find_redemption(&code).await? {
-                Some(redemption) => event(AuditKind::LoginCodeReused, redemption.member)
-                    .in_session(redemption.session),
-                None => return Ok(self.count("code_used", app, now)),
-            },
+            RefusalReason::CodeUsed => {
+                let Some(redemption) = self.redemptions.find_redemption(&code).await? else {
+                    self.count("code_used", app, now);
+                    return Ok(());
+                };
+                let reused = event(AuditKind::LoginCodeReused, redemption.member);
+                reused.in_session(redemption.session)
+            }
             RefusalReason::UnionIdChanged(member) => event(AuditKind::UnionIdChanged, member),
             RefusalReason::Banned(Some(member)) => {
                 event(AuditKind::LoginRefused, member).with_detail("banned")
             }
-            RefusalReason::Banned(None) => return Ok(self.count("banned", app, now)),
-            RefusalReason::Other(reason) => return Ok(self.count(reason, app, now)),
+            RefusalReason::Banned(None) => {
+                self.count("banned", app, now);
+                return Ok(());
+            }
+            RefusalReason::Other(reason) => {
+                self.count(reason, app, now);
+                return Ok(());
+            }
         };
         let event = event.in_app(app.clone());
         retry_on_contention(|| async {

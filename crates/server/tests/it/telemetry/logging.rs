@@ -7,6 +7,7 @@ use crate::harness::{Answer, Program};
 use crate::telemetry::metrics::{metrics, value};
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::await_holding_lock, reason = "the reader of the output waits for the lock")]
 async fn requests_and_shutdown_go_on_while_log_lines_are_dropped() {
     const DROPPED: &str = "menshen_log_lines_dropped_total";
     let sandbox = Sandbox::start(Config::default()).await.unwrap();

@@ -139,6 +139,7 @@ impl World {
             ports.store = Arc::new(InterleavedStore { inner, gate, concurrency });
         }
         let use_cases = UseCases::new(&ports, &policies(session_policy()));
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the other operations are changes")]
         match operation {
             Operation::LogIn(Person::A) => self.log_in(&use_cases, "first", a(&self.run)).await,
             Operation::LogIn(Person::B) => self.log_in(&use_cases, "second", b(&self.run)).await,
