@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::model::admin::{Admin, AdminId, AdminName, AdminPrincipal, Role};
+use domain::model::admin::{Admin, AdminName, AdminPrincipal, Role};
 use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::clock::Clock;
@@ -29,7 +29,6 @@ use domain::use_cases::UseCases;
 use domain::use_cases::admin::manage_admins::AdminChange;
 use domain::use_cases::member::ban::StatusChange;
 use domain::use_cases::member::bind_phone::PhoneProofInput;
-use uuid::Uuid;
 
 use super::store::{Backend, SESSIONS};
 use crate::contract::store_faults::snapshot::{Changes, Snapshot};
@@ -268,6 +267,8 @@ struct Rows {
     /// Union id of another member, who has an openid in the second app.
     union_id: String,
     admin: Admin,
+    /// Administrator who changes the other one.
+    actor: Admin,
     phone: PhoneNumber,
 }
 
@@ -304,8 +305,13 @@ impl FaultFixture {
         let app = AppName::parse("first").unwrap();
         let session = Session::open(member, app, &SESSIONS, now, &self.random);
         work.sessions().add(&session).await.unwrap();
-        let name = AdminName::parse(&format!("admin{number}")).unwrap();
-        let admin = Admin::new(name, Role::Viewer, now, &self.random);
+        let admin = |name: &str, role| {
+            let name = AdminName::parse(&format!("{name}{number}")).unwrap();
+            Admin::new(name, role, now, &self.random)
+        };
+        let actor = admin("actor", Role::Admin);
+        let admin = admin("admin", Role::Viewer);
+        work.admins().add(&actor).await.unwrap();
         work.admins().add(&admin).await.unwrap();
         work.commit().await.unwrap();
         Rows {
@@ -315,6 +321,7 @@ impl FaultFixture {
             session,
             union_id,
             admin,
+            actor,
             phone: PhoneNumber::new(1, &format!("{number:010}")).unwrap(),
         }
     }
@@ -357,7 +364,7 @@ impl FaultFixture {
             }
             UseCase::AdminDeactivation => {
                 let change = AdminChange { role: None, active: Some(false) };
-                let actor = self.acting_admin();
+                let actor = self.principal(&rows.actor);
                 done(use_cases.admin.manage_admins.change(&actor, rows.admin.id, change).await)
             }
         }
@@ -375,11 +382,11 @@ impl FaultFixture {
         done(self.use_cases.login.run(request).await)
     }
 
-    fn acting_admin(&self) -> AdminPrincipal {
+    fn principal(&self, admin: &Admin) -> AdminPrincipal {
         AdminPrincipal {
-            id: AdminId(Uuid::from_u128(1)),
-            name: AdminName::parse("root").unwrap(),
-            role: Role::Admin,
+            id: admin.id,
+            name: admin.name.clone(),
+            role: admin.role,
             session: Fingerprint([1; 32]),
             expires_at: self.clock.now(),
         }

@@ -32,6 +32,7 @@ const TABLES: &[(&str, Retention)] = &[
     ("seen_push", AgedBy("seen_pushes")),
     ("session", AgedBy("sessions")),
     ("session_key", AgedBy("session_keys")),
+    ("session_epoch", Kept("has one row")),
     ("signing_key", Kept("is deleted by the rotation of the signing keys")),
     ("tombstone", Kept("keeps erased members banned, for any time")),
     ("withdrawal", Kept("is deleted when the withdrawal has been processed")),
