@@ -14,6 +14,9 @@ use tokio::time::{Instant, timeout};
 /// Tables to which a login writes, in this order.
 const LOGIN_TABLES: [&str; 4] = ["member", "identity", "session", "audit_event"];
 
+/// Tables with one row.
+const SINGLE_ROW_TABLES: [&str; 2] = ["heartbeat", "session_epoch"];
+
 /// Maximum duration of a login before the test fails without waiting any longer.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,7 +68,8 @@ pub(crate) async fn columns(database: &FreshDatabase) -> Columns {
     tables
 }
 
-/// Fills all tables that have no rows: those of a login with `rows` rows, others with a tenth.
+/// Fills all tables that have no rows: those of a login with `rows` rows, others with a tenth or with
+/// their only row.
 pub(crate) async fn fill(database: &FreshDatabase, rows: u64) {
     let without_foreign_keys = match database.kind() {
         Kind::Postgresql => "SET session_replication_role = replica",
@@ -74,7 +78,11 @@ pub(crate) async fn fill(database: &FreshDatabase, rows: u64) {
     for (table, columns) in columns(database).await {
         let count: i64 = database.query(&format!("SELECT count(*) FROM {table}")).await;
         if count == 0 {
-            let last = if LOGIN_TABLES.contains(&table.as_str()) { rows } else { rows / 10 };
+            let last = match table.as_str() {
+                login if LOGIN_TABLES.contains(&login) => rows,
+                single if SINGLE_ROW_TABLES.contains(&single) => 1,
+                _ => rows / 10,
+            };
             let insert = insert(database.kind(), &table, &columns, &(1..=last));
             database.execute(&format!("{without_foreign_keys}; {insert}")).await;
         }
