@@ -259,7 +259,10 @@ async fn send_all(fixture: Arc<Fixture>, route: Arc<Route>, field: Field) -> (St
         };
         let status = answer.status;
         let response = &answer.text;
-        assert!(!status.is_server_error(), "{name} {text:?}: {status} {response}");
+        // A text may be the app id of an app that another request has registered. WeChat rejects it.
+        let is_unknown_to_wechat = answer.body["error"] == "provider_misconfigured";
+        let is_failure = status.is_server_error() && !is_unknown_to_wechat;
+        assert!(!is_failure, "{name} {text:?}: {status} {response}");
         // An escaped dot or an empty text in the path leads to another route.
         let documented = field.location == Location::Path || route.documents(status);
         assert!(documented, "{name} {text:?}: {status} {response}");
