@@ -218,7 +218,8 @@ impl Explorer {
             let Some((before, [decision, ..])) = self.decisions.split_at_mut_checked(later) else {
                 return;
             };
-            let (task, access) = (decision.chosen, decision.access());
+            let task = decision.chosen;
+            let access = decision.access();
             let mut earlier = before.iter_mut().rev();
             let dependent = earlier
                 .find(|earlier| earlier.chosen != task && earlier.access().is_dependent_on(access));
@@ -253,7 +254,7 @@ async fn settle(stages: &mut [Stage; TASKS], events: &mut mpsc::UnboundedReceive
         if !stages.iter().any(|stage| is_running(&stage)) {
             return;
         }
-        let patience = if stages.iter().any(|stage| is_moving(&stage)) {
+        let time_limit = if stages.iter().any(|stage| is_moving(&stage)) {
             BLOCKED_AFTER
         } else if can_choose {
             // Only the end of the other transaction can release the lock.
@@ -261,7 +262,7 @@ async fn settle(stages: &mut [Stage; TASKS], events: &mut mpsc::UnboundedReceive
         } else {
             STUCK_AFTER
         };
-        match timeout_at(started + patience, events.recv()).await {
+        match timeout_at(started + time_limit, events.recv()).await {
             Ok(Some(Event::Arrived { task, access, turn })) => {
                 *stages.get_mut(task).expect("one of the tasks") = Stage::Waiting { access, turn };
             }
@@ -279,9 +280,9 @@ async fn settle(stages: &mut [Stage; TASKS], events: &mut mpsc::UnboundedReceive
                 started = Instant::now();
             }
             Ok(None) => return,
-            Err(_elapsed) if patience.is_zero() => return,
+            Err(_elapsed) if time_limit.is_zero() => return,
             Err(_elapsed) => {
-                assert!(patience != STUCK_AFTER, "both tasks wait for each other");
+                assert!(time_limit != STUCK_AFTER, "both tasks wait for each other");
                 for stage in stages.iter_mut() {
                     if let Stage::Running { is_blocked } = stage {
                         *is_blocked = true;

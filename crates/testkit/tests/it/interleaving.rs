@@ -16,7 +16,8 @@ async fn orders(mut explorer: Explorer, statements: [&'static [Access]; 2]) -> V
         let log = Arc::new(Mutex::new(String::new()));
         let mut names = ['a', 'b'].into_iter();
         let tasks = statements.map(|statements| {
-            let (log, name) = (log.clone(), names.next().unwrap());
+            let log = log.clone();
+            let name = names.next().unwrap();
             move |gate: Gate| async move {
                 for access in statements {
                     gate.wait(*access).await;

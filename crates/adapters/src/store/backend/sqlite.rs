@@ -123,7 +123,8 @@ async fn check_pragmas(pool: &SqlitePool) -> Result<(), ConnectError> {
     let row = raw_sql(modules).fetch_one(&mut *connection).await?;
     let found: i64 = row.try_get(0)?;
     if found == 0 {
-        let (name, found) = ("sqlite_dbpage", "absent".to_owned());
+        let found = "absent".to_owned();
+        let name = "sqlite_dbpage";
         return Err(ConnectError::UnsafeSetting { name, found, needed: "present" });
     }
     Ok(())

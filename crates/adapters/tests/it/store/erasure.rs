@@ -191,8 +191,8 @@ async fn withdrawn_profile_leaves_no_bytes_on_disk() {
     let members = new_members(1);
     add(&store, &members).await;
     let UniqueMember { member, subjects: [open_id, _] } = &members[0];
-    let (app, data) = (AppName::parse("main").unwrap(), WithdrawnData::Profile);
-    let withdrawal = Withdrawal::new(app, open_id.clone(), data, NOW, &RANDOM);
+    let app = AppName::parse("main").unwrap();
+    let withdrawal = Withdrawal::new(app, open_id.clone(), WithdrawnData::Profile, NOW, &RANDOM);
     let unit = store.begin().await.unwrap();
     unit.pushes().add(&withdrawal).await.unwrap();
     unit.commit().await.unwrap();

@@ -18,7 +18,7 @@ mod on_postgresql {
     use crate::harness::{
         Answer, INCONSISTENT_ROWS, Program, new_user, shared_state, unlimited_sandbox,
     };
-    use crate::signing_keys::kid;
+    use crate::keys::signing_keys::kid;
 
     /// Number of concurrent clients.
     const CLIENTS: usize = 8;

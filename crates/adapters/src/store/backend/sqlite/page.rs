@@ -1,6 +1,6 @@
 //! Unused bytes of pages of an SQLite file, as described in <https://sqlite.org/fileformat2.html>.
 //!
-//! When SQLite distributes the rows of full pages anew, it leaves copies of rows in the unallocated space
+//! When SQLite redistributes the rows of full pages, it leaves copies of rows in the unallocated space
 //! of the pages, also with `secure_delete`.
 
 use std::collections::BTreeMap;

@@ -128,7 +128,7 @@ impl Purge {
         let started = Instant::now();
         let pass = self.start_pass(scheduler).await?;
         let purged = self.clean_all_pages(scheduler, &pass).await;
-        // An open read transaction would keep the write-ahead log from being started anew.
+        // An open read transaction would keep the write-ahead log from being started again.
         let mut pass = pass.lock().await;
         pass.tracker.close().await.map_err(|error| to_store_error(&error))?;
         purged?;

@@ -73,10 +73,10 @@ impl Tracker {
 /// Position in the write-ahead log up to which the frames were read.
 ///
 /// While a read transaction is open, SQLite keeps all frames that were written after its beginning, and
-/// starts the log anew at most once.
+/// starts the log again at most once.
 struct WalPosition {
     path: PathBuf,
-    /// Random values that SQLite changes whenever it starts the log anew.
+    /// Random values that SQLite changes whenever it starts the log again.
     salts: [u8; 8],
     frames: u64,
 }
@@ -90,7 +90,7 @@ impl WalPosition {
     /// Advances to the frame with the number `last` and returns the numbers of the pages in between.
     fn advance(&mut self, last: u64) -> io::Result<Vec<u32>> {
         if last == 0 {
-            // The log was started anew or truncated, and has no frame yet.
+            // The log was started again or truncated, and has no frame yet.
             self.frames = 0;
             self.salts = [0; 8];
             return Ok(Vec::new());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tracker_finds_every_written_page_although_the_log_is_started_anew() {
+    async fn tracker_finds_every_written_page_although_the_log_is_started_again() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new()
             .filename(folder.path().join("a.db"))
