@@ -81,7 +81,7 @@ test('overview shows the statistics as charts and as tables', async () => {
   const figures = await page.locator('.figure').allInnerTexts()
   const [logins, newMembers, refused] = figures.map(Number)
   assert.ok(newMembers! >= nicknames.length && logins! >= newMembers!, String(figures))
-  assert.equal(refused, 1)
+  assert.ok(refused! >= 1, String(figures))
   const byDay = page.locator('figure', { hasText: 'Logins by day and outcome' })
   await byDay.locator('summary').click()
   const today = await byDay.locator('tbody tr').last().locator('td').allInnerTexts()

@@ -34,7 +34,7 @@ export class AdminFixture {
 
   /**
    * Invites an administrator of each role, with the role as name, registers a member for each nickname, and
-   * makes one call to WeChat and one login fail.
+   * makes calls to WeChat and the login of a banned member fail.
    */
   static async create(): Promise<AdminFixture> {
     const fixture = new AdminFixture()
@@ -43,6 +43,9 @@ export class AdminFixture {
     await sandbox('POST', 'faults', { path: '/sns/jscode2session', errcode: 45011, times: 1 })
     await fixture.tryLogin('user1')
     await fixture.sendLogin('nonsense')
+    // A refusal that concerns a member is in the audit log at once, others after a minute.
+    await menshen('ban', await fixture.registerMember('banned'))
+    await fixture.tryLogin(`user${fixture.members.size}`)
     return fixture
   }
 
