@@ -91,14 +91,15 @@ async fn run(sources: &Sources) -> Vec<Finding> {
         }
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let database = check_database(&config, clock.now()).await;
+    let is_database_usable = database.is_ok();
     let mut findings = vec![
         Finding::new("configuration", Ok(format!("valid, profile {}", sources.profile))),
         Finding::new("keys", check_keys(&config).map(|()| "usable")),
         Finding::new("services", wiring::services(&config).map(|_| "each has its own key")),
-        Finding::new("database", check_database(&config, clock.now()).await),
+        Finding::new("database", database),
     ];
-    // The check of the database has reported it if this fails.
-    if let Ok(Some(since)) = oldest_unpurged(&config).await {
+    if is_database_usable && let Ok(Some(since)) = oldest_unpurged(&config).await {
         findings.push(Finding::new("deleted data", check_purge(clock.now().since(since))));
     }
     if let Some(url) = &config.redis_url {
@@ -119,8 +120,9 @@ async fn run(sources: &Sources) -> Vec<Finding> {
             WechatMiniProgram::new(wechat_app, http.clone(), Arc::clone(&clock), None);
         findings.push(Finding::new(name, check_app(&mini_program).await));
     }
-    // The check of the database has reported it if this fails.
-    for app in registered_apps(&config).await.unwrap_or_default() {
+    let stored_apps =
+        if is_database_usable { registered_apps(&config).await } else { Ok(Vec::new()) };
+    for app in stored_apps.unwrap_or_default() {
         let name = format!("app {}", app.name.as_str());
         findings.push(Finding::new(name, check_registered_app(&config, &app, &http, &clock).await));
     }
