@@ -4,17 +4,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::AppPolicy;
 use domain::model::identity::Subject;
 use domain::model::login::{LoggedIn, LoginRequest};
 use domain::model::member::MemberId;
-use domain::ports::app::App;
 use domain::use_cases::UseCases;
 use domain::use_cases::login::Login;
 use domain::use_cases::member::erase::{EraseMember, EraseMemberError};
 
 use super::store::{Backend, SESSIONS, owner_of, run_concurrently};
+use crate::fake::apps::memory_app;
 use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
@@ -36,18 +34,7 @@ impl LoginFixture {
     pub fn new(store: Arc<dyn Backend>) -> Self {
         let provider = Arc::<MemoryProvider>::default();
         let clock = Arc::<FixedClock>::default();
-        let app = |name: &str| App {
-            name: AppName::parse(name).unwrap(),
-            app_id: AppId::parse(&format!("wx{name}")).unwrap(),
-            namespace: name.to_owned(),
-            policy: AppPolicy::default(),
-            disabled: false,
-            identity: provider.clone(),
-            phone: provider.clone(),
-            session_keys: None,
-            pushes: None,
-        };
-        let apps = vec![app("first"), app("second")];
+        let apps = vec![memory_app("first", &provider), memory_app("second", &provider)];
         let use_cases = UseCases::new(&ports(store.clone(), clock, apps, 0), &policies(SESSIONS));
         Self { store, login: use_cases.login, erase: use_cases.erase_member, provider }
     }

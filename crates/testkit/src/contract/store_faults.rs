@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::model::admin::{Admin, AdminName, AdminPrincipal, Role};
-use domain::model::app::name::{AppId, AppName};
-use domain::model::app::policy::AppPolicy;
+use domain::model::app::name::AppName;
 use domain::model::clock::Clock;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
@@ -24,7 +23,6 @@ use domain::model::member::phone::PhoneNumber;
 use domain::model::member::{Gender, Member, MemberId, ProfileChange};
 use domain::model::session::Session;
 use domain::model::session::claims::Caller;
-use domain::ports::app::App;
 use domain::use_cases::UseCases;
 use domain::use_cases::admin::manage_admins::AdminChange;
 use domain::use_cases::member::ban::StatusChange;
@@ -32,6 +30,7 @@ use domain::use_cases::member::bind_phone::PhoneProofInput;
 
 use super::store::{Backend, SESSIONS};
 use crate::contract::store_faults::snapshot::{Changes, Snapshot};
+use crate::fake::apps::memory_app;
 use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
@@ -185,18 +184,7 @@ impl FaultFixture {
     pub fn new(store: Arc<dyn Backend>, observer: Arc<dyn Backend>) -> Self {
         let provider = Arc::<MemoryProvider>::default();
         let clock = Arc::<FixedClock>::default();
-        let app = |name: &str| App {
-            name: AppName::parse(name).unwrap(),
-            app_id: AppId::parse(&format!("wx{name}")).unwrap(),
-            namespace: name.to_owned(),
-            policy: AppPolicy::default(),
-            disabled: false,
-            identity: provider.clone(),
-            phone: provider.clone(),
-            session_keys: None,
-            pushes: None,
-        };
-        let apps = vec![app("first"), app("second")];
+        let apps = vec![memory_app("first", &provider), memory_app("second", &provider)];
         let ports = ports(store, clock.clone(), apps, 0);
         let use_cases = UseCases::new(&ports, &policies(SESSIONS));
         Self { observer, use_cases, provider, clock, random: FixedRandom::seeded(1) }

@@ -3,12 +3,29 @@
 use std::sync::{Arc, Mutex};
 
 use domain::model::app::name::{AppId, AppName};
+use domain::model::app::policy::AppPolicy;
 use domain::model::app::registered::RegisteredApp;
 use domain::model::app::secret::AppSecretKind;
 use domain::ports::app::App;
 use domain::ports::app::{AppFactory, AppSecretSeal, BuildAppError};
 
 use crate::fake::provider::MemoryProvider;
+
+/// Returns an enabled app over the fake provider, with its name as namespace and the default policy.
+#[must_use]
+pub fn memory_app(name: &str, provider: &Arc<MemoryProvider>) -> App {
+    App {
+        name: AppName::parse(name).unwrap(),
+        app_id: AppId::parse(&format!("wx{name}")).unwrap(),
+        namespace: name.to_owned(),
+        policy: AppPolicy::default(),
+        disabled: false,
+        identity: provider.clone(),
+        phone: provider.clone(),
+        session_keys: None,
+        pushes: None,
+    }
+}
 
 /// Seals a secret as its app, its kind and the reversed text.
 #[derive(Debug, Default)]

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::model::admin::{Admin, AdminName, AdminPassword, AdminPrincipal, PasswordHash, Role};
-use domain::model::app::name::{AppId, AppName};
 use domain::model::app::policy::AppPolicy;
 use domain::model::fingerprint::Fingerprint;
 use domain::model::identity::Subject;
@@ -29,6 +28,7 @@ use domain::use_cases::ports::Ports;
 
 use crate::contract::interleavings::operation::{Actor, Operation, Person};
 use crate::contract::store::{Backend, SESSIONS, owner_of};
+use crate::fake::apps::memory_app;
 use crate::fake::clock::FixedClock;
 use crate::fake::ports::{policies, ports};
 use crate::fake::provider::{MemoryProvider, MemoryUser};
@@ -85,15 +85,9 @@ impl World {
         let provider = Arc::new(MemoryProvider::with_codes_from(codes));
         let clock = Arc::<FixedClock>::default();
         let app = |name: &str, namespace: &str, on_conflict| App {
-            name: AppName::parse(name).unwrap(),
-            app_id: AppId::parse(&format!("wx{name}")).unwrap(),
             namespace: namespace.to_owned(),
             policy: AppPolicy { on_conflict, ..AppPolicy::default() },
-            disabled: false,
-            identity: provider.clone(),
-            phone: provider.clone(),
-            session_keys: None,
-            pushes: None,
+            ..memory_app(name, &provider)
         };
         let apps = vec![
             app("first", "first", ConflictPolicy::Merge),
