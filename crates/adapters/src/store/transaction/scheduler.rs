@@ -14,7 +14,7 @@ use crate::store::error::{is_unique_violation, keeps_transaction, to_store_error
 use crate::store::transaction::generation::ConnectionGeneration;
 use crate::store::transaction::group_commit::{CommitQueue, GroupSlot, commit_with_group};
 use crate::store::transaction::uncancellable::{
-    Statements, run_to_completion, run_within_deadline,
+    Statements, run_to_completion, run_within_deadline, within_deadline,
 };
 use crate::store::transaction::wait_queue::{QueueLimits, WaitQueue};
 
@@ -83,15 +83,13 @@ impl WriteScheduler {
     pub(super) async fn begin(&self) -> Result<OpenTransaction, StoreError> {
         let writer = self.writer.clone();
         let generation = Arc::clone(&self.generation);
-        let in_doubt = || AtomicBool::new(false);
         match &self.mode {
             Mode::Concurrent(permits) => {
                 let permit = self.queue.wait_for(acquire(permits)).await??;
                 run_within_deadline(Arc::clone(&generation), async move {
                     let options = TransactionOptions::default();
                     let txn = writer.begin_with_options(options).await?;
-                    let open = Some((txn, Permit::Concurrent(permit)));
-                    Ok(OpenTransaction { generation, is_in_doubt: in_doubt(), open })
+                    Ok(OpenTransaction::new(generation, txn, Permit::Concurrent(permit)))
                 })
                 .await
             }
@@ -100,8 +98,7 @@ impl WriteScheduler {
                 let queue = Arc::clone(queue);
                 run_within_deadline(Arc::clone(&generation), async move {
                     let txn = slot.begin(&writer, queue).await?;
-                    let open = Some((txn, Permit::GroupCommit(slot)));
-                    Ok(OpenTransaction { generation, is_in_doubt: in_doubt(), open })
+                    Ok(OpenTransaction::new(generation, txn, Permit::GroupCommit(slot)))
                 })
                 .await
             }
@@ -152,6 +149,14 @@ async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Store
 }
 
 impl OpenTransaction {
+    fn new(
+        generation: Arc<ConnectionGeneration>,
+        txn: DatabaseTransaction,
+        permit: Permit,
+    ) -> Self {
+        Self { generation, is_in_doubt: AtomicBool::new(false), open: Some((txn, permit)) }
+    }
+
     /// Runs statements to completion, within the deadline of the database.
     pub(super) fn run<T: Send + 'static>(
         self: Arc<Self>,
@@ -195,7 +200,7 @@ impl OpenTransaction {
         outcome
     }
 
-    /// Commits the unit of work; returns when it is durable.
+    /// Commits the unit of work; returns when it is durable. Must run to completion.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         if self.is_in_doubt.load(Ordering::SeqCst) {
             return Err(to_store_error(&in_doubt()));
@@ -203,12 +208,9 @@ impl OpenTransaction {
         let generation = Arc::clone(&self.generation);
         match self.open.take() {
             Some((txn, Permit::Concurrent(permit))) => {
-                run_within_deadline(generation, async move {
-                    let committed = txn.commit().await;
-                    drop(permit);
-                    committed
-                })
-                .await
+                let committed = within_deadline(generation, txn.commit()).await;
+                drop(permit);
+                committed
             }
             Some((txn, Permit::GroupCommit(slot))) => commit_with_group(txn, slot).await,
             None => Err(to_store_error(&in_doubt())),

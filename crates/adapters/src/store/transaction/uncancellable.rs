@@ -60,30 +60,35 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
     DetachOnDrop(Some(Box::pin(work.instrument(info_span!("statement"))))).await
 }
 
-/// Runs statements as [`run_to_completion`] does, but not longer than [`STATEMENT_TIMEOUT`].
-///
-/// A server that has vanished without closing its connections sends no error, and the operating system
-/// waits for it for a quarter of an hour. After the deadline, the connection is not used again.
+/// Runs statements as [`run_to_completion`] does, and [`within_deadline`].
 pub(super) async fn run_within_deadline<T: Send + 'static>(
     generation: Arc<ConnectionGeneration>,
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    run_to_completion(Box::pin(async move {
-        match timeout(STATEMENT_TIMEOUT, back_off_after_rollback(work)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                if is_read_only(&error) {
-                    generation.retire();
-                }
-                Err(to_store_error(&error))
-            }
-            Err(_elapsed) => {
+    run_to_completion(Box::pin(within_deadline(generation, work))).await
+}
+
+/// Runs statements for at most [`STATEMENT_TIMEOUT`].
+///
+/// A server that has vanished without closing its connections sends no error, and the operating system
+/// waits for it for a quarter of an hour. After the deadline, the connection is not used again.
+pub(super) async fn within_deadline<T>(
+    generation: Arc<ConnectionGeneration>,
+    work: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, StoreError> {
+    match timeout(STATEMENT_TIMEOUT, back_off_after_rollback(work)).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            if is_read_only(&error) {
                 generation.retire();
-                Err(StoreError::unavailable(NoResponse))
             }
+            Err(to_store_error(&error))
         }
-    }))
-    .await
+        Err(_elapsed) => {
+            generation.retire();
+            Err(StoreError::unavailable(NoResponse))
+        }
+    }
 }
 
 /// The database did not respond in time.

@@ -1,7 +1,7 @@
 //! Unused bytes of pages of an SQLite file, as described in <https://sqlite.org/fileformat2.html>.
 //!
-//! When SQLite redistributes the rows of full pages, it leaves copies of rows in the unallocated space
-//! of the pages, also with `secure_delete`.
+//! SQLite leaves copies of rows in the unallocated space of pages whose rows it redistributes, also with
+//! `secure_delete`.
 
 use std::collections::BTreeMap;
 
